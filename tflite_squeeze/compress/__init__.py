@@ -1,0 +1,1 @@
+"""Keras model → Keras model: one technique a module."""

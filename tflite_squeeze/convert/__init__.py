@@ -1,0 +1,1 @@
+"""Keras model → bytes of a `.tflite` file."""

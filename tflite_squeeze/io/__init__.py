@@ -1,0 +1,1 @@
+"""Model files and data: what comes in, and how it is read."""

@@ -1,0 +1,1 @@
+"""Verbs that chain the rooms: convert and verify, inspect, and later whole recipes."""
