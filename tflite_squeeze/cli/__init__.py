@@ -1,0 +1,87 @@
+"""The command `tflite-squeeze`: one module a command, each loaded when it is called or helped."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from tflite_squeeze.errors import SqueezeError
+from tflite_squeeze.version import VERSION
+
+# Command → (module, what it does). The line stands here so that `--help` imports no command.
+_COMMANDS = {
+    "convert": ("convert", "Turn a Keras model into a verified .tflite file."),
+    "verify": ("verify", "Check that a .tflite file answers as its Keras model does."),
+    "profile": ("profile", "Measure latency, memory and size of a .tflite file."),
+    "inspect": ("inspect", "Show what is inside a model or a file, and what could be better."),
+    "doctor": ("doctor", "Print versions and which optional parts work."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A click group that imports a command's module only when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module = import_module(f"tflite_squeeze.cli.{_COMMANDS[name][0]}")
+        command: click.Command = getattr(module, f"{name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            known = ", ".join(_COMMANDS)
+            raise click.UsageError(f"{error.message} Commands: {known}.", ctx) from error
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: tflite-squeeze convert model.keras -o model.tflite --quantize int8 "
+    "--data samples.npz",
+)
+@click.version_option(VERSION, "--version", "-V", prog_name="tflite-squeeze")
+@click.option("-v", "--verbose", is_flag=True, help="Also show what the converter itself says.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors and what was asked.")
+@click.pass_context
+def cli(ctx: click.Context, verbose: bool, quiet: bool) -> None:
+    """Make Keras models small and fast for phones and microcontrollers, and prove it."""
+    if verbose and quiet:
+        raise click.UsageError("--verbose and --quiet contradict each other: pass one of them.")
+    ctx.obj = {"verbose": verbose, "quiet": quiet}
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Runs the command line.
+
+    Exit codes: 0 done; 1 the result failed its check; 2 wrong use or unusable input; 130 stopped
+    with Ctrl-C.
+    """
+    # TensorFlow reads these when it is first imported; it is chatty otherwise.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    try:
+        cli.main(args=args, prog_name="tflite-squeeze", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped; nothing was left half-written.", err=True)
+        sys.exit(130)
+    except SqueezeError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    sys.exit(0)
