@@ -7,7 +7,7 @@ help, loads no TensorFlow.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tflite_squeeze.version import VERSION as __version__
+from tflite_squeeze.version import __version__
 
 if TYPE_CHECKING:
     from tflite_squeeze.errors import SqueezeError as SqueezeError

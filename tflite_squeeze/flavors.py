@@ -3,9 +3,10 @@
 import sys
 from enum import StrEnum
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import InputError, UsageError
 
 
 class Flavor(StrEnum):
@@ -41,3 +42,159 @@ def builtin_dataset(name: str) -> Any:
     if name not in ("mnist", "fashion_mnist"):
         raise UsageError(f"Keras has no data set {name!r} here; use mnist or fashion_mnist")
     return getattr(keras_of(Flavor.KERAS).datasets, name).load_data()
+
+
+def load_keras_file(path: Path, flavor: Flavor, *, allow_unsafe: bool = False) -> Any:
+    """Loads a model file or SavedModel folder with the Keras that wrote it.
+
+    Args:
+        path: the file.
+        flavor: which Keras wrote it.
+        allow_unsafe: whether Lambda layers may bring Python code out of the file.
+
+    Returns:
+        The Keras model, not compiled.
+
+    Raises:
+        InputError: the file does not describe a model that this Keras can build.
+    """
+    import tensorflow as tf
+
+    keras = keras_of(flavor)
+    # h5 and SavedModel know no safe mode in tf_keras; the caller has looked for code in the file.
+    safe = {} if path.suffix != ".keras" else {"safe_mode": not allow_unsafe}
+    try:
+        return keras.models.load_model(path, compile=False, **safe)
+    except (
+        OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError,
+        ImportError, EOFError, tf.errors.OpError,
+    ) as error:  # fmt: skip
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = lines[0] if lines else type(error).__name__
+        remedy = "save or copy it again"
+        if "custom_objects" in str(error) or "Unknown layer" in str(error):
+            remedy = "register its custom layers and import them first (--import MODULE)"
+        raise InputError(
+            f"{flavor.value} cannot build the model in {path} ({reason}): {remedy}"
+        ) from error
+
+
+def serialized(model: Any) -> bytes:
+    """Configuration and weights of a model as bytes that are equal for equal models."""
+    try:
+        config = model.to_json()
+    except NotImplementedError:  # tf_keras: subclassed models have no configuration
+        config = type(model).__qualname__
+    parts = [str(config).encode()]
+    parts += [weight.tobytes() for weight in model.get_weights()]
+    return b"".join(parts)
+
+
+def variables_of(model: Any) -> list[Any]:
+    """The TensorFlow variables of a model of either flavour."""
+    keras3 = flavor_of(model) is Flavor.KERAS
+    return [variable.value if keras3 else variable for variable in model.variables]
+
+
+def walk_layers(model: Any) -> list[Any]:
+    """Every layer inside a model, nested ones too, each once, the model itself left out."""
+    flatten = model._flatten_layers(include_self=False, recursive=True)
+    return list({id(layer): layer for layer in flatten}.values())
+
+
+def input_structure(model: Any) -> Any:
+    """A model's inputs as it takes them (one, a list, a dict), each a named tf.TensorSpec.
+
+    Raises:
+        InputError: the model was never built, so its input shapes are not known.
+    """
+    import tensorflow as tf
+
+    try:
+        symbolic = model.input
+    except (AttributeError, ValueError):  # subclassed: no symbolic inputs
+        symbolic = None
+    if symbolic is not None:
+        keyed = symbolic if isinstance(symbolic, dict) else {}
+        names = {id(tensor): key for key, tensor in keyed.items()}
+        return tf.nest.map_structure(
+            lambda tensor: tf.TensorSpec(
+                tuple(tensor.shape), tensor.dtype, name=names.get(id(tensor), tensor.name)
+            ),
+            symbolic,
+        )
+    shapes = _built_shapes(model)
+    if shapes is None:
+        raise InputError(
+            f"model {model.name!r} was never called, so its input shape is unknown: call it once "
+            f"on a batch before converting"
+        )
+    return shapes
+
+
+def _built_shapes(model: Any) -> Any:
+    """The input of a subclassed model, as it was first called."""
+    import tensorflow as tf
+
+    if flavor_of(model) is Flavor.TF_KERAS:
+        spec = model.save_spec()
+        if spec is None:
+            return None
+        flat = tf.nest.flatten(spec[0][0])
+        named = [
+            tf.TensorSpec([None, *item.shape[1:]], item.dtype, name=item.name or f"input_{index}")
+            for index, item in enumerate(flat)
+        ]
+        return tf.nest.pack_sequence_as(spec[0][0], named)
+    shape = (model.get_build_config() or {}).get("input_shape")
+    if shape is None:
+        return None
+    if isinstance(shape, dict):
+        return {
+            key: tf.TensorSpec([None, *size[1:]], tf.float32, key) for key, size in shape.items()
+        }
+    if shape and isinstance(shape[0], tuple | list):
+        return [
+            tf.TensorSpec([None, *size[1:]], tf.float32, name=f"input_{index}")
+            for index, size in enumerate(shape)
+        ]
+    return tf.TensorSpec([None, *shape[1:]], tf.float32, name="inputs")
+
+
+def named_outputs(model: Any, outputs: Any) -> dict[str, Any]:
+    """A model's outputs by name: a dict's own keys, else the names of the output layers."""
+    import tensorflow as tf
+
+    if isinstance(outputs, dict):
+        return dict(outputs)
+    flat = tf.nest.flatten(outputs)
+    names = list(getattr(model, "output_names", None) or [])
+    if len(names) != len(flat) or len(set(names)) != len(names):
+        names = [f"output_{index}" for index in range(len(flat))]
+    return dict(zip(names, flat, strict=True))
+
+
+def as_float32(model: Any) -> Any:
+    """A model trained in mixed precision, rebuilt to compute in float32; any other, as it is.
+
+    TFLite has few float16 kernels, and the variables of such a model are float32 anyway.
+    """
+    mixed = [
+        layer for layer in walk_layers(model)
+        if getattr(layer, "compute_dtype", "float32") in ("float16", "bfloat16")
+    ]  # fmt: skip
+    if not mixed:
+        return model
+    text = model.to_json()
+    for policy in ("mixed_float16", "mixed_bfloat16"):
+        text = text.replace(f'"{policy}"', '"float32"')
+    rebuilt = keras_of(_known_flavor(model)).models.model_from_json(text)
+    rebuilt.set_weights(model.get_weights())
+    return rebuilt
+
+
+def _known_flavor(model: Any) -> Flavor:
+    flavor = flavor_of(model)
+    if flavor is None:
+        raise UsageError(f"{type(model).__name__} is not a Keras model: pass one")
+    return flavor

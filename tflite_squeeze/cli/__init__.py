@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tflite_squeeze.errors import SqueezeError
-from tflite_squeeze.version import VERSION
+from tflite_squeeze.version import __version__
 
 # Command → (module, what it does). The line stands here so that `--help` imports no command.
 _COMMANDS = {
@@ -53,7 +53,7 @@ class _LazyGroup(click.Group):
     epilog="Example: tflite-squeeze convert model.keras -o model.tflite --quantize int8 "
     "--data samples.npz",
 )
-@click.version_option(VERSION, "--version", "-V", prog_name="tflite-squeeze")
+@click.version_option(__version__, "--version", "-V", prog_name="tflite-squeeze")
 @click.option("-v", "--verbose", is_flag=True, help="Also show what the converter itself says.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors and what was asked.")
 @click.pass_context

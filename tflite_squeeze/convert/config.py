@@ -1,0 +1,65 @@
+"""What a conversion is asked for."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Quantization(StrEnum):
+    """Post-training quantization: what weights and activations become.
+
+    Reference: Jacob et al. 2018, arXiv:1712.05877, for the integer modes.
+    """
+
+    NONE = "none"
+    FLOAT16 = "float16"
+    DYNAMIC = "dynamic"
+    INT8 = "int8"
+    INT16X8 = "int16x8"
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether activation ranges have to be measured on real samples."""
+        return self in (Quantization.INT8, Quantization.INT16X8)
+
+
+class Convert(BaseModel):
+    """How a model becomes a `.tflite` file.
+
+    Attributes:
+        quantize: what weights and activations become.
+        io_dtype: dtype of the file's inputs and outputs; int8 and uint8 need `quantize="int8"`.
+        batch: the fixed batch size, or "dynamic". A fixed one spares a chain of SHAPE,
+            STRIDED_SLICE and PACK operators at each Flatten and Reshape.
+        per_channel_dense: whether integer Dense weights get a scale per unit rather than one.
+        allow_select_ops: whether operators that TFLite lacks may become TensorFlow (Flex) ones.
+        input_shapes: full shapes by input name, batch included, where the model leaves them open.
+        name: the name written into the file; the model's own when None.
+        labels: class names written into the file.
+
+    Example:
+        >>> Convert(quantize="int8", io_dtype="int8").quantize
+        <Quantization.INT8: 'int8'>
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quantize: Quantization = Quantization.NONE
+    io_dtype: Literal["float32", "int8", "uint8"] = "float32"
+    batch: int | Literal["dynamic"] = 1
+    per_channel_dense: bool = True
+    allow_select_ops: bool = False
+    input_shapes: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    name: str | None = None
+    labels: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _values_agree(self) -> "Convert":
+        if self.batch != "dynamic" and self.batch < 1:
+            raise ValueError(f"batch is {self.batch}: give a positive number or 'dynamic'")
+        if self.io_dtype != "float32" and self.quantize is not Quantization.INT8:
+            raise ValueError(
+                f"io_dtype {self.io_dtype} needs quantize='int8', not {self.quantize.value!r}"
+            )
+        return self

@@ -1,0 +1,168 @@
+"""What happens to the numbers between a data set and a model, stated once."""
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tflite_squeeze.errors import UsageError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Layout = Literal["channels_first", "channels_last"]
+
+
+class Preprocessing(BaseModel):
+    """How raw values become what the model was trained on: (x * scale - mean) / std.
+
+    The channels are the last axis while scaling, whatever the layout before or after it.
+
+    Attributes:
+        scale: factor on the raw values; text such as "1/255" is read as a fraction.
+        mean: subtracted after scaling, one number or one per channel.
+        std: divisor after that, one number or one per channel.
+        layout: what the model takes: "channels_first" moves the last axis of channels-last data
+            to the front, "channels_last" moves the first axis of channels-first data to the end,
+            None leaves the axes alone.
+        add_channel: whether a channel axis of size 1 is appended first.
+        image_size: (height, width) in pixels to which images in files are resized.
+        color: whether images in files are decoded to one channel or three; None asks the model.
+        dtype: what the values become before scaling.
+        inputs: the inputs of a multi-input model that it applies to; empty means all.
+
+    Example:
+        >>> Preprocessing(scale="1/255").scale
+        0.00392156862745098
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scale: float = 1.0
+    mean: float | tuple[float, ...] | None = None
+    std: float | tuple[float, ...] | None = None
+    layout: Layout | None = None
+    add_channel: bool = False
+    image_size: tuple[int, int] | None = None
+    color: Literal["grayscale", "rgb"] | None = None
+    dtype: Literal["float32"] = "float32"
+    inputs: tuple[str, ...] = Field(default=())
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _read_fraction(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            numerator, _, denominator = value.partition("/")
+            return float(Fraction(numerator.strip()) / Fraction(denominator.strip() or "1"))
+        except (ValueError, ZeroDivisionError) as error:
+            raise ValueError(f"{value!r} is not a number or a fraction such as 1/255") from error
+
+    @field_validator("scale", "mean", "std")
+    @classmethod
+    def _finite(cls, value: Any) -> Any:
+        if value is not None and not np.all(np.isfinite(value)):
+            raise ValueError(f"{value} is not finite")
+        return value
+
+    @field_validator("std")
+    @classmethod
+    def _divides(cls, value: Any) -> Any:
+        if value is not None and not np.all(np.asarray(value) > 0):
+            raise ValueError(f"{value} must be greater than 0")
+        return value
+
+    @field_validator("image_size")
+    @classmethod
+    def _has_pixels(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and min(value) < 1:
+            raise ValueError(f"{value} must be at least 1 x 1 pixels")
+        return value
+
+    def applies_to(self, name: str) -> bool:
+        """Whether an input of that name is changed by it."""
+        return not self.inputs or name in self.inputs
+
+
+def stated_preprocessing(**given: Any) -> Preprocessing | None:
+    """Builds preprocessing from options that a user may have left out.
+
+    Args:
+        given: fields of `Preprocessing`; None means not given.
+
+    Returns:
+        The preprocessing, or None when nothing was given, which leaves the word to the data.
+
+    Raises:
+        UsageError: a value cannot be used.
+
+    Example:
+        >>> stated_preprocessing(scale="1/255", mean=None).mean is None
+        True
+    """
+    values = {key: value for key, value in given.items() if value is not None}
+    if not values:
+        return None
+    try:
+        return Preprocessing(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][:1])
+        raise UsageError(
+            f"{field} is {values.get(field)!r}: {first['msg'].removeprefix('Value error, ')}"
+        ) from error
+
+
+def preprocess_array(x: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """Applies preprocessing to one example, or to many with any number of leading axes.
+
+    Args:
+        x: values with the channels last, or, for `layout="channels_last"`, one example with the
+            channels first.
+        preprocessing: what to do.
+
+    Returns:
+        float32 values in the layout the model takes.
+
+    Example:
+        >>> preprocess_array(np.array([0, 255]), Preprocessing(scale="1/255"))
+        array([0., 1.], dtype=float32)
+    """
+    values = x.astype(preprocessing.dtype)
+    if preprocessing.add_channel:
+        values = values[..., np.newaxis]
+    if preprocessing.layout == "channels_last":
+        values = np.moveaxis(values, 0, -1)
+    values = _normalised(values, preprocessing)
+    if preprocessing.layout == "channels_first":
+        values = np.moveaxis(values, -1, 0)
+    return np.asarray(values, dtype=preprocessing.dtype)
+
+
+def preprocess_tensor(x: "tf.Tensor", preprocessing: Preprocessing) -> "tf.Tensor":
+    """The same as `preprocess_array`, inside a tf.data pipeline, for one example."""
+    import tensorflow as tf
+
+    values = tf.cast(x, preprocessing.dtype)
+    if preprocessing.add_channel:
+        values = values[..., tf.newaxis]
+    axes = list(range(values.shape.rank))
+    if preprocessing.layout == "channels_last":
+        values = tf.transpose(values, [*axes[1:], 0])
+    values = _normalised(values, preprocessing)
+    if preprocessing.layout == "channels_first":
+        values = tf.transpose(values, [axes[-1], *axes[:-1]])
+    return values
+
+
+def _normalised(values: Any, preprocessing: Preprocessing) -> Any:
+    """(values * scale - mean) / std, on arrays and tensors alike, steps without effect left out."""
+    if preprocessing.scale != 1.0:
+        values = values * np.float32(preprocessing.scale)
+    if preprocessing.mean is not None:
+        values = values - np.asarray(preprocessing.mean, np.float32)
+    if preprocessing.std is not None:
+        values = values / np.asarray(preprocessing.std, np.float32)
+    return values
