@@ -27,3 +27,43 @@ class Table:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"{self.title}: {len(row)} cells for {len(self.columns)} columns")
+        if self.bar is not None and self.bar not in self.columns:
+            raise ValueError(f"{self.title}: no column {self.bar!r} to draw as bars")
+
+    def is_numeric(self, column: str) -> bool:
+        """Whether a column holds numbers only, so that it is aligned to the right."""
+        position = self.columns.index(column)
+        cells = [row[position] for row in self.rows if row[position] is not None]
+        return bool(cells) and all(_is_number(cell) for cell in cells)
+
+    def shown(self, column: str, cell: Cell) -> str:
+        """A cell as people read it; the shares of the bar column as percentages.
+
+        Example:
+            >>> table.shown("bytes", 1234567)
+            '1,234,567'
+        """
+        if column == self.bar and isinstance(cell, int | float):
+            return f"{cell:.1%}"
+        return text_of(cell)
+
+
+def _is_number(cell: Cell) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def text_of(cell: Cell) -> str:
+    """A cell as people read it: thousands set apart, four digits that count, yes and no.
+
+    Names in a file can hold anything; what would steer a terminal or break a line is made
+    visible instead.
+    """
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    if isinstance(cell, float):
+        return f"{cell:,.0f}" if 1000 <= abs(cell) < 1e15 else f"{cell:.4g}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cell)
