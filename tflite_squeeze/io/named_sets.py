@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.io.preprocessing import Preprocessing
@@ -25,7 +26,7 @@ WATCH_STEPS = 128
 WATCH_STRIDE = 64
 WATCH_TEST_PEOPLE = (8, 9, 10)
 
-_PIXELS = Preprocessing(scale="1/255")  # type: ignore[arg-type]  # text is read by its validator
+_PIXELS = Preprocessing(scale=1 / 255)
 _IDX_FILES = {
     "x_train": "train-images-idx3-ubyte.gz",
     "y_train": "train-labels-idx1-ubyte.gz",
@@ -52,14 +53,14 @@ class NamedSet:
     """
 
     name: str
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
+    x_train: NDArray[Any]
+    y_train: NDArray[Any]
+    x_test: NDArray[Any]
+    y_test: NDArray[Any]
     class_names: tuple[str, ...]
     preprocessing: Preprocessing
     origin: str
-    train_groups: np.ndarray | None = None
+    train_groups: NDArray[Any] | None = None
 
 
 def load_named_set(name: str) -> NamedSet:
@@ -83,7 +84,7 @@ def keras_cache() -> Path:
     return Path(home).expanduser() / "datasets"
 
 
-def read_idx(path: Path) -> np.ndarray:
+def read_idx(path: Path) -> NDArray[Any]:
     """Reads a gzipped IDX file of unsigned bytes, the format of MNIST.
 
     Raises:
@@ -134,7 +135,7 @@ def _mnist() -> NamedSet:
 
 
 def _images(
-    name: str, arrays: dict[str, np.ndarray], classes: tuple[str, ...], origin: str
+    name: str, arrays: dict[str, NDArray[Any]], classes: tuple[str, ...], origin: str
 ) -> NamedSet:
     return NamedSet(
         name=name,
@@ -167,14 +168,14 @@ def read_watch_recordings(path: Path) -> dict[str, Any]:
     """
     content = io.BytesIO(path.read_bytes())
     try:
-        np.lib.format.read_magic(content)
-        np.lib.format.read_array_header_1_0(content)
+        np.lib.format.read_magic(content)  # type: ignore[no-untyped-call]
+        np.lib.format.read_array_header_1_0(content)  # type: ignore[no-untyped-call]
         return dict(_NumpyUnpickler(content).load().item())
     except (ValueError, EOFError, AttributeError, TypeError, pickle.UnpicklingError) as error:
         raise InputError(f"cannot read {path} ({error}): install seglearn==1.2.5 again") from error
 
 
-def windows(series: np.ndarray, steps: int, stride: int) -> np.ndarray:
+def windows(series: NDArray[Any], steps: int, stride: int) -> NDArray[Any]:
     """Cuts a recording into overlapping windows.
 
     Args:
@@ -188,7 +189,7 @@ def windows(series: np.ndarray, steps: int, stride: int) -> np.ndarray:
     starts = range(0, len(series) - steps + 1, stride)
     if not starts:
         return np.empty((0, steps, series.shape[1]), np.float32)
-    return np.stack([series[start : start + steps] for start in starts]).astype(np.float32)
+    return np.asarray([series[start : start + steps] for start in starts], np.float32)
 
 
 def _watch() -> NamedSet:

@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tflite_squeeze.errors import UsageError
@@ -115,7 +116,7 @@ def stated_preprocessing(**given: Any) -> Preprocessing | None:
         ) from error
 
 
-def preprocess_array(x: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+def preprocess_array(x: NDArray[Any], preprocessing: Preprocessing) -> NDArray[Any]:
     """Applies preprocessing to one example, or to many with any number of leading axes.
 
     Args:
