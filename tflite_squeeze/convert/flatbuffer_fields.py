@@ -13,6 +13,7 @@ def _constants(enum: Any) -> dict[int, str]:
 
 
 _OPERATORS = _constants(schema.BuiltinOperator)
+BUILTIN_OPERATORS = frozenset(_OPERATORS.values())
 _TYPES = _constants(schema.TensorType)
 
 

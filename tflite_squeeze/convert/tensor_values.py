@@ -107,8 +107,8 @@ def _numbers(data: bytes, dtype: str, most: int) -> Array | None:
         return None
     if kind.kind not in "biufc":
         return None
-    little_endian: Array = np.frombuffer(data, kind.newbyteorder("<"), len(data) // kind.itemsize)
-    numbers: Array = little_endian.astype(kind, copy=False)
+    stored = np.frombuffer(data, kind.newbyteorder("<"), len(data) // kind.itemsize)
+    numbers: Array = stored.astype(kind, copy=False)
     return numbers
 
 
@@ -116,9 +116,12 @@ def _unpacked(data: bytes, bits: int, *, signed: bool, most: int) -> Array:
     """Numbers of less than a byte, the first in the lowest bits, two's complement if signed."""
     packed = np.frombuffer(data, np.uint8)
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
-    fields = ((packed[:, None] >> shifts) & (2**bits - 1)).reshape(-1)[: max(most, 0)]
+    fields: Array = ((packed[:, None] >> shifts) & (2**bits - 1)).reshape(-1)[: max(most, 0)]
+    if not signed:
+        return fields
     half = 2 ** (bits - 1)
-    return (fields ^ half).astype(np.int8) - np.int8(half) if signed else fields
+    numbers: Array = (fields ^ half).astype(np.int8) - np.int8(half)
+    return numbers
 
 
 def _stored(about: Any, shape: tuple[int, ...]) -> int:
