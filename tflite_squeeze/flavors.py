@@ -111,7 +111,7 @@ def input_structure(model: Any) -> Any:
     import tensorflow as tf
 
     try:
-        symbolic = model.input
+        symbolic = _graph_of(model).input
     except (AttributeError, ValueError):  # subclassed: no symbolic inputs
         symbolic = None
     if symbolic is not None:
@@ -130,6 +130,11 @@ def input_structure(model: Any) -> Any:
             f"on a batch before converting"
         )
     return shapes
+
+
+def _graph_of(model: Any) -> Any:
+    """What knows a model's symbolic inputs and outputs: of a Sequential, the graph inside it."""
+    return getattr(model, "_functional", None) or model
 
 
 def _built_shapes(model: Any) -> Any:
@@ -168,7 +173,7 @@ def named_outputs(model: Any, outputs: Any) -> dict[str, Any]:
     if isinstance(outputs, dict):
         return dict(outputs)
     flat = tf.nest.flatten(outputs)
-    names = list(getattr(model, "output_names", None) or [])
+    names = list(getattr(_graph_of(model), "output_names", None) or [])
     if len(names) != len(flat) or len(set(names)) != len(names):
         names = [f"output_{index}" for index in range(len(flat))]
     return dict(zip(names, flat, strict=True))

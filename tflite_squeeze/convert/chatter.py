@@ -28,13 +28,16 @@ class Chatter:
 
 
 @contextmanager
-def caught_chatter() -> Iterator[Chatter]:
+def caught_chatter(into: Chatter | None = None) -> Iterator[Chatter]:
     """Catches all that the process prints, from Python and from C++, inside the block.
 
     The converter's native code writes to file descriptors 1 and 2 directly, so these are what is
     turned aside; both are put back whatever happens.
+
+    Args:
+        into: where the lines are added; a new `Chatter` when None.
     """
-    chatter = Chatter()
+    chatter = Chatter() if into is None else into
     with tempfile.TemporaryFile() as sink, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sys.stdout.flush()

@@ -35,6 +35,7 @@ class Convert(BaseModel):
         per_channel_dense: whether integer Dense weights get a scale per unit rather than one.
         allow_select_ops: whether operators that TFLite lacks may become TensorFlow (Flex) ones.
         input_shapes: full shapes by input name, batch included, where the model leaves them open.
+        calibration_samples: real samples on which the integer modes measure ranges.
         name: the name written into the file; the model's own when None.
         labels: class names written into the file.
 
@@ -51,6 +52,7 @@ class Convert(BaseModel):
     per_channel_dense: bool = True
     allow_select_ops: bool = False
     input_shapes: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    calibration_samples: int = Field(default=256, ge=1)
     name: str | None = None
     labels: tuple[str, ...] = ()
 

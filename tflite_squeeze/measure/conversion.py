@@ -1,0 +1,78 @@
+"""What a conversion did, in numbers."""
+
+from collections import Counter
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from tflite_squeeze.convert.config import Convert
+from tflite_squeeze.convert.flatbuffer import operator_names
+from tflite_squeeze.measure.size import SizeLedger
+from tflite_squeeze.measure.verify import VerifyRecord
+
+
+class Source(BaseModel):
+    """The model that was converted.
+
+    Attributes:
+        name: its name.
+        kind: "keras", "tf_keras", "saved_model" or "functions".
+        sha256: hash of the file, or of configuration and weights of an object.
+        path: where it was read from, if it was.
+        model_bytes: size of the file or folder, if it was read from one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: str
+    sha256: str
+    path: str | None = None
+    model_bytes: int | None = None
+
+
+class ConvertRecord(BaseModel):
+    """What a conversion did.
+
+    Attributes:
+        source: the model.
+        config: what was asked for.
+        sha256: hash of the file.
+        size: the file's size ledger.
+        operators: how often each operator occurs.
+        float_operators: in an integer file, the operators that still compute in reals.
+        calibration_examples: real samples that ranges were measured on.
+        data: where they come from and how they were preprocessed.
+        verification: the comparison with the model; None when it was not asked for.
+        notes: what else to know.
+        convert_seconds: time of the conversion, loading left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Source
+    config: Convert
+    sha256: str
+    size: SizeLedger
+    operators: dict[str, int]
+    float_operators: tuple[str, ...] = ()
+    calibration_examples: int = 0
+    data: dict[str, Any] = {}
+    verification: VerifyRecord | None = None
+    notes: tuple[str, ...] = ()
+    convert_seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file passed its check; true when none was asked for."""
+        return self.verification is None or self.verification.passed
+
+
+def count_operators(tflite: bytes) -> dict[str, int]:
+    """How often each operator occurs in a file, the most frequent first.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    names = Counter(name for subgraph in operator_names(tflite) for name in subgraph)
+    return dict(sorted(names.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,203 @@
+"""A Keras model in, a verified `.tflite` out."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze.convert.config import Convert
+from tflite_squeeze.convert.converter import Batches, emit
+from tflite_squeeze.convert.endpoints import endpoints_of, fixed_specs
+from tflite_squeeze.convert.trace import prepared
+from tflite_squeeze.errors import CheckFailed, InputError
+from tflite_squeeze.io.data import Data, load_data
+from tflite_squeeze.io.files import check_output, write_atomically
+from tflite_squeeze.io.models import LoadedModel, load_model
+from tflite_squeeze.measure.conversion import ConvertRecord, Source, count_operators
+from tflite_squeeze.measure.size import size_ledger
+from tflite_squeeze.measure.verify import Verify
+from tflite_squeeze.pipeline.verify import verify
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """A converted file and the evidence.
+
+    Attributes:
+        tflite: the file's bytes.
+        record: what was done, and what the check found.
+        chatter: all that TensorFlow's converter printed.
+    """
+
+    tflite: bytes
+    record: ConvertRecord
+    chatter: tuple[str, ...] = ()
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Writes the file, if it passed its check.
+
+        Args:
+            path: where to.
+            force: whether a file that is there already may be replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            CheckFailed: it did not pass; it is then beside the path, as `.rejected.tflite`.
+            OutputError: it cannot be written.
+        """
+        path = Path(path)
+        if self.record.passed:
+            write_atomically(path, self.tflite, force=force)
+            return path
+        check_output(path, force=force)
+        rejected = rejected_path(path)
+        write_atomically(rejected, self.tflite, force=True)
+        raise CheckFailed(_rejection(self.record, path, rejected))
+
+
+def rejected_path(path: Path) -> Path:
+    """Where a file goes that failed its check.
+
+    Example:
+        >>> rejected_path(Path("out/model.tflite")).name
+        'model.rejected.tflite'
+    """
+    return path.with_name(f"{path.name.removesuffix('.tflite')}.rejected.tflite")
+
+
+def convert(
+    model: Any,
+    config: Convert | None = None,
+    data: Any = None,
+    *,
+    verification: Verify | None = Verify(),  # noqa: B008  # frozen
+) -> Converted:
+    """Converts a model and checks that the file answers as the model does.
+
+    Args:
+        model: a model of either Keras, a SavedModel, concrete functions, or a path.
+        config: what the file shall be; float32 with a batch of 1 by default.
+        data: real samples to calibrate and verify on: `Data`, or anything `load_data` takes.
+            Without them int8 and int16x8 are refused, and the check runs on random numbers.
+        verification: what the file is held to; None leaves the check out.
+
+    Returns:
+        The file and its record, whether it passed or not; `Converted.save` writes a file that
+        passed only.
+
+    Raises:
+        InputError: the model or the data cannot be used.
+        UnsupportedError: the model uses what TFLite lacks.
+
+    Example:
+        >>> converted = convert("models/lenet_5.keras", Convert(quantize="float16"))
+        >>> converted.save("lenet_5.tflite")
+    """
+    config = config or Convert()
+    source, notes = prepared(load_model(model))
+    samples = None if data is None else load_data(data)
+    if samples is not None and not config.labels and samples.class_names:
+        config = config.model_copy(update={"labels": samples.class_names})
+    started = time.perf_counter()
+    seen: dict[str, int] = {}
+    calibrates = config.quantize.calibrates and samples is not None
+    calibration = _calibration(source, config, samples, seen) if calibrates else None
+    emitted = emit(source, config, calibration)
+    seconds = time.perf_counter() - started
+    if samples is not None:
+        notes += samples.notes
+    record = ConvertRecord(
+        source=_source(source),
+        config=config,
+        sha256=hashlib.sha256(emitted.tflite).hexdigest(),
+        size=size_ledger(emitted.tflite),
+        operators=count_operators(emitted.tflite),
+        float_operators=emitted.float_operators,
+        calibration_examples=max(seen.values(), default=0),
+        data=samples.describe() if samples is not None else {},
+        notes=tuple(dict.fromkeys(notes + emitted.notes)),
+        convert_seconds=seconds,
+    )
+    converted = Converted(tflite=emitted.tflite, record=record, chatter=emitted.chatter)
+    return (
+        converted if verification is None else _verified(converted, source, samples, verification)
+    )
+
+
+def _verified(
+    converted: Converted, source: LoadedModel, samples: Data | None, verification: Verify
+) -> Converted:
+    """The same, with the comparison in its record."""
+    found = verify(
+        source,
+        converted.tflite,
+        samples,
+        verification,
+        quantization=converted.record.config.quantize,
+    )
+    return replace(converted, record=converted.record.model_copy(update={"verification": found}))
+
+
+def _calibration(
+    source: LoadedModel, config: Convert, samples: Data, seen: dict[str, int]
+) -> dict[str, Batches]:
+    """Batches of real samples for every signature, in exactly the shapes of the file."""
+    batches: dict[str, Batches] = {}
+    for endpoint in endpoints_of(source):
+        specs = fixed_specs(endpoint, config.batch, config.input_shapes)
+        sizes = {spec.shape[0] for spec in specs.values() if spec.shape.rank}
+        batch = next((int(size) for size in sizes if size), 1)
+        fitted = samples.fitted_to(specs)
+        count = config.calibration_samples
+        batches[endpoint.name] = partial(_batches, fitted, count, batch, endpoint.name, seen)
+    return batches
+
+
+def _batches(
+    samples: Data, count: int, batch: int, signature: str, seen: dict[str, int]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Whole batches only, since the file takes no other; `seen` counts their examples."""
+    seen[signature] = 0
+    for inputs in samples.calibration_batches(count, batch):
+        if len(next(iter(inputs.values()))) == batch:
+            seen[signature] += batch
+            yield inputs
+    if not seen[signature]:
+        raise InputError(
+            f"data has fewer examples than the batch of {batch} to calibrate on: pass more, or "
+            f"--batch 1"
+        )
+
+
+def _source(source: LoadedModel) -> Source:
+    size = None
+    if source.path is not None and source.path.is_file():
+        size = source.path.stat().st_size
+    elif source.path is not None:
+        size = sum(file.stat().st_size for file in source.path.rglob("*") if file.is_file())
+    return Source(
+        name=source.name,
+        kind=source.kind.value,
+        sha256=source.sha256,
+        path=str(source.path) if source.path else None,
+        model_bytes=size,
+    )
+
+
+def _rejection(record: ConvertRecord, path: Path, rejected: Path) -> str:
+    """Why there is no file at the path."""
+    found = record.verification
+    if found is None:
+        raise ValueError("a file without a check cannot have failed it")
+    where = f"; it diverges first at {found.diverges_at}" if found.diverges_at else ""
+    return (
+        f"{path} was not written, the file failed its check ({'; '.join(found.failures)}){where}: "
+        f"see {rejected}, calibrate on more data, or try another --quantize"
+    )

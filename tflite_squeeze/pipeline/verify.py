@@ -1,0 +1,258 @@
+"""The Keras model and its file on the same samples."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tflite_squeeze.convert.config import Convert, Quantization
+from tflite_squeeze.convert.endpoints import Endpoint, endpoints_of
+from tflite_squeeze.convert.trace import prepared
+from tflite_squeeze.errors import InputError
+from tflite_squeeze.io.data import Data, load_data
+from tflite_squeeze.io.models import LoadedModel, load_model, load_tflite
+from tflite_squeeze.measure.run import run_file
+from tflite_squeeze.measure.signatures import FileSignature, quantization_name, signatures_of
+from tflite_squeeze.measure.verify import (
+    OutputFidelity,
+    Verify,
+    VerifyRecord,
+    compare_output,
+    failures_of,
+    matched_names,
+    tolerance_of,
+)
+from tflite_squeeze.pipeline.divergence import divergence, first_collapse
+from tflite_squeeze.pipeline.reference import Samples, random_samples, reference_outputs
+
+# Without real samples nothing is learnt by running many.
+_RANDOM_SAMPLES = 16
+
+
+@dataclass
+class _Comparison:
+    """One signature: how its names match, what it ran on, what came out."""
+
+    endpoint: Endpoint
+    there: FileSignature
+    inputs: dict[str, str]
+    samples: Samples
+    outputs: list[OutputFidelity] = field(default_factory=list)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each input in the file, batch included."""
+        return {name: self.there.inputs[other] for name, other in self.inputs.items()}
+
+
+def verify(
+    model: Any,
+    tflite: bytes | str | Path,
+    data: Any = None,
+    config: Verify | None = None,
+    *,
+    quantization: Quantization | None = None,
+) -> VerifyRecord:
+    """Checks that a file answers as the Keras model does that it came from.
+
+    Args:
+        model: the model, or a path to it.
+        tflite: the file, or a path to it.
+        data: real samples: `Data`, or anything that `load_data` takes; random ones when None.
+        config: what the file is held to.
+        quantization: what the file is quantized to; read from its tensors when None.
+
+    Returns:
+        The record. `passed` tells whether the file meets the tolerance; when it does not,
+        `diverges_at` names the first tensor whose SQNR collapses.
+
+    Raises:
+        InputError: model, file and data do not belong together.
+        RuntimeFailure: the runtime cannot run the file.
+
+    Example:
+        >>> verify("models/lenet_5.keras", "lenet_5.tflite", "models/samples/fashion-mnist.npz")
+    """
+    started = time.perf_counter()
+    config = config or Verify()
+    source, notes = prepared(load_model(model))
+    content = tflite if isinstance(tflite, bytes) else load_tflite(Path(tflite))
+    samples = None if data is None else load_data(data)
+    kind = quantization or Quantization(quantization_name(content))
+    tolerance = tolerance_of(config, kind)
+    comparisons = [
+        _compare(endpoint, there, content, samples, config)
+        for endpoint, there in _pairs(endpoints_of(source), signatures_of(content))
+    ]
+    outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
+    failures = failures_of(outputs, tolerance)
+    tensors, more = (), ()
+    if failures:
+        bad = next(item for item in comparisons if failures_of(tuple(item.outputs), tolerance))
+        tensors, more = _divergence(source, content, bad)
+    real = all(comparison.samples.real for comparison in comparisons)
+    if not real:
+        more += ("verified on random numbers for want of data: pass --data for real samples",)
+    return VerifyRecord(
+        passed=not failures,
+        failures=failures,
+        tolerance=tolerance,
+        quantization=kind,
+        examples=max(_count(comparison.samples) for comparison in comparisons),
+        real_samples=real,
+        data=samples.describe() if samples is not None else {},
+        outputs=outputs,
+        tensors=tensors,
+        diverges_at=first_collapse(tensors, tolerance.min_sqnr_db),
+        notes=notes + more + _chance_notes(outputs, tolerance.max_drop),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _count(samples: Samples) -> int:
+    return len(next(iter(samples.inputs.values())))
+
+
+def _pairs(
+    endpoints: list[Endpoint], present: list[FileSignature]
+) -> list[tuple[Endpoint, FileSignature]]:
+    """Which signature of the file stands for which of the model."""
+    if len(endpoints) == len(present) == 1:
+        return [(endpoints[0], present[0])]
+    by_name = {signature.name: signature for signature in present}
+    missing = [endpoint.name for endpoint in endpoints if endpoint.name not in by_name]
+    if missing:
+        raise InputError(
+            f"the file has no signature {', '.join(missing)}; it has "
+            f"{', '.join(str(name) for name in by_name)}: verify the file with its own model"
+        )
+    return [(endpoint, by_name[endpoint.name]) for endpoint in endpoints]
+
+
+def _compare(
+    endpoint: Endpoint,
+    there: FileSignature,
+    tflite: bytes,
+    data: Data | None,
+    config: Verify,
+) -> _Comparison:
+    """Runs both on the same samples."""
+    inputs = matched_names(
+        {name: _known(spec.shape) for name, spec in endpoint.inputs.items()},
+        {name: shape[1:] for name, shape in there.inputs.items()},
+        "input",
+    )
+    examples = {
+        name: _example(spec, there.inputs[inputs[name]]) for name, spec in endpoint.inputs.items()
+    }
+    specs = {
+        name: tf.TensorSpec([None, *examples[name]], spec.dtype, name=name)
+        for name, spec in endpoint.inputs.items()
+    }
+    samples = _samples(endpoint, specs, examples, data, config)
+    reference = reference_outputs(endpoint, specs, samples.inputs)
+    found = run_file(
+        tflite,
+        {inputs[name]: array for name, array in samples.inputs.items()},
+        signature=there.name,
+        threads=config.threads,
+    ).outputs
+    names = matched_names(
+        {name: array.shape[1:] for name, array in reference.items()},
+        {name: array.shape[1:] for name, array in found.items()},
+        "output",
+    )
+    comparison = _Comparison(endpoint=endpoint, there=there, inputs=inputs, samples=samples)
+    labels_for = _labels(samples.labels, reference)
+    comparison.outputs = [
+        compare_output(endpoint.name, name, reference[name], found[other], labels_for(name))
+        for name, other in names.items()
+    ]
+    return comparison
+
+
+def _known(shape: tf.TensorShape) -> tuple[int, ...]:
+    """The shape of one example, -1 where open."""
+    return tuple(-1 if size is None else int(size) for size in shape[1:])
+
+
+def _example(spec: tf.TensorSpec, there: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of one example: the model's, and the file's where the model leaves it open."""
+    return tuple(
+        int(size) if size is not None else max(other, 1)
+        for size, other in zip(spec.shape[1:], there[1:], strict=True)
+    )
+
+
+def _samples(
+    endpoint: Endpoint,
+    specs: dict[str, tf.TensorSpec],
+    examples: dict[str, tuple[int, ...]],
+    data: Data | None,
+    config: Verify,
+) -> Samples:
+    if data is None:
+        return random_samples(endpoint, examples, _RANDOM_SAMPLES)
+    sample = data.fitted_to(specs).sample("validation", config.samples)
+    return Samples(inputs=sample.inputs, labels=sample.labels)
+
+
+def _labels(labels: Any, reference: dict[str, np.ndarray]) -> Callable[[str], np.ndarray | None]:
+    """Which labels belong to which output.
+
+    Raises:
+        InputError: a label is no class of the output.
+    """
+    if labels is None or isinstance(labels, dict):
+        by_name = labels or {}
+    else:
+        first = next((n for n, a in reference.items() if a.ndim == 2), next(iter(reference)))
+        by_name = {first: labels}
+
+    def labels_for(name: str) -> np.ndarray | None:
+        found = by_name.get(name)
+        if found is None or found.ndim != 1 or found.dtype.kind not in "iu":
+            return None
+        classes = max(reference[name].shape[-1], 2)
+        if reference[name].ndim == 2 and (found.min() < 0 or found.max() >= classes):
+            raise InputError(
+                f"labels run from {found.min()} to {found.max()}, but output {name!r} has "
+                f"{classes} classes: pass the labels of this model"
+            )
+        return np.asarray(found)
+
+    return labels_for
+
+
+def _divergence(source: LoadedModel, tflite: bytes, bad: _Comparison) -> tuple[Any, Any]:
+    """The comparison inside the file, for the signature that failed."""
+    shapes = {
+        name: (max(shape[0], 1), *shape[1:])
+        for name, shape in bad.shapes.items()
+        if shape and -1 not in shape[1:]
+    }
+    return divergence(
+        source,
+        tflite,
+        bad.samples.inputs,
+        bad.inputs,
+        (bad.endpoint.name, bad.there.name),
+        Convert(input_shapes=shapes),
+    )
+
+
+def _chance_notes(outputs: tuple[OutputFidelity, ...], max_drop: float) -> tuple[str, ...]:
+    """Losses beyond the tolerance that so few examples cannot tell from chance."""
+    return tuple(
+        f"accuracy of {item.output} falls by {-item.accuracy.difference:.2%}, more than "
+        f"{max_drop:.2%}, but on {item.accuracy.examples} examples that may be chance: verify on "
+        f"more, or pass --max-drop to be strict"
+        for item in outputs
+        if item.accuracy is not None
+        and -item.accuracy.difference > max_drop
+        and item.accuracy.high >= 0
+    )
