@@ -220,7 +220,8 @@ def _reals(values: Array, endpoint: Endpoint, detail: dict[str, Any], *, shifted
     shape = [1] * values.ndim
     shape[axis] = len(scales)
     zero_points = parameters["zero_points"].reshape(shape)
-    return ((values.astype(np.float64) - zero_points) * scales.reshape(shape)).astype(np.float32)
+    reals: Array = (values.astype(np.float64) - zero_points) * scales.reshape(shape)
+    return reals.astype(np.float32)
 
 
 def _read(session: Session, index: int) -> Array | None:
@@ -236,9 +237,7 @@ def _makers(path: Path, subgraph: int) -> dict[int, tuple[int, str]]:
     """Tensor → the operator that computes it (index and name), in order of execution."""
     from ai_edge_litert import schema_py_generated as schema
 
-    names = {
-        value: name for name, value in vars(schema.BuiltinOperator).items() if name[0] != "_"
-    }
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name[0] != "_"}
     model = schema.Model.GetRootAs(path.read_bytes(), 0)
     graph = model.Subgraphs(subgraph)
     made = {}

@@ -1,0 +1,65 @@
+"""What a measurement was taken on: times mean nothing without it."""
+
+import os
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from tflite_squeeze.version import __version__
+
+
+class Machine(BaseModel):
+    """The machine and the software that measured.
+
+    Attributes:
+        cpu: the processor's model.
+        cores: logical cores that this process may use.
+        system: operating system and its version.
+        python: version of Python.
+        litert: version of ai-edge-litert.
+        tflite_squeeze: version of this package.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cpu: str
+    cores: int
+    system: str
+    python: str
+    litert: str
+    tflite_squeeze: str
+
+
+def this_machine() -> Machine:
+    """Describes the machine that this runs on.
+
+    Example:
+        >>> this_machine().cores
+        8
+    """
+    return Machine(
+        cpu=_cpu(),
+        cores=len(os.sched_getaffinity(0)),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=platform.python_version(),
+        litert=_version("ai-edge-litert"),
+        tflite_squeeze=__version__,
+    )
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    text = info.read_text() if info.exists() else ""
+    # x86 says "model name"; many Arm boards say "Hardware" or nothing.
+    found = re.search(r"^(?:model name|Hardware|Processor)\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or "unknown"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

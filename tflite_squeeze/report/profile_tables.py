@@ -1,0 +1,111 @@
+"""What `profile` measured, as tables."""
+
+from tflite_squeeze.measure.profile_record import OperatorTimes, ProfileRecord
+from tflite_squeeze.report.table import Cell, Table
+
+
+def profile_tables(record: ProfileRecord) -> list[Table]:
+    """Latency, memory and operators of a file as tables.
+
+    Args:
+        record: what `tflite_squeeze.measure.profile.profile` returned.
+
+    Returns:
+        The tables, operators last.
+
+    Example:
+        >>> print_tables(profile_tables(profile("lenet_5.tflite")))
+    """
+    return [_latency(record), _memory(record), operator_table(record.operators)]
+
+
+def operator_table(times: OperatorTimes) -> Table:
+    """Operators in order of execution, with what part of a run each takes."""
+    columns: tuple[str, ...] = (
+        "operator", "runs in", "subgraph", "calls", "mean (µs)", "per run (µs)", "share",
+    )  # fmt: skip
+    if times.unavailable is not None:
+        note = f"Times of operators are unavailable: {times.unavailable}"
+        return Table(title="Operators", columns=columns, rows=(), notes=(note,))
+    several = any(item.subgraph for item in times.operators)
+    rows: list[tuple[Cell, ...]] = [
+        (
+            item.name,
+            "XNNPACK" if item.delegated else "NOT DELEGATED",
+            item.subgraph,
+            _count(item.calls),
+            item.mean_us,
+            item.us_per_run,
+            item.share,
+        )
+        for item in times.operators
+    ]
+    if not several:
+        columns = columns[:2] + columns[3:]
+        rows = [row[:2] + row[3:] for row in rows]
+    return Table(
+        title="Operators", columns=columns, rows=tuple(rows), notes=_notes(times), bar="share"
+    )
+
+
+def _notes(times: OperatorTimes) -> tuple[str, ...]:
+    left = [item for item in times.operators if not item.delegated]
+    share = sum(item.share for item in left)
+    notes = [
+        f"{len(times.operators)} operators add up to {times.sum_us:,.1f} µs of the "
+        f"{times.invoke_us:,.1f} µs that a run takes"
+        + (f" ({times.coverage:.0%})." if times.coverage is not None else ".")
+    ]
+    if times.coverage is not None and times.coverage < 0.9 and times.invoke_us < 100:
+        notes.append(
+            "XNNPACK's clock counts whole microseconds, so kernels below one are shown as 0."
+        )
+    if left:
+        names = ", ".join(sorted({item.name for item in left}))
+        notes.append(
+            f"Not delegated: {len(left)} operators with {share:.1%} of the time ({names})."
+        )
+    return tuple(notes)
+
+
+def _latency(record: ProfileRecord) -> Table:
+    latency, config = record.latency, record.config
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("median", latency.median_us / 1000),
+        ("90th percentile", latency.p90_us / 1000),
+        ("99th percentile", latency.p99_us / 1000),
+        ("minimum", latency.min_us / 1000),
+        ("mean", latency.mean_us / 1000),
+        ("standard deviation", latency.std_us / 1000),
+        ("first run", latency.first_us / 1000),
+        ("initialisation", latency.init_us / 1000),
+    )
+    made_up = ", ".join(f"{item.name} {item.dtype} {list(item.shape)}" for item in record.inputs)
+    threads = "1 thread" if config.threads == 1 else f"{config.threads} threads"
+    notes = (
+        f"{latency.runs:,} runs after {latency.warmup_runs:,} to warm up, {threads}, LiteRT "
+        f"{record.machine.litert} on {record.machine.cpu}.",
+        f"Inputs are made up: {made_up or 'none'}.",
+    )
+    name = record.file or f"sha256 {record.sha256[:12]}"
+    signature = f", signature {record.signature}" if record.signature else ""
+    title = f"Latency of {name}{signature}"
+    return Table(title=title, columns=("", "ms"), rows=rows, notes=notes)
+
+
+def _memory(record: ProfileRecord) -> Table:
+    memory = record.memory
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("arena, with XNNPACK", memory.arena_bytes),
+        ("arena, built-in kernels only", memory.builtin_arena_bytes),
+        ("peak of the process", memory.process_peak_bytes),
+        ("of that, for this file", memory.process_growth_bytes),
+    )
+    notes = ["XNNPACK's own buffers and packed weights are in the peak, not in the arena."]
+    if memory.builtin_unavailable is not None:
+        notes.append(f"Built-in kernels alone cannot run it: {memory.builtin_unavailable}")
+    return Table(title="Memory", columns=("", "bytes"), rows=rows, notes=tuple(notes))
+
+
+def _count(calls: float) -> Cell:
+    return int(calls) if calls == int(calls) else calls
