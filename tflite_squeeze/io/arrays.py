@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from tflite_squeeze.io.raw_data import RawData, RawPart, assemble
 ARRAY_KEY = re.compile(
     r"(?P<kind>[xy])(_(?P<part>train|val|validation|test|calibration))?(:(?P<name>.+))?"
 )
+TOLD_KEYS = ("class_names", "preprocessing", "origin")
 _KEYS_HELP = (
     "x_train, y_train, x_test, y_test, x_val, y_val, x_calibration, x, y, each also as "
-    "x:<input name> or y:<output name>, class_names, preprocessing"
+    "x:<input name> or y:<output name>, class_names, preprocessing, "
+    "origin"
 )
 
 Labels = NDArray[Any] | dict[str, NDArray[Any]]
@@ -37,12 +40,12 @@ def read_npz(path: Path) -> RawData:
         InputError: it is damaged, holds Python objects, or its arrays do not fit each other.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return raw_arrays({"x": loaded}, str(path))
-        with loaded as file:
-            arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                loaded = {"x": loaded}
+            arrays = {key: loaded[key] for key in loaded}
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "allow_pickle" in reason:
             reason = "it holds Python objects or is not an .npz file"
@@ -58,7 +61,8 @@ def raw_arrays(arrays: Mapping[str, Any], source: str) -> RawData:
     Args:
         arrays: `x_train`, `y_train`, `x_test`, `y_test` (also `val`, `calibration`), or `x`, `y`,
             of shape (examples, ...). Several inputs are `x_train:<name>`, several outputs
-            `y_train:<name>`. `class_names` is an array of text, `preprocessing` JSON text.
+            `y_train:<name>`. `class_names` is an array of text, `preprocessing` JSON text,
+            `origin` says where the data comes from.
         source: what to call it in messages.
 
     Raises:
@@ -68,7 +72,7 @@ def raw_arrays(arrays: Mapping[str, Any], source: str) -> RawData:
     if not arrays:
         raise InputError(f"data {source} holds no arrays: use the keys {_KEYS_HELP}")
     class_names = tuple(str(name) for name in np.ravel(arrays.get("class_names", ())))
-    notes: list[str] = []
+    notes = [f"origin: {arrays['origin']}"] if "origin" in arrays else []
     parts = {}
     for part, (inputs, labels) in _grouped(arrays, source).items():
         labels_key = f"y_{part}" if f"x_{part}" in {key.split(":")[0] for key in arrays} else "y"
@@ -125,7 +129,7 @@ def _grouped(arrays: Mapping[str, Any], source: str) -> Grouped:
     """Arrays by part, inputs and labels apart, each by name ("" where a label has none)."""
     parts: Grouped = {}
     for key, array in arrays.items():
-        if key in ("class_names", "preprocessing"):
+        if key in TOLD_KEYS:
             continue
         match = ARRAY_KEY.fullmatch(key)
         if match is None:

@@ -154,7 +154,7 @@ class Data:
             raise UsageError(f"data {self.source} has no end: say how many examples to read")
         dataset = prepared(raw.spread(count), self.plans, self.preprocessing)
         empty = True
-        with reading(self.source):
+        with reading(self.source, raw):
             for element in _batched(dataset, batch):
                 empty = False
                 inputs, labels = element if raw.labelled else (element, None)
@@ -263,7 +263,7 @@ def _batched(dataset: tf.data.Dataset, batch: int) -> Iterator[Any]:
     try:
         yield from dataset.batch(batch).as_numpy_iterator()
     except tf.errors.InvalidArgumentError as error:
-        if "Cannot batch tensors with different shapes" not in error.message:
+        if "batch" not in error.message or "hapes" not in error.message:
             raise
         raise InputError(
             "examples have different shapes: resize images with --image-size HxW, or give "

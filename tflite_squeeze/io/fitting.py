@@ -43,7 +43,7 @@ def fitted_plans(
         if axis is not None:
             verb = {"append": "added", "drop": "dropped"}[axis]
             notes.append(f"input {name!r}: a channel axis of size 1 was {verb}")
-        dtype = _cast(plan, spec, wanted, raw.source)
+        dtype = _cast(plan, spec, wanted, raw.source, preprocessing)
         plans.append(replace(plan, axis=axis, dtype=dtype))
     return tuple(plans), tuple(notes)
 
@@ -132,7 +132,11 @@ def _remedy(given: tf.TensorShape, target: tf.TensorShape, preprocessing: Prepro
 
 
 def _cast(
-    plan: InputPlan, spec: tf.TensorSpec, wanted: tf.TensorSpec, source: str
+    plan: InputPlan,
+    spec: tf.TensorSpec,
+    wanted: tf.TensorSpec,
+    source: str,
+    preprocessing: Preprocessing,
 ) -> tf.DType | None:
     """The dtype to cast to; only casts that keep the values are made."""
     given, target = spec.dtype, wanted.dtype
@@ -142,6 +146,7 @@ def _cast(
     keeps = (
         (target.is_floating and (number or given.is_floating))
         or (number and target in (tf.int32, tf.int64))
+        or (plan.encoded and target == tf.uint8 and not preprocessing.changes_values)
         or (number and target.is_integer and target.min <= given.min and given.max <= target.max)
     )
     if not keeps:

@@ -135,4 +135,19 @@ def _lazy_part(paths: NDArray[Any], labels: NDArray[Any], labelled: bool) -> Raw
             return files
         return tf.data.Dataset.zip(files, tf.data.Dataset.from_tensor_slices(labels[positions]))
 
-    return RawPart(dataset=pick(np.arange(len(paths))), count=len(paths), pick=pick)
+    return RawPart(
+        dataset=pick(np.arange(len(paths))),
+        count=len(paths),
+        pick=pick,
+        damaged=lambda: _first_damaged(paths),
+    )
+
+
+def _first_damaged(paths: NDArray[Any]) -> str | None:
+    """The first file that cannot be decoded; TensorFlow's own message does not name it."""
+    for path in paths:
+        try:
+            tf.io.decode_image(tf.io.read_file(str(path)), expand_animations=False)
+        except tf.errors.OpError:
+            return str(path)
+    return None

@@ -11,8 +11,6 @@ from tflite_squeeze.io.image_folder import decode_image
 from tflite_squeeze.io.preprocessing import Preprocessing, preprocess_tensor
 from tflite_squeeze.io.raw_data import shape_text
 
-_IDENTITY = Preprocessing()
-
 
 @dataclass(frozen=True, kw_only=True)
 class InputPlan:
@@ -66,17 +64,17 @@ def _prepare_input(x: tf.Tensor, plan: InputPlan, preprocessing: Preprocessing) 
     if preprocessing.applies_to(plan.source):
         _check_channels(x, plan, preprocessing)
         # Token ids and the like stay integers unless something is to be computed with them.
-        if preprocessing.model_copy(update=_ABOUT_FILES) != _IDENTITY:
+        if preprocessing.changes_values:
             x = preprocess_tensor(x, preprocessing)
     if plan.axis == "append":
         x = x[..., tf.newaxis]
     elif plan.axis == "drop":
         x = tf.squeeze(x, axis=-1)
-    return x if plan.dtype is None else tf.cast(x, plan.dtype)
-
-
-# These fields say how files are decoded and where the rest applies; they change no value.
-_ABOUT_FILES: dict[str, Any] = {"image_size": None, "color": None, "inputs": ()}
+    if plan.dtype is None:
+        return x
+    # Only resized pixels come here as floats: see fitting._cast.
+    rounds = x.dtype.is_floating and plan.dtype.is_integer
+    return tf.saturate_cast(tf.round(x), plan.dtype) if rounds else tf.cast(x, plan.dtype)
 
 
 def _check_channels(x: tf.Tensor, plan: InputPlan, preprocessing: Preprocessing) -> None:

@@ -82,6 +82,12 @@ class Preprocessing(BaseModel):
             raise ValueError(f"{value} must be at least 1 x 1 pixels")
         return value
 
+    @property
+    def changes_values(self) -> bool:
+        """Whether it does anything to numbers, apart from how files are decoded."""
+        about_files = {"image_size": None, "color": None, "inputs": ()}
+        return self.model_copy(update=about_files) != Preprocessing()
+
     def applies_to(self, name: str) -> bool:
         """Whether an input of that name is changed by it."""
         return not self.inputs or name in self.inputs

@@ -24,11 +24,13 @@ class RawPart:
         dataset: unbatched examples: a dict of inputs by name, or (that dict, labels).
         count: how many there are, None where only reading to the end would tell.
         pick: the examples at given positions, for sources that can be read in any order.
+        damaged: finds the file that cannot be read, once reading has failed.
     """
 
     dataset: tf.data.Dataset
     count: int | None
     pick: Callable[[NDArray[Any]], tf.data.Dataset] | None = None
+    damaged: Callable[[], str | None] | None = None
 
     @property
     def labelled(self) -> bool:
@@ -176,11 +178,12 @@ def shape_text(shape: tf.TensorShape) -> str:
 
 
 @contextmanager
-def reading(source: str) -> Iterator[None]:
+def reading(source: str, part: RawPart | None = None) -> Iterator[None]:
     """Turns what goes wrong while examples are read into one line about the data.
 
     Args:
         source: what the user gave.
+        part: what is read, if it can tell which file is damaged.
 
     Raises:
         InputError: TensorFlow could not read, parse or decode an example.
@@ -188,9 +191,10 @@ def reading(source: str) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
+        culprit = part.damaged() if part is not None and part.damaged is not None else None
         raise InputError(
-            f"data {source} cannot be read ({first_line(error.message)}): repair it, or leave "
-            f"the example out"
+            f"data {culprit or source} cannot be read ({first_line(error.message)}): repair it, or "
+            f"leave the example out"
         ) from error
 
 

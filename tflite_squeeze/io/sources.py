@@ -1,5 +1,6 @@
 """Which kind of data a user's word means: a file, a folder, a name, or a function."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,11 @@ def open_source(source: Any, features: Any = None) -> RawData:
     else:
         files = _record_files(str(source))
         if files:
-            return read_tfrecord(files, str(source), features)
+            folder = Path(source).expanduser()
+            root = (
+                folder if folder.is_dir() else Path(os.path.commonpath([f.parent for f in files]))
+            )
+            return read_tfrecord(files, str(source), features, root)
         raw = _open_text(str(source))
     if features is not None:
         raise UsageError(

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tflite_squeeze.errors import InputError, SqueezeError
-from tflite_squeeze.io.arrays import ARRAY_KEY, is_one_hot, raw_arrays
+from tflite_squeeze.io.arrays import ARRAY_KEY, TOLD_KEYS, is_one_hot, raw_arrays
 from tflite_squeeze.io.preprocessing import Preprocessing
 from tflite_squeeze.io.raw_data import PART_NAMES, RawData, RawPart, assemble, reading
 
@@ -76,8 +76,7 @@ def raw_object(data: Any, source: str) -> RawData:
     if isinstance(data, Mapping) and set(data) & set(PART_NAMES):
         return _named_parts(data, source)
     if isinstance(data, Mapping):
-        told = {"class_names", "preprocessing"}
-        keyed = any(ARRAY_KEY.fullmatch(key) or key in told for key in data)
+        keyed = any(ARRAY_KEY.fullmatch(key) or key in TOLD_KEYS for key in data)
         return raw_arrays(data if keyed else _keyed("x", data), source)
     if isinstance(data, np.ndarray):
         return raw_arrays({"x": data}, source)

@@ -1,129 +1,38 @@
 """TFRecord files of tf.train.Example, read with a stated specification of their features."""
 
-import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from tflite_squeeze.errors import InputError
-from tflite_squeeze.io.files import read_file
-from tflite_squeeze.io.preprocessing import Preprocessing
 from tflite_squeeze.io.raw_data import PART_NAMES, RawData, RawPart, assemble, first_line
+from tflite_squeeze.io.record_features import Feature, RecordFeatures, read_features
 
 RECORD_SUFFIXES = (".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz")
-LABEL_KEYS = ("label", "labels", "y")
-_IMAGES = ("png", "jpeg", "image")
+_PART = re.compile(
+    rf"(?P<part>{'|'.join(sorted(PART_NAMES, key=len, reverse=True))})(ing)?(?![a-z])",
+    re.IGNORECASE,
+).match
 _STORED = {"bytes": tf.string, "float": tf.float32, "int64": tf.int64}
-
-Decode = Literal[
-    "png", "jpeg", "image",
-    "uint8", "int8", "uint16", "int16", "int32", "int64", "float16", "float32", "float64",
-]  # fmt: skip
-
-
-class Feature(BaseModel):
-    """How one feature of a record is stored.
-
-    Attributes:
-        kind: the list that holds it: bytes, float or int64.
-        decode: what the bytes are: an encoded image (png, jpeg, or image for either), or the raw
-            little-endian numbers of that dtype.
-        shape: of one example; () is a single number.
-        key: the feature's key in the record, where it is not the name given here.
-
-    Example:
-        >>> Feature(kind="bytes", decode="uint8", shape=(28, 28, 1)).shape
-        (28, 28, 1)
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["bytes", "float", "int64"]
-    decode: Decode | None = None
-    shape: tuple[int, ...] = ()
-    key: str | None = None
-
-    @model_validator(mode="after")
-    def _fields_agree(self) -> "Feature":
-        if self.kind == "bytes" and self.decode is None:
-            raise ValueError("bytes need decode: png, jpeg, image, or a dtype such as uint8")
-        if self.kind != "bytes" and self.decode is not None:
-            raise ValueError(f"decode is for bytes, not for {self.kind}")
-        if self.decode in _IMAGES and self.shape:
-            raise ValueError("an encoded image has its own shape: leave the shape out")
-        if any(size < 1 for size in self.shape):
-            raise ValueError(f"shape {self.shape} must be positive")
-        return self
-
-
-class RecordFeatures(BaseModel):
-    """What is in each record: the content of `--features`, as a YAML or JSON file or inline.
-
-    Attributes:
-        inputs: by input name.
-        labels: by output name; a single one may be called `label`.
-        class_names: a name per class id.
-        preprocessing: what the model was trained with.
-
-    Example:
-        >>> read_features("image:bytes:png,label:int64").labels["label"].kind
-        'int64'
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    inputs: dict[str, Feature]
-    labels: dict[str, Feature] = {}
-    class_names: tuple[str, ...] = ()
-    preprocessing: Preprocessing | None = None
-
-
-def read_features(text: str | Path) -> RecordFeatures:
-    """Reads a feature specification.
-
-    Args:
-        text: a YAML or JSON file, or inline `name:kind[:decode][:shape]`, comma-separated, such
-            as `image:bytes:png,label:int64` or `x:bytes:uint8:28x28x1,sensor:float:128x6`. The
-            names `label`, `labels` and `y` are labels, all others are inputs.
-
-    Raises:
-        InputError: it cannot be understood.
-    """
-    path = Path(text)
-    if path.suffix in (".yaml", ".yml", ".json"):
-        content: Any = _parsed(path)
-    else:
-        content = _parsed_inline(str(text))
-    try:
-        features = RecordFeatures.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise InputError(
-            f"features {text}: {where}: {first['msg'].removeprefix('Value error, ')}; write "
-            f"e.g. image:bytes:png,label:int64"
-        ) from error
-    if not features.inputs:
-        raise InputError(f"features {text} name no input: only labels are there")
-    return features
 
 
 def read_tfrecord(
-    files: Sequence[Path], source: str, features: str | Path | RecordFeatures | None
+    files: Sequence[Path], source: str, features: str | Path | RecordFeatures | None, root: Path
 ) -> RawData:
     """Opens TFRecord files as streams; no more than a few records are in memory at a time.
 
-    A file is of the training, test or validation part when its name, or its folder's, starts
-    with train, test or val; otherwise it is of the one part there is.
+    A file is of the training, test, validation or calibration part when its name, or that of a
+    folder below the root, starts with that word (train-00.tfrecord, test/0.tfrecord).
 
     Args:
         files: of tf.train.Example records; `.gz` files are unpacked on the way.
         source: what the user gave.
         features: the specification, or what `read_features` takes.
+        root: the folder below which folder names state parts.
 
     Raises:
         InputError: there is no specification, or the first record does not have its features.
@@ -142,10 +51,10 @@ def read_tfrecord(
                 f"data {source} has no {feature.kind} feature {key!r}; the first record holds "
                 f"{_described(stored)}: correct --features"
             )
-    images = {name for name, feature in spec.inputs.items() if feature.decode in _IMAGES}
+    images = {name for name, feature in spec.inputs.items() if feature.is_image}
     parts = {
         name: RawPart(dataset=_records(found).map(_parser(spec)), count=None)
-        for name, found in _by_part(files).items()
+        for name, found in _by_part(files, root).items()
     }
     return assemble(
         source,
@@ -161,45 +70,12 @@ def is_record(path: Path) -> bool:
     return path.name.lower().endswith(RECORD_SUFFIXES)
 
 
-def _parsed(path: Path) -> Any:
-    text = read_file(path, "features")
-    try:
-        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
-        raise InputError(
-            f"features {path} cannot be parsed ({str(error).splitlines()[0]}): correct the file"
-        ) from error
-
-
-def _parsed_inline(text: str) -> dict[str, Any]:
-    content: dict[str, Any] = {"inputs": {}, "labels": {}}
-    for item in text.split(","):
-        name, *fields = [field.strip() for field in item.split(":")]
-        if not name or not fields or len(fields) > 3:
-            raise InputError(
-                f"features {text!r}: {item!r} is not name:kind[:decode][:shape]: write e.g. "
-                f"image:bytes:png,label:int64 (a file must end in .yaml or .json)"
-            )
-        feature: dict[str, Any] = {"kind": fields[0]}
-        for field in fields[1:]:
-            sizes = field.split("x")
-            if all(size.isdigit() for size in sizes):
-                feature["shape"] = tuple(int(size) for size in sizes)
-            else:
-                feature["decode"] = field
-        content["labels" if name in LABEL_KEYS else "inputs"][name] = feature
-    return content
-
-
-def _by_part(files: Sequence[Path]) -> dict[str, list[Path]]:
+def _by_part(files: Sequence[Path], root: Path) -> dict[str, list[Path]]:
     """Files by the part that their names, or their folders' names, state."""
     parts: dict[str, list[Path]] = {}
     for file in files:
         stated = [
-            "val" if part == "validation" else part
-            for name in (file.name, file.parent.name)
-            for part in PART_NAMES
-            if name.lower().startswith(part)
+            match["part"].lower() for name in file.relative_to(root).parts if (match := _PART(name))
         ]
         parts.setdefault(stated[0] if stated else "train", []).append(file)
     return parts
@@ -247,7 +123,7 @@ def _parser(spec: RecordFeatures) -> Any:
 
 
 def _decoded(value: tf.Tensor, feature: Feature) -> tf.Tensor:
-    if feature.kind != "bytes" or feature.decode in _IMAGES:
+    if feature.kind != "bytes" or feature.is_image:
         return value
     return tf.reshape(tf.io.decode_raw(value, tf.as_dtype(feature.decode)), feature.shape)
 
@@ -264,7 +140,7 @@ def _first_record(file: Path) -> dict[str, tuple[str, Any]]:
             f"data {file} is damaged or not a TFRecord file ({first_line(error.message)}): write "
             f"or copy it again"
         ) from error
-    except ValueError as error:  # protobuf's DecodeError is one
+    except DecodeError as error:
         raise InputError(
             f"data {file}: its records are not tf.train.Example: write it so"
         ) from error
