@@ -14,9 +14,9 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from tflite_squeeze.convert.chatter import Chatter, caught_chatter
 from tflite_squeeze.convert.config import Convert, Quantization
 from tflite_squeeze.convert.failures import unsupported
-from tflite_squeeze.convert.flatbuffer import with_description, with_metadata
+from tflite_squeeze.convert.flatbuffer import operator_names, with_description, with_metadata
 from tflite_squeeze.convert.integer import float_operators
-from tflite_squeeze.convert.trace import Traced, prepared, traced
+from tflite_squeeze.convert.trace import Traced, layers_of, prepared, traced
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.io.models import LoadedModel
 from tflite_squeeze.version import __version__
@@ -69,88 +69,129 @@ def emit(
             f"--quantize {config.quantize.value} calibrates on real samples and got none: pass "
             f"--data, such as --data samples.npz"
         )
-    with caught_chatter() as chatter:
+    chatter = Chatter()
+    with caught_chatter(chatter):
         source, notes = prepared(source)
-        model = _traced(source, config)
-    notes += model.notes
     with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as folder:
-        tflite = _convert(model, config, calibration or {}, Path(folder), chatter)
+        job = _Job(config, calibration or {}, Path(folder), chatter, frozenset(layers_of(source)))
+        model = job.traced(source)
+        tflite = job.converted(model)
     islands = float_operators(tflite) if config.quantize.calibrates else ()
     return Emitted(
         tflite=_labelled(tflite, source, config),
-        notes=notes + tuple(chatter.worth_telling()) + _island_notes(islands, config),
+        notes=(
+            *notes,
+            *model.notes,
+            *chatter.worth_telling(),
+            *_island_notes(islands, config),
+        ),
         chatter=tuple(chatter.lines),
         float_operators=islands,
     )
 
 
-def _traced(source: LoadedModel, config: Convert) -> Traced:
-    """Traces; for the integer modes, until no loop is left, since calibrating one crashes."""
-    integer = config.quantize.calibrates
-    # The runtime has no fused LSTM with 16-bit activations: it refuses to prepare one.
-    fuse = config.quantize is not Quantization.INT16X8
-    model = traced(source, config, unroll=integer, fuse=fuse)
-    if integer and model.loops():
-        model = traced(source, config, unroll=True, fuse=False)
-        if model.loops():
-            raise UnsupportedError(
-                f"--quantize {config.quantize.value} cannot calibrate a WHILE loop, and this "
-                f"model has one that cannot be unrolled: use --quantize dynamic or float16"
-            )
-    return model
+class _Job:
+    """One conversion: what is asked, where it works, what was printed meanwhile."""
 
+    def __init__(
+        self,
+        config: Convert,
+        calibration: Mapping[str, Batches],
+        folder: Path,
+        chatter: Chatter,
+        layers: frozenset[str],
+    ) -> None:
+        self._config = config
+        self._calibration = calibration
+        self._folder = folder
+        self._chatter = chatter
+        self._layers = layers
 
-def _convert(
-    model: Traced,
-    config: Convert,
-    calibration: Mapping[str, Batches],
-    folder: Path,
-    chatter: Chatter,
-) -> bytes:
-    """Saves the traced functions and runs the converter on them.
+    def traced(self, source: LoadedModel) -> Traced:
+        """Traces the model in the form that suits the quantization.
 
-    Through a SavedModel the variables become constants, weights fold, names of tensors stay, and
-    the signatures are kept.
-    """
-    with caught_chatter(chatter):
+        Calibrating a WHILE loop crashes the process, and only the converter knows which loops it
+        fuses into one operator: where there are loops at all, a float conversion tells.
+        """
+        integer = self._config.quantize.calibrates
+        # The runtime has no fused LSTM with 16-bit activations: it refuses to prepare one.
+        fuse = self._config.quantize is not Quantization.INT16X8
+        model = self._trace(source, unroll=integer, fuse=fuse)
+        if integer and self._keeps_loop(model):
+            model = self._trace(source, unroll=True, fuse=False)
+            if self._keeps_loop(model):
+                raise UnsupportedError(
+                    f"--quantize {self._config.quantize.value} cannot calibrate a WHILE loop, and "
+                    f"this model has one that cannot be unrolled: use --quantize dynamic or float16"
+                )
+        return model
+
+    def _trace(self, source: LoadedModel, *, unroll: bool, fuse: bool) -> Traced:
+        with caught_chatter(self._chatter):
+            return traced(source, self._config, unroll=unroll, fuse=fuse)
+
+    def _keeps_loop(self, model: Traced) -> bool:
+        if not model.loops():
+            return False
+        plain = self._config.model_copy(
+            update={"quantize": Quantization.NONE, "io_dtype": "float32"}
+        )
+        tflite = self._run(self._saved(model), model, plain)
+        return any("WHILE" in names for names in operator_names(tflite))
+
+    def converted(self, model: Traced) -> bytes:
+        """Saves the traced functions and runs the converter on them."""
+        folder = self._saved(model)
+        try:
+            return self._run(folder, model, self._config)
+        except ConverterError as error:
+            raise unsupported(
+                error, self._chatter.lines, self._layers, lambda: self._cost(folder, model)
+            ) from error
+
+    def _saved(self, model: Traced) -> Path:
+        """Writes a SavedModel.
+
+        Through it the variables become constants, weights fold, names of tensors stay, and the
+        signatures are kept.
+        """
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
         module = tf.Module()
         module._variables = model.variables  # keeps them alive, and in the SavedModel
-        tf.saved_model.save(module, str(folder), signatures=model.functions)
-    try:
-        return _run_converter(folder, model, config, calibration, chatter)
-    except ConverterError as error:
+        with caught_chatter(self._chatter):
+            tf.saved_model.save(module, str(folder), signatures=model.functions)
+        return folder
 
-        def cost() -> str:
-            return _cost_of_select_ops(folder, model, config, calibration, chatter)
+    def _run(self, folder: Path, model: Traced, config: Convert) -> bytes:
+        with caught_chatter(self._chatter):
+            try:
+                converter = tf.lite.TFLiteConverter.from_saved_model(
+                    str(folder), signature_keys=sorted(model.functions)
+                )
+                _configure(converter, config)
+                if config.quantize.calibrates:
+                    converter.representative_dataset = _representative(self._calibration, model)
+                return bytes(converter.convert())
+            except (ValueError, RuntimeError) as error:
+                if isinstance(error, ConverterError):
+                    raise
+                lines = str(error).strip().splitlines() or [type(error).__name__]
+                raise UnsupportedError(
+                    f"the TFLite converter cannot bring this model to {config.quantize.value} "
+                    f"({lines[0][:300]}): use --quantize dynamic or float16"
+                ) from error
 
-        raise unsupported(error, chatter.lines, cost) from error
-
-
-def _run_converter(
-    folder: Path,
-    model: Traced,
-    config: Convert,
-    calibration: Mapping[str, Batches],
-    chatter: Chatter,
-) -> bytes:
-    with caught_chatter(chatter):
+    def _cost(self, folder: Path, model: Traced) -> str:
+        """Converts with select operators and says what came of it."""
+        allowed = self._config.model_copy(update={"allow_select_ops": True})
         try:
-            converter = tf.lite.TFLiteConverter.from_saved_model(
-                str(folder), signature_keys=sorted(model.functions)
-            )
-            _configure(converter, config)
-            if config.quantize.calibrates:
-                converter.representative_dataset = _representative(calibration, model)
-            tflite = converter.convert()
-        except (ValueError, RuntimeError) as error:
-            if isinstance(error, ConverterError):
-                raise
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise UnsupportedError(
-                f"the TFLite converter cannot quantize this model to {config.quantize.value} "
-                f"({lines[0][:300]}): use --quantize dynamic or float16"
-            ) from error
-    return bytes(tflite)
+            tflite = self._run(folder, model, allowed)
+        except (ConverterError, UnsupportedError):
+            return "which does not convert either"
+        return (
+            f"tried: a file of {len(tflite):,} bytes that runs only where the Flex delegate, a "
+            f"library of TensorFlow kernels many times larger than the runtime, is linked in"
+        )
 
 
 def _configure(converter: Any, config: Convert) -> None:
@@ -189,25 +230,6 @@ def _representative(calibration: Mapping[str, Batches], model: Traced) -> Callab
                 yield key, batch
 
     return samples
-
-
-def _cost_of_select_ops(
-    folder: Path,
-    model: Traced,
-    config: Convert,
-    calibration: Mapping[str, Batches],
-    chatter: Chatter,
-) -> str:
-    """Converts with select operators and says what came of it."""
-    allowed = config.model_copy(update={"allow_select_ops": True})
-    try:
-        tflite = _run_converter(folder, model, allowed, calibration, chatter)
-    except (ConverterError, UnsupportedError):
-        return "which does not convert either"
-    return (
-        f"tried: a file of {len(tflite):,} bytes that runs only where the Flex delegate, a "
-        f"library of TensorFlow kernels many times larger than the runtime, is linked in"
-    )
 
 
 def _labelled(tflite: bytes, source: LoadedModel, config: Convert) -> bytes:

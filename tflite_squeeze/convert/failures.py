@@ -1,7 +1,7 @@
 """What the converter refused, in terms of the user's own layers."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +27,13 @@ class Missing:
     flex: bool
 
 
-def missing_operators(error: Any) -> list[Missing]:
-    """The operators that a ConverterError complains about, each once a layer."""
+def missing_operators(error: Any, layers: Collection[str]) -> list[Missing]:
+    """The operators that a ConverterError complains about, each once a layer.
+
+    Args:
+        error: what the converter raised.
+        layers: the names of the model's layers, as far as they are known.
+    """
     found = []
     for item in getattr(error, "errors", []):
         if item.error_code not in (_NEEDS_FLEX, _NEEDS_CUSTOM):
@@ -37,39 +42,47 @@ def missing_operators(error: Any) -> list[Missing]:
         found.append(
             Missing(
                 operator=item.operator.name.removeprefix("tf."),
-                layer=layer_of(calls[0].name) if calls else "",
+                layer=layer_of(calls[0].name, layers) if calls else "",
                 flex=item.error_code == _NEEDS_FLEX,
             )
         )
     return sorted(set(found), key=lambda item: (item.layer, item.operator))
 
 
-def layer_of(location: str) -> str:
+def layer_of(location: str, layers: Collection[str]) -> str:
     """The layer in a location such as `sequential_1/odd_1/Erfc@__inference_serve_12`.
 
+    Args:
+        location: the converter's name of an operator.
+        layers: the names of the model's layers; when none of them is in the location, the scope
+            next to the operator is taken for one.
+
     Example:
-        >>> layer_of("sequential_5_1/odd_1/Erfc@__inference_serve_12")
+        >>> layer_of("sequential_5_1/odd_1/erf/Erfc@__inference_serve_12", {"odd"})
         'odd'
     """
-    parts = location.split("@")[0].split("/")
-    if len(parts) < 2:
-        return ""
+    scopes = location.split("@")[0].split("/")[:-1]
     # Keras numbers the scopes of a model that is called once more.
-    return re.sub(r"_\d+$", "", parts[-2])
+    names = [name for scope in scopes for name in (scope, re.sub(r"_\d+$", "", scope))]
+    known = [name for name in names if name in layers]
+    if known:
+        return known[-1]
+    return names[-1] if names else ""
 
 
 def unsupported(
-    error: Any, said: list[str], cost_of_select_ops: Callable[[], str]
+    error: Any, said: list[str], layers: Collection[str], cost_of_select_ops: Callable[[], str]
 ) -> UnsupportedError:
     """One line for a ConverterError.
 
     Args:
         error: what the converter raised.
         said: what it printed meanwhile.
+        layers: the names of the model's layers.
         cost_of_select_ops: converts with select operators and says what that costs; called only
             when it would help.
     """
-    missing = missing_operators(error)
+    missing = missing_operators(error, layers)
     text = f"{error}\n" + "\n".join(said)
     if ("element_shape" in text and "static" in text) or "TensorList" in text:
         return UnsupportedError(

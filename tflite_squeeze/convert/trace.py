@@ -33,7 +33,7 @@ class Traced:
     notes: tuple[str, ...]
 
     def loops(self) -> bool:
-        """Whether a WHILE loop is left that the converter will not fuse into one operator."""
+        """Whether there is a loop, which the converter may or may not fuse into one operator."""
         return any(_has_loop(function.graph) for function in self.functions.values())
 
 
@@ -51,6 +51,13 @@ def prepared(source: LoadedModel) -> tuple[LoadedModel, tuple[str, ...]]:
         return source, ()
     note = "the model computes in mixed precision; the file computes in float32 on its weights"
     return replace(source, model=model), (note,)
+
+
+def layers_of(source: LoadedModel) -> list[str]:
+    """The names of a Keras model's layers; none for other sources."""
+    if source.kind not in _KERAS_KINDS:
+        return []
+    return [layer.name for layer in flavors.walk_layers(source.model)]
 
 
 def refuse_broken_weights(source: LoadedModel) -> None:
@@ -138,22 +145,7 @@ def _trace(endpoint: Endpoint, specs: dict[str, tf.TensorSpec]) -> Any:
 
 
 def _has_loop(graph: Any) -> bool:
-    """Whether a loop is in a graph or its functions, those of fused layers left out."""
+    """Whether a loop is in a graph or in any function that it brings along."""
     definition = graph.as_graph_def()
-    bodies = {function.signature.name: function for function in definition.library.function}
-    seen: set[str] = set()
-
-    def loops(nodes: Any) -> bool:
-        for node in nodes:
-            if node.op in ("While", "StatelessWhile"):
-                return True
-            for attribute in node.attr.values():
-                name = attribute.func.name
-                if name not in bodies or name in seen or "api_implements" in bodies[name].attr:
-                    continue
-                seen.add(name)
-                if loops(bodies[name].node_def):
-                    return True
-        return False
-
-    return loops(definition.node)
+    bodies = [definition.node] + [function.node_def for function in definition.library.function]
+    return any(node.op in ("While", "StatelessWhile") for nodes in bodies for node in nodes)

@@ -77,6 +77,19 @@ def predicted_classes(scores: Array) -> NDArray[np.int64] | None:
     return None
 
 
+def are_probabilities(scores: Array) -> bool:
+    """Whether each row of scores is a distribution: not negative, and summing to one.
+
+    Args:
+        scores: (examples, classes).
+    """
+    if scores.ndim != 2 or not scores.size or not np.issubdtype(scores.dtype, np.floating):
+        return False
+    if scores.shape[1] == 1:
+        return bool(np.all((scores >= 0) & (scores <= 1)))
+    return bool(np.all(scores >= 0) and np.allclose(scores.sum(axis=1), 1.0, atol=0.01))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Interval:
     """A difference with its 95 % confidence interval.

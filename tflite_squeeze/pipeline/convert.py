@@ -14,13 +14,13 @@ from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.convert.converter import Batches, emit
 from tflite_squeeze.convert.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.convert.trace import prepared
-from tflite_squeeze.errors import CheckFailed, InputError
+from tflite_squeeze.errors import CheckFailed, InputError, RuntimeFailure
 from tflite_squeeze.io.data import Data, load_data
 from tflite_squeeze.io.files import check_output, write_atomically
 from tflite_squeeze.io.models import LoadedModel, load_model
 from tflite_squeeze.measure.conversion import ConvertRecord, Source, count_operators
 from tflite_squeeze.measure.size import size_ledger
-from tflite_squeeze.measure.verify import Verify
+from tflite_squeeze.measure.verify import Verify, refused_record
 from tflite_squeeze.pipeline.verify import verify
 
 
@@ -135,13 +135,11 @@ def _verified(
     converted: Converted, source: LoadedModel, samples: Data | None, verification: Verify
 ) -> Converted:
     """The same, with the comparison in its record."""
-    found = verify(
-        source,
-        converted.tflite,
-        samples,
-        verification,
-        quantization=converted.record.config.quantize,
-    )
+    quantization = converted.record.config.quantize
+    try:
+        found = verify(source, converted.tflite, samples, verification, quantization=quantization)
+    except RuntimeFailure as error:
+        found = refused_record(verification, quantization, str(error))
     return replace(converted, record=converted.record.model_copy(update={"verification": found}))
 
 
