@@ -1,7 +1,7 @@
 """`tflite-squeeze profile`: how fast, how large, how much memory, and which operators."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,10 @@ from tflite_squeeze.cli.output import (
     show,
     write_json,
 )
+from tflite_squeeze.io.files import check_output, write_atomically
+
+if TYPE_CHECKING:
+    from tflite_squeeze.measure.profile_record import ProfileRecord
 
 
 @click.command(
@@ -65,6 +69,9 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
     """
     force = options["force"]
     check_json(options["json_target"], force=force, inputs=[tflite])
+    for target in (options["markdown"], options["csv"], options["plot"]):
+        if target is not None:
+            check_output(target, force=force, inputs=[tflite])
     from tflite_squeeze.measure.profile import profile
     from tflite_squeeze.measure.profile_record import Profile
     from tflite_squeeze.report.profile_tables import profile_tables
@@ -80,3 +87,22 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
         record = profile(tflite, config)
     show(ctx, profile_tables(record))
     write_json(options["json_target"], record, force=force)
+    _save(record, options)
+
+
+def _save(record: "ProfileRecord", options: dict[str, Any]) -> None:
+    """Writes the files that were asked for beside the JSON."""
+    from tflite_squeeze.report.csv import to_csv
+    from tflite_squeeze.report.markdown import to_markdown
+    from tflite_squeeze.report.profile_tables import operator_table, profile_tables
+
+    if options["markdown"] is not None:
+        text = to_markdown(profile_tables(record))
+        write_atomically(options["markdown"], text.encode(), force=options["force"])
+    if options["csv"] is not None:
+        text = to_csv([operator_table(record.operators)])
+        write_atomically(options["csv"], text.encode(), force=options["force"])
+    if options["plot"] is not None:
+        from tflite_squeeze.report.plots import operator_plot
+
+        write_atomically(options["plot"], operator_plot(record), force=options["force"])
