@@ -29,8 +29,8 @@ def named_dense_file() -> bytes:
 def relu_file(shape: tuple[int, ...], open_shape: tuple[int, ...] | None = None) -> bytes:
     """y = max(x, 0)."""
     maker = FileMaker()
-    x = maker.tensor("x", shape, signature=open_shape)
-    y = maker.tensor("y", shape, signature=open_shape)
+    x = maker.tensor("x", shape, signature=open_shape, hasRank=True)
+    y = maker.tensor("y", shape, signature=open_shape, hasRank=True)
     maker.operator("RELU", [x], [y])
     return maker.file([x], [y])
 

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -109,7 +111,7 @@ def test_what_the_runtime_says_becomes_one_line(said: str, expected: str) -> Non
     error = failure(said)
     assert error.exit_code == 2
     assert "\n" not in str(error)
-    pytest.raises(RuntimeFailure, _raise, error).match(expected)
+    assert re.search(expected, str(error))
 
 
 def test_quantizing_rounds_to_the_nearest_level_and_clips() -> None:
@@ -124,7 +126,3 @@ def test_quantizing_rounds_to_the_nearest_level_and_clips() -> None:
 def test_integers_that_stand_for_themselves_stay_as_they_are() -> None:
     values = np.array([1, 2], np.int64)
     assert dequantized(values, endpoint("int64", 0.0, 0)) is values
-
-
-def _raise(error: Exception) -> None:
-    raise error

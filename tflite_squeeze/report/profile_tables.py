@@ -1,11 +1,12 @@
 """What `profile` measured, as tables."""
 
 from tflite_squeeze.measure.profile_record import OperatorTimes, ProfileRecord
+from tflite_squeeze.report.size_tables import size_tables
 from tflite_squeeze.report.table import Cell, Table
 
 
 def profile_tables(record: ProfileRecord) -> list[Table]:
-    """Latency, memory and operators of a file as tables.
+    """Latency, memory, size and operators of a file as tables.
 
     Args:
         record: what `tflite_squeeze.measure.profile.profile` returned.
@@ -16,7 +17,12 @@ def profile_tables(record: ProfileRecord) -> list[Table]:
     Example:
         >>> print_tables(profile_tables(profile("lenet_5.tflite")))
     """
-    return [_latency(record), _memory(record), operator_table(record.operators)]
+    return [
+        _latency(record),
+        _memory(record),
+        *size_tables(record.size),
+        operator_table(record.operators),
+    ]
 
 
 def operator_table(times: OperatorTimes) -> Table:
