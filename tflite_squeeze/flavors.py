@@ -62,7 +62,8 @@ def load_keras_file(path: Path, flavor: Flavor, *, allow_unsafe: bool = False) -
 
     keras = keras_of(flavor)
     # h5 and SavedModel know no safe mode in tf_keras; the caller has looked for code in the file.
-    safe = {} if path.suffix != ".keras" else {"safe_mode": not allow_unsafe}
+    knows_safety = flavor is Flavor.KERAS or path.suffix == ".keras"
+    safe = {"safe_mode": not allow_unsafe} if knows_safety else {}
     try:
         return keras.models.load_model(path, compile=False, **safe)
     except (
@@ -72,7 +73,8 @@ def load_keras_file(path: Path, flavor: Flavor, *, allow_unsafe: bool = False) -
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = lines[0] if lines else type(error).__name__
         remedy = "save or copy it again"
-        if "custom_objects" in str(error) or "Unknown layer" in str(error):
+        unknown = ("custom_objects", "Unknown layer", "Could not locate", "layer=")
+        if any(sign in str(error) for sign in unknown):
             remedy = "register its custom layers and import them first (--import MODULE)"
         raise InputError(
             f"{flavor.value} cannot build the model in {path} ({reason}): {remedy}"

@@ -20,18 +20,32 @@ def check_output(path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> Non
         OutputError: the folder is missing or not writable, the path is a folder, the file exists,
             or it is one of the inputs.
     """
+    try:
+        reason = _why_not(path, force=force, inputs=inputs)
+    except OSError as error:  # a name too long, or a folder that may not be looked into
+        reason = f"cannot be used ({error.strerror or error}): name another file"
+    if reason:
+        raise OutputError(f"output {path} {reason}")
+
+
+def _why_not(path: Path, *, force: bool, inputs: Iterable[Path]) -> str | None:
+    """What is wrong with an output path and what to do, or None."""
     for source in inputs:
         if path.exists() and source.exists() and path.samefile(source):
-            raise OutputError(f"output {path} is the input itself: name another file")
+            return "is the input itself: name another file"
     if path.is_dir():
-        raise OutputError(f"output {path} is a folder: name a file in it")
-    folder = path.parent
+        return "is a folder: name a file in it"
+    # Where a link points is where the content goes.
+    folder = path.resolve().parent
     if not folder.is_dir():
-        raise OutputError(f"output folder {folder} does not exist: create it, or name another")
+        return f"lies in {folder}, which does not exist: create it, or name another folder"
     if not os.access(folder, os.W_OK):
-        raise OutputError(f"output folder {folder} is not writable: name another")
+        return f"lies in {folder}, which is not writable: name another folder"
+    if path.exists() and not path.is_file():
+        return "is a device or a pipe: name a regular file"
     if path.exists() and not force:
-        raise OutputError(f"output {path} exists: pass --force to replace it, or name another file")
+        return "exists: pass --force to replace it, or name another file"
+    return None
 
 
 def write_atomically(path: Path, data: bytes, *, force: bool) -> None:
@@ -48,12 +62,14 @@ def write_atomically(path: Path, data: bytes, *, force: bool) -> None:
     check_output(path, force=force)
     handle, beside = -1, ""
     try:
-        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        target = path.resolve()
+        # A short name: with the target's own in it, a long one would become too long.
+        handle, beside = tempfile.mkstemp(prefix=".tflite-squeeze-", dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         # mkstemp makes private files; a result gets what the user's umask gives any new file.
         Path(beside).chmod(0o666 & ~current_umask())
-        Path(beside).replace(path)
+        Path(beside).replace(target)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
@@ -71,14 +87,30 @@ def read_file(path: Path, what: str) -> bytes:
     Raises:
         InputError: it is missing, a folder, or not readable.
     """
-    if not path.exists():
-        raise InputError(f"{what} {path} does not exist: check the path")
-    if path.is_dir():
-        raise InputError(f"{what} {path} is a folder: name a file")
     try:
         return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{what} {path} does not exist: check the path") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{what} {path} is a folder: name a file") from error
     except OSError as error:
         raise InputError(f"cannot read {what} {path}: {error.strerror or error}") from error
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; names that the system cannot look up are none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path is a file; names that the system cannot look up are none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def current_umask() -> int:

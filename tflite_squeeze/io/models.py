@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.flavors import Flavor, flavor_of, load_keras_file, serialized
-from tflite_squeeze.io.files import read_file
+from tflite_squeeze.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
+from tflite_squeeze.io.files import is_folder, read_file
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _KINDS = ".keras, .h5 or .hdf5 file, SavedModel folder, or .tflite file"
@@ -69,6 +69,7 @@ def load_model(source: Any, *, allow_unsafe: bool = False) -> LoadedModel:
     if isinstance(source, LoadedModel):
         return source
     if isinstance(source, bytes):
+        _refuse_foreign(source, "the model's bytes")
         return LoadedModel(
             model=source,
             kind=ModelKind.TFLITE,
@@ -78,7 +79,7 @@ def load_model(source: Any, *, allow_unsafe: bool = False) -> LoadedModel:
     if not isinstance(source, str | Path):
         return _from_object(source)
     path = Path(source)
-    if path.is_dir():
+    if is_folder(path):
         return _load_folder(path, allow_unsafe=allow_unsafe)
     content = read_file(path, "model")
     sha256 = hashlib.sha256(content).hexdigest()
@@ -100,12 +101,16 @@ def load_tflite(path: Path) -> bytes:
         InputError: the file is missing, unreadable or lacks the TFL3 identifier.
     """
     content = read_file(path, "file")
+    _refuse_foreign(content, str(path))
+    return content
+
+
+def _refuse_foreign(content: bytes, what: str) -> None:
     if content[4:8] != b"TFL3":
         raise InputError(
-            f"{path} is not a .tflite file (no TFL3 identifier): convert a Keras model first, "
+            f"{what} is not a .tflite file (no TFL3 identifier): convert a Keras model first, "
             f"with tflite-squeeze convert"
         )
-    return content
 
 
 def _read_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
@@ -114,15 +119,23 @@ def _read_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
         raise InputError(f"model {path} is empty: expected a {_KINDS}")
     try:
         if content[:2] == b"PK":
-            return _read_zip_header(content)
-        if content.startswith(_HDF5_MAGIC):
-            return _read_hdf5_header(path)
+            header, suffixes = _read_zip_header(content), [".keras"]
+        elif content.startswith(_HDF5_MAGIC):
+            header, suffixes = _read_hdf5_header(path), [".h5", ".hdf5"]
+        else:
+            raise InputError(f"{path} is not a model: expected a {_KINDS}")
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"model {path} is damaged or incomplete ({reason}): save or copy it again"
         ) from error
-    raise InputError(f"{path} is not a model: expected a {_KINDS}")
+    # Keras goes by the file's name.
+    if path.suffix not in suffixes:
+        raise InputError(
+            f"model {path} holds a {suffixes[0]} file under another name: rename it to "
+            f"{path.stem}{suffixes[0]}"
+        )
+    return header
 
 
 def _read_zip_header(content: bytes) -> tuple[Flavor, Any]:
@@ -141,7 +154,9 @@ def _read_hdf5_header(path: Path) -> tuple[Flavor, Any]:
     with h5py.File(path, "r") as file:
         config = file.attrs.get("model_config")
         if config is None:
-            raise ValueError("it holds weights only, no model_config")
+            raise InputError(
+                f"model {path} holds weights only: save the whole model, with model.save(...)"
+            )
         version = file.attrs.get("keras_version", "2")
     text = config.decode() if isinstance(config, bytes) else str(config)
     number = version.decode() if isinstance(version, bytes) else str(version)
@@ -180,12 +195,7 @@ def _layer_with_code(node: Any) -> str | None:
 def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
     if not (path / "saved_model.pb").is_file():
         raise InputError(f"{path} is a folder without saved_model.pb: expected a {_KINDS}")
-    digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
-        # Keras stamps the fingerprint with fresh numbers; it says nothing about the model.
-        if file.is_file() and file.name != "fingerprint.pb":
-            digest.update(file.relative_to(path).as_posix().encode() + b"\0" + file.read_bytes())
-    name, sha256 = path.resolve().name, digest.hexdigest()
+    name, sha256 = path.resolve().name, _folder_hash(path)
     metadata = path / "keras_metadata.pb"
     # Only as a Keras model can its recurrent layers be rebuilt for a fixed batch.
     if metadata.is_file() and (
@@ -200,16 +210,32 @@ def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
     try:
         model = tf.saved_model.load(str(path))
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"SavedModel {path} cannot be loaded ({reason}): save it again") from error
     if not model.signatures:
         raise InputError(f"SavedModel {path} has no signature: save it with signatures=...")
     return LoadedModel(model=model, kind=ModelKind.SAVED_MODEL, name=name, sha256=sha256, path=path)
 
 
+def _folder_hash(path: Path) -> str:
+    """A hash of the names and contents of all files in a SavedModel."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        # Keras stamps the fingerprint with fresh numbers; it says nothing about the model.
+        if file.is_file() and file.name != "fingerprint.pb":
+            content = read_file(file, "model file")
+            digest.update(file.relative_to(path).as_posix().encode() + b"\0" + content)
+    return digest.hexdigest()
+
+
 def _from_object(source: Any) -> LoadedModel:
     flavor = flavor_of(source)
     if flavor is not None:
+        if not isinstance(source, keras_of(flavor).Model):
+            raise UsageError(
+                f"model is the layer {source.name!r} ({type(source).__name__}): wrap it in a "
+                f"{flavor.value}.Sequential"
+            )
         sha256 = hashlib.sha256(serialized(source)).hexdigest()
         return LoadedModel(
             model=source, kind=ModelKind(flavor.value), name=source.name, sha256=sha256
@@ -220,6 +246,8 @@ def _from_object(source: Any) -> LoadedModel:
     else:
         functions = source if isinstance(source, dict) else {"serving_default": source}
         kind, name = ModelKind.FUNCTIONS, "function"
+    if not functions:
+        raise UsageError("model is an empty dict: give concrete functions by signature name")
     for key, function in functions.items():
         if not hasattr(function, "structured_input_signature"):
             raise UsageError(

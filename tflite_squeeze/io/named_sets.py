@@ -5,6 +5,7 @@ import io
 import os
 import pickle
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -92,11 +93,13 @@ def read_idx(path: Path) -> NDArray[Any]:
     """
     try:
         content = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot read {path} ({error}): run `make data` again") from error
     rank = content[3] if len(content) > 3 else 0
     start = 4 + 4 * rank
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], ">u4"))
+    # A header cut short is padded, and then refused for the length of what follows it.
+    sizes = content[4:start].ljust(4 * rank, b"\0")
+    shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
     if content[:3] != b"\0\0\x08" or len(content) - start != int(np.prod(shape)):
         raise InputError(f"{path} is not an IDX file of bytes: run `make data` again")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
@@ -125,9 +128,10 @@ def _mnist() -> NamedSet:
             f"data set 'mnist' is not at {path}: run `make data`, or use models/samples/mnist.npz"
         )
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in _IDX_FILES}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            arrays = {key: loaded[key] for key in _IDX_FILES}
+    except (OSError, ValueError, LookupError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged ({error}): run `make data` again") from error
     digits = tuple(str(digit) for digit in range(10))
     origin = "Y. LeCun, C. Cortes and C. J. C. Burges, MNIST; CC BY-SA 3.0 licence"

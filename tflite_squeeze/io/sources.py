@@ -7,6 +7,7 @@ from typing import Any
 
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.arrays import array_part, read_npz
+from tflite_squeeze.io.files import is_file, is_folder
 from tflite_squeeze.io.image_folder import holds_images, read_image_folder
 from tflite_squeeze.io.named_sets import NAMED_SETS, load_named_set
 from tflite_squeeze.io.raw_data import RawData, assemble
@@ -38,7 +39,7 @@ def open_source(source: Any, features: Any = None) -> RawData:
         if files:
             folder = Path(source).expanduser()
             root = (
-                folder if folder.is_dir() else Path(os.path.commonpath([f.parent for f in files]))
+                folder if is_folder(folder) else Path(os.path.commonpath([f.parent for f in files]))
             )
             return read_tfrecord(files, str(source), features, root)
         raw = _open_text(str(source))
@@ -54,13 +55,13 @@ def _open_text(text: str) -> RawData:
     if text in NAMED_SETS:
         return _named(text)
     path = Path(text).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         if holds_images(path):
             return read_image_folder(path)
         raise InputError(
             f"data folder {text} holds neither images nor .tfrecord files: expected a {_KINDS}"
         )
-    if path.is_file():
+    if is_file(path):
         return read_npz(path)
     if _FUNCTION.fullmatch(text):
         return call_function(text)
@@ -70,9 +71,9 @@ def _open_text(text: str) -> RawData:
 def _record_files(text: str) -> list[Path]:
     """The TFRecord files that a path, a folder or a glob means; none for anything else."""
     path = Path(text).expanduser()
-    if path.is_file():
+    if is_file(path):
         return [path] if is_record(path) else []
-    if path.is_dir():
+    if is_folder(path):
         found = [child for child in path.rglob("*") if child.is_file()]
     elif any(sign in text for sign in "*?["):
         start = Path(path.anchor or ".")
