@@ -4,26 +4,99 @@ Public names are loaded on first use, so that importing the package, or asking a
 help, loads no TensorFlow.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tflite_squeeze.version import __version__
 
 if TYPE_CHECKING:
+    from tflite_squeeze.convert.config import Convert as Convert
+    from tflite_squeeze.convert.config import Quantization as Quantization
+    from tflite_squeeze.errors import CheckFailed as CheckFailed
     from tflite_squeeze.errors import SqueezeError as SqueezeError
+    from tflite_squeeze.io.data import Data as Data
+    from tflite_squeeze.io.data import load_data as load_data
+    from tflite_squeeze.io.models import load_model as load_model
+    from tflite_squeeze.io.preprocessing import Preprocessing as Preprocessing
+    from tflite_squeeze.measure.profile import profile as profile
+    from tflite_squeeze.measure.profile_record import Profile as Profile
+    from tflite_squeeze.measure.size import size_ledger as size_ledger
+    from tflite_squeeze.measure.verify import Verify as Verify
+    from tflite_squeeze.pipeline.convert import Converted as Converted
+    from tflite_squeeze.pipeline.convert import convert as convert
+    from tflite_squeeze.pipeline.inspect import inspect as inspect
+    from tflite_squeeze.pipeline.verify import verify as verify
 
 _HOMES = {
+    "CheckFailed": "tflite_squeeze.errors",
+    "Convert": "tflite_squeeze.convert.config",
+    "Converted": "tflite_squeeze.pipeline.convert",
+    "Data": "tflite_squeeze.io.data",
+    "Preprocessing": "tflite_squeeze.io.preprocessing",
+    "Profile": "tflite_squeeze.measure.profile_record",
+    "Quantization": "tflite_squeeze.convert.config",
     "SqueezeError": "tflite_squeeze.errors",
+    "Verify": "tflite_squeeze.measure.verify",
+    "convert": "tflite_squeeze.pipeline.convert",
+    "inspect": "tflite_squeeze.pipeline.inspect",
+    "load_data": "tflite_squeeze.io.data",
+    "load_model": "tflite_squeeze.io.models",
+    "profile": "tflite_squeeze.measure.profile",
+    "size_ledger": "tflite_squeeze.measure.size",
+    "verify": "tflite_squeeze.pipeline.verify",
 }
 
-__all__ = ["SqueezeError", "__version__"]
+__all__ = [
+    "CheckFailed",
+    "Convert",
+    "Converted",
+    "Data",
+    "Preprocessing",
+    "Profile",
+    "Quantization",
+    "SqueezeError",
+    "Verify",
+    "__version__",
+    "convert",
+    "inspect",
+    "load_data",
+    "load_model",
+    "profile",
+    "size_ledger",
+    "verify",
+]
+
+
+def _home_of(name: str) -> Any:
+    return getattr(import_module(_HOMES[name]), name)
+
+
+class _Package(ModuleType):
+    """This module, with a verb that has the same name as the room it works in.
+
+    Importing `tflite_squeeze.convert.config` binds the room to the package's attribute `convert`,
+    where users look for the verb; a property of the module's class goes before that.
+    """
+
+    @property
+    def convert(self) -> Any:
+        return _home_of("convert")
+
+    @convert.setter
+    def convert(self, room: ModuleType) -> None:
+        """The room stays in `sys.modules`, where imports find it."""
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
     """Loads a public name from the module that defines it (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = _home_of(name)
     globals()[name] = value
     return value
 

@@ -98,7 +98,7 @@ _QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
 @force_option
 @json_option
 @click.pass_context
-def convert_command(ctx: click.Context, model: Path, output: Path, **options: Any) -> None:
+def convert_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Turn a Keras model into a verified .tflite file.
 
     MODEL is a .keras or .h5 file of Keras 3 or tf_keras, or a SavedModel folder. A file that

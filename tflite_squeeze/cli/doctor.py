@@ -19,7 +19,7 @@ from tflite_squeeze.errors import CheckFailed
 @force_option
 @json_option
 @click.pass_context
-def doctor_command(ctx: click.Context, **options: Any) -> None:
+def doctor_command(ctx: click.Context, /, **options: Any) -> None:
     """Print versions and which optional parts work.
 
     Each part is tried in a process of its own. Exits 1 when a part fails that is not optional.

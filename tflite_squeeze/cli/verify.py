@@ -46,7 +46,7 @@ from tflite_squeeze.errors import CheckFailed
 @force_option
 @json_option
 @click.pass_context
-def verify_command(ctx: click.Context, model: Path, tflite: Path, **options: Any) -> None:
+def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: Any) -> None:
     """Check that a .tflite file answers as its Keras model does.
 
     Both run on the same samples. Exits 1 when the file fails, and says at which tensor it

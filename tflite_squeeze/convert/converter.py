@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from tflite_squeeze.convert.chatter import Chatter, caught_chatter
@@ -22,7 +22,7 @@ from tflite_squeeze.io.models import LoadedModel
 from tflite_squeeze.version import __version__
 
 METADATA_KEY = "tflite_squeeze"
-Batches = Callable[[], Iterator[dict[str, np.ndarray]]]
+Batches = Callable[[], Iterator[dict[str, NDArray[Any]]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +224,7 @@ def _representative(calibration: Mapping[str, Batches], model: Traced) -> Callab
         (key,) = model.functions
         return calibration[key]
 
-    def samples() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    def samples() -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
         for key in sorted(model.functions):
             for batch in calibration[key]():
                 yield key, batch

@@ -126,7 +126,7 @@ def _recurrence(source: LoadedModel, *, unroll: bool, fuse: bool) -> Iterator[Re
 def _trace(endpoint: Endpoint, specs: dict[str, tf.TensorSpec]) -> Any:
     """One signature as a concrete function that takes its inputs by name."""
 
-    @tf.function(autograph=False)
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def serve(**tensors: Any) -> dict[str, Any]:
         return {
             name: tf.identity(tensor, name=name.replace(":", "_"))

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.convert.converter import Batches, emit
@@ -107,8 +107,9 @@ def convert(
         config = config.model_copy(update={"labels": samples.class_names})
     started = time.perf_counter()
     seen: dict[str, int] = {}
-    calibrates = config.quantize.calibrates and samples is not None
-    calibration = _calibration(source, config, samples, seen) if calibrates else None
+    calibration = None
+    if config.quantize.calibrates and samples is not None:
+        calibration = _calibration(source, config, samples, seen)
     emitted = emit(source, config, calibration)
     seconds = time.perf_counter() - started
     if samples is not None:
@@ -160,7 +161,7 @@ def _calibration(
 
 def _batches(
     samples: Data, count: int, batch: int, signature: str, seen: dict[str, int]
-) -> Iterator[dict[str, np.ndarray]]:
+) -> Iterator[dict[str, NDArray[Any]]]:
     """Whole batches only, since the file takes no other; `seen` counts their examples."""
     seen[signature] = 0
     for inputs in samples.calibration_batches(count, batch):

@@ -2,8 +2,10 @@
 
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.convert.converter import emit
@@ -62,7 +64,7 @@ def first_collapse(tensors: tuple[TensorFidelity, ...], least_db: float) -> str 
 def divergence(
     source: LoadedModel,
     tflite: bytes,
-    inputs: Mapping[str, np.ndarray],
+    inputs: Mapping[str, NDArray[Any]],
     file_inputs: Mapping[str, str],
     signatures: tuple[str, str | None],
     config: Convert,

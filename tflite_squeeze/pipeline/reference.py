@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from tflite_squeeze.convert.chatter import caught_chatter
 from tflite_squeeze.convert.endpoints import Endpoint
@@ -24,7 +25,7 @@ class Samples:
         real: whether they are real samples, not random numbers.
     """
 
-    inputs: dict[str, np.ndarray]
+    inputs: dict[str, NDArray[Any]]
     labels: Any = None
     real: bool = True
 
@@ -59,8 +60,8 @@ def random_samples(
 
 
 def reference_outputs(
-    endpoint: Endpoint, specs: Mapping[str, tf.TensorSpec], inputs: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+    endpoint: Endpoint, specs: Mapping[str, tf.TensorSpec], inputs: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
     """Runs the original model, in inference mode.
 
     Args:
@@ -80,7 +81,7 @@ def reference_outputs(
     }
     run = tf.function(endpoint.call, input_signature=[signature], autograph=False)
     count = len(next(iter(inputs.values())))
-    parts: dict[str, list[np.ndarray]] = {}
+    parts: dict[str, list[NDArray[Any]]] = {}
     with caught_chatter():
         for start in range(0, count, batch):
             chunk = {name: array[start : start + batch] for name, array in inputs.items()}
@@ -93,11 +94,11 @@ def reference_outputs(
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 
-def _filled(array: np.ndarray, batch: int) -> np.ndarray:
+def _filled(array: NDArray[Any], batch: int) -> NDArray[Any]:
     return np.concatenate([array, np.repeat(array[-1:], batch - len(array), axis=0)])
 
 
-def _per_example(name: str, value: np.ndarray, size: int, batch: int) -> np.ndarray:
+def _per_example(name: str, value: NDArray[Any], size: int, batch: int) -> NDArray[Any]:
     if not value.ndim or value.shape[0] not in (size, batch):
         raise InputError(
             f"output {name!r} has shape {value.shape} for {size} examples, so examples cannot be "

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from tflite_squeeze.convert.config import Convert, Quantization
 from tflite_squeeze.convert.endpoints import Endpoint, endpoints_of
@@ -19,6 +20,7 @@ from tflite_squeeze.measure.run import run_file
 from tflite_squeeze.measure.signatures import FileSignature, quantization_name, signatures_of
 from tflite_squeeze.measure.verify import (
     OutputFidelity,
+    TensorFidelity,
     Verify,
     VerifyRecord,
     compare_output,
@@ -90,7 +92,8 @@ def verify(
     ]
     outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
     failures = failures_of(outputs, tolerance)
-    tensors, more = (), ()
+    tensors: tuple[TensorFidelity, ...] = ()
+    more: tuple[str, ...] = ()
     if failures:
         bad = next(item for item in comparisons if failures_of(tuple(item.outputs), tolerance))
         tensors, more = _divergence(source, content, bad)
@@ -201,7 +204,9 @@ def _samples(
     return Samples(inputs=sample.inputs, labels=sample.labels)
 
 
-def _labels(labels: Any, reference: dict[str, np.ndarray]) -> Callable[[str], np.ndarray | None]:
+def _labels(
+    labels: Any, reference: dict[str, NDArray[Any]]
+) -> Callable[[str], NDArray[Any] | None]:
     """Which labels belong to which output.
 
     Raises:
@@ -213,7 +218,7 @@ def _labels(labels: Any, reference: dict[str, np.ndarray]) -> Callable[[str], np
         first = next((n for n, a in reference.items() if a.ndim == 2), next(iter(reference)))
         by_name = {first: labels}
 
-    def labels_for(name: str) -> np.ndarray | None:
+    def labels_for(name: str) -> NDArray[Any] | None:
         found = by_name.get(name)
         if found is None or found.ndim != 1 or found.dtype.kind not in "iu":
             return None
