@@ -21,8 +21,9 @@ from tflite_squeeze.errors import InputError, UnsupportedError
 Array = NDArray[Any]
 
 _PACKED_BITS = {"int4": 4, "uint4": 4, "int2": 2}
-# A file of a few bytes may describe a sparse tensor of any size; real ones stay far below this.
-_MOST_SPARSE_ELEMENTS = 2**28
+# A file of a few bytes may describe a sparse tensor of any size. One number kept of 4096 is far
+# sparser than anything that still answers correctly; small tensors may be emptier.
+_MOST_ELEMENTS_PER_VALUE, _FEW_ELEMENTS = 4096, 2**16
 
 
 def tensor_values(model: Any, subgraph: int, tensor: int) -> Array | None:
@@ -147,7 +148,7 @@ def _dense(about: Any, shape: tuple[int, ...], values: Array) -> Array:
     The dimensions are walked in traversal order, all positions of one level at once. A block
     dimension refines the coordinate of the dimension that it splits.
     """
-    if math.prod(shape) > _MOST_SPARSE_ELEMENTS or any(size < 0 for size in shape):
+    if any(size < 0 for size in shape) or math.prod(shape) > _most_elements(values.size):
         raise InputError(
             f"sparse tensor {text(about.name)!r} has the shape {list(shape)}: the .tflite file is "
             f"damaged, or too large to unpack here"
@@ -171,6 +172,11 @@ def _dense(about: Any, shape: tuple[int, ...], values: Array) -> Array:
     return dense
 
 
+def _most_elements(stored: int) -> int:
+    """How many elements a sparse tensor may have that keeps so many values."""
+    return _FEW_ELEMENTS + _MOST_ELEMENTS_PER_VALUE * stored
+
+
 def _coordinates(about: Any, count: int) -> dict[int, NDArray[np.int64]]:
     """The coordinates of every stored value by dimension, block dimensions last."""
     found: dict[int, NDArray[np.int64]] = {}
@@ -178,7 +184,7 @@ def _coordinates(about: Any, count: int) -> dict[int, NDArray[np.int64]]:
     order = integers(about.sparsity.traversalOrder)
     for level, dimension in zip(items(about.sparsity.dimMetadata), order, strict=True):
         if level.format == schema.DimensionType.DENSE:
-            if len(parents) * int(level.denseSize) > _MOST_SPARSE_ELEMENTS:
+            if len(parents) * int(level.denseSize) > _most_elements(count):
                 raise _beyond(about)
             chosen = np.repeat(np.arange(len(parents)), level.denseSize)
             here = np.tile(np.arange(level.denseSize, dtype=np.int64), len(parents))

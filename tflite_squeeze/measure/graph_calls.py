@@ -44,11 +44,11 @@ def subgraph_runs(model: Any) -> tuple[dict[int, int], tuple[str, ...]]:
 def _calls(model: Any, operator: Any, subgraph: int) -> list[tuple[int, int | None]]:
     """The subgraphs that an operator runs, and how often; None where the file does not tell."""
     name, options = operator_name(model, operator), operator.builtinOptions
-    if name == "WHILE" and options is not None:
+    if name == "WHILE" and hasattr(options, "condSubgraphIndex"):
         steps = _loop_steps(model, operator, subgraph)
         again = None if steps is None else steps + 1  # the last time, the condition says no
         return [(options.bodySubgraphIndex, steps), (options.condSubgraphIndex, again)]
-    if name == "IF" and options is not None:
+    if name == "IF" and hasattr(options, "thenSubgraphIndex"):
         return [(options.thenSubgraphIndex, None), (options.elseSubgraphIndex, None)]
     composite = getattr(operator.builtinOptions2, "decompositionSubgraphIndex", None)
     return [] if composite is None else [(composite, 1)]
