@@ -97,11 +97,23 @@ def two_signatures_file() -> bytes:
 
 
 def crashing_file() -> bytes:
-    """A SLICE without its begin and size: the kernel reads them nonetheless."""
+    """Two subgraphs that call each other, x → y: the runtime follows until its stack is full."""
+    first, second = FileMaker(), FileMaker()
+    second.buffers, second.codes = first.buffers, first.codes
+    for maker, other in ((first, 1), (second, 0)):
+        x, y = maker.tensor("x", (), "bool"), maker.tensor("y", (), "bool")
+        options = schema.IfOptionsT(thenSubgraphIndex=other, elseSubgraphIndex=other)
+        maker.operator("IF", [x, x], [y], options)
+    return _two_graphs(first, ([0], [1]), second, ([0], [1]), [])
+
+
+def constant_file() -> bytes:
+    """No input; y = max([-1, 2], 0)."""
     maker = FileMaker()
-    x, y = maker.tensor("x", (1, 1)), maker.tensor("y", (1, 1))
-    maker.operator("SLICE", [x], [y])
-    return maker.file([x], [y])
+    x = maker.tensor("x", (1, 2), data=np.float32([[-1, 2]]))
+    y = maker.tensor("y", (1, 2))
+    maker.operator("RELU", [x], [y])
+    return maker.file([], [y])
 
 
 def custom_file(name: str) -> bytes:

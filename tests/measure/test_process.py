@@ -8,7 +8,7 @@ from tests.tiny_files import dense_file
 from tflite_squeeze.errors import InputError, RuntimeFailure
 from tflite_squeeze.measure.process import _why, read_message, run_in_child, write_message
 
-ONE = np.ones((1, 1), np.float32)
+YES = np.ones(1, bool)
 RUN = {"signature": None, "threads": 1, "keep_tensors": False}
 
 
@@ -39,7 +39,7 @@ def test_an_error_of_the_job_arrives_with_its_class() -> None:
 
 def test_a_crash_of_the_runtime_is_one_clear_line() -> None:
     with pytest.raises(RuntimeFailure, match=r"crashed \(SIG\w+\) on this file") as caught:
-        run_in_child("run", crashing_file(), RUN, {"x": ONE}, time_limit_s=60)
+        run_in_child("run", crashing_file(), RUN, {"x": YES}, time_limit_s=60)
     assert "\n" not in str(caught.value)
 
 

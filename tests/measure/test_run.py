@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.measure.runtime_files import (
+    constant_file,
     counter_file,
     crashing_file,
     named_dense_file,
@@ -93,6 +94,10 @@ def test_every_operator_shows_what_it_put_out() -> None:
         np.testing.assert_array_equal(item.values, x[:8])
 
 
+def test_a_file_without_inputs_runs_once() -> None:
+    np.testing.assert_array_equal(run_file(constant_file(), {}).outputs["y"], [[0, 2]])
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
@@ -117,4 +122,4 @@ def test_no_threads_are_refused() -> None:
 
 def test_a_file_that_crashes_the_runtime_is_one_error() -> None:
     with pytest.raises(RuntimeFailure, match="crashed"):
-        run_file(crashing_file(), {"x": np.ones((1, 1), np.float32)})
+        run_file(crashing_file(), {"x": np.ones(1, bool)})

@@ -79,16 +79,25 @@ def _operators(content: bytes, request: dict[str, Any], time_limit_s: float) -> 
         values = run_in_child("operators", content, request, time_limit_s=time_limit_s).values
     except SqueezeError as error:
         return OperatorTimes(unavailable=str(error))
-    sum_us = sum(item["us_per_run"] for item in values["operators"])
+    return _times(values)
+
+
+def _times(values: dict[str, Any]) -> OperatorTimes:
+    """What the child summed up, with shares."""
+    listed = values["operators"]
+    sum_us = sum(item["us_per_run"] for item in listed)
     operators = tuple(
         OperatorTime(
-            **item,
-            calls=calls,
-            mean_us=item["us_per_run"] / calls,
+            name=item["name"],
+            subgraph=item["subgraph"],
+            index=item["index"],
+            delegated=item["delegated"],
+            mean_us=item["us_per_run"] / item["calls_per_run"],
+            calls=item["calls_per_run"],
+            us_per_run=item["us_per_run"],
             share=item["us_per_run"] / sum_us if sum_us else 0.0,
         )
-        for item in values["operators"]
-        if (calls := item.pop("calls_per_run"))
+        for item in listed
     )
     return OperatorTimes(
         operators=operators, runs=values["runs"], invoke_us=values["invoke_us"], sum_us=sum_us

@@ -57,7 +57,7 @@ def fitted(inputs: list[Endpoint], arrays: Mapping[str, Array]) -> dict[str, Arr
             f"name the arrays after the inputs"
         )
     counts = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
-    if len(set(counts.values())) != 1 or 0 in counts.values():
+    if len(set(counts.values())) > 1 or 0 in counts.values():
         raise InputError(
             f"inputs must hold equally many examples along axis 0, one at least; got {counts}"
         )

@@ -101,7 +101,7 @@ def operator_bars(operators: Sequence[OperatorTime]) -> list[Bar]:
     if rest:
         bars.append(
             Bar(
-                label=f"{len(rest)} others",
+                label=f"{len(rest)} other{'s' if len(rest) > 1 else ''}",
                 us_per_run=sum(item.us_per_run for item in rest),
                 share=sum(item.share for item in rest),
                 delegated=None,

@@ -68,9 +68,8 @@ def _notes(times: OperatorTimes) -> tuple[str, ...]:
         )
     if left:
         names = ", ".join(sorted({item.name for item in left}))
-        notes.append(
-            f"Not delegated: {len(left)} operators with {share:.1%} of the time ({names})."
-        )
+        count = f"{len(left)} operator{'s' if len(left) > 1 else ''}"
+        notes.append(f"Not delegated: {count} with {share:.1%} of the time ({names}).")
     return tuple(notes)
 
 
