@@ -111,10 +111,17 @@ def test_single_input_takes_the_model_s_name_and_dtype() -> None:
     assert fitted.sample("train", 1).inputs["in"].dtype == np.float32
 
 
+def test_pixels_without_a_stated_scale_are_noted() -> None:
+    model = {"in": tf.TensorSpec((None, 3), FLOAT)}
+    assert "--scale 1/255" in load_data(images(2, 3)).fitted_to(model).notes[-1]
+    scaled = load_data(images(2, 3), preprocessing=Preprocessing(scale=1 / 255))
+    assert not any("--scale" in note for note in scaled.fitted_to(model).notes)
+
+
 def test_channel_axis_of_size_one_is_dropped_where_the_model_has_none() -> None:
     fitted = load_data(images(2, 4, 4, 1)).fitted_to({"in": tf.TensorSpec((None, 4, 4), FLOAT)})
     assert fitted.sample("train", 1).inputs["in"].shape == (1, 4, 4)
-    assert fitted.notes[-1] == "input 'in': a channel axis of size 1 was dropped"
+    assert "input 'in': a channel axis of size 1 was dropped" in fitted.notes
 
 
 def test_several_inputs_match_by_name_and_keep_their_labels() -> None:

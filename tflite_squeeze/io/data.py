@@ -203,19 +203,23 @@ def load_data(
         raw = replace(raw, notes=tuple(dict.fromkeys((*raw.notes, note))))
     chosen = preprocessing or known or Preprocessing()
     _refuse_unknown_inputs(chosen, raw)
-    plans = tuple(
+    data = _built(raw, _unfitted_plans(raw, chosen), chosen, raw.notes)
+    _check_first(data)
+    return data
+
+
+def _unfitted_plans(raw: RawData, preprocessing: Preprocessing) -> tuple[InputPlan, ...]:
+    """Each input under its own name, before any model is known."""
+    return tuple(
         InputPlan(
             source=name,
             name=name,
             encoded=name in raw.images,
-            image_size=chosen.image_size if name in raw.images else None,
-            color=chosen.color if name in raw.images else None,
+            image_size=preprocessing.image_size if name in raw.images else None,
+            color=preprocessing.color if name in raw.images else None,
         )
         for name in raw.validation.input_specs
     )
-    data = _built(raw, plans, chosen, raw.notes)
-    _check_first(data)
-    return data
 
 
 def _refuse_unknown_inputs(preprocessing: Preprocessing, raw: RawData) -> None:

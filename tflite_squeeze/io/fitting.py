@@ -43,6 +43,12 @@ def fitted_plans(
         if axis is not None:
             verb = {"append": "added", "drop": "dropped"}[axis]
             notes.append(f"input {name!r}: a channel axis of size 1 was {verb}")
+        pixels = plan.encoded or spec.dtype == tf.uint8
+        if pixels and wanted.dtype.is_floating and not preprocessing.changes_values:
+            notes.append(
+                f"input {name!r} gets raw pixels from 0 to 255: pass --scale 1/255 (or mean and "
+                f"std) if the model was trained on scaled ones"
+            )
         dtype = _cast(plan, spec, wanted, raw.source, preprocessing)
         plans.append(replace(plan, axis=axis, dtype=dtype))
     return tuple(plans), tuple(notes)
