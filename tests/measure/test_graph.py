@@ -44,14 +44,23 @@ def test_shared_weights_stand_with_the_first_operator() -> None:
     assert (first.macs, second.macs) == (4, 4)
 
 
-def test_open_shapes_leave_the_count_open() -> None:
+def _open_file(input_shape, output_shape) -> bytes:
     maker = FileMaker()
-    x = maker.tensor("x", (1, 2), signature=(-1, 2))
-    y = maker.tensor("y", (1, 2), signature=(-1, 2))
+    x = maker.tensor("x", (1, 3, 2), signature=input_shape)
+    y = maker.tensor("y", (1, 3, 2), signature=output_shape)
     weights = maker.tensor("w", (2, 2), data=np.float32([[1, 2], [3, 4]]))
     maker.operator("FULLY_CONNECTED", [x, weights, -1], [y])
-    (record,) = file_operators(read_model(maker.file([x], [y])))
-    assert record.inputs == ((-1, 2),)
+    return maker.file([x], [y])
+
+
+def test_an_open_batch_counts_as_one() -> None:
+    (record,) = file_operators(read_model(_open_file((-1, 3, 2), (-1, 3, 2))))
+    assert record.inputs == ((-1, 3, 2),)
+    assert record.macs == 3 * 4
+
+
+def test_other_open_dimensions_leave_the_count_open() -> None:
+    (record,) = file_operators(read_model(_open_file((1, -1, 2), (1, -1, 2))))
     assert record.macs is None
 
 

@@ -62,6 +62,20 @@ def test_advice_on_a_keras_model(keras) -> None:
     assert activation.cost_elements == 288
 
 
+def test_a_subclass_of_a_convolution_absorbs_batch_normalization_too(keras) -> None:
+    class Own(keras.layers.Conv2D):
+        pass
+
+    def advice(between):
+        image = keras.Input((4, 4, 2))
+        x = keras.layers.BatchNormalization()(between(Own(3, 1)(image)))
+        return inspect(keras.Model(image, keras.layers.Flatten()(x))).advice
+
+    assert advice(lambda x: x) == ()
+    (pooled,) = advice(keras.layers.MaxPooling2D())
+    assert "follows a MaxPooling2D layer" in pooled.text
+
+
 def test_nested_models_give_way_to_their_layers(keras) -> None:
     layers = keras.layers
     inner = keras.Sequential([keras.Input((6,)), layers.Dense(3, name="inner")], name="block")

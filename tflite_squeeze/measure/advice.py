@@ -84,7 +84,7 @@ def delegation_advice(
     return (
         Advice(
             kind=AdviceKind.NOT_DELEGATED,
-            text=f"XNNPACK leaves {len(left)} of {operators} operators to slower kernels "
+            text=f"XNNPACK leaves {len(left)} of {operators} operators to the built-in kernels "
             f"({listed(places)}): measured {cost_us:,.1f} µs{share} on this machine",
             where=places,
             cost_us=cost_us,

@@ -185,10 +185,12 @@ def foreign_operators(links: Links) -> Iterator[Advice]:
             where=links.places(flex),
         )
     if other:
+        larq = all(links.names[operator].startswith("Lce") for operator in other)
+        where = "Larq Compute Engine" if larq else "a runtime with these kernels registered"
         yield Advice(
             kind=AdviceKind.CUSTOM_OPERATORS,
-            text=f"{len(other)} of {total} operators are custom ({_names(links, other)}): only a "
-            f"runtime with these kernels registered runs the file",
+            text=f"{len(other)} of {total} operators are custom ({_names(links, other)}): only "
+            f"{where} runs the file",
             where=links.places(other),
         )
 

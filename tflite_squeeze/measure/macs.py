@@ -8,6 +8,8 @@ from tflite_squeeze.convert.flatbuffer_fields import BUILTIN_OPERATORS
 
 Shape = tuple[int, ...] | None  # None stands for an input that is left out
 
+# Larq's operators that pack, unpack and compare bits.
+_WITHOUT_MACS = frozenset({"LceQuantize", "LceDequantize", "LceBMaxPool2d"})
 # They run other subgraphs, or what the schema does not say.
 _OPAQUE = frozenset({"CALL", "CUSTOM", "DELEGATE", "PLACEHOLDER_FOR_GREATER_OP_CODES"})
 
@@ -61,7 +63,9 @@ def operator_macs(
             return Macs(macs=_COUNTERS[name](shapes))
     except (_UnknownShape, IndexError):  # IndexError: fewer dimensions than the operator needs
         return None
-    known = name in BUILTIN_OPERATORS - _OPAQUE and not name.startswith("STABLEHLO_")
+    known = name in (BUILTIN_OPERATORS | _WITHOUT_MACS) - _OPAQUE and not name.startswith(
+        "STABLEHLO_"
+    )
     return Macs() if known else None
 
 

@@ -32,7 +32,8 @@ class SizeLedger(BaseModel):
         parameters: how many numbers the weights stand for; zeros: how many of them are 0.
         sparse_tensors: weights stored with indices; sparse_bytes: their data with the indices;
             sparse_density: the share of their numbers that is not 0, None without any.
-        macs: multiply-accumulates of one run of the first signature.
+        macs: multiply-accumulates of one run of the first signature, for a batch of 1 where the
+            file leaves it open.
         binary_macs: those on single bits.
         unknown_macs: operators whose count is not known (custom ones, open dimensions, loops of
             unknown length, which count once); empty means that `macs` is complete.
@@ -119,16 +120,30 @@ def download_bytes(data: bytes) -> int:
 def macs_of(model: Any, subgraph: int, operator: Any) -> Macs | None:
     """The multiply-accumulates of one operator of a file; None where they are not known.
 
+    Where the subgraph leaves its batch open, a leading open dimension counts as 1.
+
     Args:
         model: what `read_model` returned.
         subgraph: the index of the operator's subgraph.
         operator: the operator.
     """
-    tensors = model.subgraphs[subgraph].tensors
-    inputs = [shape_of(tensors[at]) if at >= 0 else None for at in integers(operator.inputs)]
-    outputs = [shape_of(tensors[at]) for at in integers(operator.outputs)]
-    transposed = bool(getattr(operator.builtinOptions, "adjX", False))
-    return operator_macs(operator_name(model, operator), inputs, outputs, transposed=transposed)
+    graph = model.subgraphs[subgraph]
+    open_batch = any(
+        shape_of(graph.tensors[at])[:1] == (-1,) for at in integers(graph.inputs) if at >= 0
+    )
+
+    def shape(tensor: int) -> tuple[int, ...] | None:
+        if tensor < 0:
+            return None
+        found = shape_of(graph.tensors[tensor])
+        return (1, *found[1:]) if open_batch and found[:1] == (-1,) else found
+
+    return operator_macs(
+        operator_name(model, operator),
+        [shape(at) for at in integers(operator.inputs)],
+        [shape(at) for at in integers(operator.outputs)],
+        transposed=bool(getattr(operator.builtinOptions, "adjX", False)),
+    )
 
 
 def file_macs(model: Any) -> tuple[Macs, tuple[str, ...]]:

@@ -45,11 +45,13 @@ def _unfolded(layers: Sequence[Any]) -> Iterator[Advice]:
         if len(before) != 1 or before[0] is None or elements is None:
             continue
         kind, activation = type(before[0]).__name__, activation_of(before[0])
-        if kind in _FOLDABLE and activation in (None, "linear"):
+        kinds = {base.__name__ for base in type(before[0]).__mro__}
+        linear = activation in (None, "linear")
+        if kinds & _FOLDABLE and linear:
             continue
         # Scale and offset per channel, in float32.
         cost = 2 * 4 * (tensor_shape(layer, "output") or (0,))[-1]
-        what = f"the activation {activation}" if activation else f"a {kind} layer"
+        what = f"a {kind} layer" if linear else f"the activation {activation}"
         yield Advice(
             kind=AdviceKind.UNFUSED_BATCH_NORMALIZATION,
             text=f"BatchNormalization {layer.name!r} follows {what} ({before[0].name!r}), so the "
