@@ -67,3 +67,10 @@ def test_bad_input_is_one_clear_line(tmp_path, content, capsys) -> None:
 def test_quiet_prints_nothing(tiny, capsys) -> None:
     assert _run("--quiet", "inspect", tiny, "--no-measure") == 0
     assert capsys.readouterr().out == ""
+
+
+def test_weights_are_listed_on_demand(tiny, capsys) -> None:
+    assert _run("inspect", tiny, "--no-measure", "--verbose", "weights") == 0
+    assert "Weights" in capsys.readouterr().out
+    assert _run("inspect", tiny, "--no-measure") == 0
+    assert "Weights" not in capsys.readouterr().out

@@ -70,3 +70,14 @@ def test_advice_is_listed_with_the_time_of_a_run() -> None:
     *_, advice = inspect_tables(_record(advice=(one,), run_us=12.5))
     assert advice.rows == (("not delegated", "SOFTMAX stays"),)
     assert advice.notes == ("one run takes 12.5 µs on this machine (1 thread)",)
+
+
+def test_every_weight_is_listed_on_demand() -> None:
+    record = _record(operators=file_operators(read_model(dense_file())))
+    _, weights, _ = inspect_tables(record, weights=True)
+    assert weights.title == "Weights"
+    assert weights.rows == (
+        ("FULLY_CONNECTED 0:0", "w", "2x3", "float32", 24, 2, 4),
+        ("FULLY_CONNECTED 0:0", "b", "2", "float32", 8, 0, 2),
+    )
+    assert [table.title for table in inspect_tables(record)] == ["Operators of tiny", "Advice"]

@@ -31,6 +31,11 @@ from tflite_squeeze.io.files import check_output, write_atomically
 )
 @force_option
 @click.option(
+    "--verbose",
+    type=click.Choice(["weights"]),
+    help="What to list in more detail: weights, one line for each tensor.",
+)
+@click.option(
     "--measure/--no-measure",
     default=True,
     show_default=True,
@@ -46,6 +51,7 @@ def inspect_command(
     json_target: str | None,
     markdown_target: Path | None,
     force: bool,
+    verbose: str | None,
     measure: bool,
     allow_unsafe: bool,
 ) -> None:
@@ -64,7 +70,7 @@ def inspect_command(
         from tflite_squeeze.report.markdown import to_markdown
 
         record = inspect(source, measure=measure, allow_unsafe=allow_unsafe)
-        tables = inspect_tables(record)
+        tables = inspect_tables(record, weights=verbose == "weights")
     write_json(json_target, record, force=force)
     if markdown_target is not None:
         write_atomically(markdown_target, to_markdown(tables).encode(), force=force)

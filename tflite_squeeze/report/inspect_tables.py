@@ -8,11 +8,12 @@ from tflite_squeeze.report.table import Cell, Table
 _WEIGHT_COLUMNS = ("params", "MACs", "bytes", "zeros", "distinct", "dtype")
 
 
-def inspect_tables(record: InspectRecord) -> tuple[Table, ...]:
+def inspect_tables(record: InspectRecord, *, weights: bool = False) -> tuple[Table, ...]:
     """The tables of an inspection: layers or operators, the size of a file, the advice.
 
     Args:
         record: what `inspect` returned.
+        weights: whether to list every weight tensor too.
 
     Returns:
         The tables, the advice last. Zeros and distinct values are those of the largest weight
@@ -24,7 +25,8 @@ def inspect_tables(record: InspectRecord) -> tuple[Table, ...]:
     """
     listing = [_layers(record)] if record.layers else _subgraphs(record)
     size = size_tables(record.size) if record.size is not None else ()
-    return (*listing, *size, _advice(record))
+    every = (_weights(record),) if weights else ()
+    return (*listing, *every, *size, _advice(record))
 
 
 def _layers(record: InspectRecord) -> Table:
@@ -63,6 +65,22 @@ def _operators(record: InspectRecord, subgraph: int) -> Table:
     return Table(
         title=f"Operators of {record.name}{which}",
         columns=("#", "operator", "input", "output", *_WEIGHT_COLUMNS),
+        rows=tuple(rows),
+    )
+
+
+def _weights(record: InspectRecord) -> Table:
+    owners = [(layer.name, layer.weights) for layer in record.layers]
+    owners += [(operator.place, operator.weights) for operator in record.operators]
+    rows: list[tuple[Cell, ...]] = [
+        (owner, one.name, _shape(one.shape), one.dtype, one.stored_bytes, one.zeros,
+         one.distinct or None)
+        for owner, weights in owners
+        for one in weights
+    ]  # fmt: skip
+    return Table(
+        title="Weights",
+        columns=("of", "name", "shape", "dtype", "bytes", "zeros", "distinct"),
         rows=tuple(rows),
     )
 
