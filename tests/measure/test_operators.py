@@ -97,10 +97,12 @@ def run(plain_us: float, profiled_us: float, **own_us: float) -> Run:
     return Run(plain_us=plain_us, profiled_us=profiled_us, totals=totals)
 
 
-def test_the_slowest_tenth_does_not_count() -> None:
-    runs = [run(10, 11, Conv=4)] * 9 + [run(5000, 6000, Conv=4000)]
+def test_the_slowest_quarter_does_not_count() -> None:
+    # One was interrupted without the profiler, one with it: neither counts.
+    interrupted = [run(5000, 11, Conv=4), run(10, 6000, Conv=4000)]
+    runs = [*interrupted, *[run(10, 11, Conv=4)] * 6]
     values = summed(runs)
-    assert values["runs"] == 9
+    assert values["runs"] == 6
     assert values["invoke_us"] == pytest.approx(10)
     assert values["operators"] == [
         {
@@ -129,7 +131,7 @@ def test_a_real_file_is_profiled(tmp_path, make) -> None:
     path.write_bytes(make())
     values, arrays = operators_job(path, REQUEST, {})
     assert arrays == {}
-    assert values["runs"] == 4
+    assert values["runs"] == 3
     assert values["invoke_us"] > 0
     names = [item["name"] for item in values["operators"]]
     if make is counter_file:

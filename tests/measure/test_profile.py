@@ -134,7 +134,7 @@ def test_a_crash_of_the_profiler_costs_the_operators_alone(monkeypatch) -> None:
     assert record.memory.builtin_unavailable == "memory crashed"
 
 
-def test_shares_are_parts_of_the_sum(monkeypatch) -> None:
+def test_shares_are_parts_of_the_run_or_of_the_sum_where_that_is_more() -> None:
     items = [("Conv", True, 30.0, 1.0), ("WHILE", False, 10.0, 1.0), ("ADD", False, 20.0, 4.0)]
     values = {
         "runs": 9,
@@ -146,10 +146,10 @@ def test_shares_are_parts_of_the_sum(monkeypatch) -> None:
         ],
     }  # fmt: skip
     times = module._times(values)
-    assert [item.share for item in times.operators] == [
-        0.5,
-        pytest.approx(1 / 6),
-        pytest.approx(1 / 3),
-    ]
+    assert [item.share for item in times.operators] == [0.4, 10 / 75, 20 / 75]
     assert [item.mean_us for item in times.operators] == [30, 10, 5]
     assert times.coverage == pytest.approx(0.8)
+    assert times.unseen_us == 15
+    more = module._times({**values, "invoke_us": 50.0})
+    assert [item.share for item in more.operators] == [0.5, 10 / 60, 20 / 60]
+    assert more.unseen_us == 0

@@ -19,6 +19,7 @@ def test_operators_are_marked_where_they_are_not_delegated() -> None:
     assert table.rows == (
         ("Conv", "XNNPACK", 1, 750, 750, 0.75),
         ("SOFTMAX", "NOT DELEGATED", 2, 62.5, 125, 0.125),
+        ("(between operators, or too short for the profiler)", None, None, None, 125, 0.125),
     )
     assert table.bar == "share"
     assert table.notes == (
@@ -29,7 +30,7 @@ def test_operators_are_marked_where_they_are_not_delegated() -> None:
 
 def test_a_file_that_is_delegated_whole_has_nothing_marked() -> None:
     table = operator_table(operator_times(operator_time("Conv", 1.0)))
-    assert len(table.notes) == 1
+    assert len(table.notes) == len(table.rows) == 1
 
 
 def test_subgraphs_are_shown_where_there_are_several() -> None:
@@ -78,12 +79,15 @@ def test_bytes_without_a_name_go_by_their_hash() -> None:
 
 def test_bars_are_the_slowest_first_and_the_rest_together() -> None:
     bars = operator_bars(
-        [operator_time("a", 0.0004), operator_time("b", 0.2), operator_time("c", 0.5)]
+        operator_times(operator_time("a", 0.0004), operator_time("b", 0.2), operator_time("c", 0.5))
     )
     assert [(item.label, item.share) for item in bars] == [
         ("c  #3", 0.5), ("b  #2", 0.2), ("1 other", 0.0004),
+        ("(between operators, or too short)", pytest.approx(0.2996)),
     ]  # fmt: skip
-    many = operator_bars([operator_time(f"n{index}", 0.01) for index in range(100)])
+    many = operator_bars(
+        operator_times(*[operator_time(f"n{index}", 0.01) for index in range(100)])
+    )
     assert len(many) == 31
     assert many[-1].label == "70 others"
     assert many[-1].share == pytest.approx(0.7)

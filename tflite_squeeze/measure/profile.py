@@ -86,6 +86,7 @@ def _times(values: dict[str, Any]) -> OperatorTimes:
     """What the child summed up, with shares."""
     listed = values["operators"]
     sum_us = sum(item["us_per_run"] for item in listed)
+    whole_us = max(sum_us, values["invoke_us"])
     operators = tuple(
         OperatorTime(
             name=item["name"],
@@ -95,7 +96,7 @@ def _times(values: dict[str, Any]) -> OperatorTimes:
             mean_us=item["us_per_run"] / item["calls_per_run"],
             calls=item["calls_per_run"],
             us_per_run=item["us_per_run"],
-            share=item["us_per_run"] / sum_us if sum_us else 0.0,
+            share=item["us_per_run"] / whole_us if whole_us else 0.0,
         )
         for item in listed
     )

@@ -76,7 +76,7 @@ class OperatorTime(_Record):
         mean_us: microseconds per call.
         calls: calls per run.
         us_per_run: microseconds per run; an operator that runs other subgraphs without theirs.
-        share: of the time of all operators.
+        share: of a run, or of the sum over all operators where that is more.
     """
 
     name: str
@@ -94,7 +94,7 @@ class OperatorTimes(_Record):
 
     Attributes:
         operators: in order of execution.
-        runs: how many runs they are the means of: the fastest nine in ten.
+        runs: how many runs they are the means of: the fastest three quarters.
         invoke_us: what the whole of these runs took without the profiler.
         sum_us: what the operators add up to.
         unavailable: why there are none; None when there are.
@@ -105,6 +105,11 @@ class OperatorTimes(_Record):
     invoke_us: float = 0.0
     sum_us: float = 0.0
     unavailable: str | None = None
+
+    @property
+    def unseen_us(self) -> float:
+        """What of a run no operator accounts for."""
+        return max(0.0, self.invoke_us - self.sum_us)
 
     @property
     def coverage(self) -> float | None:

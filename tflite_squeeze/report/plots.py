@@ -1,13 +1,12 @@
 """Pictures of results, as PNG."""
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from tflite_squeeze.measure.profile_record import OperatorTime, ProfileRecord
+from tflite_squeeze.measure.profile_record import OperatorTimes, ProfileRecord
 from tflite_squeeze.report.table import text_of
 
 _MOST_BARS = 30
@@ -25,8 +24,8 @@ class Bar:
     Attributes:
         label: what stands beside it.
         us_per_run: its length.
-        share: of the time of all operators.
-        delegated: None for the bar that stands for several.
+        share: of a run.
+        delegated: None for a bar that stands for no single operator.
     """
 
     label: str
@@ -47,7 +46,7 @@ def operator_plot(record: ProfileRecord) -> bytes:
     Example:
         >>> Path("operators.png").write_bytes(operator_plot(profile("lenet_5.tflite")))
     """
-    bars = operator_bars(record.operators.operators)
+    bars = operator_bars(record.operators)
     figure = Figure(figsize=(10, 1.6 + 0.26 * max(len(bars), 2)), layout="constrained")
     axes = figure.add_subplot()
     drawn = axes.barh(
@@ -78,15 +77,15 @@ def operator_plot(record: ProfileRecord) -> bytes:
     return buffer.getvalue()
 
 
-def operator_bars(operators: Sequence[OperatorTime]) -> list[Bar]:
-    """The slowest operators, slowest first, and one bar for all others.
+def operator_bars(times: OperatorTimes) -> list[Bar]:
+    """The slowest operators, slowest first, one bar for all others, and one for what is left.
 
     At most 30 have a bar of their own, and only those with a thousandth of the time or more.
 
     Args:
-        operators: in order of execution; their place in it goes into the labels.
+        times: operators in order of execution; their place in it goes into the labels.
     """
-    numbered = sorted(enumerate(operators, 1), key=lambda pair: -pair[1].us_per_run)
+    numbered = sorted(enumerate(times.operators, 1), key=lambda pair: -pair[1].us_per_run)
     shown = [pair for pair in numbered if pair[1].share >= _LEAST_SHARE][:_MOST_BARS]
     bars = [
         Bar(
@@ -107,6 +106,10 @@ def operator_bars(operators: Sequence[OperatorTime]) -> list[Bar]:
                 delegated=None,
             )
         )
+    if times.unseen_us > _LEAST_SHARE * times.invoke_us:
+        share = times.unseen_us / times.invoke_us
+        label = "(between operators, or too short)"
+        bars.append(Bar(label=label, us_per_run=times.unseen_us, share=share, delegated=None))
     return bars
 
 

@@ -4,6 +4,8 @@ from tflite_squeeze.measure.profile_record import OperatorTimes, ProfileRecord
 from tflite_squeeze.report.size_tables import size_tables
 from tflite_squeeze.report.table import Cell, Table
 
+_UNSEEN = "(between operators, or too short for the profiler)"
+
 
 def profile_tables(record: ProfileRecord) -> list[Table]:
     """Latency, memory, size and operators of a file as tables.
@@ -46,6 +48,8 @@ def operator_table(times: OperatorTimes) -> Table:
         )
         for item in times.operators
     ]
+    if times.unseen_us:
+        rows.append((_UNSEEN, None, None, None, None, times.unseen_us, _unseen_share(times)))
     if not several:
         columns = columns[:2] + columns[3:]
         rows = [row[:2] + row[3:] for row in rows]
@@ -71,6 +75,10 @@ def _notes(times: OperatorTimes) -> tuple[str, ...]:
         count = f"{len(left)} operator{'s' if len(left) > 1 else ''}"
         notes.append(f"Not delegated: {count} with {share:.1%} of the time ({names}).")
     return tuple(notes)
+
+
+def _unseen_share(times: OperatorTimes) -> float:
+    return times.unseen_us / times.invoke_us
 
 
 def _latency(record: ProfileRecord) -> Table:
