@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -153,6 +155,19 @@ def test_the_c_interface_reads_types_and_takes_open_dimensions() -> None:
         model.run()
         model.stop_profiler()
         assert model.events()
+
+
+def test_the_kernels_get_the_threads() -> None:
+    def started(threads: int) -> int:
+        before = len(list(Path("/proc/self/task").iterdir()))
+        with CompiledModel(
+            named_dense_file(), threads=threads, signature=None, profiler=False
+        ) as model:
+            model.prepare({"features": np.float32([[1, 2, 3]])})
+            model.run()
+            return len(list(Path("/proc/self/task").iterdir())) - before
+
+    assert [started(1), started(3)] == [0, 2]
 
 
 def test_a_file_that_cannot_run_is_refused(tmp_path) -> None:
