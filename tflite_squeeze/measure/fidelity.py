@@ -48,14 +48,18 @@ def sqnr_db(reference: Array, values: Array) -> float:
 
 
 def cosine(reference: Array, values: Array) -> float:
-    """Cosine of the angle between the arrays as vectors; 1 when both are zero, 0 when one is."""
+    """Cosine of the angle between the arrays as vectors.
+
+    It is 1 when both are zero, and 0 when one is, or when either holds NaN or infinity.
+    """
     a = reference.astype(np.float64).ravel()
     b = values.astype(np.float64).ravel()
     norms = float(np.linalg.norm(a)), float(np.linalg.norm(b))
     if 0.0 in norms:
         return 1.0 if norms[0] == norms[1] else 0.0
-    result = float(np.dot(a, b) / (norms[0] * norms[1]))
-    return result if math.isfinite(result) else 0.0
+    if not math.isfinite(norms[0] * norms[1]):
+        return 0.0
+    return float(np.dot(a, b) / (norms[0] * norms[1]))
 
 
 def predicted_classes(scores: Array) -> NDArray[np.int64] | None:
