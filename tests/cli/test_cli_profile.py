@@ -86,12 +86,29 @@ def test_an_unusable_file_is_one_line_and_exit_code_2(tmp_path, capsys, content,
     assert message in captured.err
 
 
+def test_two_outputs_of_one_name_are_refused(dense, tmp_path, capsys) -> None:
+    outputs = ["--json", tmp_path / "p", "--csv", tmp_path / "p"]
+    assert squeeze("profile", dense, *QUICK, *outputs) == 2
+    assert "same file" in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()
+
+
 def test_a_signature_that_is_not_there_is_refused(dense, capsys) -> None:
     assert squeeze("profile", dense, *QUICK, "--signature", "train") == 2
     assert "no signature 'train': it has serve" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("wrong", [["--runs", "0"], ["--threads", "0"], ["--min-seconds", "-1"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--runs", "0"],
+        ["--threads", "0"],
+        ["--min-seconds", "-1"],
+        ["--min-seconds", "inf"],
+        ["--time-limit", "nan"],
+        ["--time-limit", "0"],
+    ],
+)
 def test_options_that_make_no_sense_are_refused(dense, wrong, capsys) -> None:
     assert squeeze("profile", dense, *wrong) == 2
     assert "Invalid value" in capsys.readouterr().err

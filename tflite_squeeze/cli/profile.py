@@ -1,5 +1,6 @@
 """`tflite-squeeze profile`: how fast, how large, how much memory, and which operators."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,18 @@ from tflite_squeeze.cli.output import (
     show,
     write_json,
 )
+from tflite_squeeze.errors import UsageError
 from tflite_squeeze.io.files import check_output, write_atomically
 
 if TYPE_CHECKING:
     from tflite_squeeze.measure.profile_record import ProfileRecord
+
+
+def _finite(_ctx: click.Context, parameter: click.Parameter, value: float) -> float:
+    """Refuses nan and infinity, which pass click's own limits."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number of seconds.", param=parameter)
+    return value
 
 
 @click.command(
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
 @click.option(
     "--min-seconds",
     type=click.FloatRange(min=0),
+    callback=_finite,
     default=1.0,
     show_default=True,
     help="Seconds of timed runs, at least.",
@@ -48,6 +58,7 @@ if TYPE_CHECKING:
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
     default=600.0,
     show_default=True,
     metavar="SECONDS",
@@ -68,10 +79,7 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
     and --min-seconds seconds. Times of operators come from LiteRT's own profiler.
     """
     force = options["force"]
-    check_json(options["json_target"], force=force, inputs=[tflite])
-    for target in (options["markdown"], options["csv"], options["plot"]):
-        if target is not None:
-            check_output(target, force=force, inputs=[tflite])
+    _check_outputs(tflite, options)
     from tflite_squeeze.measure.profile import profile
     from tflite_squeeze.measure.profile_record import Profile
     from tflite_squeeze.report.profile_tables import profile_tables
@@ -88,6 +96,19 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
     show(ctx, profile_tables(record))
     write_json(options["json_target"], record, force=force)
     _save(record, options)
+
+
+def _check_outputs(tflite: Path, options: dict[str, Any]) -> None:
+    """Refuses outputs before any work is spent on them."""
+    check_json(options["json_target"], force=options["force"], inputs=[tflite])
+    targets = [options[name] for name in ("markdown", "csv", "plot") if options[name] is not None]
+    for target in targets:
+        check_output(target, force=options["force"], inputs=[tflite])
+    json_target = options["json_target"]
+    if json_target not in (None, "-"):
+        targets.append(Path(json_target))
+    if len({target.resolve() for target in targets}) < len(targets):
+        raise UsageError("two outputs go to the same file: name another file for one of them")
 
 
 def _save(record: "ProfileRecord", options: dict[str, Any]) -> None:
