@@ -15,11 +15,13 @@ PAIR = operator_times(
 
 def test_operators_are_marked_where_they_are_not_delegated() -> None:
     table = operator_table(PAIR)
-    assert table.columns == ("operator", "runs in", "calls", "mean (µs)", "per run (µs)", "share")
+    assert table.columns == (
+        "operator", "runs in", "subgraph", "calls", "mean (µs)", "per run (µs)", "share",
+    )  # fmt: skip
     assert table.rows == (
-        ("Conv", "XNNPACK", 1, 750, 750, 0.75),
-        ("SOFTMAX", "NOT DELEGATED", 2, 62.5, 125, 0.125),
-        ("(between operators, or too short for the profiler)", None, None, None, 125, 0.125),
+        ("Conv", "XNNPACK", 0, 1, 750, 750, 0.75),
+        ("SOFTMAX", "NOT DELEGATED", 0, 2, 62.5, 125, 0.125),
+        ("(not accounted for)", None, None, None, None, 125, 0.125),
     )
     assert table.bar == "share"
     assert table.notes == (
@@ -33,9 +35,16 @@ def test_a_file_that_is_delegated_whole_has_nothing_marked() -> None:
     assert len(table.notes) == len(table.rows) == 1
 
 
-def test_subgraphs_are_shown_where_there_are_several() -> None:
-    times = operator_times(operator_time("Conv", 0.5), operator_time("ADD", 0.5, subgraph=2))
-    assert [row[2] for row in operator_table(times).rows] == [0, 2]
+def test_a_compact_table_leaves_out_what_says_nothing() -> None:
+    once = operator_times(operator_time("Conv", 0.5), operator_time("ADD", 0.5))
+    assert operator_table(once, compact=True).columns == (
+        "operator", "runs in", "per run (µs)", "share",
+    )  # fmt: skip
+    assert "calls" in operator_table(PAIR, compact=True).columns
+    several = operator_times(operator_time("Conv", 0.5), operator_time("ADD", 0.5, subgraph=2))
+    table = operator_table(several, compact=True)
+    assert [row[table.columns.index("subgraph")] for row in table.rows] == [0, 2]
+    assert "counts without what runs there" in table.notes[1]
 
 
 def test_times_below_the_clock_are_explained() -> None:
@@ -83,7 +92,7 @@ def test_bars_are_the_slowest_first_and_the_rest_together() -> None:
     )
     assert [(item.label, item.share) for item in bars] == [
         ("c  #3", 0.5), ("b  #2", 0.2), ("1 other", 0.0004),
-        ("(between operators, or too short)", pytest.approx(0.2996)),
+        ("(not accounted for)", pytest.approx(0.2996)),
     ]  # fmt: skip
     many = operator_bars(
         operator_times(*[operator_time(f"n{index}", 0.01) for index in range(100)])

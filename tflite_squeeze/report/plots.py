@@ -108,7 +108,7 @@ def operator_bars(times: OperatorTimes) -> list[Bar]:
         )
     if times.unseen_us > _LEAST_SHARE * times.invoke_us:
         share = times.unseen_us / times.invoke_us
-        label = "(between operators, or too short)"
+        label = "(not accounted for)"
         bars.append(Bar(label=label, us_per_run=times.unseen_us, share=share, delegated=None))
     return bars
 

@@ -4,7 +4,7 @@ from tflite_squeeze.measure.profile_record import OperatorTimes, ProfileRecord
 from tflite_squeeze.report.size_tables import size_tables
 from tflite_squeeze.report.table import Cell, Table
 
-_UNSEEN = "(between operators, or too short for the profiler)"
+_UNSEEN = "(not accounted for)"
 
 
 def profile_tables(record: ProfileRecord) -> list[Table]:
@@ -23,19 +23,22 @@ def profile_tables(record: ProfileRecord) -> list[Table]:
         _latency(record),
         _memory(record),
         *size_tables(record.size),
-        operator_table(record.operators),
+        operator_table(record.operators, compact=True),
     ]
 
 
-def operator_table(times: OperatorTimes) -> Table:
-    """Operators in order of execution, with what part of a run each takes."""
-    columns: tuple[str, ...] = (
-        "operator", "runs in", "subgraph", "calls", "mean (µs)", "per run (µs)", "share",
-    )  # fmt: skip
+def operator_table(times: OperatorTimes, *, compact: bool = False) -> Table:
+    """Operators in order of execution, with what part of a run each takes.
+
+    Args:
+        times: what was measured.
+        compact: leaves out columns that say nothing: the subgraph where there is only one, and
+            calls where each operator runs once.
+    """
+    columns = ("operator", "runs in", "subgraph", "calls", "mean (µs)", "per run (µs)", "share")
     if times.unavailable is not None:
         note = f"Times of operators are unavailable: {times.unavailable}"
         return Table(title="Operators", columns=columns, rows=(), notes=(note,))
-    several = any(item.subgraph for item in times.operators)
     rows: list[tuple[Cell, ...]] = [
         (
             item.name,
@@ -49,12 +52,20 @@ def operator_table(times: OperatorTimes) -> Table:
         for item in times.operators
     ]
     if times.unseen_us:
-        rows.append((_UNSEEN, None, None, None, None, times.unseen_us, _unseen_share(times)))
-    if not several:
-        columns = columns[:2] + columns[3:]
-        rows = [row[:2] + row[3:] for row in rows]
+        share = times.unseen_us / times.invoke_us
+        rows.append((_UNSEEN, None, None, None, None, times.unseen_us, share))
+    idle = set()
+    if compact and all(item.subgraph == 0 for item in times.operators):
+        idle |= {"subgraph"}
+    if compact and all(item.calls == 1 for item in times.operators):
+        idle |= {"calls", "mean (µs)"}
+    kept = [index for index, name in enumerate(columns) if name not in idle]
     return Table(
-        title="Operators", columns=columns, rows=tuple(rows), notes=_notes(times), bar="share"
+        title="Operators",
+        columns=tuple(columns[index] for index in kept),
+        rows=tuple(tuple(row[index] for index in kept) for row in rows),
+        notes=_notes(times),
+        bar="share",
     )
 
 
@@ -68,17 +79,16 @@ def _notes(times: OperatorTimes) -> tuple[str, ...]:
     ]
     if times.coverage is not None and times.coverage < 0.9 and times.invoke_us < 100:
         notes.append(
-            "XNNPACK's clock counts whole microseconds, so kernels below one are shown as 0."
+            "XNNPACK's clock counts whole microseconds: kernels below one are shown as 0, and what "
+            "they take is not accounted for."
         )
+    if any(item.subgraph for item in times.operators):
+        notes.append("An operator that runs subgraphs (WHILE, IF) counts without what runs there.")
     if left:
         names = ", ".join(sorted({item.name for item in left}))
         count = f"{len(left)} operator{'s' if len(left) > 1 else ''}"
         notes.append(f"Not delegated: {count} with {share:.1%} of the time ({names}).")
     return tuple(notes)
-
-
-def _unseen_share(times: OperatorTimes) -> float:
-    return times.unseen_us / times.invoke_us
 
 
 def _latency(record: ProfileRecord) -> Table:

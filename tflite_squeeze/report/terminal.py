@@ -12,7 +12,8 @@ from rich.text import Text
 
 from tflite_squeeze.report.table import Cell, Table, text_of
 
-_BAR_CELLS = 20
+_BAR_CELLS, _NARROW_BAR_CELLS = 20, 10
+_NARROW = 100
 # Rich cuts what is wider than the console; a file or a pipe has no width to keep to.
 _PIPED_WIDTH = 10_000
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -37,7 +38,8 @@ def print_tables(tables: Iterable[Table], *, file: TextIO | None = None) -> None
             console.print()
         console.print(Text(text_of(table.title), style="bold"), soft_wrap=True)
         if table.rows:
-            console.print(_rich(table, blocks=_has_blocks(console)))
+            cells = _NARROW_BAR_CELLS if console.width < _NARROW else _BAR_CELLS
+            console.print(_rich(table, cells, blocks=_has_blocks(console)))
         for note in table.notes:
             console.print(Text(text_of(note), style="dim"), soft_wrap=not console.is_terminal)
 
@@ -72,7 +74,7 @@ def _has_blocks(console: Console) -> bool:
     return console.encoding.lower().startswith("utf")
 
 
-def _rich(table: Table, *, blocks: bool) -> RichTable:
+def _rich(table: Table, bar_cells: int, *, blocks: bool) -> RichTable:
     columns = []
     for name in table.columns:
         right = table.is_numeric(name)
@@ -88,10 +90,10 @@ def _rich(table: Table, *, blocks: bool) -> RichTable:
         for name, cell in zip(table.columns, row, strict=True):
             cells.append(Text(table.shown(name, cell)))
             if name == table.bar:
-                cells.append(Text(_drawn(cell, blocks=blocks), style="cyan"))
+                cells.append(Text(_drawn(cell, bar_cells, blocks=blocks), style="cyan"))
         shown.add_row(*cells)
     return shown
 
 
-def _drawn(cell: Cell, *, blocks: bool) -> str:
-    return bar(cell, blocks=blocks) if isinstance(cell, int | float) else ""
+def _drawn(cell: Cell, bar_cells: int, *, blocks: bool) -> str:
+    return bar(cell, bar_cells, blocks=blocks) if isinstance(cell, int | float) else ""
