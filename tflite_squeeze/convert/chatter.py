@@ -6,8 +6,9 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from typing import TextIO
 
 # What a user can act on; the rest is progress talk, captures, deprecations of the converter's own.
 _WORTH_TELLING = re.compile(
@@ -31,27 +32,45 @@ class Chatter:
 def caught_chatter(into: Chatter | None = None) -> Iterator[Chatter]:
     """Catches all that the process prints, from Python and from C++, inside the block.
 
-    The converter's native code writes to file descriptors 1 and 2 directly, so these are what is
-    turned aside; both are put back whatever happens.
+    The converter's native code writes to file descriptors 1 and 2 directly, so these are turned
+    aside; and so are Python's streams, which in a notebook lead elsewhere. All are put back
+    whatever happens.
 
     Args:
         into: where the lines are added; a new `Chatter` when None.
     """
     chatter = Chatter() if into is None else into
-    with tempfile.TemporaryFile() as sink, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        saved = {number: os.dup(number) for number in (1, 2)}
+    with tempfile.TemporaryFile() as sink:
         try:
-            for number in saved:
-                os.dup2(sink.fileno(), number)
-            yield chatter
+            with warnings.catch_warnings(), _turned_aside(sink.fileno()):
+                warnings.simplefilter("ignore")
+                yield chatter
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for number, copy in saved.items():
-                os.dup2(copy, number)
-                os.close(copy)
             sink.seek(0)
             chatter.lines += sink.read().decode(errors="replace").splitlines()
+
+
+@contextmanager
+def _turned_aside(sink: int) -> Iterator[None]:
+    """Sends everything that is printed to a file descriptor."""
+    _flush(sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    with ExitStack() as undo:
+        for number in (1, 2):
+            saved = os.dup(number)
+            undo.callback(os.close, saved)
+            undo.callback(os.dup2, saved, number)
+            os.dup2(sink, number)
+        stream = undo.enter_context(
+            os.fdopen(os.dup(sink), "w", encoding="utf-8", errors="replace", buffering=1)
+        )
+        undo.enter_context(redirect_stdout(stream))
+        undo.enter_context(redirect_stderr(stream))
+        # What the program's own streams still hold belongs to the block as well.
+        undo.callback(_flush, sys.__stdout__, sys.__stderr__)
+        yield
+
+
+def _flush(*streams: TextIO | None) -> None:
+    for stream in streams:
+        if stream is not None:
+            stream.flush()
