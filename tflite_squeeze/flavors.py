@@ -85,8 +85,10 @@ def serialized(model: Any) -> bytes:
     """Configuration and weights of a model as bytes that are equal for equal models."""
     try:
         config = model.to_json()
-    except NotImplementedError:  # tf_keras: subclassed models have no configuration
-        config = type(model).__qualname__
+    except (NotImplementedError, TypeError):
+        # tf_keras: subclassed models have no configuration, and some functions no JSON.
+        kinds = [f"{type(layer).__qualname__} {layer.name}" for layer in walk_layers(model)]
+        config = "\n".join([type(model).__qualname__, *kinds])
     parts = [str(config).encode()]
     parts += [weight.tobytes() for weight in model.get_weights()]
     return b"".join(parts)
@@ -185,6 +187,9 @@ def as_float32(model: Any) -> Any:
     """A model trained in mixed precision, rebuilt to compute in float32; any other, as it is.
 
     TFLite has few float16 kernels, and the variables of such a model are float32 anyway.
+
+    Raises:
+        InputError: the model cannot be rebuilt from its configuration.
     """
     mixed = [
         layer for layer in walk_layers(model)
@@ -192,11 +197,22 @@ def as_float32(model: Any) -> Any:
     ]  # fmt: skip
     if not mixed:
         return model
-    text = model.to_json()
-    for policy in ("mixed_float16", "mixed_bfloat16"):
-        text = text.replace(f'"{policy}"', '"float32"')
-    rebuilt = keras_of(_known_flavor(model)).models.model_from_json(text)
-    rebuilt.set_weights(model.get_weights())
+    keras = keras_of(_known_flavor(model))
+    try:
+        text = model.to_json()
+        for policy in ("mixed_float16", "mixed_bfloat16"):
+            text = text.replace(f'"{policy}"', '"float32"')
+        rebuilt = keras.models.model_from_json(text)
+        if flavor_of(rebuilt) is None:
+            raise TypeError("it is subclassed")
+        rebuilt.set_weights(model.get_weights())
+    except (NotImplementedError, TypeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise InputError(
+            f"model {model.name!r} computes in mixed precision, and cannot be rebuilt in float32 "
+            f"from its configuration ({reason}): build it without the policy and copy its weights "
+            f"into it"
+        ) from error
     return rebuilt
 
 
