@@ -197,7 +197,7 @@ def as_float32(model: Any) -> Any:
     ]  # fmt: skip
     if not mixed:
         return model
-    keras = keras_of(_known_flavor(model))
+    keras = keras_of(known_flavor(model))
     try:
         text = model.to_json()
         for policy in ("mixed_float16", "mixed_bfloat16"):
@@ -216,8 +216,105 @@ def as_float32(model: Any) -> Any:
     return rebuilt
 
 
-def _known_flavor(model: Any) -> Flavor:
+def known_flavor(model: Any) -> Flavor:
+    """Which Keras a model belongs to.
+
+    Raises:
+        UsageError: it is not a Keras model.
+    """
     flavor = flavor_of(model)
     if flavor is None:
         raise UsageError(f"{type(model).__name__} is not a Keras model: pass one")
     return flavor
+
+
+def constraint_of(variable: Any) -> Any:
+    """The constraint that a Keras variable of either flavour has, or None."""
+    return variable.constraint
+
+
+def constrain(variable: Any, constraint: Any) -> None:
+    """Sets the constraint of a Keras variable of either flavour; None takes it away."""
+    if hasattr(type(variable), "constraint") and _is_keras3(variable):
+        variable.constraint = constraint
+        return
+    # tf_keras reads the property; behind it is the attribute of TensorFlow's variable. A
+    # distributed one hands the property on from its first component.
+    for component in getattr(variable, "values", None) or (variable,):
+        component._constraint = constraint
+
+
+def _is_keras3(variable: Any) -> bool:
+    keras = sys.modules.get(Flavor.KERAS.value)
+    return keras is not None and isinstance(variable, keras.Variable)
+
+
+def strategy_of(variable: Any) -> Any:
+    """The `tf.distribute` strategy that a Keras variable was made under."""
+    import tensorflow as tf
+
+    inner = variable.value if _is_keras3(variable) else variable
+    strategy = getattr(inner, "distribute_strategy", None)
+    return strategy if strategy is not None else tf.distribute.get_strategy()
+
+
+def callback_class() -> type:
+    """A base class that both Kerases take for a callback of theirs."""
+    first = keras_of(Flavor.KERAS).callbacks.Callback
+    second = keras_of(Flavor.TF_KERAS).callbacks.Callback
+    return type("Callback", (first, second), {"_supports_tf_logs": True, "async_safe": True})
+
+
+def retrace(model: Any) -> None:
+    """Makes a model trace its training step anew, with the constraints that hold now."""
+    model.make_train_function(force=True)
+
+
+def raw_variable(variable: Any) -> Any:
+    """The TensorFlow variable behind a Keras variable of either flavour."""
+    return variable.value if _is_keras3(variable) else variable
+
+
+def copy_of(model: Any) -> Any:
+    """An equal model with weights, loss and metrics of its own.
+
+    Raises:
+        UsageError: it cannot be rebuilt from its configuration (subclassed without one).
+    """
+    keras = keras_of(known_flavor(model))
+    try:
+        copied = keras.models.clone_model(model)
+        if not copied.built:
+            copied.build(next((None, *shape[1:]) for shape in _input_shapes(model)))
+        copied.set_weights(model.get_weights())
+    except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(
+            f"model {model.name!r} cannot be copied ({str(error).splitlines()[0]}): pass "
+            f"in_place=True to change the model itself"
+        ) from error
+    loss = getattr(model, "loss", None)
+    if loss is not None:
+        copied.compile(loss=loss)
+    return copied
+
+
+def _input_shapes(model: Any) -> list[tuple[Any, ...]]:
+    import tensorflow as tf
+
+    return [tuple(spec.shape) for spec in tf.nest.flatten(input_structure(model))]
+
+
+def input_specs(model: Any) -> dict[str, Any]:
+    """A model's inputs by name, each a tf.TensorSpec with the batch axis first."""
+    import tensorflow as tf
+
+    return {spec.name: spec for spec in tf.nest.flatten(input_structure(model))}
+
+
+def arranged(model: Any, inputs: dict[str, Any]) -> Any:
+    """Inputs by name in the structure that the model takes."""
+    import tensorflow as tf
+
+    structure = input_structure(model)
+    names = [spec.name for spec in tf.nest.flatten(structure)]
+    return tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])

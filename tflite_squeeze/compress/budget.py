@@ -1,0 +1,147 @@
+"""How much each tensor loses, so that all together lose what was asked."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tflite_squeeze.compress.layers import Target, matches
+from tflite_squeeze.compress.masks import allocate_globally, erdos_renyi
+from tflite_squeeze.compress.prune_config import Prune
+from tflite_squeeze.errors import UsageError
+
+Array = NDArray[Any]
+
+# Accuracy lost, by sparsity, per target name; rising sparsities.
+Curves = Mapping[str, Sequence[tuple[float, float]]]
+
+
+def tensor_sparsities(
+    config: Prune,
+    targets: Sequence[Target],
+    scores: Sequence[Array],
+    sparsity: float,
+    curves: Curves | None = None,
+) -> list[float]:
+    """The sparsity of each tensor now.
+
+    Args:
+        config: what pruning is asked for.
+        targets: the weights.
+        scores: of each, any shape; used by the global budget.
+        sparsity: of all of them together, at this point of the schedule.
+        curves: for the sensitivity budget, what each tensor loses at which sparsity.
+
+    Returns:
+        A fraction in [0, 1) per target.
+
+    Raises:
+        UsageError: a budget lacks what it needs, or a pattern matches no layer.
+    """
+    target = config.target
+    progress = sparsity / target if target > 0 else 1.0
+    own = _overrides(config, targets)
+    free = [index for index in range(len(targets)) if index not in own]
+    spread = _spread(
+        config,
+        [targets[index] for index in free],
+        [scores[index] for index in free],
+        sparsity,
+        curves,
+    )
+    result = dict(zip(free, spread, strict=True))
+    result |= {index: progress * value for index, value in own.items()}
+    return [result[index] for index in range(len(targets))]
+
+
+def _overrides(config: Prune, targets: Sequence[Target]) -> dict[int, float]:
+    """Sparsities that were given layer by layer; the last pattern that matches holds."""
+    own = {}
+    for pattern, value in config.layers.items():
+        found = [i for i, target in enumerate(targets) if matches(target.layer, pattern)]
+        if not found:
+            names = ", ".join(dict.fromkeys(target.layer.name for target in targets))
+            raise UsageError(f"layers names {pattern!r}, which matches none of {names}")
+        own.update(dict.fromkeys(found, value))
+    return own
+
+
+def _spread(
+    config: Prune,
+    targets: Sequence[Target],
+    scores: Sequence[Array],
+    sparsity: float,
+    curves: Curves | None,
+) -> list[float]:
+    if not targets:
+        return []
+    if config.budget == "global":
+        return allocate_globally(list(scores), sparsity, config.max_layer_sparsity)
+    if config.budget == "erk":
+        return erdos_renyi([target.shape for target in targets], sparsity)
+    if config.budget == "sensitivity":
+        if curves is None:
+            raise UsageError(
+                "budget 'sensitivity' needs measured curves: use prune(..., data) or the command, "
+                "which measure them, or pass curves to the callback"
+            )
+        return allocate_by_curves(
+            [curves[target.name] for target in targets],
+            [target.size for target in targets],
+            sparsity,
+            config.max_layer_sparsity,
+        )
+    return [sparsity] * len(targets)
+
+
+def allocate_by_curves(
+    curves: Sequence[Sequence[tuple[float, float]]],
+    sizes: Sequence[int],
+    sparsity: float,
+    most: float,
+) -> list[float]:
+    """Finds the one loss that all tensors may have, so that together they lose what is asked.
+
+    Each tensor is pruned as far as its own curve of lost accuracy allows; the bound is found by
+    bisection. Where even the loosest bound does not reach the goal, the rest is spread evenly.
+
+    Args:
+        curves: per tensor, (sparsity, loss of accuracy) with rising sparsity.
+        sizes: weights per tensor.
+        sparsity: of all weights together.
+        most: the most that one tensor may lose.
+
+    Returns:
+        A sparsity per tensor.
+    """
+    weights = np.asarray(sizes, np.float64) / float(np.sum(sizes))
+    low, high = 0.0, max(loss for curve in curves for _, loss in curve) + 1e-6
+    for _ in range(60):
+        middle = (low + high) / 2
+        reached = float(np.dot(weights, [_reach(curve, middle) for curve in curves]))
+        low, high = (middle, high) if reached < sparsity else (low, middle)
+    found = np.array([min(_reach(curve, high), most) for curve in curves])
+    short = sparsity - float(np.dot(weights, found))
+    if abs(short) > 1e-9:
+        # Scale what is kept (or what is lost) by one factor, so that the sum is met.
+        if short > 0:
+            kept = 1.0 - found
+            found = 1.0 - kept * (1.0 - sparsity) / max(float(np.dot(weights, kept)), 1e-12)
+        else:
+            found = found * sparsity / max(float(np.dot(weights, found)), 1e-12)
+    return [float(np.clip(value, 0.0, most)) for value in found]
+
+
+def _reach(curve: Sequence[tuple[float, float]], bound: float) -> float:
+    """The highest sparsity at which a tensor's loss stays below the bound, interpolated."""
+    points = [(0.0, 0.0), *curve]
+    worst = 0.0
+    for (s0, _), (s1, loss) in itertools.pairwise(points):
+        loss = max(loss, worst)  # losses are noisy; a curve only rises
+        if loss > bound:
+            rise = loss - worst
+            return s0 + (s1 - s0) * (bound - worst) / rise if rise > 0 else s0
+        worst = loss
+    return points[-1][0]

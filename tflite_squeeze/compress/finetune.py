@@ -1,0 +1,160 @@
+"""The one training loop that every technique and recipe uses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze import flavors
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.io.data import Data
+from tflite_squeeze.io.raw_data import reading
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What the training did.
+
+    Attributes:
+        history: metric → value per epoch.
+        steps: training steps in all.
+        compiled_here: whether loss and optimiser were chosen here, and not by the user.
+    """
+
+    history: dict[str, list[float]]
+    steps: int
+    compiled_here: bool
+
+
+def finetune(
+    model: Any,
+    data: Data,
+    config: FineTune | None = None,
+    callbacks: Sequence[Any] = (),
+    *,
+    verbose: int = 0,
+) -> Trained:
+    """Trains a model in place.
+
+    Args:
+        model: a Keras model of either flavour. A loss that it was compiled with is kept; without
+            one, cross-entropy for classifiers and the mean squared error for all else.
+        data: labelled data, fitted to the model.
+        config: how; None for the defaults.
+        callbacks: callbacks of the model's own Keras, or of this package.
+        verbose: as in `model.fit`.
+
+    Returns:
+        What was done.
+
+    Raises:
+        InputError: the data has no labels, or no training part.
+    """
+    config = config or FineTune()
+    if data.train is None or not data.labelled:
+        raise InputError(
+            f"data {data.source} has no labelled training part: pass data with x_train and y_train"
+        )
+    count = data.raw.train.count if data.raw.train is not None else None
+    keras = flavors.keras_of(flavors.known_flavor(model))
+    keras.utils.set_random_seed(config.seed)
+    steps = None if count is None else -(-count // config.batch)
+    compiled_here = _compile(model, keras, config, (steps or 1000) * config.epochs)
+    batches = training_batches(model, data, config.batch, config.seed)
+    with reading(data.source):
+        history = model.fit(
+            batches, epochs=config.epochs, callbacks=list(callbacks), verbose=verbose
+        )
+    return Trained(
+        history={name: [float(v) for v in values] for name, values in history.history.items()},
+        steps=int(np.asarray(model.optimizer.iterations)),
+        compiled_here=compiled_here,
+    )
+
+
+def training_batches(model: Any, data: Data, batch: int, seed: int) -> Any:
+    """The training part as shuffled batches in the structure that the model takes."""
+    import tensorflow as tf
+
+    if data.train is None:
+        raise UsageError(f"data {data.source} has no training part: pass data with x_train")
+    structure = flavors.input_structure(model)
+    names = [spec.name for spec in tf.nest.flatten(structure)]
+
+    def arranged(inputs: Any, labels: Any) -> Any:
+        packed = tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])
+        return packed, labels
+
+    count = data.raw.train.count if data.raw.train is not None else None
+    shuffled = data.train.shuffle(min(count or 10_000, 60_000), seed=seed)
+    return shuffled.batch(batch).map(arranged, num_parallel_calls=2).prefetch(2)
+
+
+def _compile(model: Any, keras: Any, config: FineTune, steps: int) -> bool:
+    """Gives the model an optimiser with a rate that falls to zero, and a loss if it has none."""
+    loss = getattr(model, "loss", None)
+    warmup = int(config.warmup * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else config.learning_rate,
+        decay_steps=max(1, steps - warmup),
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    if config.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(rate)
+    else:
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9)
+    chosen = loss if loss else loss_of(model)
+    metrics = ["accuracy"] if loss is None and classifies(model) else None
+    model.compile(optimizer=optimizer, loss=chosen, metrics=metrics, jit_compile=config.jit)
+    return not loss
+
+
+def loss_of(model: Any) -> Any:
+    """The loss of a model: its own if it was compiled, else what its last layer suggests.
+
+    Args:
+        model: a Keras model of either flavour, with one output.
+
+    Returns:
+        A Keras loss: sparse cross-entropy for several classes, binary cross-entropy for one
+        probability, the mean squared error otherwise.
+
+    Raises:
+        UsageError: it was not compiled and has several outputs.
+    """
+    own = getattr(model, "loss", None)
+    keras = flavors.keras_of(flavors.known_flavor(model))
+    if own is not None:
+        return keras.losses.get(own) if isinstance(own, str) else own
+    shape = model.output_shape
+    if isinstance(shape, dict) or (isinstance(shape, list) and len(shape) > 1):
+        raise UsageError("a model with several outputs needs its own loss: compile it first")
+    activation = _last_activation(model)
+    if activation == "sigmoid" and shape[-1] == 1:
+        return keras.losses.BinaryCrossentropy()
+    if classifies(model):
+        logits = activation != "softmax"
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+    return keras.losses.MeanSquaredError()
+
+
+def classifies(model: Any) -> bool:
+    """Whether a model's one output is a score per class, or the probability of one class."""
+    shape = model.output_shape
+    if isinstance(shape, dict | list):
+        return False
+    if shape[-1] == 1:
+        return _last_activation(model) == "sigmoid"
+    return len(shape) == 2
+
+
+def _last_activation(model: Any) -> str:
+    """The activation of the last layer that has one."""
+    last = model.layers[-1]
+    activation = getattr(last, "activation", None)
+    if type(last).__name__ == "Softmax":
+        return "softmax"
+    return str(getattr(activation, "__name__", ""))

@@ -1,0 +1,250 @@
+"""Which variables of which layers may change, and why the others may not."""
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tflite_squeeze import flavors
+
+Array = NDArray[Any]
+
+# Layer type → its weights, each with the axes that are outputs; the others are inputs, the
+# innermost last. The names hold in both Kerases but for those with two.
+_KERNELS: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
+    "Dense": (("kernel", (-1,)),),
+    "EinsumDense": (("kernel", (-1,)),),
+    "Conv1D": (("kernel", (-1,)),),
+    "Conv2D": (("kernel", (-1,)),),
+    "Conv3D": (("kernel", (-1,)),),
+    "Conv1DTranspose": (("kernel", (-2,)),),
+    "Conv2DTranspose": (("kernel", (-2,)),),
+    "Conv3DTranspose": (("kernel", (-2,)),),
+    "DepthwiseConv1D": (("kernel|depthwise_kernel", (-2, -1)),),
+    "DepthwiseConv2D": (("kernel|depthwise_kernel", (-2, -1)),),
+    "SeparableConv1D": (("depthwise_kernel", (-2, -1)), ("pointwise_kernel", (-1,))),
+    "SeparableConv2D": (("depthwise_kernel", (-2, -1)), ("pointwise_kernel", (-1,))),
+    "Embedding": (("embeddings", (0,)),),
+    "LSTM": (("cell.kernel", (-1,)), ("cell.recurrent_kernel", (-1,))),
+    "GRU": (("cell.kernel", (-1,)), ("cell.recurrent_kernel", (-1,))),
+    "SimpleRNN": (("cell.kernel", (-1,)), ("cell.recurrent_kernel", (-1,))),
+    "ConvLSTM1D": (("cell.kernel", (-1,)), ("cell.recurrent_kernel", (-1,))),
+    "ConvLSTM2D": (("cell.kernel", (-1,)), ("cell.recurrent_kernel", (-1,))),
+}
+_NORMALISATION = ("BatchNormalization", "LayerNormalization", "GroupNormalization",
+                  "UnitNormalization", "SpectralNormalization", "RMSNormalization",
+                  "Normalization")  # fmt: skip
+# They hold layers that are looked at on their own.
+_CELLS = ("LSTMCell", "GRUCell", "SimpleRNNCell", "ConvLSTM1DCell", "ConvLSTM2DCell",
+          "ConvLSTMCell")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A weight that may change.
+
+    Attributes:
+        name: layer and weight, such as "dense_300/kernel"; unique in the model.
+        layer: the Keras layer.
+        layer_type: its class name.
+        variable: the Keras variable.
+        shape: its shape.
+        output_axes: which axes count outputs.
+    """
+
+    name: str
+    layer: Any
+    layer_type: str
+    variable: Any
+    shape: tuple[int, ...]
+    output_axes: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many weights it has."""
+        return int(np.prod(self.shape))
+
+    def matrix(self, values: Array) -> Array:
+        """The weight as the runtime multiplies by it: (outputs, inputs), inputs innermost last.
+
+        Args:
+            values: of the variable's shape.
+        """
+        outputs = [axis % values.ndim for axis in self.output_axes]
+        inputs = [axis for axis in range(values.ndim) if axis not in outputs]
+        moved = np.transpose(values, [*outputs, *inputs])
+        rows = int(np.prod([values.shape[axis] for axis in outputs]))
+        return moved.reshape(rows, -1)
+
+    def from_matrix(self, matrix: Array) -> Array:
+        """The inverse of `matrix`."""
+        rank = len(self.shape)
+        outputs = [axis % rank for axis in self.output_axes]
+        inputs = [axis for axis in range(rank) if axis not in outputs]
+        order = [*outputs, *inputs]
+        moved = matrix.reshape([self.shape[axis] for axis in order])
+        return np.transpose(moved, np.argsort(order))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A layer that stays as it is.
+
+    Attributes:
+        layer: its name.
+        layer_type: its class name.
+        reason: why.
+    """
+
+    layer: str
+    layer_type: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What of a model may change, in the model's order, and what may not."""
+
+    targets: tuple[Target, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def select(model: Any, *, only: Iterable[str] = (), protect: Iterable[str] = ()) -> Selection:
+    """Finds the weights of a model that a weight-space technique may change.
+
+    Args:
+        model: a Keras model of either flavour.
+        only: patterns of names or types; empty for all.
+        protect: patterns of names or types that stay as they are, and "first" or "last".
+
+    Returns:
+        Kernels and embeddings, each once even when layers are shared, and what was left out.
+        Biases and normalisation are never among them.
+    """
+    targets: list[Target] = []
+    skipped: list[Skipped] = []
+    seen: set[int] = set()
+    for layer in flavors.walk_layers(model):
+        found, reason = _kernels_of(layer, seen)
+        kind = type(layer).__name__
+        if found and not _matches_any(layer, only or ("*",)):
+            reason = "not among the layers that were asked for"
+        elif found and _matches_any(layer, protect):
+            reason = "protected"
+        if reason:
+            skipped.append(Skipped(layer=layer.name, layer_type=kind, reason=reason))
+        else:
+            targets.extend(found)
+    targets, ends = _without_ends(_uniquely_named(targets), set(protect))
+    return Selection(targets=tuple(targets), skipped=(*skipped, *ends))
+
+
+def matches(layer: Any, pattern: str) -> bool:
+    """Whether a pattern such as "block_*", "Dense" or "type:Dense" means a layer."""
+    kind = pattern.removeprefix("type:")
+    return fnmatch.fnmatchcase(type(layer).__name__, kind) or (
+        kind == pattern and fnmatch.fnmatchcase(layer.name, pattern)
+    )
+
+
+def _matches_any(layer: Any, patterns: Iterable[str]) -> bool:
+    return any(matches(layer, pattern) for pattern in patterns)
+
+
+def _kernels_of(layer: Any, seen: set[int]) -> tuple[list[Target], str]:
+    """A layer's weights that may change, or why there are none; "" for a layer without weights."""
+    kind = type(layer).__name__
+    known = next(
+        (_KERNELS[base.__name__] for base in type(layer).__mro__ if base.__name__ in _KERNELS), None
+    )
+    if known is None:
+        own = _own_weights(layer)
+        if not own or kind in _CELLS:
+            return [], ""
+        if any(base.__name__ in _NORMALISATION for base in type(layer).__mro__):
+            return [], "normalisation is never changed"
+        return [], f"layers of type {kind} are not known to have a kernel"
+    if not layer.built:
+        return [], "not built: call the model once first"
+    found = []
+    for attributes, outputs in known:
+        variable = _attribute(layer, attributes)
+        if variable is None or id(variable) in seen:
+            continue
+        seen.add(id(variable))
+        weight = attributes.rpartition(".")[2].partition("|")[0]
+        found.append(
+            Target(
+                name=f"{layer.name}/{weight}",
+                layer=layer,
+                layer_type=kind,
+                variable=variable,
+                shape=tuple(int(size) for size in variable.shape),
+                output_axes=outputs,
+            )
+        )
+    return found, "" if found else "its weights belong to a layer that was seen before"
+
+
+def _attribute(layer: Any, attributes: str) -> Any:
+    """The first that is there of `a|b`, or of `a.b` inside `a`."""
+    for path in attributes.split("|"):
+        value: Any = layer
+        for name in path.split("."):
+            # Keras 3 computes `kernel` anew for layers with LoRA; the variable is behind it.
+            value = (
+                getattr(value, f"_{name}", None)
+                if name == "kernel" and hasattr(value, f"_{name}")
+                else getattr(value, name, None)
+            )
+        if value is not None:
+            return value
+    return None
+
+
+def _own_weights(layer: Any) -> list[Any]:
+    """Trainable weights that are the layer's own, not those of layers inside it."""
+    inner = {
+        id(weight)
+        for child in layer._flatten_layers(include_self=False, recursive=True)
+        for weight in child.weights
+    }
+    return [weight for weight in layer.trainable_weights if id(weight) not in inner]
+
+
+def _uniquely_named(targets: list[Target]) -> list[Target]:
+    """Layers inside others may share a name; the second and later ones get a number."""
+    counts: dict[str, int] = {}
+    named = []
+    for target in targets:
+        counts[target.name] = counts.get(target.name, 0) + 1
+        number = counts[target.name]
+        name = target.name if number == 1 else f"{target.name}#{number}"
+        named.append(
+            Target(
+                name=name,
+                layer=target.layer,
+                layer_type=target.layer_type,
+                variable=target.variable,
+                shape=target.shape,
+                output_axes=target.output_axes,
+            )
+        )
+    return named
+
+
+def _without_ends(targets: list[Target], protect: set[str]) -> tuple[list[Target], list[Skipped]]:
+    """Leaves the first and the last layer out where that was asked for."""
+    ends = []
+    if targets and "first" in protect:
+        ends.append(targets[0].layer)
+    if targets and "last" in protect:
+        ends.append(targets[-1].layer)
+    kept = [target for target in targets if all(target.layer is not end for end in ends)]
+    unique = {id(end): end for end in ends}.values()
+    return kept, [
+        Skipped(layer=end.name, layer_type=type(end).__name__, reason="protected") for end in unique
+    ]

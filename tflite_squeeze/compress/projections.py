@@ -1,0 +1,124 @@
+"""What a constrained weight must look like: projections, set as a variable's constraint.
+
+The framework applies a constraint inside the compiled step, after the optimiser, so a projection
+needs no wrapper and nothing to strip, and holds in nested and subclassed models, under
+`jit_compile`, `steps_per_execution` and `tf.distribute`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tflite_squeeze import flavors
+
+Array = NDArray[Any]
+
+
+class MaskProjection:
+    """Keeps weights on a mask: w where the mask is True, 0 elsewhere.
+
+    With `grows`, what the optimiser would do to a zeroed weight is kept aside, so that its score
+    can rise again and the next mask may let it return.
+
+    Args:
+        variable: the Keras variable.
+        grows: whether zeroed weights may return.
+
+    Reference: Guo et al. 2016, arXiv:1608.04493, equation 3, for the weights kept aside.
+    """
+
+    def __init__(self, variable: Any, *, grows: bool = False) -> None:
+        values = np.asarray(variable)
+        self._variable = variable
+        self.mask = _new(values != 0, variable)
+        self._aside = _new(values, variable) if grows else None
+
+    def __call__(self, weights: Any) -> Any:
+        """Applies the projection to a tensor of the variable's shape, inside the step."""
+        tensor = tf.convert_to_tensor(weights)
+        if self._aside is not None:
+            # A zeroed weight was 0 before the step, so what it is now is the step.
+            self._aside.assign(tf.where(self.mask, tensor, self._aside + tensor))
+        return tf.where(self.mask, tensor, tf.zeros([], tensor.dtype))
+
+    def dense(self) -> Array:
+        """The weights to be ranked: with `grows`, as they would be without a mask."""
+        return np.asarray(self._variable if self._aside is None else self._aside)
+
+    def current(self) -> Array:
+        """The mask as it is."""
+        return np.asarray(self.mask)
+
+    def assign(self, mask: Array, *, now: bool = True) -> None:
+        """Moves the projection to another mask.
+
+        Args:
+            mask: of the variable's shape, True where a weight stays.
+            now: whether the weights move at once, or with the next training step.
+        """
+        self.mask.assign(mask)
+        if now:
+            self._variable.assign(self.dense() * mask)
+
+
+class Composed:
+    """Applies constraints one after the other: the user's own first."""
+
+    def __init__(self, *constraints: Callable[[Any], Any]) -> None:
+        self._constraints = constraints
+
+    def __call__(self, weights: Any) -> Any:
+        """Applies them to a tensor."""
+        for constraint in self._constraints:
+            weights = constraint(weights)
+        return weights
+
+
+def _new(values: Array, variable: Any) -> tf.Variable:
+    """A TensorFlow variable that lives where the weight lives, distributed alike."""
+    strategy = flavors.strategy_of(variable)
+    with strategy.scope():
+        return tf.Variable(values, trainable=False)
+
+
+@contextmanager
+def constrained(projections: dict[int, tuple[Any, Callable[[Any], Any]]]) -> Iterator[None]:
+    """Sets projections on variables for the block; constraints that were there hold too.
+
+    Args:
+        projections: (variable, projection), by any key.
+    """
+    undo = attach(list(projections.values()))
+    try:
+        yield
+    finally:
+        detach(undo)
+
+
+def attach(
+    projections: list[tuple[Any, Callable[[Any], Any]]],
+) -> list[tuple[Any, Callable[[Any], Any] | None]]:
+    """Sets projections as constraints, after those of the user.
+
+    Args:
+        projections: (variable, projection).
+
+    Returns:
+        What `detach` needs to put the variables back.
+    """
+    before = []
+    for variable, projection in projections:
+        own = flavors.constraint_of(variable)
+        before.append((variable, own))
+        flavors.constrain(variable, Composed(own, projection) if own else projection)
+    return before
+
+
+def detach(before: list[tuple[Any, Callable[[Any], Any] | None]]) -> None:
+    """Puts the constraints back as `attach` found them."""
+    for variable, own in before:
+        flavors.constrain(variable, own)

@@ -1,0 +1,141 @@
+"""The verb: prune a model, with or without training."""
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tflite_squeeze import flavors
+from tflite_squeeze.compress.budget import Curves
+from tflite_squeeze.compress.finetune import finetune as train
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.layers import Selection, select
+from tflite_squeeze.compress.masking import ModelMasks
+from tflite_squeeze.compress.prune_config import Prune
+from tflite_squeeze.compress.pruning_callback import PruningCallback
+from tflite_squeeze.compress.quality import metric_name, validation_quality
+from tflite_squeeze.compress.records import PrunedWeight, PruneRecord, SkippedLayer
+from tflite_squeeze.compress.scoring_data import ScoringData
+from tflite_squeeze.compress.sensitivity import measure_curves
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.io.data import Data, load_data
+
+_SCORING_SAMPLES = 512
+
+
+class Pruned(NamedTuple):
+    """A pruned model and what was done to it."""
+
+    model: Any
+    record: PruneRecord
+
+
+def prune(
+    model: Any,
+    config: Prune,
+    data: Any = None,
+    finetune: FineTune | None = None,
+    *,
+    in_place: bool = False,
+    curves: Curves | None = None,
+    verbose: int = 0,
+) -> Pruned:
+    """Zeroes the weights that matter least, and trains the others around them.
+
+    Args:
+        model: a Keras model of either flavour.
+        config: how much, which, and when.
+        data: `Data` or anything that `load_data` takes. With a labelled training part the model is
+            fine-tuned while and after the zeros come in; without, it is pruned at once.
+        finetune: how to train; 3 epochs by default. `FineTune` with data that has no labels is an
+            error.
+        in_place: change the model itself, not a copy.
+        curves: for the budget "sensitivity", measured already.
+        verbose: as in `model.fit`.
+
+    Returns:
+        (model, record).
+
+    Raises:
+        UsageError: the config asks for what this model or data cannot give.
+        InputError: the data does not fit the model.
+
+    Example:
+        >>> model, record = prune(model, Prune(sparsity=0.9), "fashion-mnist")
+    """
+    started = time.perf_counter()
+    pruned = model if in_place else flavors.copy_of(model)
+    selection = select(pruned, only=config.only, protect=config.protect)
+    if not selection.targets:
+        reasons = "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped)
+        raise UsageError(f"nothing to prune in model {model.name!r} ({reasons}): see --only")
+    samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(pruned))
+    zeros = [_zeros(target.variable) for target in selection.targets]
+    before = validation_quality(pruned, samples)
+    scoring = _scoring_data(pruned, config, samples)
+    if config.budget == "sensitivity" and curves is None:
+        curves = measure_curves(pruned, _labelled(samples), selection)
+    training = finetune
+    if training is None and samples is not None and samples.labelled and samples.train is not None:
+        training = FineTune()
+    history: dict[str, list[float]] = {}
+    if training is None:
+        ModelMasks(pruned, config, selection, data=scoring, curves=curves).update(config.target)
+    else:
+        callback = PruningCallback(config, data=scoring, curves=curves)
+        trained = train(pruned, _labelled(samples), training, [callback], verbose=verbose)
+        history = trained.history
+    return Pruned(
+        pruned,
+        PruneRecord(
+            model=model.name,
+            config=config,
+            finetune=training,
+            weights=_weights(selection, zeros),
+            skipped=tuple(
+                SkippedLayer(layer=s.layer, layer_type=s.layer_type, reason=s.reason)
+                for s in selection.skipped
+            ),
+            target=config.target,
+            metric=metric_name(pruned),
+            before=before,
+            after=validation_quality(pruned, samples),
+            history=history,
+            notes=samples.notes if samples is not None else (),
+            seconds=time.perf_counter() - started,
+        ),
+    )
+
+
+def _labelled(samples: Data | None) -> Data:
+    if samples is None or not samples.labelled:
+        raise UsageError("fine-tuning and sensitivity need labelled data: pass data with labels")
+    return samples
+
+
+def _scoring_data(model: Any, config: Prune, samples: Data | None) -> ScoringData | None:
+    """Samples for scores that need them."""
+    if config.score not in ("taylor", "wanda"):
+        return None
+    if samples is None:
+        raise UsageError(f"score {config.score!r} is taken on samples: pass data")
+    part = "train" if samples.train is not None else "calibration"
+    sample = samples.sample(part, _SCORING_SAMPLES)  # type: ignore[arg-type]
+    return ScoringData.from_arrays(flavors.arranged(model, sample.inputs), sample.labels)
+
+
+def _zeros(variable: Any) -> int:
+    return int(np.sum(np.asarray(variable) == 0))
+
+
+def _weights(selection: Selection, before: list[int]) -> tuple[PrunedWeight, ...]:
+    return tuple(
+        PrunedWeight(
+            name=target.name,
+            layer_type=target.layer_type,
+            parameters=target.size,
+            zeros_before=zeros,
+            zeros_after=_zeros(target.variable),
+        )
+        for target, zeros in zip(selection.targets, before, strict=True)
+    )

@@ -1,0 +1,87 @@
+"""What a technique did to a model, as records that know no Keras."""
+
+from pydantic import BaseModel, ConfigDict
+
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.prune_config import Prune
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SkippedLayer(_Record):
+    """A layer that stayed as it was, and why."""
+
+    layer: str
+    layer_type: str
+    reason: str
+
+
+class PrunedWeight(_Record):
+    """One weight before and after.
+
+    Attributes:
+        name: layer and weight.
+        layer_type: class of the layer.
+        parameters: how many numbers it holds.
+        zeros_before: zeros among them before.
+        zeros_after: zeros among them after.
+    """
+
+    name: str
+    layer_type: str
+    parameters: int
+    zeros_before: int
+    zeros_after: int
+
+    @property
+    def sparsity(self) -> float:
+        """Share of zeros after."""
+        return self.zeros_after / self.parameters
+
+
+class PruneRecord(_Record):
+    """What pruning did.
+
+    Attributes:
+        model: the model's name.
+        config: what was asked for.
+        finetune: how it was trained on; None for one-shot pruning.
+        weights: every weight that was pruned.
+        skipped: every layer that was not, with its reason.
+        target: the sparsity that was asked for, of the selected weights.
+        metric: what quality is measured by: "accuracy", or "loss" where lower is better.
+        before: quality before, on the validation part; None without labelled data.
+        after: quality after.
+        history: metric → value per epoch.
+        notes: what else to know.
+        seconds: how long it took.
+    """
+
+    model: str
+    config: Prune
+    finetune: FineTune | None
+    weights: tuple[PrunedWeight, ...]
+    skipped: tuple[SkippedLayer, ...]
+    target: float
+    metric: str
+    before: float | None
+    after: float | None
+    history: dict[str, list[float]]
+    notes: tuple[str, ...] = ()
+    seconds: float
+
+    @property
+    def sparsity(self) -> float:
+        """Share of zeros of all selected weights after."""
+        total = sum(weight.parameters for weight in self.weights)
+        return sum(weight.zeros_after for weight in self.weights) / max(1, total)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the target was met, to within one unit of the granularity per weight."""
+        total = sum(weight.parameters for weight in self.weights)
+        unit = max((weight.parameters for weight in self.weights), default=1)
+        slack = len(self.weights) * (1.0 if self.config.granularity == "element" else unit / 16)
+        return self.sparsity >= self.target - slack / max(1, total)

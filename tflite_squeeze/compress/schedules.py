@@ -1,0 +1,250 @@
+"""Sparsity as a function of the training step: pure numbers, one frozen config a shape.
+
+Reference for the polynomial: Zhu and Gupta 2017, arXiv:1710.01878, equation 1. For the one-cycle:
+Hubens et al. 2021, arXiv:2107.02086.
+"""
+
+import math
+from abc import abstractmethod
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+# Where a schedule ends when it is not told: the rest of the training mends what pruning broke.
+DEFAULT_END = 0.6
+
+
+class _Schedule(BaseModel):
+    """When sparsity is raised.
+
+    Attributes:
+        begin: first step at which weights are zeroed.
+        end: step at which the target is reached; None for 60 % of the training.
+        frequency: steps between two updates.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    begin: int = Field(default=0, ge=0)
+    end: int | None = Field(default=None, ge=1)
+    frequency: int = Field(default=100, ge=1)
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> "_Schedule":
+        if self.end is not None and self.begin >= self.end:
+            raise ValueError(f"begin is {self.begin} and end {self.end}: begin must be below end")
+        return self
+
+    def last_step(self, total: int | None) -> int:
+        """The step at which the target is reached.
+
+        Args:
+            total: steps of the whole training, None where they are not known.
+        """
+        if self.end is not None:
+            return self.end
+        if total is None:
+            return self.begin + 1000
+        return max(self.begin + 1, math.ceil(DEFAULT_END * total))
+
+    def due(self, step: int, total: int | None) -> bool:
+        """Whether masks are updated at this step: every `frequency` steps, and at the end."""
+        last = self.last_step(total)
+        if step < self.begin or step > last:
+            return False
+        return (step - self.begin) % self.frequency == 0 or step == last
+
+    def sparsity(self, step: int, target: float, total: int | None) -> float:
+        """The sparsity that holds from a step on.
+
+        Args:
+            step: the step, from 0.
+            target: final sparsity, in [0, 1).
+            total: steps of the whole training, None where they are not known.
+
+        Returns:
+            A fraction in [0, target]; 0 before `begin`, the target from the end on.
+        """
+        last = self.last_step(total)
+        if step < self.begin:
+            return 0.0
+        if step >= last:
+            return target
+        return self._between((step - self.begin) / (last - self.begin), target)
+
+    @abstractmethod
+    def _between(self, progress: float, target: float) -> float:
+        """Sparsity at a fraction of the way from begin to end."""
+
+
+class Constant(_Schedule):
+    """The whole target at once, at `begin`; ranked anew every `frequency` steps until `end`."""
+
+    kind: Literal["constant"] = "constant"
+
+    def _between(self, progress: float, target: float) -> float:
+        return target
+
+
+class Polynomial(_Schedule):
+    """s = target + (initial - target) (1 - progress)^power; cubic by default.
+
+    Attributes:
+        initial: sparsity at `begin`.
+        power: exponent.
+
+    Reference: Zhu and Gupta 2017, arXiv:1710.01878, equation 1.
+    """
+
+    kind: Literal["polynomial"] = "polynomial"
+    initial: float = Field(default=0.0, ge=0, lt=1)
+    power: float = Field(default=3.0, gt=0)
+
+    def _between(self, progress: float, target: float) -> float:
+        start = min(self.initial, target)
+        return float(target + (start - target) * (1.0 - progress) ** self.power)
+
+
+class Exponential(_Schedule):
+    """The share of weights that stay falls by the same factor at each update.
+
+    s = 1 - (1 - initial) ((1 - target) / (1 - initial))^progress.
+
+    Attributes:
+        initial: sparsity at `begin`.
+    """
+
+    kind: Literal["exponential"] = "exponential"
+    initial: float = Field(default=0.0, ge=0, lt=1)
+
+    def _between(self, progress: float, target: float) -> float:
+        kept = 1.0 - min(self.initial, target)
+        return float(1.0 - kept * ((1.0 - target) / kept) ** progress)
+
+
+class OneCycle(_Schedule):
+    """Slow, fast, slow again: s = target (1 + e^(b - a)) / (1 + e^(b - a progress)).
+
+    Attributes:
+        steepness: a, how fast the middle is.
+        offset: b, where the middle is.
+
+    Reference: Hubens et al. 2021, arXiv:2107.02086, equation 2.
+    """
+
+    kind: Literal["one-cycle"] = "one-cycle"
+    steepness: float = Field(default=14.0, gt=0)
+    offset: float = Field(default=5.0, ge=0)
+
+    def _between(self, progress: float, target: float) -> float:
+        top = 1.0 + math.exp(self.offset - self.steepness)
+        return float(target * top / (1.0 + math.exp(self.offset - self.steepness * progress)))
+
+
+class Stepwise(_Schedule):
+    """Stairs of equal height and length.
+
+    Attributes:
+        steps: how many stairs.
+    """
+
+    kind: Literal["stepwise"] = "stepwise"
+    steps: int = Field(default=5, ge=1)
+
+    def _between(self, progress: float, target: float) -> float:
+        return float(target * (math.floor(progress * self.steps) + 1) / (self.steps + 1))
+
+
+class TfmotSchedule(BaseModel):
+    """A schedule of TensorFlow Model Optimization, taken as it is.
+
+    Its own begin, end, frequency and final sparsity hold.
+
+    Attributes:
+        class_name: "PolynomialDecay" or "ConstantSparsity".
+        config: its arguments.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["tfmot"] = "tfmot"
+    class_name: str
+    config: dict[str, Any]
+
+    @field_validator("config")
+    @classmethod
+    def _is_complete(cls, config: dict[str, Any]) -> dict[str, Any]:
+        if "begin_step" not in config or "frequency" not in config:
+            raise ValueError("a schedule of TFMOT needs begin_step and frequency")
+        return config
+
+    @property
+    def final_sparsity(self) -> float:
+        """The sparsity that it ends with."""
+        return float(self.config.get("final_sparsity", self.config.get("target_sparsity", 0.0)))
+
+    @property
+    def frequency(self) -> int:
+        """Steps between two updates."""
+        return int(self.config["frequency"])
+
+    def last_step(self, total: int | None) -> int:
+        """The step at which the target is reached."""
+        end = int(self.config.get("end_step", -1))
+        if self.class_name == "ConstantSparsity":
+            return int(self.config["begin_step"]) + 1
+        return end if end >= 0 else int(total or 1)
+
+    def due(self, step: int, total: int | None) -> bool:
+        """Whether masks are updated at this step, as TFMOT itself decides it."""
+        begin, end = int(self.config["begin_step"]), int(self.config.get("end_step", -1))
+        inside = step >= begin and (end < 0 or step <= end)
+        return inside and (step - begin) % self.frequency == 0
+
+    def sparsity(self, step: int, target: float, total: int | None) -> float:
+        """The sparsity that holds from a step on; `target` scales it, layer by layer."""
+        begin, end = int(self.config["begin_step"]), int(self.config.get("end_step", -1))
+        if step < begin:
+            return 0.0
+        if self.class_name == "ConstantSparsity":
+            return target
+        progress = min(1.0, (step - begin) / max(1, end - begin))
+        initial = float(self.config.get("initial_sparsity", 0.0))
+        power = float(self.config.get("power", 3))
+        return float(target + (initial - target) * (1.0 - progress) ** power)
+
+
+Schedule = Annotated[
+    Constant | Polynomial | Exponential | OneCycle | Stepwise | TfmotSchedule,
+    Field(discriminator="kind"),
+]
+
+SCHEDULES = {
+    "constant": Constant,
+    "polynomial": Polynomial,
+    "exponential": Exponential,
+    "one-cycle": OneCycle,
+    "stepwise": Stepwise,
+}
+
+
+def as_schedule(value: Any) -> Any:
+    """A schedule from its name, from a schedule of TFMOT, or as it is.
+
+    Args:
+        value: a name in `SCHEDULES`, a schedule, an object of TFMOT, or a dict.
+
+    Returns:
+        Something that the schedule field of a config accepts.
+
+    Raises:
+        ValueError: there is no such schedule.
+    """
+    if isinstance(value, str):
+        if value not in SCHEDULES:
+            raise ValueError(f"schedule is {value!r}: use one of {', '.join(SCHEDULES)}")
+        return SCHEDULES[value]()
+    if hasattr(value, "get_config") and callable(value):
+        described = value.get_config()
+        return TfmotSchedule(class_name=described["class_name"], config=described["config"])
+    return value

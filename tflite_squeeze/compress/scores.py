@@ -1,0 +1,138 @@
+"""What a weight is worth: scores that pruning ranks by, from weights, gradients and inputs."""
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tflite_squeeze import flavors
+from tflite_squeeze.compress.layers import Target
+from tflite_squeeze.errors import InputError
+
+Array = NDArray[Any]
+
+
+def magnitude(weights: Array) -> Array:
+    """|w|."""
+    return np.abs(weights)
+
+
+def taylor(weights: Array, gradients: Array) -> Array:
+    """|w g|: how much the loss changes, to first order, when a weight becomes zero.
+
+    Args:
+        weights: any shape.
+        gradients: of the loss, the same shape.
+
+    Reference: Molchanov et al. 2017, arXiv:1611.06440, equation 8.
+    """
+    return np.abs(weights * gradients)
+
+
+def wanda(weights: Array, input_norms: Array) -> Array:
+    """|w| ‖x‖, made comparable across outputs by the sum of each output's scores.
+
+    Wanda compares the weights of one output with each other only. Divided by their sum they keep
+    that order, and a ranking of the whole matrix treats all outputs alike.
+
+    Args:
+        weights: (outputs, inputs).
+        input_norms: (inputs,) norm of each input over the calibration samples.
+
+    Reference: Sun et al. 2023, arXiv:2306.11695, equation 1 and section 3.
+    """
+    scores = np.abs(weights) * input_norms[np.newaxis, :]
+    sums = scores.sum(axis=1, keepdims=True)
+    return np.asarray(scores / np.where(sums > 0, sums, 1.0))
+
+
+def random_scores(shape: tuple[int, ...], seed: int) -> Array:
+    """Uniform random numbers: the control that any other score has to beat."""
+    return np.random.default_rng(seed).random(shape)
+
+
+def gradients_of(
+    model: Any,
+    targets: Iterable[Target],
+    batches: Iterable[tuple[Any, Any]],
+    loss: Callable[[Any, Any], Any],
+) -> list[Array]:
+    """The mean gradient of the loss with respect to each weight.
+
+    Args:
+        model: the model, run in inference mode.
+        targets: the weights.
+        batches: (inputs, labels) as the model takes them.
+        loss: (labels, outputs) → scalar.
+    """
+    variables = [flavors.raw_variable(target.variable) for target in targets]
+    sums = [np.zeros(tuple(variable.shape), np.float64) for variable in variables]
+    count = 0
+    for inputs, labels in batches:
+        with tf.GradientTape() as tape:
+            value = loss(labels, model(inputs, training=False))
+        gradients = tape.gradient(value, variables)
+        for total, gradient in zip(sums, gradients, strict=True):
+            if gradient is not None:
+                total += tf.convert_to_tensor(gradient).numpy()
+        count += 1
+    if not count:
+        raise InputError("score 'taylor' needs labelled data to take gradients on: pass data")
+    return [total / count for total in sums]
+
+
+def input_norms(model: Any, targets: Iterable[Target], batches: Iterable[Any]) -> dict[str, Array]:
+    """The norm of each input of each weight's matrix, over the samples.
+
+    Args:
+        model: the model, run eagerly in inference mode.
+        targets: the weights.
+        batches: inputs as the model takes them.
+
+    Returns:
+        (inputs,) by target name. For convolutions the taps of the kernel see the same channel, and
+        share its norm; weights whose inputs are not seen (recurrent ones) get norm 1.
+    """
+    targets = list(targets)
+    squares: dict[int, Array] = {}
+    with ExitStack() as stack:
+        for layer in {id(target.layer): target.layer for target in targets}.values():
+            stack.enter_context(_watched(layer, squares))
+        seen = False
+        for inputs in batches:
+            seen = True
+            model(inputs, training=False)
+    if not seen:
+        raise InputError("score 'wanda' needs samples to run the model on: pass data")
+    return {target.name: _along_inputs(target, squares.get(id(target.layer))) for target in targets}
+
+
+@contextmanager
+def _watched(layer: Any, squares: dict[int, Array]) -> Any:
+    """Adds up the squares of a layer's inputs, channel by channel, for the block."""
+    original = layer.call
+
+    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        values = np.asarray(inputs, np.float64) if not isinstance(inputs, list | tuple) else None
+        if values is not None and values.ndim > 1:
+            flat = values.reshape(-1, values.shape[-1])
+            squares[id(layer)] = squares.get(id(layer), 0.0) + np.square(flat).sum(axis=0)
+        return original(inputs, *args, **kwargs)
+
+    object.__setattr__(layer, "call", call)
+    try:
+        yield
+    finally:
+        object.__delattr__(layer, "call")
+
+
+def _along_inputs(target: Target, squares: Array | None) -> Array:
+    """Norms laid along the inputs of the weight's matrix."""
+    columns = target.size // int(np.prod([target.shape[axis] for axis in target.output_axes]))
+    if squares is None or columns % len(squares):
+        return np.ones(columns)
+    # The innermost input axis is the channel, so norms repeat tap by tap.
+    return np.tile(np.sqrt(squares), columns // len(squares))
