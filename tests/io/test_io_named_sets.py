@@ -45,6 +45,9 @@ def test_idx_files_are_read_as_published(tmp_path: Path) -> None:
         gzip.compress(b"\0\0\x0d\x01\0\0\0\x01\0"), idx(np.arange(9))[:-4],
         gzip.compress(b"\0\0\x08\x01\0\0\0\x05\0"),
     ],
+    ids=[
+        "empty", "text", "nothing inside", "short header", "of doubles", "cut off", "too short",
+    ],  # gzip stamps the time, so the bytes themselves would name each run differently
 )  # fmt: skip
 def test_damaged_idx_files_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.gz").write_bytes(content)

@@ -111,7 +111,7 @@ def assemble(
     train = found.get("train")
     tests = [name for name in ("test", "validation", "val") if name in found]
     test_name = tests[0] if tests else "train" if train else "calibration"
-    if not tests:
+    if not tests and found[test_name].labelled:
         added.append(
             f"there is no test part: accuracy is measured on the {test_name} part, which flatters"
         )

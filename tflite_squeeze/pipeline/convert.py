@@ -112,8 +112,8 @@ def convert(
         calibration = _calibration(source, config, samples, seen)
     emitted = emit(source, config, calibration)
     seconds = time.perf_counter() - started
-    if samples is not None:
-        notes += samples.notes
+    about = _about(source, config, samples)
+    notes += tuple(about.get("notes", ()))
     record = ConvertRecord(
         source=_source(source),
         config=config,
@@ -122,7 +122,7 @@ def convert(
         operators=count_operators(emitted.tflite),
         float_operators=emitted.float_operators,
         calibration_examples=max(seen.values(), default=0),
-        data=samples.describe() if samples is not None else {},
+        data=about,
         notes=tuple(dict.fromkeys(notes + emitted.notes)),
         convert_seconds=seconds,
     )
@@ -142,6 +142,14 @@ def _verified(
     except RuntimeFailure as error:
         found = refused_record(verification, quantization, str(error))
     return replace(converted, record=converted.record.model_copy(update={"verification": found}))
+
+
+def _about(source: LoadedModel, config: Convert, samples: Data | None) -> dict[str, Any]:
+    """Where the samples come from and what was done to them on the way to the model."""
+    if samples is None:
+        return {}
+    specs = fixed_specs(endpoints_of(source)[0], config.batch, config.input_shapes)
+    return samples.fitted_to(specs).describe()
 
 
 def _calibration(

@@ -1,7 +1,7 @@
 """The Keras model's own answers, against which a file is judged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,13 @@ class Samples:
         inputs: (N, ...) by the signature's input names.
         labels: (N,) class ids, or by output name; None when there are none.
         real: whether they are real samples, not random numbers.
+        about: for real ones, where they come from and what was done to them.
     """
 
     inputs: dict[str, NDArray[Any]]
     labels: Any = None
     real: bool = True
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 def random_samples(

@@ -97,6 +97,9 @@ def verify(
     if failures:
         bad = next(item for item in comparisons if failures_of(tuple(item.outputs), tolerance))
         tensors, more = _divergence(source, content, bad)
+    more = (
+        tuple(note for item in comparisons for note in item.samples.about.get("notes", ())) + more
+    )
     real = all(comparison.samples.real for comparison in comparisons)
     if not real:
         more += ("verified on random numbers for want of data: pass --data for real samples",)
@@ -107,11 +110,11 @@ def verify(
         quantization=kind,
         examples=max(_count(comparison.samples) for comparison in comparisons),
         real_samples=real,
-        data=samples.describe() if samples is not None else {},
+        data=comparisons[0].samples.about,
         outputs=outputs,
         tensors=tensors,
         diverges_at=first_collapse(tensors, tolerance.min_sqnr_db),
-        notes=notes + more + _chance_notes(outputs, tolerance.max_drop),
+        notes=tuple(dict.fromkeys(notes + more + _chance_notes(outputs, tolerance.max_drop))),
         seconds=time.perf_counter() - started,
     )
 
@@ -200,8 +203,9 @@ def _samples(
 ) -> Samples:
     if data is None:
         return random_samples(endpoint, examples, _RANDOM_SAMPLES)
-    sample = data.fitted_to(specs).sample("validation", config.samples)
-    return Samples(inputs=sample.inputs, labels=sample.labels)
+    fitted = data.fitted_to(specs)
+    sample = fitted.sample("validation", config.samples)
+    return Samples(inputs=sample.inputs, labels=sample.labels, about=fitted.describe())
 
 
 def _labels(
