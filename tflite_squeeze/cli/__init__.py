@@ -16,6 +16,8 @@ _COMMANDS = {
     "verify": ("verify", "Check that a .tflite file answers as its Keras model does."),
     "profile": ("profile", "Measure latency, memory and size of a .tflite file."),
     "inspect": ("inspect", "Show what is inside a model or a file, and what could be better."),
+    "prune": ("prune", "Zero the weights that matter least, and train the others around them."),
+    "sensitivity": ("sensitivity", "Measure what pruning costs, layer by layer."),
     "doctor": ("doctor", "Print versions and which optional parts work."),
 }
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from tflite_squeeze.cli.model_options import import_modules
 from tflite_squeeze.cli.output import (
     check_json,
     force_option,
@@ -44,6 +45,13 @@ from tflite_squeeze.io.files import check_output, write_atomically
 @click.option(
     "--allow-unsafe", is_flag=True, help="Let Lambda layers bring Python code out of the file."
 )
+@click.option(
+    "--import",
+    "modules",
+    multiple=True,
+    metavar="MODULE",
+    help="Module to import first, which registers custom layers; may be repeated.",
+)
 @click.pass_context
 def inspect_command(
     ctx: click.Context,
@@ -54,6 +62,7 @@ def inspect_command(
     verbose: str | None,
     measure: bool,
     allow_unsafe: bool,
+    modules: tuple[str, ...],
 ) -> None:
     """Show the layers of a Keras model or the operators of a .tflite file, with their cost.
 
@@ -69,6 +78,7 @@ def inspect_command(
         from tflite_squeeze.report.inspect_tables import inspect_tables
         from tflite_squeeze.report.markdown import to_markdown
 
+        import_modules(modules)
         record = inspect(source, measure=measure, allow_unsafe=allow_unsafe)
         tables = inspect_tables(record, weights=verbose == "weights")
     write_json(json_target, record, force=force)

@@ -91,5 +91,27 @@ def progress(ctx: click.Context, text: str) -> Iterator[None]:
         click.echo(f"{text}: {time.perf_counter() - started:.1f} s", err=True)
 
 
+@contextmanager
+def bar(ctx: click.Context, text: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows a progress bar on the terminal while the block runs.
+
+    Yields:
+        A function to be told how many of how many steps are done.
+    """
+    if ctx.obj["quiet"] or not sys.stderr.isatty():
+        yield _nothing
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(text, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def _nothing(_done: int, _total: int) -> None:
+    """Takes the place of a bar that nobody sees."""
+
+
 def _wants_silence(ctx: click.Context) -> bool:
     return bool(ctx.obj["quiet"]) or ctx.params.get("json_target") == _STDOUT

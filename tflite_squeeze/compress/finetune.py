@@ -65,7 +65,11 @@ def finetune(
     batches = training_batches(model, data, config.batch, config.seed)
     with reading(data.source):
         history = model.fit(
-            batches, epochs=config.epochs, callbacks=list(callbacks), verbose=verbose
+            batches,
+            epochs=config.epochs,
+            callbacks=list(callbacks),
+            verbose=verbose,
+            shuffle=False,  # the data is shuffled already, and Keras warns if asked to
         )
     return Trained(
         history={name: [float(v) for v in values] for name, values in history.history.items()},

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tflite_squeeze import flavors
+from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.budget import Curves
 from tflite_squeeze.compress.finetune import finetune as train
 from tflite_squeeze.compress.finetune_config import FineTune
@@ -36,6 +37,7 @@ def prune(
     data: Any = None,
     finetune: FineTune | None = None,
     *,
+    one_shot: bool = False,
     in_place: bool = False,
     curves: Curves | None = None,
     verbose: int = 0,
@@ -49,6 +51,7 @@ def prune(
             fine-tuned while and after the zeros come in; without, it is pruned at once.
         finetune: how to train; 3 epochs by default. `FineTune` with data that has no labels is an
             error.
+        one_shot: prune at once and train not, though there is data to train on.
         in_place: change the model itself, not a copy.
         curves: for the budget "sensitivity", measured already.
         verbose: as in `model.fit`.
@@ -64,7 +67,7 @@ def prune(
         >>> model, record = prune(model, Prune(sparsity=0.9), "fashion-mnist")
     """
     started = time.perf_counter()
-    pruned = model if in_place else flavors.copy_of(model)
+    pruned = model if in_place else keras_variables.copy_of(model)
     selection = select(pruned, only=config.only, protect=config.protect)
     if not selection.targets:
         reasons = "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped)
@@ -75,8 +78,14 @@ def prune(
     scoring = _scoring_data(pruned, config, samples)
     if config.budget == "sensitivity" and curves is None:
         curves = measure_curves(pruned, _labelled(samples), selection)
-    training = finetune
-    if training is None and samples is not None and samples.labelled and samples.train is not None:
+    training = None if one_shot else finetune
+    if (
+        training is None
+        and not one_shot
+        and samples is not None
+        and samples.labelled
+        and samples.train is not None
+    ):
         training = FineTune()
     history: dict[str, list[float]] = {}
     if training is None:

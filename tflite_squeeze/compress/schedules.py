@@ -8,7 +8,16 @@ import math
 from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from tflite_squeeze.errors import UsageError
 
 # Where a schedule ends when it is not told: the rest of the training mends what pruning broke.
 DEFAULT_END = 0.6
@@ -248,3 +257,21 @@ def as_schedule(value: Any) -> Any:
         described = value.get_config()
         return TfmotSchedule(class_name=described["class_name"], config=described["config"])
     return value
+
+
+def schedule_of(kind: str, **given: int | None) -> Any:
+    """A schedule from its name and those of its numbers that were given.
+
+    Args:
+        kind: a name in `SCHEDULES`.
+        given: fields of the schedule; None means not given.
+
+    Raises:
+        UsageError: the numbers contradict each other.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    try:
+        return SCHEDULES[kind](**values)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"schedule {kind}: {reason}") from error

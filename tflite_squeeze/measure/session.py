@@ -194,6 +194,11 @@ def failure(said: str) -> RuntimeFailure:
             f"the LiteRT runtime lacks operator {missing[1]}, a TensorFlow operator: convert the "
             f"model without select operators, or run it where the Flex delegate is linked in"
         )
+    if "Select TensorFlow op" in said:
+        return RuntimeFailure(
+            "this file uses TensorFlow operators (select ops), which the LiteRT runtime alone does "
+            "not have: run it where the Flex delegate is linked in, or convert without them"
+        )
     if missing:
         return RuntimeFailure(
             f"the LiteRT runtime lacks the custom operator {missing[1]}: run the file in the "
