@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tflite_squeeze import flavors
+from tflite_squeeze.compress import keras_variables
 
 Array = NDArray[Any]
 
@@ -80,7 +80,7 @@ class Composed:
 
 def _new(values: Array, variable: Any) -> tf.Variable:
     """A TensorFlow variable that lives where the weight lives, distributed alike."""
-    strategy = flavors.strategy_of(variable)
+    strategy = keras_variables.strategy_of(variable)
     with strategy.scope():
         return tf.Variable(values, trainable=False)
 
@@ -112,13 +112,13 @@ def attach(
     """
     before = []
     for variable, projection in projections:
-        own = flavors.constraint_of(variable)
+        own = keras_variables.constraint_of(variable)
         before.append((variable, own))
-        flavors.constrain(variable, Composed(own, projection) if own else projection)
+        keras_variables.constrain(variable, Composed(own, projection) if own else projection)
     return before
 
 
 def detach(before: list[tuple[Any, Callable[[Any], Any] | None]]) -> None:
     """Puts the constraints back as `attach` found them."""
     for variable, own in before:
-        flavors.constrain(variable, own)
+        keras_variables.constrain(variable, own)

@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from tflite_squeeze import flavors
+from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.budget import Curves
 from tflite_squeeze.compress.layers import select
 from tflite_squeeze.compress.masking import ModelMasks
@@ -18,7 +18,7 @@ class TargetNotReached(UserWarning):
     """Training ended before the sparsity that was asked for was reached."""
 
 
-class PruningCallback(flavors.callback_class()):  # type: ignore[misc]
+class PruningCallback(keras_variables.callback_class()):  # type: ignore[misc]
     """Zeroes weights while `model.fit` trains the others around them.
 
     The masks are constraints of the weights, so they hold inside the compiled step; the callback
@@ -83,7 +83,7 @@ class PruningCallback(flavors.callback_class()):  # type: ignore[misc]
                 stacklevel=2,
             )
         self._masks.attach()
-        flavors.retrace(self.model)
+        keras_variables.retrace(self.model)
         self._seen = self._next_step - 1
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -108,7 +108,7 @@ class PruningCallback(flavors.callback_class()):  # type: ignore[misc]
             return
         self._masks.hold()
         self._masks.detach()
-        flavors.retrace(self.model)
+        keras_variables.retrace(self.model)
         last = self.config.schedule.last_step(self._total)
         if self._next_step < last or self._falls_short():
             warnings.warn(

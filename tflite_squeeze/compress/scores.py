@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tflite_squeeze import flavors
+from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.layers import Target
 from tflite_squeeze.errors import InputError
 
@@ -68,7 +68,7 @@ def gradients_of(
         batches: (inputs, labels) as the model takes them.
         loss: (labels, outputs) → scalar.
     """
-    variables = [flavors.raw_variable(target.variable) for target in targets]
+    variables = [keras_variables.raw_variable(target.variable) for target in targets]
     sums = [np.zeros(tuple(variable.shape), np.float64) for variable in variables]
     count = 0
     for inputs, labels in batches:

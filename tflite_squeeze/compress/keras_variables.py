@@ -1,0 +1,83 @@
+"""What training needs of a Keras of either flavour: constraints, strategies, callbacks, copies."""
+
+import sys
+from typing import Any
+
+import tensorflow as tf
+
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.flavors import Flavor, input_specs, keras_of, known_flavor
+
+
+def constraint_of(variable: Any) -> Any:
+    """The constraint that a Keras variable of either flavour has, or None."""
+    return variable.constraint
+
+
+def constrain(variable: Any, constraint: Any) -> None:
+    """Sets the constraint of a Keras variable of either flavour; None takes it away."""
+    if hasattr(type(variable), "constraint") and _is_keras3(variable):
+        variable.constraint = constraint
+        return
+    # tf_keras reads the property; behind it is the attribute of TensorFlow's variable. A
+    # distributed one hands the property on from its first component.
+    for component in getattr(variable, "values", None) or (variable,):
+        component._constraint = constraint
+
+
+def _is_keras3(variable: Any) -> bool:
+    keras = sys.modules.get(Flavor.KERAS.value)
+    return keras is not None and isinstance(variable, keras.Variable)
+
+
+def strategy_of(variable: Any) -> Any:
+    """The `tf.distribute` strategy that a Keras variable was made under."""
+    inner = variable.value if _is_keras3(variable) else variable
+    strategy = getattr(inner, "distribute_strategy", None)
+    return strategy if strategy is not None else tf.distribute.get_strategy()
+
+
+def callback_class() -> type:
+    """A base class that both Kerases take for a callback of theirs."""
+    first = keras_of(Flavor.KERAS).callbacks.Callback
+    second = keras_of(Flavor.TF_KERAS).callbacks.Callback
+    return type("Callback", (first, second), {"_supports_tf_logs": True, "async_safe": True})
+
+
+def retrace(model: Any) -> None:
+    """Makes a model trace its training step anew, with the constraints that hold now."""
+    model.make_train_function(force=True)
+
+
+def raw_variable(variable: Any) -> Any:
+    """The TensorFlow variable behind a Keras variable of either flavour."""
+    return variable.value if _is_keras3(variable) else variable
+
+
+def copy_of(model: Any) -> Any:
+    """An equal model with weights, loss and metrics of its own.
+
+    Raises:
+        UsageError: it cannot be rebuilt from its configuration (subclassed without one).
+    """
+    keras = keras_of(known_flavor(model))
+    try:
+        copied = keras.models.clone_model(model)
+        if not copied.built:
+            copied.build(_open_batch(model))
+        copied.set_weights(model.get_weights())
+    except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(
+            f"model {model.name!r} cannot be copied ({str(error).splitlines()[0]}): pass "
+            f"in_place=True to change the model itself"
+        ) from error
+    loss = getattr(model, "loss", None)
+    if loss is not None:
+        copied.compile(loss=loss)
+    return copied
+
+
+def _open_batch(model: Any) -> Any:
+    """Shapes of a model's inputs with an open batch axis."""
+    shapes = [(None, *spec.shape[1:]) for spec in input_specs(model).values()]
+    return shapes[0] if len(shapes) == 1 else shapes
