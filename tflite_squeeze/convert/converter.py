@@ -16,6 +16,7 @@ from tflite_squeeze.convert.config import Convert, Quantization
 from tflite_squeeze.convert.failures import unsupported
 from tflite_squeeze.convert.flatbuffer import operator_names, with_description, with_metadata
 from tflite_squeeze.convert.integer import float_operators
+from tflite_squeeze.convert.lstm_scales import with_sound_lstm_scales
 from tflite_squeeze.convert.trace import Traced, layers_of, prepared, traced
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.io.models import LoadedModel
@@ -76,6 +77,8 @@ def emit(
         job = _Job(config, calibration or {}, Path(folder), chatter, frozenset(layers_of(source)))
         model = job.traced(source)
         tflite = job.converted(model)
+    if config.quantize is Quantization.INT8:
+        tflite = with_sound_lstm_scales(tflite)
     islands = float_operators(tflite) if config.quantize.calibrates else ()
     return Emitted(
         tflite=_labelled(tflite, source, config),
