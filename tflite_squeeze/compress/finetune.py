@@ -34,6 +34,7 @@ def finetune(
     config: FineTune | None = None,
     callbacks: Sequence[Any] = (),
     *,
+    around: Any = None,
     verbose: int = 0,
 ) -> Trained:
     """Trains a model in place.
@@ -44,6 +45,8 @@ def finetune(
         data: labelled data, fitted to the model.
         config: how; None for the defaults.
         callbacks: callbacks of the model's own Keras, or of this package.
+        around: what is trained in the model's place: a Keras model that has it inside, with the
+            same inputs and outputs.
         verbose: as in `model.fit`.
 
     Returns:
@@ -57,14 +60,13 @@ def finetune(
         raise InputError(
             f"data {data.source} has no labelled training part: pass data with x_train and y_train"
         )
-    count = data.raw.train.count if data.raw.train is not None else None
     keras = flavors.keras_of(flavors.known_flavor(model))
     keras.utils.set_random_seed(config.seed)
-    steps = None if count is None else -(-count // config.batch)
-    compiled_here = _compile(model, keras, config, (steps or 1000) * config.epochs)
+    trained = model if around is None else around
+    compiled_here = _compile(model, trained, keras, config, training_steps(data, config))
     batches = training_batches(model, data, config.batch, config.seed)
     with reading(data.source):
-        history = model.fit(
+        history = trained.fit(
             batches,
             epochs=config.epochs,
             callbacks=list(callbacks),
@@ -73,9 +75,15 @@ def finetune(
         )
     return Trained(
         history={name: [float(v) for v in values] for name, values in history.history.items()},
-        steps=int(np.asarray(model.optimizer.iterations)),
+        steps=int(np.asarray(trained.optimizer.iterations)),
         compiled_here=compiled_here,
     )
+
+
+def training_steps(data: Data, config: FineTune) -> int:
+    """How many steps a training has; at 1,000 an epoch where the data does not know its length."""
+    count = data.raw.train.count if data.raw.train is not None else None
+    return (1000 if count is None else -(-count // config.batch)) * config.epochs
 
 
 def training_batches(model: Any, data: Data, batch: int, seed: int) -> Any:
@@ -96,7 +104,7 @@ def training_batches(model: Any, data: Data, batch: int, seed: int) -> Any:
     return shuffled.batch(batch).map(arranged, num_parallel_calls=2).prefetch(2)
 
 
-def _compile(model: Any, keras: Any, config: FineTune, steps: int) -> bool:
+def _compile(model: Any, trained: Any, keras: Any, config: FineTune, steps: int) -> bool:
     """Gives the model an optimiser with a rate that falls to zero, and a loss if it has none."""
     loss = getattr(model, "loss", None)
     warmup = int(config.warmup * steps)
@@ -112,7 +120,7 @@ def _compile(model: Any, keras: Any, config: FineTune, steps: int) -> bool:
         optimizer = keras.optimizers.SGD(rate, momentum=0.9)
     chosen = loss if loss else loss_of(model)
     metrics = ["accuracy"] if loss is None and classifies(model) else None
-    model.compile(optimizer=optimizer, loss=chosen, metrics=metrics, jit_compile=config.jit)
+    trained.compile(optimizer=optimizer, loss=chosen, metrics=metrics, jit_compile=config.jit)
     return not loss
 
 
