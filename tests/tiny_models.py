@@ -42,7 +42,7 @@ def convolutional(library: Any) -> Any:
         [
             library.Input((8, 8, 1), name="image"),
             layers.Conv2D(4, 3, activation="relu", name="conv"),
-            layers.Flatten(),
+            layers.Flatten(name="flat"),
             layers.Dense(4, activation="softmax", name="scores"),
         ],
         name="convolutional",
@@ -141,7 +141,7 @@ def normalized(library: Any) -> Any:
         [
             library.Input((8,), name="x"),
             layers.Dense(4),
-            layers.LayerNormalization(),
+            layers.LayerNormalization(name="norm"),
             layers.Dense(2, name="y"),
         ],
         name="normalized",

@@ -109,8 +109,10 @@ def traced(source: LoadedModel, config: Convert, *, unroll: bool, fuse: bool = T
     variables = list(done.variables)
     if source.kind in _KERAS_KINDS:
         variables += flavors.variables_of(source.model)
-    else:
+    elif source.kind is ModelKind.SAVED_MODEL:
         variables.append(source.model)
+    else:
+        variables += [v for function in source.model.values() for v in function.graph.variables]
     return Traced(functions=functions, variables=variables, notes=tuple(dict.fromkeys(done.notes)))
 
 
