@@ -63,6 +63,9 @@ def cli(ctx: click.Context, verbose: bool, quiet: bool) -> None:
     """Make Keras models small and fast for phones and microcontrollers, and prove it."""
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet contradict each other: pass one of them.")
+    # TensorFlow reads these when it is first imported; it is chatty otherwise.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     ctx.obj = {"verbose": verbose, "quiet": quiet}
 
 
@@ -72,9 +75,6 @@ def main(args: list[str] | None = None) -> Any:
     Exit codes: 0 done; 1 the result failed its check; 2 wrong use or unusable input; 130 stopped
     with Ctrl-C.
     """
-    # TensorFlow reads these when it is first imported; it is chatty otherwise.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         cli.main(args=args, prog_name="tflite-squeeze", standalone_mode=False)
     except click.ClickException as error:
