@@ -57,9 +57,10 @@ def _quantized_file(channels: int) -> bytes:
         "w", (8, 4), "int8", data=values, quantization=quantization([0.5] * channels)
     )
     shape = maker.tensor("shape", (2,), "int32", data=np.int32([1, 8]))
-    y = maker.tensor("y", (1, 8), "int8", quantization=quantization([0.1]))
+    # Vectors that are equal are written once, so these have zero points of their own.
+    y = maker.tensor("y", (1, 8), "int8", quantization=quantization([0.1], [1]))
     maker.operator("FULLY_CONNECTED", [x, weights, -1], [y])
-    z = maker.tensor("z", (1, 8), "int8", quantization=quantization([0.1]))
+    z = maker.tensor("z", (1, 8), "int8", quantization=quantization([0.1], [1]))
     maker.operator("RESHAPE", [y, shape], [z])
     return maker.file([x], [z])
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.convert.flatbuffer_checks import Damaged, check_indexes, check_tables
 from tflite_squeeze.convert.flatbuffer_fields import buffer_bytes, items, operator_name, text
+from tflite_squeeze.convert.flatbuffer_sharing import with_shared_quantization
 from tflite_squeeze.errors import InputError, UnsupportedError
 
 ModelT: TypeAlias = Any  # schema.ModelT, which comes without type annotations
@@ -69,6 +70,8 @@ def read_model(tflite: bytes) -> ModelT:
 def pack_model(model: ModelT) -> bytes:
     """Writes an object model as a .tflite file, every buffer on a multiple of 16 bytes.
 
+    Equal tables of quantization are written once.
+
     Args:
         model: the schema's object model; it is not changed.
 
@@ -80,6 +83,7 @@ def pack_model(model: ModelT) -> bytes:
     """
     packed = copy.copy(model)
     packed.buffers = [_AlignedBuffer(buffer) for buffer in model.buffers]
+    packed.subgraphs = with_shared_quantization(model.subgraphs)
     weights_bytes = sum(len(buffer.content) for buffer in packed.buffers)
     if weights_bytes > _LARGEST_BYTES:
         raise UnsupportedError(

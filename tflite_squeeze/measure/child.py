@@ -22,6 +22,7 @@ JOBS = {
     "latency": "tflite_squeeze.measure.latency:latency_job",
     "memory": "tflite_squeeze.measure.memory:memory_job",
     "operators": "tflite_squeeze.measure.operators:operators_job",
+    "sparsity": "tflite_squeeze.measure.sparsity:sparsity_job",
 }
 
 _PR_SET_PDEATHSIG = 1
