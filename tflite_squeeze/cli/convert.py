@@ -134,7 +134,7 @@ def _write(ctx: click.Context, converted: "Converted", output: Path, options: An
     write_json(options["json_target"], converted.record, force=options["force"])
     converted.save(output, force=options["force"])
     check = converted.record.verification
-    said = verdict(check) if check is not None else "not verified, as asked"
+    said = verdict(check) if check else f"not verified: {converted.record.unverified}"
     say(ctx, f"{output}: {said}")
 
 

@@ -38,17 +38,26 @@ def endpoints_of(source: LoadedModel) -> list[Endpoint]:
         UsageError: it is a `.tflite` file already.
         InputError: the shapes of its inputs are not known.
     """
-    if source.kind is ModelKind.TFLITE:
-        raise UsageError(
-            f"{source.path or source.name} is a .tflite file already: pass the Keras model it "
-            f"came from"
-        )
+    refuse_converted(source)
     if source.kind in (ModelKind.KERAS, ModelKind.TF_KERAS):
         return [_keras_endpoint(source.model)]
     functions = source.model
     if source.kind is ModelKind.SAVED_MODEL:
         functions = source.model.signatures
     return [_function_endpoint(name, functions[name]) for name in sorted(functions)]
+
+
+def refuse_converted(source: LoadedModel) -> None:
+    """Stops at a file where its model is wanted.
+
+    Raises:
+        UsageError: it is a `.tflite` file.
+    """
+    if source.kind is ModelKind.TFLITE:
+        raise UsageError(
+            f"{source.path or source.name} is a .tflite file already: pass the Keras model it "
+            f"came from"
+        )
 
 
 def _keras_endpoint(model: Any) -> Endpoint:

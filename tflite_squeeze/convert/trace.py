@@ -10,7 +10,12 @@ import tensorflow as tf
 
 from tflite_squeeze import flavors
 from tflite_squeeze.convert.config import Convert
-from tflite_squeeze.convert.endpoints import Endpoint, endpoints_of, fixed_specs
+from tflite_squeeze.convert.endpoints import (
+    Endpoint,
+    endpoints_of,
+    fixed_specs,
+    refuse_converted,
+)
 from tflite_squeeze.convert.recurrent import Recurrence, recurrence_for_tflite
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.io.models import LoadedModel, ModelKind
@@ -42,7 +47,9 @@ def prepared(source: LoadedModel) -> tuple[LoadedModel, tuple[str, ...]]:
 
     Raises:
         InputError: a weight is NaN or infinite.
+        UsageError: it is a `.tflite` file already.
     """
+    refuse_converted(source)
     refuse_broken_weights(source)
     if source.kind not in _KERAS_KINDS:
         return source, ()

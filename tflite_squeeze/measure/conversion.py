@@ -43,7 +43,8 @@ class ConvertRecord(BaseModel):
         float_operators: in an integer file, the operators that still compute in reals.
         calibration_examples: real samples that ranges were measured on.
         data: where they come from and how they were preprocessed.
-        verification: the comparison with the model; None when it was not asked for.
+        verification: the comparison with the model; None when there was none.
+        unverified: why there was none; None when there is one.
         notes: what else to know.
         convert_seconds: time of the conversion, loading left out.
     """
@@ -59,12 +60,13 @@ class ConvertRecord(BaseModel):
     calibration_examples: int = 0
     data: dict[str, Any] = {}
     verification: VerifyRecord | None = None
+    unverified: str | None = None
     notes: tuple[str, ...] = ()
     convert_seconds: float
 
     @property
     def passed(self) -> bool:
-        """Whether the file passed its check; true when none was asked for."""
+        """Whether the file passed its check; true where there was none, as `unverified` says."""
         return self.verification is None or self.verification.passed
 
 
@@ -76,3 +78,16 @@ def count_operators(tflite: bytes) -> dict[str, int]:
     """
     names = Counter(name for subgraph in operator_names(tflite) for name in subgraph)
     return dict(sorted(names.items(), key=lambda item: (-item[1], item[0])))
+
+
+def select_operators(tflite: bytes) -> tuple[str, ...]:
+    """The TensorFlow operators in a file, each once; only a runtime with Flex linked in has them.
+
+    Raises:
+        InputError: the file is damaged.
+
+    Example:
+        >>> select_operators(tflite)
+        ('FlexTan',)
+    """
+    return tuple(name for name in count_operators(tflite) if name.startswith("Flex"))

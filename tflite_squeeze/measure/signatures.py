@@ -96,13 +96,13 @@ def quantization_name(tflite: bytes) -> str:
                 for index in items(operator.inputs)
                 if index >= 0 and _constant(model, graph, index)
             }
-    if "INT16" in computed:
+    if "int16" in computed:
         return "int16x8"
-    if computed & {"INT8", "UINT8"}:
+    if computed & {"int8", "uint8"}:
         return "int8"
-    if stored & {"INT8", "INT4", "INT2", "UINT8"}:
+    if stored & {"int8", "int4", "int2", "uint8"}:
         return "dynamic"
-    return "float16" if "FLOAT16" in stored else "none"
+    return "float16" if "float16" in stored else "none"
 
 
 def _constant(model: Any, graph: Any, index: int) -> bool:

@@ -21,7 +21,9 @@ from tflite_squeeze.io.models import LoadedModel, load_model
 from tflite_squeeze.measure.conversion import ConvertRecord, Source, count_operators
 from tflite_squeeze.measure.size import size_ledger
 from tflite_squeeze.measure.verify import Verify, refused_record
-from tflite_squeeze.pipeline.verify import verify
+from tflite_squeeze.pipeline.verify import verify, why_unverifiable
+
+_NOT_ASKED = "the check was left out, as asked"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class Converted:
     chatter: tuple[str, ...] = ()
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Writes the file, if it passed its check.
+        """Writes the file, unless it failed its check.
 
         Args:
             path: where to.
@@ -127,9 +129,11 @@ def convert(
         convert_seconds=seconds,
     )
     converted = Converted(tflite=emitted.tflite, record=record, chatter=emitted.chatter)
-    return (
-        converted if verification is None else _verified(converted, source, samples, verification)
-    )
+    unverified = _NOT_ASKED if verification is None else why_unverifiable(emitted.tflite)
+    if verification is None or unverified:
+        unchecked = record.model_copy(update={"unverified": unverified})
+        return replace(converted, record=unchecked)
+    return _verified(converted, source, samples, verification)
 
 
 def _verified(

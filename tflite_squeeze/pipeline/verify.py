@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from tflite_squeeze.convert.config import Convert, Quantization
 from tflite_squeeze.convert.endpoints import Endpoint, endpoints_of
 from tflite_squeeze.convert.trace import prepared
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.io.data import Data, load_data
 from tflite_squeeze.io.models import LoadedModel, load_model, load_tflite
+from tflite_squeeze.measure.conversion import select_operators
 from tflite_squeeze.measure.run import run_file
 from tflite_squeeze.measure.signatures import FileSignature, quantization_name, signatures_of
 from tflite_squeeze.measure.verify import (
@@ -74,6 +75,7 @@ def verify(
 
     Raises:
         InputError: model, file and data do not belong together.
+        UnsupportedError: the file has TensorFlow operators, which the runtime here lacks.
         RuntimeFailure: the runtime cannot run the file.
 
     Example:
@@ -83,6 +85,8 @@ def verify(
     config = config or Verify()
     source, notes = prepared(load_model(model))
     content = tflite if isinstance(tflite, bytes) else load_tflite(Path(tflite))
+    if reason := why_unverifiable(content):
+        raise UnsupportedError(f"the file cannot be verified here: {reason}")
     samples = None if data is None else load_data(data)
     kind = quantization or Quantization(quantization_name(content))
     tolerance = tolerance_of(config, kind)
@@ -116,6 +120,21 @@ def verify(
         diverges_at=first_collapse(tensors, tolerance.min_sqnr_db),
         notes=tuple(dict.fromkeys(notes + more + _chance_notes(outputs, tolerance.max_drop))),
         seconds=time.perf_counter() - started,
+    )
+
+
+def why_unverifiable(tflite: bytes) -> str | None:
+    """Why no runtime here can run a file, or None when one can.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    select = select_operators(tflite)
+    if not select:
+        return None
+    return (
+        f"it needs the Flex delegate for {', '.join(select)}, and the LiteRT runtime has none: "
+        f"check it on the device, or with TensorFlow's own interpreter"
     )
 
 

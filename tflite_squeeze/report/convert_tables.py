@@ -31,7 +31,10 @@ def _summary(record: ConvertRecord) -> Table:
         title=f"Conversion of {record.source.name}",
         columns=("", "value"),
         rows=tuple(rows),
-        notes=record.notes,
+        notes=(
+            *record.notes,
+            *([f"not verified: {record.unverified}"] if record.unverified else []),
+        ),
     )
 
 
