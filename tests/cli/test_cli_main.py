@@ -1,0 +1,105 @@
+"""The command itself: help, versions, exit codes, and how little it loads."""
+
+import subprocess
+import sys
+from typing import Any
+
+import click
+import pytest
+
+from tflite_squeeze import cli
+from tflite_squeeze.errors import CheckFailed, InputError
+from tflite_squeeze.version import __version__
+
+COMMANDS = list(cli._COMMANDS)
+
+
+def test_version(run: Any) -> None:
+    for option in ("--version", "-V"):
+        assert run(option).out == f"tflite-squeeze, version {__version__}\n"
+
+
+def test_help_lists_every_command(run: Any) -> None:
+    for option in ("--help", "-h"):
+        outcome = run(option)
+        assert outcome.code == 0
+        for command in COMMANDS:
+            assert f"\n  {command}" in outcome.out
+        assert "Example: tflite-squeeze" in outcome.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(run: Any, command: str) -> None:
+    outcome = run(command, "--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert f"Usage: tflite-squeeze {command}" in outcome.out
+    assert f"Example: tflite-squeeze {command}" in " ".join(outcome.out.split())
+
+
+def test_an_unknown_command_is_told_the_known_ones(run: Any) -> None:
+    outcome = run("covnert")
+    assert outcome.code == 2
+    last = outcome.err.splitlines()[-1]
+    assert last.startswith("Error: No such command 'covnert'")
+    assert "convert, verify" in last
+
+
+def test_verbose_and_quiet_contradict(run: Any) -> None:
+    outcome = run("-v", "-q", "doctor")
+    assert outcome.code == 2
+    assert "Error: --verbose and --quiet contradict each other" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (InputError("no such thing: bring one"), 2, "Error: no such thing: bring one\n"),
+        (CheckFailed("too wrong"), 1, "Error: too wrong\n"),
+        (KeyboardInterrupt(), 130, "Stopped; nothing was left half-written.\n"),
+        (click.Abort(), 130, "Stopped; nothing was left half-written.\n"),
+    ],
+)
+def test_exit_codes(
+    run: Any, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, said: str
+) -> None:
+    def fail(*args: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr(cli._LazyGroup, "invoke", fail)
+    outcome = run("doctor")
+    assert outcome.code == code
+    assert outcome.err.lstrip("\n") == said
+
+
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(cli._LazyGroup, "invoke", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.main(["doctor"])
+
+
+@pytest.mark.parametrize("args", [["--help"], ["convert", "--help"], ["verify", "--help"]])
+def test_help_loads_nothing_heavy(args: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "from tflite_squeeze.cli import cli\n"
+        f"cli.main({args!r}, standalone_mode=False)\n"
+        "heavy = {'tensorflow', 'keras', 'tf_keras', 'ai_edge_litert', 'matplotlib', 'pydantic'}\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or None)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tflite_squeeze", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert __version__ in done.stdout
