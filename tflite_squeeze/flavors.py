@@ -44,13 +44,20 @@ def builtin_dataset(name: str) -> Any:
     return getattr(keras_of(Flavor.KERAS).datasets, name).load_data()
 
 
-def load_keras_file(path: Path, flavor: Flavor, *, allow_unsafe: bool = False) -> Any:
+def load_keras_file(
+    path: Path,
+    flavor: Flavor,
+    *,
+    allow_unsafe: bool = False,
+    custom_objects: dict[str, Any] | None = None,
+) -> Any:
     """Loads a model file or SavedModel folder with the Keras that wrote it.
 
     Args:
         path: the file.
         flavor: which Keras wrote it.
         allow_unsafe: whether Lambda layers may bring Python code out of the file.
+        custom_objects: classes that the file names and this Keras does not know.
 
     Returns:
         The Keras model, not compiled.
@@ -65,7 +72,7 @@ def load_keras_file(path: Path, flavor: Flavor, *, allow_unsafe: bool = False) -
     knows_safety = flavor is Flavor.KERAS or path.suffix == ".keras"
     safe = {"safe_mode": not allow_unsafe} if knows_safety else {}
     try:
-        return keras.models.load_model(path, compile=False, **safe)
+        return keras.models.load_model(path, compile=False, custom_objects=custom_objects, **safe)
     except (
         OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError,
         ImportError, EOFError, tf.errors.OpError,

@@ -52,12 +52,12 @@ def prepared(source: LoadedModel) -> tuple[LoadedModel, tuple[str, ...]]:
     refuse_converted(source)
     refuse_broken_weights(source)
     if source.kind not in _KERAS_KINDS:
-        return source, ()
+        return source, source.notes
     model = flavors.as_float32(source.model)
     if model is source.model:
-        return source, ()
+        return source, source.notes
     note = "the model computes in mixed precision; the file computes in float32 on its weights"
-    return replace(source, model=model), (note,)
+    return replace(source, model=model), (*source.notes, note)
 
 
 def layers_of(source: LoadedModel) -> list[str]:

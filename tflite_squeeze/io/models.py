@@ -12,6 +12,7 @@ from typing import Any
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
 from tflite_squeeze.io.files import is_folder, read_file
+from tflite_squeeze.io.unwrapping import custom_objects, unwrapped, wrappers_in
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _KINDS = ".keras, .h5 or .hdf5 file, SavedModel folder, or .tflite file"
@@ -38,6 +39,7 @@ class LoadedModel:
         name: the file's stem, or the model's own name.
         sha256: the hash of the file; for objects, of configuration and weights.
         path: the file or folder, if there is one.
+        notes: what was done to it on the way.
     """
 
     model: Any
@@ -45,6 +47,7 @@ class LoadedModel:
     name: str
     sha256: str
     path: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load_model(source: Any, *, allow_unsafe: bool = False) -> LoadedModel:
@@ -57,7 +60,8 @@ def load_model(source: Any, *, allow_unsafe: bool = False) -> LoadedModel:
         allow_unsafe: whether Lambda layers may bring Python code of their own out of the file.
 
     Returns:
-        The model with its kind, name and hash.
+        The model with its kind, name and hash. Layers that were wrapped for pruning (`Prunable`,
+        or TensorFlow Model Optimization's wrappers) come without their wrappers.
 
     Raises:
         InputError: the file is missing, damaged, not a model, or holds code that was not allowed.
@@ -89,9 +93,25 @@ def load_model(source: Any, *, allow_unsafe: bool = False) -> LoadedModel:
         )
     flavor, config = _read_header(path, content)
     _refuse_code(path, config, allow_unsafe=allow_unsafe)
-    model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe)
+    classes = custom_objects(flavor, json.dumps(config))
+    model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
+    model, notes = _plain(model)
     kind = ModelKind(flavor.value)
-    return LoadedModel(model=model, kind=kind, name=path.stem, sha256=sha256, path=path)
+    return LoadedModel(
+        model=model, kind=kind, name=path.stem, sha256=sha256, path=path, notes=notes
+    )
+
+
+def _plain(model: Any) -> tuple[Any, tuple[str, ...]]:
+    """A model without pruning wrappers, and a note where there were any."""
+    kinds = wrappers_in(model)
+    if not kinds:
+        return model, ()
+    try:
+        return unwrapped(model), (f"{' and '.join(kinds)} were taken off the layers",)
+    except InputError as error:
+        # They compute what the layers inside compute, so the model can be used with them.
+        return model, (str(error),)
 
 
 def load_tflite(path: Path) -> bytes:
@@ -201,9 +221,17 @@ def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
     if metadata.is_file() and (
         allow_unsafe or b'"class_name": "Lambda"' not in metadata.read_bytes()
     ):
-        model = load_keras_file(path, Flavor.TF_KERAS, allow_unsafe=allow_unsafe)
+        flavor = Flavor.TF_KERAS
+        classes = custom_objects(flavor, metadata.read_bytes().decode(errors="replace"))
+        model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
+        model, notes = _plain(model)
         return LoadedModel(
-            model=model, kind=ModelKind.TF_KERAS, name=name, sha256=sha256, path=path
+            model=model,
+            kind=ModelKind.TF_KERAS,
+            name=name,
+            sha256=sha256,
+            path=path,
+            notes=notes,
         )
     import tensorflow as tf
 
@@ -237,8 +265,13 @@ def _from_object(source: Any) -> LoadedModel:
                 f"{flavor.value}.Sequential"
             )
         sha256 = hashlib.sha256(serialized(source)).hexdigest()
+        model, notes = _plain(source)
         return LoadedModel(
-            model=source, kind=ModelKind(flavor.value), name=source.name, sha256=sha256
+            model=model,
+            kind=ModelKind(flavor.value),
+            name=source.name,
+            sha256=sha256,
+            notes=notes,
         )
     signatures = getattr(source, "signatures", None)
     if signatures:

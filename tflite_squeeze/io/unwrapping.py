@@ -1,0 +1,96 @@
+"""Models rebuilt without the wrappers that pruning has put around their layers."""
+
+from typing import Any
+
+from tflite_squeeze.errors import InputError
+from tflite_squeeze.flavors import Flavor, flavor_of, keras_of, known_flavor, walk_layers
+from tflite_squeeze.io import prunable_layer, tfmot
+
+WRAPPERS = {
+    tfmot.NAME: "TensorFlow Model Optimization's pruning wrappers",
+    prunable_layer.NAME: "Prunable wrappers",
+}
+
+
+def custom_objects(flavor: Flavor, config: str) -> dict[str, Any]:
+    """Classes that a Keras needs to load a model with wrappers.
+
+    Args:
+        flavor: the Keras.
+        config: the model's configuration, as it is in the file.
+
+    Returns:
+        Classes by every name that a file may give them.
+    """
+    found: dict[str, Any] = {}
+    if f'"{prunable_layer.NAME}"' in config:
+        made = prunable_layer.prunable_class(flavor)
+        found |= {
+            prunable_layer.NAME: made,
+            f"{prunable_layer.PACKAGE}>{prunable_layer.NAME}": made,
+        }
+    if f'"{tfmot.NAME}"' in config and flavor is Flavor.TF_KERAS:
+        found[tfmot.NAME] = tfmot.stand_in()
+    return found
+
+
+def is_wrapper(layer: Any) -> bool:
+    """Whether a layer only wraps another for pruning; told by the name of its class."""
+    return type(layer).__name__ in WRAPPERS and flavor_of(getattr(layer, "layer", None)) is not None
+
+
+def wrappers_in(model: Any) -> tuple[str, ...]:
+    """What kinds of wrappers a model has, in words; empty for a plain model."""
+    kinds = [type(layer).__name__ for layer in walk_layers(model) if is_wrapper(layer)]
+    return tuple(dict.fromkeys(WRAPPERS[kind] for kind in kinds))
+
+
+def unwrapped(model: Any) -> Any:
+    """The same model without wrappers: equal weights and outputs, the layers' own names.
+
+    Args:
+        model: a Keras model of either flavour.
+
+    Returns:
+        A new model where there was a wrapper, else the model itself. A loss is kept, optimiser
+        and metrics are not.
+
+    Raises:
+        InputError: the model was not built from a graph of layers, or not built at all.
+    """
+    if not wrappers_in(model):
+        return model
+    pairs: list[tuple[Any, Any]] = []
+    try:
+        rebuilt = _rebuilt(model, pairs)
+        for old, new in pairs:
+            new.set_weights(old.get_weights())
+    except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"model {model.name!r} cannot be rebuilt without its pruning wrappers ({reason}): "
+            f"build it as a Sequential or functional model, with an input shape"
+        ) from error
+    if getattr(model, "loss", None) is not None:
+        rebuilt.compile(loss=model.loss)
+    return rebuilt
+
+
+def _rebuilt(model: Any, pairs: list[tuple[Any, Any]]) -> Any:
+    keras = keras_of(known_flavor(model))
+
+    def clone(layer: Any) -> Any:
+        if isinstance(layer, keras.Model) and wrappers_in(layer):
+            return _rebuilt(layer, pairs)
+        if is_wrapper(layer):
+            if type(layer).__name__ == tfmot.NAME:
+                tfmot.apply_masks(layer)
+            layer = layer.layer
+        copied = type(layer).from_config(layer.get_config())
+        pairs.append((layer, copied))
+        return copied
+
+    rebuilt = keras.models.clone_model(model, clone_function=clone)
+    if wrappers_in(rebuilt):
+        raise TypeError("a layer of its own type holds them")
+    return rebuilt
