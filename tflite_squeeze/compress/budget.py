@@ -68,6 +68,35 @@ def _overrides(config: Prune, targets: Sequence[Target]) -> dict[int, float]:
     return own
 
 
+def final_sparsity(config: Prune, targets: Sequence[Target]) -> float:
+    """The share of all selected weights that is to be zero in the end; 0 with a threshold.
+
+    Raises:
+        UsageError: a pattern matches no layer.
+    """
+    if config.threshold is not None:
+        return 0.0
+    own = _overrides(config, targets)
+    limit = config.units.fixed_sparsity or 1.0
+    zeros = sum(
+        target.size * min(own.get(index, config.target), limit)
+        for index, target in enumerate(targets)
+    )
+    return zeros / max(1, sum(target.size for target in targets))
+
+
+def unit_of(config: Prune, target: Target) -> int:
+    """How far the zeros of a weight may be from what was asked for: what is zeroed as one."""
+    rows, columns = target.matrix_shape
+    units = config.units
+    if units.kind == "n:m":
+        # The last group of a row may be too short to have its zeros.
+        return rows * (columns % units.m) + units.m
+    if units.kind == "filter":
+        return columns
+    return units.rows * units.columns
+
+
 def _spread(
     config: Prune,
     targets: Sequence[Target],

@@ -19,9 +19,10 @@ def constrain(variable: Any, constraint: Any) -> None:
     if hasattr(type(variable), "constraint") and _is_keras3(variable):
         variable.constraint = constraint
         return
-    # tf_keras reads the property; behind it is the attribute of TensorFlow's variable. A
-    # distributed one hands the property on from its first component.
-    for component in getattr(variable, "values", None) or (variable,):
+    # tf_keras reads the property; behind it is the attribute of TensorFlow's variable. In mixed
+    # precision that one is inside another, and a distributed one reads its first component's.
+    inner = vars(variable).get("_variable", variable)
+    for component in getattr(inner, "values", None) or (inner,):
         component._constraint = constraint
 
 
@@ -47,6 +48,19 @@ def callback_class() -> type:
 def retrace(model: Any) -> None:
     """Makes a model trace its training step anew, with the constraints that hold now."""
     model.make_train_function(force=True)
+
+
+def steps_per_execution(model: Any) -> int:
+    """How many training steps a model runs between two looks of a callback."""
+    count = getattr(model, "steps_per_execution", None)
+    if count is None:  # tf_keras keeps a variable
+        count = getattr(model, "_steps_per_execution", None)
+    return 1 if count is None else int(tf.convert_to_tensor(count))
+
+
+def steps_done(model: Any) -> int:
+    """How many steps a model's optimiser has made since it was new."""
+    return int(tf.convert_to_tensor(raw_variable(model.optimizer.iterations)))
 
 
 def raw_variable(variable: Any) -> Any:

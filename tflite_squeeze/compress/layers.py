@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze import flavors
+from tflite_squeeze.errors import UsageError
 
 Array = NDArray[Any]
+
+NOT_BUILT = "not built: call the model once first"
 
 # Layer type → its weights, each with the axes that are outputs; the others are inputs, the
 # innermost last. The names hold in both Kerases but for those with two.
@@ -33,13 +36,17 @@ _KERNELS: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
     "SimpleRNN": (("cell.kernel", (-1,)), ("cell.recurrent_kernel", (-1,))),
     "ConvLSTM1D": (("cell.kernel", (-1,)), ("cell.recurrent_kernel", (-1,))),
     "ConvLSTM2D": (("cell.kernel", (-1,)), ("cell.recurrent_kernel", (-1,))),
+    "ConvLSTM3D": (("cell.kernel", (-1,)), ("cell.recurrent_kernel", (-1,))),
+    "LSTMCell": (("kernel", (-1,)), ("recurrent_kernel", (-1,))),
+    "GRUCell": (("kernel", (-1,)), ("recurrent_kernel", (-1,))),
+    "SimpleRNNCell": (("kernel", (-1,)), ("recurrent_kernel", (-1,))),
+    "ConvLSTMCell": (("kernel", (-1,)), ("recurrent_kernel", (-1,))),
 }
 _NORMALISATION = ("BatchNormalization", "LayerNormalization", "GroupNormalization",
                   "UnitNormalization", "SpectralNormalization", "RMSNormalization",
                   "Normalization")  # fmt: skip
-# They hold layers that are looked at on their own.
-_CELLS = ("LSTMCell", "GRUCell", "SimpleRNNCell", "ConvLSTM1DCell", "ConvLSTM2DCell",
-          "ConvLSTMCell")  # fmt: skip
+# Inside the recurrent layers above they were seen with those.
+_CELLS = ("LSTMCell", "GRUCell", "SimpleRNNCell", "ConvLSTMCell")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +73,12 @@ class Target:
     def size(self) -> int:
         """How many weights it has."""
         return int(np.prod(self.shape))
+
+    @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """(outputs, inputs) of its matrix."""
+        rows = int(np.prod([self.shape[axis] for axis in self.output_axes]))
+        return rows, self.size // rows
 
     def matrix(self, values: Array) -> Array:
         """The weight as the runtime multiplies by it: (outputs, inputs), inputs innermost last.
@@ -127,7 +140,10 @@ def select(model: Any, *, only: Iterable[str] = (), protect: Iterable[str] = ())
     targets: list[Target] = []
     skipped: list[Skipped] = []
     seen: set[int] = set()
-    for layer in flavors.walk_layers(model):
+    layers = flavors.walk_layers(model)
+    only, protect = tuple(only), tuple(protect)
+    _check_patterns(layers, only=only, protect=protect)
+    for layer in layers:
         found, reason = _kernels_of(layer, seen)
         kind = type(layer).__name__
         if found and not _matches_any(layer, only or ("*",)):
@@ -139,7 +155,22 @@ def select(model: Any, *, only: Iterable[str] = (), protect: Iterable[str] = ())
         else:
             targets.extend(found)
     targets, ends = _without_ends(_uniquely_named(targets), set(protect))
+    if _own_weights(model):
+        kind = type(model).__name__
+        reason = "weights of the model itself are not known to be a kernel"
+        skipped.append(Skipped(layer=model.name, layer_type=kind, reason=reason))
     return Selection(targets=tuple(targets), skipped=(*skipped, *ends))
+
+
+def _check_patterns(layers: list[Any], **patterns: tuple[str, ...]) -> None:
+    """Refuses patterns that mean no layer: a misspelt one would protect nothing, silently."""
+    for option, given in patterns.items():
+        for pattern in given:
+            if option == "protect" and pattern in ("first", "last"):
+                continue
+            if not any(matches(layer, pattern) for layer in layers):
+                names = ", ".join(layer.name for layer in layers if layer.weights)
+                raise UsageError(f"{option} names {pattern!r}, which matches none of {names}")
 
 
 def matches(layer: Any, pattern: str) -> bool:
@@ -161,14 +192,13 @@ def _kernels_of(layer: Any, seen: set[int]) -> tuple[list[Target], str]:
         (_KERNELS[base.__name__] for base in type(layer).__mro__ if base.__name__ in _KERNELS), None
     )
     if known is None:
-        own = _own_weights(layer)
-        if not own or kind in _CELLS:
+        if not _own_weights(layer):
             return [], ""
         if any(base.__name__ in _NORMALISATION for base in type(layer).__mro__):
             return [], "normalisation is never changed"
         return [], f"layers of type {kind} are not known to have a kernel"
-    if not layer.built:
-        return [], "not built: call the model once first"
+    if not layer.built and kind not in _CELLS:
+        return [], NOT_BUILT
     found = []
     for attributes, outputs in known:
         variable = _attribute(layer, attributes)
@@ -176,6 +206,8 @@ def _kernels_of(layer: Any, seen: set[int]) -> tuple[list[Target], str]:
             continue
         seen.add(id(variable))
         weight = attributes.rpartition(".")[2].partition("|")[0]
+        if hasattr(layer, "equation"):
+            outputs = _einsum_outputs(layer.equation, outputs)
         found.append(
             Target(
                 name=f"{layer.name}/{weight}",
@@ -186,7 +218,16 @@ def _kernels_of(layer: Any, seen: set[int]) -> tuple[list[Target], str]:
                 output_axes=outputs,
             )
         )
-    return found, "" if found else "its weights belong to a layer that was seen before"
+    if found or any(base.__name__ in _CELLS for base in type(layer).__mro__):
+        return found, ""
+    return [], "its weights belong to a layer that was seen before"
+
+
+def _einsum_outputs(equation: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of an EinsumDense kernel that its result has; the others are summed over."""
+    _, kernel, result = equation.replace("...", "").replace("->", ",").split(",")
+    axes = tuple(axis for axis, letter in enumerate(kernel) if letter in result)
+    return axes or default
 
 
 def _attribute(layer: Any, attributes: str) -> Any:
@@ -206,13 +247,14 @@ def _attribute(layer: Any, attributes: str) -> Any:
 
 
 def _own_weights(layer: Any) -> list[Any]:
-    """Trainable weights that are the layer's own, not those of layers inside it."""
+    """Trainable (or frozen) weights that are the layer's own, not those of layers inside it."""
     inner = {
         id(weight)
         for child in layer._flatten_layers(include_self=False, recursive=True)
         for weight in child.weights
     }
-    return [weight for weight in layer.trainable_weights if id(weight) not in inner]
+    weights = layer.trainable_weights if layer.trainable else layer.weights
+    return [weight for weight in weights if id(weight) not in inner]
 
 
 def _uniquely_named(targets: list[Target]) -> list[Target]:

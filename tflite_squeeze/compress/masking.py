@@ -7,7 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.compress import scores as scoring
-from tflite_squeeze.compress.budget import Curves, tensor_sparsities
+from tflite_squeeze.compress.budget import (
+    Curves,
+    final_sparsity,
+    tensor_sparsities,
+    unit_of,
+)
 from tflite_squeeze.compress.layers import Selection, Target
 from tflite_squeeze.compress.masks import mask_of
 from tflite_squeeze.compress.projections import MaskProjection, attach, detach
@@ -73,7 +78,8 @@ class ModelMasks:
             return
         weights = [projection.dense() for projection in self._projections]
         for projection, mask in zip(self._projections, self._masks(weights, sparsity), strict=True):
-            projection.assign(mask)
+            # A schedule that starts anew asks for less than there is: what is zero stays zero.
+            projection.assign(mask if self._config.grow else mask & projection.current())
 
     def _update_plainly(self, sparsity: float, *, exact: bool) -> None:
         for target, projection, rising in zip(
@@ -110,8 +116,10 @@ class ModelMasks:
         if not config.grow:
             # What is zero stays zero, whatever its score.
             matrices = [
-                np.where(target.matrix(weight) != 0, matrix, -1.0)
-                for target, weight, matrix in zip(self.targets, weights, matrices, strict=True)
+                np.where(target.matrix(projection.current()), matrix, -1.0)
+                for target, projection, matrix in zip(
+                    self.targets, self._projections, matrices, strict=True
+                )
             ]
         shares = tensor_sparsities(config, self.targets, matrices, sparsity, self._curves)
         return [
@@ -145,9 +153,22 @@ class ModelMasks:
     def hold(self) -> None:
         """Zeroes once more what the masks say, whatever was assigned meanwhile."""
         for projection in self._projections:
-            projection.assign(projection.current())
+            projection.hold()
 
     def sparsity(self) -> float:
         """The share of zeros among the selected weights, counted now."""
         zeros = sum(int(np.sum(np.asarray(target.variable) == 0)) for target in self.targets)
-        return zeros / max(1, sum(target.size for target in self.targets))
+        return zeros / max(1, self._size)
+
+    def falls_short(self) -> bool:
+        """Whether fewer weights are zero than were asked for, by more than a unit per weight."""
+        slack = sum(unit_of(self._config, target) for target in self.targets)
+        return self.sparsity() < self.goal() - slack / max(1, self._size)
+
+    def goal(self) -> float:
+        """The sparsity that was asked for of all selected weights together."""
+        return final_sparsity(self._config, self.targets)
+
+    @property
+    def _size(self) -> int:
+        return sum(target.size for target in self.targets)

@@ -14,6 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tflite_squeeze.compress import keras_variables
+from tflite_squeeze.compress.masks import nonzero
 
 Array = NDArray[Any]
 
@@ -34,7 +35,7 @@ class MaskProjection:
     def __init__(self, variable: Any, *, grows: bool = False) -> None:
         values = np.asarray(variable)
         self._variable = variable
-        self.mask = _new(values != 0, variable)
+        self.mask = _new(nonzero(values), variable)
         self._aside = _new(values, variable) if grows else None
 
     def __call__(self, weights: Any) -> Any:
@@ -62,7 +63,11 @@ class MaskProjection:
         """
         self.mask.assign(mask)
         if now:
-            self._variable.assign(self.dense() * mask)
+            self._variable.assign(np.where(mask, self.dense(), 0))
+
+    def hold(self) -> None:
+        """Zeroes once more what the mask says, whatever was assigned to the weights meanwhile."""
+        self._variable.assign(np.where(self.current(), np.asarray(self._variable), 0))
 
 
 class Composed:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress import keras_variables
-from tflite_squeeze.compress.budget import Curves
+from tflite_squeeze.compress.budget import Curves, final_sparsity, unit_of
 from tflite_squeeze.compress.finetune import finetune as train
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.layers import Selection, select
@@ -100,12 +100,12 @@ def prune(
             model=model.name,
             config=config,
             finetune=training,
-            weights=_weights(selection, zeros),
+            weights=_weights(config, selection, zeros),
             skipped=tuple(
                 SkippedLayer(layer=s.layer, layer_type=s.layer_type, reason=s.reason)
                 for s in selection.skipped
             ),
-            target=config.target,
+            target=final_sparsity(config, selection.targets),
             metric=metric_name(pruned),
             before=before,
             after=validation_quality(pruned, samples),
@@ -137,7 +137,7 @@ def _zeros(variable: Any) -> int:
     return int(np.sum(np.asarray(variable) == 0))
 
 
-def _weights(selection: Selection, before: list[int]) -> tuple[PrunedWeight, ...]:
+def _weights(config: Prune, selection: Selection, before: list[int]) -> tuple[PrunedWeight, ...]:
     return tuple(
         PrunedWeight(
             name=target.name,
@@ -145,6 +145,7 @@ def _weights(selection: Selection, before: list[int]) -> tuple[PrunedWeight, ...
             parameters=target.size,
             zeros_before=zeros,
             zeros_after=_zeros(target.variable),
+            unit=unit_of(config, target),
         )
         for target, zeros in zip(selection.targets, before, strict=True)
     )

@@ -79,6 +79,8 @@ class Prune(BaseModel):
             )
         if self.units.kind != "element" and (self.threshold or self.sparsity == "median"):
             raise ValueError("threshold and the median zero single elements: granularity='element'")
+        if self.score == "wanda" and self.units.kind == "filter":
+            raise ValueError("wanda ranks within an output and cannot choose outputs: use taylor")
         return self
 
     @property

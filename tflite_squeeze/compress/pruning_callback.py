@@ -5,7 +5,7 @@ from typing import Any
 
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.budget import Curves
-from tflite_squeeze.compress.layers import select
+from tflite_squeeze.compress.layers import NOT_BUILT, select
 from tflite_squeeze.compress.masking import ModelMasks
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.scoring_data import ScoringData
@@ -25,7 +25,13 @@ class PruningCallback(keras_variables.callback_class()):  # type: ignore[misc]
     only moves them along the schedule. The model stays a plain Keras model: saving it and loading
     it elsewhere need nothing of this package. A weight that is zero already stays zero, so a run
     that goes on from a checkpoint (`initial_epoch`, `BackupAndRestore`) goes on with its masks;
-    the step is counted from epoch 0.
+    the step is counted from epoch 0. A second `fit` of the same model goes on where the first
+    ended. A frozen layer is pruned like any other; `protect` it where its weights have to stay.
+
+    What stands after this callback in the list sees `sparsity` in its logs: TensorBoard belongs
+    there. `EarlyStopping(restore_best_weights=True)` belongs before it, so that weights restored
+    at the end are pruned too; with `start_from_epoch` behind the end of the schedule, it restores
+    weights that were trained with their zeros.
 
     Args:
         config: what to prune, and when.
@@ -44,20 +50,28 @@ class PruningCallback(keras_variables.callback_class()):  # type: ignore[misc]
         self._data = data
         self._curves = curves
         self._masks: ModelMasks | None = None
+        self._trained: Any = None
         self._total: int | None = None
         self._steps: int | None = None
         self._next_step = 0
         self._seen = -1
         self._batches = 0
+        self._stride = 1
         self._running = False
+        self._finished = False
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Learns how long the training is."""
+        if self._masks is not None:  # an earlier training was interrupted
+            self._masks.detach()
+            self._masks = None
+        if self._trained is not self.model:
+            self._trained = self.model
+            self._next_step = 0
         self._steps = self.params.get("steps")
-        epochs = self.params.get("epochs")
-        if self._steps and epochs:
-            self._total = self._next_step + self._steps * epochs
+        self._stride = keras_variables.steps_per_execution(self.model)
         self._running = False
+        self._finished = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Sets the masks up before the first step.
@@ -65,13 +79,31 @@ class PruningCallback(keras_variables.callback_class()):  # type: ignore[misc]
         Not at the beginning of the training, since a callback after this one may restore a
         checkpoint there.
         """
-        if self._running:
-            return
-        self._running = True
-        if epoch and self._steps and not self._next_step:
-            self._next_step = epoch * self._steps
-            self._total = self._steps * self.params["epochs"]
+        if not self._running:
+            self._running = True
+            if epoch:
+                self._next_step = self._step_at(epoch)
+            self._seen = self._next_step - 1
+            self._count_steps(epoch)
+        if self._masks is None:
+            self._set_up()
+
+    def _step_at(self, epoch: int) -> int:
+        """The step at which an epoch begins, for a training that goes on from there."""
+        if self._steps:
+            return epoch * self._steps
+        return keras_variables.steps_done(self.model)
+
+    def _count_steps(self, epoch: int) -> None:
+        """Counts the steps of the whole training, once the length of an epoch is known."""
+        epochs = self.params.get("epochs")
+        if self._steps and epochs:
+            self._total = self._next_step + self._steps * (epochs - epoch)
+
+    def _set_up(self) -> None:
         selection = select(self.model, only=self.config.only, protect=self.config.protect)
+        if not selection.targets and any(item.reason == NOT_BUILT for item in selection.skipped):
+            return  # the first step builds the model
         self._masks = ModelMasks(
             self.model, self.config, selection, data=self._data, curves=self._curves
         )
@@ -84,7 +116,6 @@ class PruningCallback(keras_variables.callback_class()):  # type: ignore[misc]
             )
         self._masks.attach()
         keras_variables.retrace(self.model)
-        self._seen = self._next_step - 1
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Moves the masks where the schedule says so.
@@ -92,49 +123,58 @@ class PruningCallback(keras_variables.callback_class()):  # type: ignore[misc]
         At the begin of a step, since Keras waits for each step's result where a callback looks at
         its end.
         """
-        self._batches = batch + 1
+        if self._masks is None and batch:
+            self._set_up()
+        self._batches = batch + self._stride
         self._advance(self._next_step + batch)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Logs the sparsity."""
+        known = self._steps is not None
         self._next_step += self._steps or self._batches
+        if not known:
+            self._steps = self._batches
+            self._count_steps(epoch + 1)
         self._advance(self._next_step)
-        if logs is not None and self._masks is not None:
+        if self._masks is None:
+            return
+        self._masks.hold()
+        if logs is not None:
             logs["sparsity"] = self._masks.sparsity()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leaves a plain model with its zeros, and says loudly when there are too few."""
+        if self._masks is None:
+            self._set_up()
         if self._masks is None:
             return
         self._masks.hold()
         self._masks.detach()
         keras_variables.retrace(self.model)
         last = self.config.schedule.last_step(self._total)
-        if self._next_step < last or self._falls_short():
+        if self._next_step < last or self._masks.falls_short():
             warnings.warn(
                 f"pruning stopped at a sparsity of {self._masks.sparsity():.2%} after "
-                f"{self._next_step} steps; {self.config.target:.2%} was asked for at step {last}: "
+                f"{self._next_step} steps; {self._masks.goal():.2%} was asked for at step {last}: "
                 f"train longer, or let the schedule end earlier",
                 TargetNotReached,
                 stacklevel=2,
             )
         self._masks = None
 
-    def _falls_short(self) -> bool:
-        config = self.config
-        if self._masks is None or config.threshold is not None or config.layers:
-            return False
-        slack = 0.01 if config.granularity != "element" else 0.001
-        return self._masks.sparsity() < config.target - slack
-
     def _advance(self, step: int) -> None:
         """Updates the masks when an update was due since the last look."""
         if self._masks is None or step <= self._seen:
             return
         schedule = self.config.schedule
+        last = schedule.last_step(self._total)
         due = any(schedule.due(s, self._total) for s in range(self._seen + 1, step + 1))
+        # The end may have been passed unseen: by a restart behind it, or where it was not known.
+        # TFMOT's schedules end where they say themselves.
+        late = step >= last and not self._finished and schedule.kind != "tfmot"
         self._seen = step
-        if due:
+        if due or late:
             sparsity = schedule.sparsity(step, self.config.target, self._total)
-            exact = schedule.frequency >= _EXACT_FROM or step >= schedule.last_step(self._total)
+            self._finished = step + (schedule.frequency if schedule.kind == "tfmot" else 0) >= last
+            exact = schedule.frequency >= _EXACT_FROM or self._finished
             self._masks.update(sparsity, exact=exact)

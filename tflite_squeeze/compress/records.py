@@ -27,6 +27,7 @@ class PrunedWeight(_Record):
         parameters: how many numbers it holds.
         zeros_before: zeros among them before.
         zeros_after: zeros among them after.
+        unit: how many weights are zeroed as one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class PrunedWeight(_Record):
     parameters: int
     zeros_before: int
     zeros_after: int
+    unit: int = 1
 
     @property
     def sparsity(self) -> float:
@@ -82,6 +84,5 @@ class PruneRecord(_Record):
     def reached(self) -> bool:
         """Whether the target was met, to within one unit of the granularity per weight."""
         total = sum(weight.parameters for weight in self.weights)
-        unit = max((weight.parameters for weight in self.weights), default=1)
-        slack = len(self.weights) * (1.0 if self.config.granularity == "element" else unit / 16)
+        slack = sum(weight.unit for weight in self.weights)
         return self.sparsity >= self.target - slack / max(1, total)

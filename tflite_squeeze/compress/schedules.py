@@ -177,7 +177,7 @@ class TfmotSchedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["tfmot"] = "tfmot"
-    class_name: str
+    class_name: Literal["PolynomialDecay", "ConstantSparsity"]
     config: dict[str, Any]
 
     @field_validator("config")
@@ -254,8 +254,7 @@ def as_schedule(value: Any) -> Any:
             raise ValueError(f"schedule is {value!r}: use one of {', '.join(SCHEDULES)}")
         return SCHEDULES[value]()
     if hasattr(value, "get_config") and callable(value):
-        described = value.get_config()
-        return TfmotSchedule(class_name=described["class_name"], config=described["config"])
+        return {"kind": "tfmot", **value.get_config()}
     return value
 
 

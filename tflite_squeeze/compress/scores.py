@@ -33,20 +33,23 @@ def taylor(weights: Array, gradients: Array) -> Array:
 
 
 def wanda(weights: Array, input_norms: Array) -> Array:
-    """|w| ‖x‖, made comparable across outputs by the sum of each output's scores.
+    """The rank of |w| ‖x‖ among the weights of the same output.
 
-    Wanda compares the weights of one output with each other only. Divided by their sum they keep
-    that order, and a ranking of the whole matrix treats all outputs alike.
+    Wanda compares the weights of one output with each other only. A ranking of the whole matrix
+    by these ranks does so too: every output loses the same share.
 
     Args:
         weights: (outputs, inputs).
         input_norms: (inputs,) norm of each input over the calibration samples.
 
+    Returns:
+        (outputs, inputs), in [0, 1).
+
     Reference: Sun et al. 2023, arXiv:2306.11695, equation 1 and section 3.
     """
     scores = np.abs(weights) * input_norms[np.newaxis, :]
-    sums = scores.sum(axis=1, keepdims=True)
-    return np.asarray(scores / np.where(sums > 0, sums, 1.0))
+    ranks = np.argsort(np.argsort(scores, axis=1, kind="stable"), axis=1, kind="stable")
+    return np.asarray((ranks + 0.5) / weights.shape[1])
 
 
 def random_scores(shape: tuple[int, ...], seed: int) -> Array:
@@ -60,7 +63,9 @@ def gradients_of(
     batches: Iterable[tuple[Any, Any]],
     loss: Callable[[Any, Any], Any],
 ) -> list[Array]:
-    """The mean gradient of the loss with respect to each weight.
+    """The mean magnitude of the gradient of the loss with respect to each weight.
+
+    Magnitudes are averaged over batches, since gradients of either sign cancel at a minimum.
 
     Args:
         model: the model, run in inference mode.
@@ -77,7 +82,7 @@ def gradients_of(
         gradients = tape.gradient(value, variables)
         for total, gradient in zip(sums, gradients, strict=True):
             if gradient is not None:
-                total += tf.convert_to_tensor(gradient).numpy()
+                total += np.abs(tf.convert_to_tensor(gradient).numpy())
         count += 1
     if not count:
         raise InputError("score 'taylor' needs labelled data to take gradients on: pass data")
@@ -110,15 +115,24 @@ def input_norms(model: Any, targets: Iterable[Target], batches: Iterable[Any]) -
     return {target.name: _along_inputs(target, squares.get(id(target.layer))) for target in targets}
 
 
+def _sees_inputs(target: Target) -> bool:
+    """Whether a weight's columns multiply the values that its layer is called with.
+
+    The ids of an Embedding are no such values; each row of a depthwise kernel sees one channel,
+    which changes nothing within the row; other weights see what is inside the layer.
+    """
+    name = target.name.rpartition("/")[2].partition("#")[0]
+    return name == "kernel" and "Depthwise" not in target.layer_type
+
+
 @contextmanager
 def _watched(layer: Any, squares: dict[int, Array]) -> Any:
     """Adds up the squares of a layer's inputs, channel by channel, for the block."""
     original = layer.call
 
     def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        values = np.asarray(inputs, np.float64) if not isinstance(inputs, list | tuple) else None
-        if values is not None and values.ndim > 1:
-            flat = values.reshape(-1, values.shape[-1])
+        if tf.is_tensor(inputs) and not tf.is_symbolic_tensor(inputs) and len(inputs.shape) > 1:
+            flat = np.asarray(inputs, np.float64).reshape(-1, inputs.shape[-1])
             squares[id(layer)] = squares.get(id(layer), 0.0) + np.square(flat).sum(axis=0)
         return original(inputs, *args, **kwargs)
 
@@ -131,8 +145,8 @@ def _watched(layer: Any, squares: dict[int, Array]) -> Any:
 
 def _along_inputs(target: Target, squares: Array | None) -> Array:
     """Norms laid along the inputs of the weight's matrix."""
-    columns = target.size // int(np.prod([target.shape[axis] for axis in target.output_axes]))
-    if squares is None or columns % len(squares):
+    columns = target.matrix_shape[1]
+    if squares is None or not _sees_inputs(target) or columns % len(squares):
         return np.ones(columns)
     # The innermost input axis is the channel, so norms repeat tap by tap.
     return np.tile(np.sqrt(squares), columns // len(squares))

@@ -44,6 +44,8 @@ class ScoringData:
         if not self.labels:
             raise UsageError("score 'taylor' takes gradients of a loss: pass labelled data")
         loss = loss_of(model)
+        if not callable(loss):
+            raise UsageError("score 'taylor' takes a model with one loss: compile it with one")
 
         def mean_loss(labels: Any, outputs: Any) -> Any:
             return tf.reduce_mean(loss(labels, outputs))

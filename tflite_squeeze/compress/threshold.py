@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.compress.masks import Mask, lowest
+from tflite_squeeze.compress.masks import Mask, lowest, nonzero
 
 Array = NDArray[Any]
 
@@ -31,7 +31,7 @@ class RisingZeros:
     """
 
     def __init__(self, weights: Array) -> None:
-        self._stays: Mask = weights != 0
+        self._stays: Mask = nonzero(weights)
         self._zeros = int(weights.size - np.count_nonzero(self._stays))
         self._near = 0
         self._threshold = 0.0
@@ -68,7 +68,8 @@ class RisingZeros:
         Returns:
             True where a weight stays; None when the last mask still holds.
         """
-        missing = min(zeros, most - int(_MARGIN * weights.size) - 1) - self._zeros
+        cap = most - int(_MARGIN * weights.size) - 1
+        missing = min(zeros, cap) - self._zeros
         if missing <= 0:
             return None
         self._age += 1
@@ -76,7 +77,10 @@ class RisingZeros:
             return self.exactly(weights, self._zeros + missing)
         self._threshold *= 1.0 + _REACH * missing / self._near
         magnitudes = np.abs(weights)
-        return self._keep(self._stays & (magnitudes > self._threshold), magnitudes)
+        stays = self._stays & (magnitudes > self._threshold)
+        if stays.size - np.count_nonzero(stays) > cap:
+            return self.exactly(weights, self._zeros + missing)
+        return self._keep(stays, magnitudes)
 
     def _keep(self, stays: Mask, magnitudes: Array) -> Mask:
         self._stays = stays
