@@ -1,0 +1,164 @@
+"""The verb: train a model under a price for every weight that is not zero.
+
+Reference: Louizos et al. 2018, arXiv:1712.01312.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tflite_squeeze import flavors
+from tflite_squeeze.compress.finetune import finetune as train
+from tflite_squeeze.compress.finetune import training_steps
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.keras_variables import copy_of
+from tflite_squeeze.compress.l0_config import L0
+from tflite_squeeze.compress.l0_gates import gated_network, place_of
+from tflite_squeeze.compress.l0_record import L0Record
+from tflite_squeeze.compress.layers import Selection, Skipped, select
+from tflite_squeeze.compress.projections import MaskProjection, constrained
+from tflite_squeeze.compress.quality import metric_name, validation_quality
+from tflite_squeeze.compress.records import PrunedWeight, SkippedLayer
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.io.data import Data, load_data
+
+_DEFAULT_TRAINING = FineTune(epochs=20)
+
+
+class L0Pruned(NamedTuple):
+    """A plain model with exact zeros, and what was done to it."""
+
+    model: Any
+    record: L0Record
+
+
+def l0_prune(
+    model: Any,
+    config: L0,
+    data: Any,
+    finetune: FineTune | None = None,
+    *,
+    in_place: bool = False,
+    verbose: int = 0,
+) -> L0Pruned:
+    """Trains a model with a gate on each weight, and leaves out the weights whose gates close.
+
+    How many zeros there will be follows from λ, the data and the length of the training; no weight
+    is chosen by its magnitude.
+
+    Args:
+        model: a Keras model of either flavour, trained or not.
+        config: λ, the gates, and which layers get them.
+        data: `Data` or anything that `load_data` takes, with a labelled training part.
+        finetune: how to train; 20 epochs by default.
+        in_place: change the model itself, not a copy.
+        verbose: as in `model.fit`.
+
+    Returns:
+        (model, record); the model has the layers that it had.
+
+    Raises:
+        UsageError: there is no layer to gate, or the data has no labels or no training part.
+        InputError: the data does not fit the model.
+
+    Example:
+        >>> model, record = l0_prune(model, L0(lam=1.0), "mnist")
+    """
+    started = time.perf_counter()
+    training = finetune or _DEFAULT_TRAINING
+    pruned = model if in_place else copy_of(model)
+    selection = _gateable(select(pruned, only=config.only, protect=config.protect))
+    if not selection.targets:
+        reasons = "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped)
+        raise UsageError(f"no layer of model {model.name!r} can have gates ({reasons})")
+    samples = load_data(data).fitted_to(flavors.input_specs(pruned))
+    if not samples.labelled or samples.train is None:
+        raise UsageError(
+            f"gates are trained, and data {samples.source} has no labelled training part: pass "
+            f"data with x_train and y_train"
+        )
+    zeros = [_zeros(target.variable) for target in selection.targets]
+    before = validation_quality(pruned, samples)
+    history = _trained(pruned, selection, config, samples, training, verbose)
+    return L0Pruned(
+        pruned,
+        L0Record(
+            model=model.name,
+            config=config,
+            finetune=training,
+            weights=_weights(selection, zeros),
+            skipped=tuple(
+                SkippedLayer(layer=s.layer, layer_type=s.layer_type, reason=s.reason)
+                for s in selection.skipped
+            ),
+            metric=metric_name(pruned),
+            before=before,
+            after=validation_quality(pruned, samples),
+            history=history,
+            notes=samples.notes,
+            seconds=time.perf_counter() - started,
+        ),
+    )
+
+
+def _gateable(selection: Selection) -> Selection:
+    """Leaves out weights that their layer computes anew, since no gate can come between."""
+    kept = tuple(target for target in selection.targets if place_of(target) is not None)
+    out = [target.layer for target in selection.targets if place_of(target) is None]
+    reason = "its weight is computed from others, so it cannot have gates"
+    skipped = tuple(
+        Skipped(layer=layer.name, layer_type=type(layer).__name__, reason=reason) for layer in out
+    )
+    return replace(selection, targets=kept, skipped=(*selection.skipped, *skipped))
+
+
+def _trained(
+    model: Any, selection: Selection, config: L0, data: Data, training: FineTune, verbose: int
+) -> dict[str, list[float]]:
+    """Trains gates and weights, writes the gates into the weights, and lets those settle."""
+    settling = math.floor(config.settle * training.epochs)
+    gating = training.model_copy(update={"epochs": training.epochs - settling})
+    ratio = config.gate_learning_rate / training.learning_rate
+    network = gated_network(
+        model,
+        selection.targets,
+        config,
+        gain=ratio if training.optimizer == "adam" else math.sqrt(ratio),
+        warmup_steps=round(config.warmup * training_steps(data, gating)),
+        seed=training.seed,
+    )
+    history = train(model, data, gating, around=network, verbose=verbose).history
+    network.write_gates()
+    if settling:
+        rest = training.model_copy(
+            update={"epochs": settling, "learning_rate": training.learning_rate / 2}
+        )
+        masks: dict[int, tuple[Any, Callable[[Any], Any]]] = {
+            number: (target.variable, MaskProjection(target.variable))
+            for number, target in enumerate(selection.targets)
+        }
+        with constrained(masks):
+            later = train(model, data, rest, verbose=verbose).history
+        history = {name: values + later.get(name, []) for name, values in history.items()}
+    return history
+
+
+def _zeros(variable: Any) -> int:
+    return int(np.sum(np.asarray(variable) == 0))
+
+
+def _weights(selection: Selection, before: list[int]) -> tuple[PrunedWeight, ...]:
+    return tuple(
+        PrunedWeight(
+            name=target.name,
+            layer_type=target.layer_type,
+            parameters=target.size,
+            zeros_before=zeros,
+            zeros_after=_zeros(target.variable),
+        )
+        for target, zeros in zip(selection.targets, before, strict=True)
+    )
