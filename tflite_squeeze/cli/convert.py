@@ -66,6 +66,13 @@ _QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
     help="A scale per unit of integer Dense weights, or one for all (smaller).",
 )
 @click.option(
+    "--sparsity",
+    type=click.Choice(("auto", "dense", "sparse")),
+    default="auto",
+    show_default=True,
+    help="How weights that are mostly zero are stored: auto takes what is smaller and not slower.",
+)
+@click.option(
     "--allow-select-ops",
     is_flag=True,
     help="Let operators that TFLite lacks become TensorFlow ones (needs the Flex delegate).",
@@ -157,6 +164,7 @@ def _config(options: dict[str, Any]) -> "Convert":
             calibration_samples=options["calibration_samples"],
             name=options["name"],
             labels=_labels(options["labels_file"]),
+            sparsity=options["sparsity"],
         )
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")

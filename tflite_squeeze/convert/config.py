@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tflite_squeeze.convert.sparse_plan import SparsityMode
+
 
 class Quantization(StrEnum):
     """Post-training quantization: what weights and activations become.
@@ -38,6 +40,8 @@ class Convert(BaseModel):
         calibration_samples: real samples on which the integer modes measure ranges.
         name: the name written into the file; the model's own when None.
         labels: class names written into the file.
+        sparsity: how weights that are mostly zero are stored: "auto" takes the smallest encoding
+            that is not slower, "dense" and "sparse" force one.
 
     Example:
         >>> Convert(quantize="int8", io_dtype="int8").quantize
@@ -55,6 +59,7 @@ class Convert(BaseModel):
     calibration_samples: int = Field(default=256, ge=1)
     name: str | None = None
     labels: tuple[str, ...] = ()
+    sparsity: SparsityMode = "auto"
 
     @model_validator(mode="after")
     def _values_agree(self) -> "Convert":

@@ -35,6 +35,8 @@ from tflite_squeeze.convert.tensor_values import tensor_values
 from tflite_squeeze.convert.tidy import tidied
 from tflite_squeeze.errors import CheckFailed, UsageError
 
+_LEAST_ZEROS = 0.05  # below, as in any integer file, nothing is to be gained worth the look
+_BIAS_ITEM_BYTES = 4
 _RUNTIME = "min_runtime_version"
 
 
@@ -85,7 +87,8 @@ def sparsify(tflite: bytes, mode: SparsityMode = "auto") -> Sparsified:
         raise UsageError(f"sparsity is {mode!r}: give 'auto', 'dense' or 'sparse'")
     model = read_model(tflite)
     weights = [] if mode == "dense" else list(layer_weights(model))
-    choices = [_chosen(one, mode) for one in weights if one.zeros]
+    least = _LEAST_ZEROS if mode == "auto" else 0.0
+    choices = [_chosen(one, mode) for one in weights if one.zeros > least]
     written = [choice for choice in choices if choice.layout is not None]
     result = _written(model, written) if written else tflite
     return Sparsified(
@@ -126,6 +129,8 @@ def _costed(weights: LayerWeights) -> list[Costed]:
     if weights.name == "FULLY_CONNECTED":
         outputs, inputs = weights.values.shape
         tables = SPARSE_TABLES_BYTES + COVERING_TABLES_BYTES
+        if (*integers(weights.operator.inputs), -1)[2] < 0:
+            tables += _BIAS_ITEM_BYTES * outputs  # the convolution needs one, of zeros
         return cheapest(weights.values, dense_layouts((outputs, inputs)), tables)
     return cheapest(weights.values, kernel_layouts(weights.values.shape), SPARSE_TABLES_BYTES)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.convert.flatbuffer import operator_names
 from tflite_squeeze.measure.size import SizeLedger
+from tflite_squeeze.measure.sparsity import SparsityRecord
 from tflite_squeeze.measure.verify import VerifyRecord
 
 
@@ -45,6 +46,7 @@ class ConvertRecord(BaseModel):
         data: where they come from and how they were preprocessed.
         verification: the comparison with the model; None when there was none.
         unverified: why there was none; None when there is one.
+        sparsity: what became of the zeros among the weights.
         notes: what else to know.
         convert_seconds: time of the conversion, loading left out.
     """
@@ -61,6 +63,7 @@ class ConvertRecord(BaseModel):
     data: dict[str, Any] = {}
     verification: VerifyRecord | None = None
     unverified: str | None = None
+    sparsity: SparsityRecord | None = None
     notes: tuple[str, ...] = ()
     convert_seconds: float
 

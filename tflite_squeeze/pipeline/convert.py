@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.convert.converter import Batches, emit
 from tflite_squeeze.convert.endpoints import endpoints_of, fixed_specs
+from tflite_squeeze.convert.tidy import tidied
 from tflite_squeeze.convert.trace import prepared
 from tflite_squeeze.errors import CheckFailed, InputError, RuntimeFailure
 from tflite_squeeze.io.data import Data, load_data
@@ -21,6 +22,7 @@ from tflite_squeeze.io.models import LoadedModel, load_model
 from tflite_squeeze.measure.conversion import ConvertRecord, Source, count_operators
 from tflite_squeeze.measure.size import size_ledger
 from tflite_squeeze.measure.verify import Verify, refused_record
+from tflite_squeeze.pipeline.sparsity import with_best_encoding
 from tflite_squeeze.pipeline.verify import verify, why_unverifiable
 
 _NOT_ASKED = "the check was left out, as asked"
@@ -113,23 +115,25 @@ def convert(
     if config.quantize.calibrates and samples is not None:
         calibration = _calibration(source, config, samples, seen)
     emitted = emit(source, config, calibration)
+    decided = with_best_encoding(tidied(emitted.tflite), config.sparsity)
     seconds = time.perf_counter() - started
     about = _about(source, config, samples)
     notes += tuple(about.get("notes", ()))
     record = ConvertRecord(
         source=_source(source),
         config=config,
-        sha256=hashlib.sha256(emitted.tflite).hexdigest(),
-        size=size_ledger(emitted.tflite),
-        operators=count_operators(emitted.tflite),
+        sha256=hashlib.sha256(decided.tflite).hexdigest(),
+        size=size_ledger(decided.tflite),
+        operators=count_operators(decided.tflite),
         float_operators=emitted.float_operators,
         calibration_examples=max(seen.values(), default=0),
         data=about,
         notes=tuple(dict.fromkeys(notes + emitted.notes)),
+        sparsity=decided.record,
         convert_seconds=seconds,
     )
-    converted = Converted(tflite=emitted.tflite, record=record, chatter=emitted.chatter)
-    unverified = _NOT_ASKED if verification is None else why_unverifiable(emitted.tflite)
+    converted = Converted(tflite=decided.tflite, record=record, chatter=emitted.chatter)
+    unverified = _NOT_ASKED if verification is None else why_unverifiable(decided.tflite)
     if verification is None or unverified:
         unchecked = record.model_copy(update={"unverified": unverified})
         return replace(converted, record=unchecked)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from tflite_squeeze.convert.sparse import sparsify
 from tflite_squeeze.convert.sparse_plan import SparsityMode, SparsityPlan
-from tflite_squeeze.errors import CheckFailed, RuntimeFailure
+from tflite_squeeze.errors import CheckFailed, RuntimeFailure, UnsupportedError
 from tflite_squeeze.measure.size import download_bytes
 from tflite_squeeze.measure.sparsity import SparseRun, SparsityRecord, compare_sparse
 
@@ -44,6 +44,7 @@ def with_best_encoding(tflite: bytes, mode: SparsityMode = "auto") -> Decided:
     Raises:
         InputError: the file is damaged.
         RuntimeFailure: with "sparse", the runtime refuses the sparse file.
+        UnsupportedError: with "sparse", inputs for it cannot be made up.
         CheckFailed: with "sparse", the sparse file answers otherwise.
 
     Example:
@@ -58,14 +59,23 @@ def with_best_encoding(tflite: bytes, mode: SparsityMode = "auto") -> Decided:
         reason = f"the sparse file is not smaller: {len(made.tflite):,} bytes"
     else:
         try:
-            run = compare_sparse(tflite, made.tflite)
+            run = _compared(tflite, made.tflite)
             reason = _objection(run, mode)
-        except RuntimeFailure as error:
+        except (RuntimeFailure, UnsupportedError) as error:
             if mode == "sparse":
                 raise
-            reason = f"the sparse file does not run: {error}"
+            reason = f"the sparse file could not be compared: {error}"
     kept = tflite if reason else made.tflite
     return Decided(tflite=kept, record=_record(tflite, kept, made.plan, reason, run))
+
+
+def _compared(dense: bytes, sparse: bytes) -> SparseRun:
+    """Both files side by side, again where the first look says that the sparse one is slower."""
+    run = compare_sparse(dense, sparse)
+    if run.latency_ratio <= LATENCY_LIMIT:
+        return run
+    # What else the machine does can make a file look slow, but hardly twice.
+    return min(run, compare_sparse(dense, sparse), key=lambda one: one.latency_ratio)
 
 
 def _objection(run: SparseRun, mode: Literal["auto", "dense", "sparse"]) -> str:

@@ -1,18 +1,20 @@
 """A conversion as tables."""
 
 from tflite_squeeze.measure.conversion import ConvertRecord
+from tflite_squeeze.report.sparsity_tables import sparsity_tables
 from tflite_squeeze.report.table import Cell, Table
 from tflite_squeeze.report.verify_tables import verify_tables
 
 
 def convert_tables(record: ConvertRecord) -> list[Table]:
-    """What a conversion made, and the comparison with the model.
+    """What a conversion made, what became of zeros, and the comparison with the model.
 
     Args:
         record: what was done.
     """
     checks = verify_tables(record.verification) if record.verification else []
-    return [_summary(record), *checks]
+    sparsity = sparsity_tables(record.sparsity) if record.sparsity else ()
+    return [_summary(record), *sparsity, *checks]
 
 
 def _summary(record: ConvertRecord) -> Table:
