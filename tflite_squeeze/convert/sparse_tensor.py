@@ -62,7 +62,8 @@ def encoded(values: Array, layout: Layout) -> Encoded:
         blockMap=np.asarray(blocks, np.int32) if blocks else None,
         dimMetadata=levels,
     )
-    return Encoded(data=rows[filled].tobytes(), sparsity=sparsity)
+    kept = rows[filled] + rows.dtype.type(0)  # inside blocks too, -0.0 becomes 0.0
+    return Encoded(data=kept.tobytes(), sparsity=sparsity)
 
 
 def densified(tflite: bytes) -> bytes:

@@ -15,7 +15,7 @@ _STAMP = "CONVERSION_METADATA"
 def tidied(tflite: bytes) -> bytes:
     """A file without dead weight; it answers exactly as before.
 
-    Empty buffers become the one that stands for "no data", equal constants are stored once, and
+    Empty buffers become the one that stands for "no data", equal constants and operator codes are stored once, and
     tensors, buffers and operator codes that nothing refers to go, as do the ranges (min and max)
     and empty tables of quantization, and the converter's stamp (CONVERSION_METADATA): no runtime
     reads them. Names, all other metadata, signatures and the order of operators stay.
@@ -112,11 +112,16 @@ def _merged(contents: list[bytes], used: set[int]) -> dict[int, int]:
 
 def _drop_codes(model: Any) -> None:
     operators = [operator for graph in model.subgraphs for operator in graph.operators]
-    used = {int(operator.opcodeIndex) for operator in operators}
-    new = _numbered(used)
-    model.operatorCodes = [model.operatorCodes[at] for at in sorted(used)]
+    kept: dict[tuple[Any, ...], int] = {}
+    codes = []
     for operator in operators:
-        operator.opcodeIndex = new[int(operator.opcodeIndex)]
+        code = model.operatorCodes[operator.opcodeIndex]
+        key = (code.builtinCode, code.deprecatedBuiltinCode, code.version, text(code.customCode))
+        if key not in kept:
+            kept[key] = len(codes)
+            codes.append(code)
+        operator.opcodeIndex = kept[key]
+    model.operatorCodes = codes
 
 
 def _numbered(used: Iterable[int]) -> dict[int, int]:
