@@ -7,11 +7,10 @@ import numpy as np
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress import keras_variables
-from tflite_squeeze.compress.budget import Curves, final_sparsity, unit_of
+from tflite_squeeze.compress.budget import Curves, unit_of
 from tflite_squeeze.compress.finetune import finetune as train
 from tflite_squeeze.compress.finetune_config import FineTune
-from tflite_squeeze.compress.layers import Selection, select
-from tflite_squeeze.compress.masking import ModelMasks
+from tflite_squeeze.compress.grouped_masks import GroupedMasks, Groups, groups_of
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.pruning_callback import PruningCallback
 from tflite_squeeze.compress.quality import metric_name, validation_quality
@@ -68,7 +67,8 @@ def prune(
     """
     started = time.perf_counter()
     pruned = model if in_place else keras_variables.copy_of(model)
-    selection = select(pruned, only=config.only, protect=config.protect)
+    groups = groups_of(pruned, config)
+    selection = groups.selection
     if not selection.targets:
         reasons = "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped)
         raise UsageError(f"nothing to prune in model {model.name!r} ({reasons}): see --only")
@@ -89,7 +89,7 @@ def prune(
         training = FineTune()
     history: dict[str, list[float]] = {}
     if training is None:
-        ModelMasks(pruned, config, selection, data=scoring, curves=curves).update(config.target)
+        GroupedMasks(pruned, groups, data=scoring, curves=curves).update(lambda target: target)
     else:
         callback = PruningCallback(config, data=scoring, curves=curves)
         trained = train(pruned, _labelled(samples), training, [callback], verbose=verbose)
@@ -100,12 +100,12 @@ def prune(
             model=model.name,
             config=config,
             finetune=training,
-            weights=_weights(config, selection, zeros),
+            weights=_weights(groups, zeros),
             skipped=tuple(
                 SkippedLayer(layer=s.layer, layer_type=s.layer_type, reason=s.reason)
                 for s in selection.skipped
             ),
-            target=final_sparsity(config, selection.targets),
+            target=groups.goal(),
             metric=metric_name(pruned),
             before=before,
             after=validation_quality(pruned, samples),
@@ -137,7 +137,7 @@ def _zeros(variable: Any) -> int:
     return int(np.sum(np.asarray(variable) == 0))
 
 
-def _weights(config: Prune, selection: Selection, before: list[int]) -> tuple[PrunedWeight, ...]:
+def _weights(groups: Groups, before: list[int]) -> tuple[PrunedWeight, ...]:
     return tuple(
         PrunedWeight(
             name=target.name,
@@ -145,7 +145,7 @@ def _weights(config: Prune, selection: Selection, before: list[int]) -> tuple[Pr
             parameters=target.size,
             zeros_before=zeros,
             zeros_after=_zeros(target.variable),
-            unit=unit_of(config, target),
+            unit=unit_of(groups.config_of(target), target),
         )
-        for target, zeros in zip(selection.targets, before, strict=True)
+        for target, zeros in zip(groups.selection.targets, before, strict=True)
     )

@@ -5,8 +5,8 @@ from typing import Any
 
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.budget import Curves
-from tflite_squeeze.compress.layers import NOT_BUILT, select
-from tflite_squeeze.compress.masking import ModelMasks
+from tflite_squeeze.compress.grouped_masks import GroupedMasks, groups_of
+from tflite_squeeze.compress.layers import NOT_BUILT
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.scoring_data import ScoringData
 
@@ -49,7 +49,7 @@ class PruningCallback(keras_variables.callback_class()):  # type: ignore[misc]
         self.config = config
         self._data = data
         self._curves = curves
-        self._masks: ModelMasks | None = None
+        self._masks: GroupedMasks | None = None
         self._trained: Any = None
         self._total: int | None = None
         self._steps: int | None = None
@@ -101,12 +101,11 @@ class PruningCallback(keras_variables.callback_class()):  # type: ignore[misc]
             self._total = self._next_step + self._steps * (epochs - epoch)
 
     def _set_up(self) -> None:
-        selection = select(self.model, only=self.config.only, protect=self.config.protect)
+        groups = groups_of(self.model, self.config)
+        selection = groups.selection
         if not selection.targets and any(item.reason == NOT_BUILT for item in selection.skipped):
             return  # the first step builds the model
-        self._masks = ModelMasks(
-            self.model, self.config, selection, data=self._data, curves=self._curves
-        )
+        self._masks = GroupedMasks(self.model, groups, data=self._data, curves=self._curves)
         if not selection.targets:
             warnings.warn(
                 f"nothing to prune in model {self.model.name!r}: "
@@ -174,7 +173,8 @@ class PruningCallback(keras_variables.callback_class()):  # type: ignore[misc]
         late = step >= last and not self._finished and schedule.kind != "tfmot"
         self._seen = step
         if due or late:
-            sparsity = schedule.sparsity(step, self.config.target, self._total)
             self._finished = step + (schedule.frequency if schedule.kind == "tfmot" else 0) >= last
             exact = schedule.frequency >= _EXACT_FROM or self._finished
-            self._masks.update(sparsity, exact=exact)
+            self._masks.update(
+                lambda target: schedule.sparsity(step, target, self._total), exact=exact
+            )
