@@ -77,8 +77,11 @@ def main(args: list[str] | None = None) -> Any:
     """
     try:
         cli.main(args=args, prog_name="tflite-squeeze", standalone_mode=False)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        click.echo(f"Error: {_in_one_line(error)}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped; nothing was left half-written.", err=True)
@@ -87,3 +90,11 @@ def main(args: list[str] | None = None) -> Any:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     sys.exit(0)
+
+
+def _in_one_line(error: click.ClickException) -> str:
+    """What click has to say, and where to read on."""
+    message = " ".join(error.format_message().split())
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{message} See {error.ctx.command_path} --help."
+    return message
