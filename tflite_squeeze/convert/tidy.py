@@ -15,10 +15,11 @@ _STAMP = "CONVERSION_METADATA"
 def tidied(tflite: bytes) -> bytes:
     """A file without dead weight; it answers exactly as before.
 
-    Empty buffers become the one that stands for "no data", equal constants and operator codes are stored once, and
-    tensors, buffers and operator codes that nothing refers to go, as do the ranges (min and max)
-    and empty tables of quantization, and the converter's stamp (CONVERSION_METADATA): no runtime
-    reads them. Names, all other metadata, signatures and the order of operators stay.
+    Empty buffers become the one that stands for "no data", equal constants and operator codes
+    are stored once, and tensors, buffers and operator codes that nothing refers to go, as do the
+    ranges (min and max) and empty tables of quantization, and the converter's stamp
+    (CONVERSION_METADATA): no runtime reads them. Names, all other metadata, signatures and the
+    order of operators stay.
 
     Args:
         tflite: the file's content.
@@ -113,7 +114,7 @@ def _merged(contents: list[bytes], used: set[int]) -> dict[int, int]:
 def _drop_codes(model: Any) -> None:
     operators = [operator for graph in model.subgraphs for operator in graph.operators]
     kept: dict[tuple[Any, ...], int] = {}
-    codes = []
+    codes: list[Any] = []
     for operator in operators:
         code = model.operatorCodes[operator.opcodeIndex]
         key = (code.builtinCode, code.deprecatedBuiltinCode, code.version, text(code.customCode))
