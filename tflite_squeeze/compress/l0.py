@@ -66,7 +66,7 @@ def l0_prune(
         InputError: the data does not fit the model.
 
     Example:
-        >>> model, record = l0_prune(model, L0(lam=1.0), "mnist")
+        >>> model, record = l0_prune(model, L0(lam=10.0), "mnist")
     """
     started = time.perf_counter()
     training = finetune or _DEFAULT_TRAINING

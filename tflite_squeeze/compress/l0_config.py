@@ -24,18 +24,18 @@ class L0(BaseModel):
     Reference: Louizos et al. 2018, arXiv:1712.01312, equation 9 and section 2.2.
 
     Example:
-        >>> L0(lam=1.0).gamma
+        >>> L0(lam=10.0).gamma
         -0.1
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lam: float = Field(default=1.0, ge=0)
+    lam: float = Field(default=10.0, ge=0)
     temperature: float = Field(default=2 / 3, gt=0)
     gamma: float = Field(default=-0.1, lt=0)
     zeta: float = Field(default=1.1, gt=1)
     init_keep: float = Field(default=0.9, gt=0, lt=1)
-    gate_learning_rate: float = Field(default=1e-2, gt=0)
+    gate_learning_rate: float = Field(default=0.1, gt=0)
     warmup: float = Field(default=0.2, ge=0, lt=1)
     settle: float = Field(default=0.2, ge=0, lt=1)
     only: tuple[str, ...] = ()
