@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_models
+from tflite_squeeze.cli import main
 from tflite_squeeze.compress.grouped_masks import groups_of
 from tflite_squeeze.compress.prunable import Prunable, strip
 from tflite_squeeze.compress.prune import prune
@@ -135,6 +136,17 @@ def test_it_is_saved_and_loaded_with_its_settings(library, tmp_path):
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
     fitted(loaded, Prune(sparsity=0.5, schedule=QUICK))
     assert zeros(loaded) == {"one": 72, "two": 50, "out": 20}
+
+
+def test_the_command_honours_it_and_writes_plain_layers(library, tmp_path):
+    network(library, first=Prune(sparsity=0.9)).save(tmp_path / "net.keras")
+    output = tmp_path / "out.keras"
+    command = ["prune", str(tmp_path / "net.keras"), "-o", str(output), "--sparsity", "0.5"]
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    assert not end.value.code
+    assert zeros(library.models.load_model(output)) == {"one": 72, "two": 50, "out": 20}
+    assert library.models.load_model(output).layers[0].name == "one"
 
 
 def test_masks_of_sequences_pass_through(library):

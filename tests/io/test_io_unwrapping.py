@@ -167,3 +167,11 @@ def test_only_named_classes_are_offered():
     assert custom_objects(Flavor.TF_KERAS, '{"class_name": "Dense"}') == {}
     assert set(custom_objects(Flavor.TF_KERAS, '"PruneLowMagnitude"')) == {"PruneLowMagnitude"}
     assert custom_objects(Flavor.KERAS, '"PruneLowMagnitude"') == {}
+
+
+@LIBRARIES
+def test_prunable_wrappers_stay_for_who_wants_to_prune(library, flavor, tmp_path):
+    with_prunables(library, flavor).save(tmp_path / "net.keras")
+    kept = load_model(tmp_path / "net.keras", keep_prunable=True)
+    assert names(kept.model).count("Prunable") == 3
+    assert kept.notes == ()

@@ -65,8 +65,15 @@ def import_modules(names: Iterable[str]) -> None:
             ) from error
 
 
-def open_model(path: Path, options: Mapping[str, Any]) -> "LoadedModel":
+def open_model(
+    path: Path, options: Mapping[str, Any], *, keep_prunable: bool = False
+) -> "LoadedModel":
     """Loads the model that a command was told of, with the modules that it needs.
+
+    Args:
+        path: the model.
+        options: those of the command.
+        keep_prunable: whether `Prunable` wrappers stay around its layers.
 
     Raises:
         InputError: it cannot be loaded.
@@ -80,7 +87,7 @@ def open_model(path: Path, options: Mapping[str, Any]) -> "LoadedModel":
         from tflite_squeeze.io.models import load_model
     import_modules(options["import_"])
     with caught_chatter():
-        return load_model(path, allow_unsafe=options["allow_unsafe"])
+        return load_model(path, allow_unsafe=options["allow_unsafe"], keep_prunable=keep_prunable)
 
 
 def open_data(options: Mapping[str, Any]) -> "Data | None":

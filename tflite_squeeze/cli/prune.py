@@ -85,9 +85,10 @@ def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: A
     if output.suffix not in _MODEL_SUFFIXES:
         raise UsageError(f"output {output} must end in .keras or .h5: name it so")
     config, training = _config(options), _finetune(options)
-    source = open_model(model, options)
+    source = open_model(model, options, keep_prunable=True)
     from tflite_squeeze.compress.prune import prune
     from tflite_squeeze.io.save import save_model
+    from tflite_squeeze.io.unwrapping import plain
     from tflite_squeeze.report.prune_tables import prune_tables
 
     data = open_data(options)
@@ -98,7 +99,7 @@ def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: A
         pruned, record = prune(
             source.model, config, data, None if one_shot else training, one_shot=one_shot
         )
-    save_model(pruned, output, force=options["force"])
+    save_model(plain(pruned)[0], output, force=options["force"])
     show(ctx, prune_tables(record))
     write_json(options["json_target"], record, force=options["force"])
     if not record.reached and config.threshold is None and not config.layers:

@@ -12,7 +12,7 @@ from typing import Any
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
 from tflite_squeeze.io.files import is_folder, read_file
-from tflite_squeeze.io.unwrapping import custom_objects, unwrapped, wrappers_in
+from tflite_squeeze.io.unwrapping import custom_objects, plain
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _KINDS = ".keras, .h5 or .hdf5 file, SavedModel folder, or .tflite file"
@@ -50,7 +50,9 @@ class LoadedModel:
     notes: tuple[str, ...] = ()
 
 
-def load_model(source: Any, *, allow_unsafe: bool = False) -> LoadedModel:
+def load_model(
+    source: Any, *, allow_unsafe: bool = False, keep_prunable: bool = False
+) -> LoadedModel:
     """Loads a model from any form that it may have.
 
     Args:
@@ -58,6 +60,7 @@ def load_model(source: Any, *, allow_unsafe: bool = False) -> LoadedModel:
             `.tflite` file; or a Keras model, a loaded SavedModel, one concrete function or a
             dict of them by signature name, the bytes of a `.tflite` file, a `LoadedModel`.
         allow_unsafe: whether Lambda layers may bring Python code of their own out of the file.
+        keep_prunable: whether `Prunable` wrappers stay, for a model that is to be pruned yet.
 
     Returns:
         The model with its kind, name and hash. Layers that were wrapped for pruning (`Prunable`,
@@ -81,7 +84,7 @@ def load_model(source: Any, *, allow_unsafe: bool = False) -> LoadedModel:
             sha256=hashlib.sha256(source).hexdigest(),
         )
     if not isinstance(source, str | Path):
-        return _from_object(source)
+        return _from_object(source, keep_prunable=keep_prunable)
     path = Path(source)
     if is_folder(path):
         return _load_folder(path, allow_unsafe=allow_unsafe)
@@ -95,23 +98,11 @@ def load_model(source: Any, *, allow_unsafe: bool = False) -> LoadedModel:
     _refuse_code(path, config, allow_unsafe=allow_unsafe)
     classes = custom_objects(flavor, json.dumps(config))
     model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
-    model, notes = _plain(model)
+    model, notes = plain(model, keep_prunable=keep_prunable)
     kind = ModelKind(flavor.value)
     return LoadedModel(
         model=model, kind=kind, name=path.stem, sha256=sha256, path=path, notes=notes
     )
-
-
-def _plain(model: Any) -> tuple[Any, tuple[str, ...]]:
-    """A model without pruning wrappers, and a note where there were any."""
-    kinds = wrappers_in(model)
-    if not kinds:
-        return model, ()
-    try:
-        return unwrapped(model), (f"{' and '.join(kinds)} were taken off the layers",)
-    except InputError as error:
-        # They compute what the layers inside compute, so the model can be used with them.
-        return model, (str(error),)
 
 
 def load_tflite(path: Path) -> bytes:
@@ -224,7 +215,7 @@ def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
         flavor = Flavor.TF_KERAS
         classes = custom_objects(flavor, metadata.read_bytes().decode(errors="replace"))
         model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
-        model, notes = _plain(model)
+        model, notes = plain(model)
         return LoadedModel(
             model=model,
             kind=ModelKind.TF_KERAS,
@@ -256,7 +247,7 @@ def _folder_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _from_object(source: Any) -> LoadedModel:
+def _from_object(source: Any, *, keep_prunable: bool) -> LoadedModel:
     flavor = flavor_of(source)
     if flavor is not None:
         if not isinstance(source, keras_of(flavor).Model):
@@ -265,7 +256,7 @@ def _from_object(source: Any) -> LoadedModel:
                 f"{flavor.value}.Sequential"
             )
         sha256 = hashlib.sha256(serialized(source)).hexdigest()
-        model, notes = _plain(source)
+        model, notes = plain(source, keep_prunable=keep_prunable)
         return LoadedModel(
             model=model,
             kind=ModelKind(flavor.value),

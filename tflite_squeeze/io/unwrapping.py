@@ -40,9 +40,30 @@ def is_wrapper(layer: Any) -> bool:
 
 
 def wrappers_in(model: Any) -> tuple[str, ...]:
-    """What kinds of wrappers a model has, in words; empty for a plain model."""
+    """What kinds of wrappers a model has, by the names of their classes."""
     kinds = [type(layer).__name__ for layer in walk_layers(model) if is_wrapper(layer)]
-    return tuple(dict.fromkeys(WRAPPERS[kind] for kind in kinds))
+    return tuple(dict.fromkeys(kinds))
+
+
+def plain(model: Any, *, keep_prunable: bool = False) -> tuple[Any, tuple[str, ...]]:
+    """A model without wrappers, and a note where there were any.
+
+    Args:
+        model: a Keras model of either flavour.
+        keep_prunable: whether `Prunable` wrappers stay where there are no others.
+
+    Returns:
+        (model, notes). A model that cannot be rebuilt keeps its wrappers, which compute what the
+        layers inside compute; the note then says why.
+    """
+    kinds = wrappers_in(model)
+    if not kinds or (keep_prunable and kinds == (prunable_layer.NAME,)):
+        return model, ()
+    try:
+        told = " and ".join(WRAPPERS[kind] for kind in kinds)
+        return unwrapped(model), (f"{told} were taken off the layers",)
+    except InputError as error:
+        return model, (str(error),)
 
 
 def unwrapped(model: Any) -> Any:
