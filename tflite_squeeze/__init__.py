@@ -12,6 +12,20 @@ from typing import TYPE_CHECKING, Any
 from tflite_squeeze.version import __version__
 
 if TYPE_CHECKING:
+    from tflite_squeeze.compress.finetune_config import FineTune as FineTune
+    from tflite_squeeze.compress.l0 import l0_prune as l0_prune
+    from tflite_squeeze.compress.l0_config import L0 as L0
+    from tflite_squeeze.compress.prunable import Prunable as Prunable
+    from tflite_squeeze.compress.prunable import strip as strip
+    from tflite_squeeze.compress.prune import prune as prune
+    from tflite_squeeze.compress.prune_config import Prune as Prune
+    from tflite_squeeze.compress.pruning_callback import PruningCallback as PruningCallback
+    from tflite_squeeze.compress.schedules import Constant as Constant
+    from tflite_squeeze.compress.schedules import Exponential as Exponential
+    from tflite_squeeze.compress.schedules import OneCycle as OneCycle
+    from tflite_squeeze.compress.schedules import Polynomial as Polynomial
+    from tflite_squeeze.compress.schedules import Stepwise as Stepwise
+    from tflite_squeeze.compress.scoring_data import ScoringData as ScoringData
     from tflite_squeeze.convert.config import Convert as Convert
     from tflite_squeeze.convert.config import Quantization as Quantization
     from tflite_squeeze.errors import CheckFailed as CheckFailed
@@ -27,44 +41,75 @@ if TYPE_CHECKING:
     from tflite_squeeze.pipeline.convert import Converted as Converted
     from tflite_squeeze.pipeline.convert import convert as convert
     from tflite_squeeze.pipeline.inspect import inspect as inspect
+    from tflite_squeeze.pipeline.sensitivity import sensitivity as sensitivity
     from tflite_squeeze.pipeline.verify import verify as verify
 
 _HOMES = {
     "CheckFailed": "tflite_squeeze.errors",
+    "Constant": "tflite_squeeze.compress.schedules",
     "Convert": "tflite_squeeze.convert.config",
     "Converted": "tflite_squeeze.pipeline.convert",
     "Data": "tflite_squeeze.io.data",
+    "Exponential": "tflite_squeeze.compress.schedules",
+    "FineTune": "tflite_squeeze.compress.finetune_config",
+    "L0": "tflite_squeeze.compress.l0_config",
+    "OneCycle": "tflite_squeeze.compress.schedules",
+    "Polynomial": "tflite_squeeze.compress.schedules",
     "Preprocessing": "tflite_squeeze.io.preprocessing",
     "Profile": "tflite_squeeze.measure.profile_record",
+    "Prunable": "tflite_squeeze.compress.prunable",
+    "Prune": "tflite_squeeze.compress.prune_config",
+    "PruningCallback": "tflite_squeeze.compress.pruning_callback",
     "Quantization": "tflite_squeeze.convert.config",
+    "ScoringData": "tflite_squeeze.compress.scoring_data",
     "SqueezeError": "tflite_squeeze.errors",
+    "Stepwise": "tflite_squeeze.compress.schedules",
     "Verify": "tflite_squeeze.measure.verify",
     "convert": "tflite_squeeze.pipeline.convert",
     "inspect": "tflite_squeeze.pipeline.inspect",
+    "l0_prune": "tflite_squeeze.compress.l0",
     "load_data": "tflite_squeeze.io.data",
     "load_model": "tflite_squeeze.io.models",
     "profile": "tflite_squeeze.measure.profile",
+    "prune": "tflite_squeeze.compress.prune",
+    "sensitivity": "tflite_squeeze.pipeline.sensitivity",
     "size_ledger": "tflite_squeeze.measure.size",
+    "strip": "tflite_squeeze.compress.prunable",
     "verify": "tflite_squeeze.pipeline.verify",
 }
 
 __all__ = [
+    "L0",
     "CheckFailed",
+    "Constant",
     "Convert",
     "Converted",
     "Data",
+    "Exponential",
+    "FineTune",
+    "OneCycle",
+    "Polynomial",
     "Preprocessing",
     "Profile",
+    "Prunable",
+    "Prune",
+    "PruningCallback",
     "Quantization",
+    "ScoringData",
     "SqueezeError",
+    "Stepwise",
     "Verify",
     "__version__",
     "convert",
     "inspect",
+    "l0_prune",
     "load_data",
     "load_model",
     "profile",
+    "prune",
+    "sensitivity",
     "size_ledger",
+    "strip",
     "verify",
 ]
 
