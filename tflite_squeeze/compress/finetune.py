@@ -8,6 +8,7 @@ import numpy as np
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.keras_variables import output_shape
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import Data
 from tflite_squeeze.io.raw_data import reading
@@ -141,7 +142,7 @@ def loss_of(model: Any) -> Any:
     keras = flavors.keras_of(flavors.known_flavor(model))
     if own is not None:
         return keras.losses.get(own) if isinstance(own, str) else own
-    shape = model.output_shape
+    shape = output_shape(model)
     if isinstance(shape, dict) or (isinstance(shape, list) and len(shape) > 1):
         raise UsageError("a model with several outputs needs its own loss: compile it first")
     activation = _last_activation(model)
@@ -154,8 +155,15 @@ def loss_of(model: Any) -> Any:
 
 
 def classifies(model: Any) -> bool:
-    """Whether a model's one output is a score per class, or the probability of one class."""
-    shape = model.output_shape
+    """Whether a model's one output is a score per class, or the probability of one class.
+
+    A model that was compiled with another loss than a cross-entropy does not classify.
+    """
+    own = getattr(model, "loss", None)
+    name = str(getattr(own, "name", None) or getattr(own, "__name__", own))
+    if own is not None and "crossentropy" not in name.lower().replace("_", ""):
+        return False
+    shape = output_shape(model)
     if isinstance(shape, dict | list):
         return False
     if shape[-1] == 1:

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.flavors import Flavor, input_specs, keras_of, known_flavor
+from tflite_squeeze.flavors import Flavor, input_specs, input_structure, keras_of, known_flavor
 
 
 def constraint_of(variable: Any) -> Any:
@@ -89,6 +89,25 @@ def copy_of(model: Any) -> Any:
     if loss is not None:
         copied.compile(loss=loss)
     return copied
+
+
+def output_shape(model: Any) -> Any:
+    """The shapes of a model's outputs, open batch axis first: one, a list or a dict.
+
+    Raises:
+        InputError: the model was never called, so its shapes are not known.
+    """
+    try:
+        return model.output_shape
+    except AttributeError:  # subclassed: only a call can tell
+        pass
+    examples = tf.nest.map_structure(
+        lambda spec: tf.zeros([size or 1 for size in spec.shape], spec.dtype),
+        input_structure(model),
+    )
+    outputs = model(examples, training=False)
+    shapes = tf.nest.map_structure(lambda tensor: (None, *tensor.shape[1:]), outputs)
+    return list(shapes) if isinstance(outputs, tuple) else shapes
 
 
 def _open_batch(model: Any) -> Any:

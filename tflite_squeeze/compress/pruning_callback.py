@@ -28,6 +28,9 @@ class PruningCallback(keras_variables.callback_class()):  # type: ignore[misc]
     the step is counted from epoch 0. A second `fit` of the same model goes on where the first
     ended. A frozen layer is pruned like any other; `protect` it where its weights have to stay.
 
+    It works under `tf.distribute.MirroredStrategy` in both Kerases, and under
+    `MultiWorkerMirroredStrategy` in tf_keras; Keras 3 itself does not train under the latter.
+
     What stands after this callback in the list sees `sparsity` in its logs: TensorBoard belongs
     there. `EarlyStopping(restore_best_weights=True)` belongs before it, so that weights restored
     at the end are pruned too; with `start_from_epoch` behind the end of the schedule, it restores

@@ -1,0 +1,73 @@
+"""Prunes under a strategy, in a process of its own, and prints what each replica holds as JSON.
+
+Usage: distributed_training.py mirrored|workers FLAVOR...
+"""
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def strategy(kind: str) -> tf.distribute.Strategy:
+    """Two logical CPUs, or as many processes as TF_CONFIG names."""
+    if kind == "workers":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+def trained(library: Any, scope: tf.distribute.Strategy, *, grow: bool) -> dict[str, Any]:
+    """Trains a small model, and reports its history and the zeros of each replica."""
+    from tflite_squeeze.compress.keras_variables import raw_variable
+    from tflite_squeeze.compress.prune_config import Prune
+    from tflite_squeeze.compress.pruning_callback import PruningCallback
+    from tflite_squeeze.compress.schedules import Polynomial
+
+    library.utils.set_random_seed(7)
+    with scope.scope():
+        model = library.Sequential(
+            [
+                library.Input((8,)),
+                library.layers.Dense(16, activation="relu"),
+                library.layers.Dense(3, activation="softmax"),
+            ]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy")
+    x = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+    data = tf.data.Dataset.from_tensor_slices((x, (x[:, 0] > 0).astype(np.int64))).batch(8)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    schedule = Polynomial(end=10, frequency=5 if grow else 2)
+    callback = PruningCallback(Prune(sparsity=0.75, schedule=schedule, grow=grow))
+    history = model.fit(
+        data.with_options(options), epochs=2, callbacks=[callback], verbose=0, shuffle=False
+    )
+    kernel = raw_variable(model.layers[-2].kernel)
+    replicas = [np.asarray(part) for part in getattr(kernel, "values", [kernel])]
+    return {
+        "sparsity": history.history["sparsity"],
+        "zeros": [int(np.sum(replica == 0)) for replica in replicas],
+        "alike": all(np.array_equal(replica, replicas[0]) for replica in replicas),
+        "sum": float(replicas[0].sum()),
+    }
+
+
+def main() -> None:
+    """Runs both ways of pruning, in each Keras that is named."""
+    kind, *names = sys.argv[1:]
+    scope = strategy(kind)  # before anything else starts TensorFlow
+    results = [
+        trained(importlib.import_module(name), scope, grow=grow)
+        for name in names
+        for grow in (False, True)
+    ]
+    sys.stdout.write(json.dumps(results) + "\n")
+
+
+if __name__ == "__main__":
+    main()

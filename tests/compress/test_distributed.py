@@ -1,0 +1,62 @@
+"""Pruning under `tf.distribute`: logical CPUs and processes, each apart from this one."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SCRIPT = Path(__file__).with_name("distributed_training.py")
+
+
+def start(kind: str, *flavors: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), kind, *flavors],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def result(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    try:
+        out, errors = process.communicate(timeout=180)
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors[-2000:]
+    return json.loads(out.splitlines()[-1])
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def test_mirrored_on_two_devices() -> None:
+    for found in result(start("mirrored", "keras", "tf_keras")):
+        assert found["zeros"] == [96, 96]
+        assert found["alike"]
+        assert found["sparsity"][-1] == 0.75
+
+
+def test_two_workers_on_the_loopback() -> None:
+    """In tf_keras alone: Keras 3's own `fit` cannot read what this strategy distributes."""
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    tasks = [
+        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        for index in range(2)
+    ]
+    processes = [start("workers", "tf_keras", TF_CONFIG=json.dumps(task)) for task in tasks]
+    first, second = (result(process) for process in processes)
+    assert first == second
+    for found in first:
+        assert found["zeros"] == [96]
+        assert found["sparsity"][-1] == 0.75
