@@ -36,7 +36,9 @@ def test_one_part_alone_serves_for_all_with_a_note() -> None:
     data = load_data(np.zeros((4, 2), np.float32))
     assert not data.labelled
     assert data.sample("validation", None).labels is None
-    assert any("no test part" in note for note in data.notes)
+    assert data.notes == ()
+    labelled = load_data({"x": np.zeros((4, 2), np.float32), "y": np.zeros(4, int)})
+    assert any("no test part" in note for note in labelled.notes)
 
 
 def test_test_part_alone_calibrates_with_a_note_and_trains_nothing() -> None:
