@@ -86,6 +86,8 @@ class ModelMasks:
             self.targets, self._projections, self._rising, strict=True
         ):
             zeros = round(sparsity * target.size)
+            if not rising.wants(zeros):
+                continue
             if exact:
                 mask = rising.exactly(projection.dense(), zeros)
             else:

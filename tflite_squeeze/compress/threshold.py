@@ -39,6 +39,10 @@ class RisingZeros:
         self._threshold = 0.0
         self._age = _FULL_EVERY
 
+    def wants(self, zeros: int) -> bool:
+        """Whether that many zeros are more than there are; reading weights is slow otherwise."""
+        return zeros > self._zeros
+
     def exactly(self, weights: Array, zeros: int) -> Mask | None:
         """The mask with exactly that many zeros, if that is more than there are.
 

@@ -194,8 +194,11 @@ def accuracy_command(seeds: int, only: str | None) -> None:
         for seed in range(seeds):
             model = dense_model(name, dataset, seed)
             results["dense"].append(accuracy(model, x_test, y_test))
-            config = Prune(sparsity=sparsity, budget="global", schedule=Polynomial(frequency=50))
-            training = FineTune(epochs=EPOCHS, learning_rate=2e-3, seed=seed, jit=True)
+            end = EPOCHS * (len(x) // BATCH) // 2
+            config = Prune(
+                sparsity=sparsity, budget="global", schedule=Polynomial(frequency=50, end=end)
+            )
+            training = FineTune(epochs=EPOCHS, learning_rate=5e-3, seed=seed, jit=True)
             pruned, _ = prune(model, config, load_data(dataset), training)
             results["ours"].append(accuracy(pruned, x_test, y_test))
             results["theirs"].append(tfmot_accuracy(model, sparsity, seed, x, y, x_test, y_test))
