@@ -1,5 +1,6 @@
 """`tflite-squeeze prune`: a Keras model in, the same model with zeros out."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +18,16 @@ from tflite_squeeze.cli.output import (
     write_json,
 )
 from tflite_squeeze.errors import CheckFailed, UsageError
-from tflite_squeeze.io.files import check_output
+from tflite_squeeze.io.save import check_model_output, save_model
 
 if TYPE_CHECKING:
     from tflite_squeeze.compress.finetune_config import FineTune
     from tflite_squeeze.compress.prune_config import Prune
+    from tflite_squeeze.compress.sensitivity_record import Curve
+    from tflite_squeeze.io.data import Data
+    from tflite_squeeze.io.models import LoadedModel
 
 _SCHEDULES = ("constant", "polynomial", "exponential", "one-cycle", "stepwise")
-_MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 @click.command(
@@ -54,6 +57,10 @@ _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
     show_default=True, help="How sparsity is spread over the layers.",
 )  # fmt: skip
 @click.option(
+    "--curves", type=click.Path(path_type=Path), metavar="FILE",
+    help="For --budget sensitivity: a sensitivity.json of this model, not measured again.",
+)  # fmt: skip
+@click.option(
     "--granularity", default="element", show_default=True, metavar="element|filter|RxC|N:M",
     help="What is zeroed as one: 1x4 is one output by four inputs, 2:4 keeps two of every four.",
 )  # fmt: skip
@@ -80,34 +87,78 @@ def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: A
     With labelled data the model is trained while and after the zeros come in; without, or with
     --epochs 0, it is pruned at once. Exits 1 when the sparsity was not reached.
     """
-    check_output(output, force=options["force"], inputs=[model])
-    check_json(options["json_target"], force=options["force"], inputs=[model])
-    if output.suffix not in _MODEL_SUFFIXES:
-        raise UsageError(f"output {output} must end in .keras or .h5: name it so")
+    inputs = [model] if options["curves"] is None else [model, options["curves"]]
+    check_model_output(output, force=options["force"], inputs=inputs)
+    check_json(options["json_target"], force=options["force"], inputs=[*inputs, output])
     config, training = _config(options), _finetune(options)
-    source = open_model(model, options, keep_prunable=True)
+    source = _open_keras_model(model, options)
     from tflite_squeeze.compress.prune import prune
-    from tflite_squeeze.io.save import save_model
+    from tflite_squeeze.compress.pruning_callback import TargetNotReached
     from tflite_squeeze.io.unwrapping import plain
     from tflite_squeeze.report.prune_tables import prune_tables
 
-    data = open_data(options)
-    if options["epochs"] and data is None:
-        raise UsageError("--epochs trains on labelled data: pass --data")
-    one_shot = options["epochs"] == 0 or data is None or not data.labelled
-    with progress(ctx, f"Pruning {model}"):
+    curves, data = _curves(source, config, options), open_data(options)
+    one_shot = not _trains(data, options)
+    with progress(ctx, f"Pruning {model}"), warnings.catch_warnings():
+        # The last line and the exit code say so.
+        warnings.simplefilter("ignore", TargetNotReached)
         pruned, record = prune(
-            source.model, config, data, None if one_shot else training, one_shot=one_shot
+            source.model,
+            config,
+            data,
+            None if one_shot else training,
+            one_shot=one_shot,
+            curves=curves,
         )
     save_model(plain(pruned)[0], output, force=options["force"])
     show(ctx, prune_tables(record))
     write_json(options["json_target"], record, force=options["force"])
-    if not record.reached and config.threshold is None and not config.layers:
+    if not record.reached:
         raise CheckFailed(
             f"{output} has {record.sparsity:.2%} zeros, not {record.target:.2%}: train for more "
             f"epochs, or protect fewer layers"
         )
     say(ctx, f"{output}: {record.sparsity:.2%} zeros in {len(record.weights)} weights")
+
+
+def _open_keras_model(path: Path, options: dict[str, Any]) -> "LoadedModel":
+    source = open_model(path, options, keep_prunable=True)
+    from tflite_squeeze.io.models import ModelKind
+
+    if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
+        raise UsageError(
+            f"model {path} is a {source.kind.value} without its layers: give the .keras or .h5 "
+            f"file that it was made of"
+        )
+    return source
+
+
+def _curves(
+    source: "LoadedModel", config: "Prune", options: dict[str, Any]
+) -> "dict[str, Curve] | None":
+    if options["curves"] is None:
+        return None
+    if config.budget != "sensitivity":
+        raise UsageError(f"--curves are for --budget sensitivity, not {config.budget}: pass both")
+    from tflite_squeeze.pipeline.sensitivity import load_curves
+
+    return load_curves(source, options["curves"], granularity=config.granularity)
+
+
+def _trains(data: "Data | None", options: dict[str, Any]) -> bool:
+    """Whether there is data to train on; training that was asked for and cannot be is refused."""
+    labelled = data is not None and data.labelled
+    if options["epochs"] and not labelled:
+        raise UsageError("--epochs trains on labels and got none: pass labelled --data")
+    if options["epochs"] is not None:
+        trains = bool(options["epochs"])
+    else:
+        trains = data is not None and labelled and data.train is not None
+    for name in ("learning_rate", "batch_size"):
+        if options[name] is not None and not trains:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is given but nothing is trained: pass labelled --data")
+    return trains
 
 
 def _config(options: dict[str, Any]) -> "Prune":
@@ -141,6 +192,8 @@ def _config(options: dict[str, Any]) -> "Prune":
 
 
 def _finetune(options: dict[str, Any]) -> "FineTune":
+    from pydantic import ValidationError
+
     from tflite_squeeze.compress.finetune_config import FineTune
 
     given = {
@@ -149,7 +202,12 @@ def _finetune(options: dict[str, Any]) -> "FineTune":
         "learning_rate": options["learning_rate"],
         "seed": options["seed"],
     }
-    return FineTune(**{name: value for name, value in given.items() if value is not None})
+    try:
+        return FineTune(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{option} is {first['input']}: {first['msg']}") from error
 
 
 def _layers(texts: tuple[str, ...]) -> dict[str, float]:

@@ -36,7 +36,8 @@ from tflite_squeeze.errors import UsageError
 def sensitivity_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Measure accuracy against sparsity, one layer after the other, without training.
 
-    The curves tell which layers can lose most; `prune --budget sensitivity` uses such curves.
+    The curves tell which layers can lose most. Prune by them, without measuring them again:
+    tflite-squeeze prune MODEL -o OUT --sparsity 0.9 --budget sensitivity --curves FILE.json
     """
     samples = read_samples(options["samples"])
     source = open_model(model, options)

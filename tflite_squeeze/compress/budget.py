@@ -116,6 +116,8 @@ def _spread(
                 "budget 'sensitivity' needs measured curves: use prune(..., data) or the command, "
                 "which measure them, or pass curves to the callback"
             )
+        if missing := [target.name for target in targets if target.name not in curves]:
+            raise UsageError(f"curves lack {missing[0]}: measure those of this model")
         return allocate_by_curves(
             [curves[target.name] for target in targets],
             [target.size for target in targets],

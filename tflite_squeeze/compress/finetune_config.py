@@ -26,7 +26,7 @@ class FineTune(BaseModel):
 
     epochs: int = Field(default=3, ge=1)
     batch: int = Field(default=128, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0, allow_inf_nan=False)
     warmup: float = Field(default=0.0, ge=0, lt=1)
     optimizer: Literal["adam", "sgd"] = "adam"
     seed: int = Field(default=0, ge=0)

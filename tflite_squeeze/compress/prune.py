@@ -3,20 +3,19 @@
 import time
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tflite_squeeze import flavors
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.budget import Curves, unit_of
 from tflite_squeeze.compress.finetune import finetune as train
 from tflite_squeeze.compress.finetune_config import FineTune
-from tflite_squeeze.compress.grouped_masks import GroupedMasks, Groups, groups_of
+from tflite_squeeze.compress.grouped_masks import GroupedMasks, groups_of
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.pruning_callback import PruningCallback
 from tflite_squeeze.compress.quality import metric_name, validation_quality
-from tflite_squeeze.compress.records import PrunedWeight, PruneRecord, SkippedLayer
+from tflite_squeeze.compress.records import PruneRecord, SkippedLayer
 from tflite_squeeze.compress.scoring_data import ScoringData
 from tflite_squeeze.compress.sensitivity import measure_curves
+from tflite_squeeze.compress.weight_records import weight_records, zeros_of
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.io.data import Data, load_data
 
@@ -73,11 +72,13 @@ def prune(
         reasons = "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped)
         raise UsageError(f"nothing to prune in model {model.name!r} ({reasons}): see --only")
     samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(pruned))
-    zeros = [_zeros(target.variable) for target in selection.targets]
+    zeros = [zeros_of(target.variable) for target in selection.targets]
     before = validation_quality(pruned, samples)
     scoring = _scoring_data(pruned, config, samples)
     if config.budget == "sensitivity" and curves is None:
-        curves = measure_curves(pruned, _labelled(samples), selection)
+        curves = measure_curves(
+            pruned, _labelled(samples), selection, granularity=config.granularity
+        )
     training = None if one_shot else finetune
     if (
         training is None
@@ -100,7 +101,11 @@ def prune(
             model=model.name,
             config=config,
             finetune=training,
-            weights=_weights(groups, zeros),
+            weights=weight_records(
+                groups.selection.targets,
+                zeros,
+                lambda target: unit_of(groups.config_of(target), target),
+            ),
             skipped=tuple(
                 SkippedLayer(layer=s.layer, layer_type=s.layer_type, reason=s.reason)
                 for s in selection.skipped
@@ -131,21 +136,3 @@ def _scoring_data(model: Any, config: Prune, samples: Data | None) -> ScoringDat
     part = "train" if samples.train is not None else "calibration"
     sample = samples.sample(part, _SCORING_SAMPLES)  # type: ignore[arg-type]
     return ScoringData.from_arrays(flavors.arranged(model, sample.inputs), sample.labels)
-
-
-def _zeros(variable: Any) -> int:
-    return int(np.sum(np.asarray(variable) == 0))
-
-
-def _weights(groups: Groups, before: list[int]) -> tuple[PrunedWeight, ...]:
-    return tuple(
-        PrunedWeight(
-            name=target.name,
-            layer_type=target.layer_type,
-            parameters=target.size,
-            zeros_before=zeros,
-            zeros_after=_zeros(target.variable),
-            unit=unit_of(groups.config_of(target), target),
-        )
-        for target, zeros in zip(groups.selection.targets, before, strict=True)
-    )

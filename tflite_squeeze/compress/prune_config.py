@@ -45,7 +45,7 @@ class Prune(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sparsity: Annotated[float, Field(ge=0, lt=1)] | Literal["median"] | None = None
-    threshold: float | None = Field(default=None, gt=0)
+    threshold: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     schedule: Annotated[Schedule, BeforeValidator(as_schedule)] = Field(default_factory=Polynomial)
     score: Score = "magnitude"
     budget: Budget = "uniform"

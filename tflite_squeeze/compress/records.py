@@ -7,7 +7,8 @@ from tflite_squeeze.compress.prune_config import Prune
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A training that diverged has no finite loss; plain JSON has no word for that.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class SkippedLayer(_Record):

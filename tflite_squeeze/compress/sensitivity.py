@@ -8,11 +8,10 @@ import numpy as np
 from tflite_squeeze.compress.layers import Selection, Target
 from tflite_squeeze.compress.masks import mask_of, parse_granularity
 from tflite_squeeze.compress.quality import metric_name, quality
+from tflite_squeeze.compress.sensitivity_record import Curve, lost
 from tflite_squeeze.io.data import Data
 
 SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
-
-Curve = tuple[tuple[float, float], ...]
 
 
 def measure_curves(
@@ -44,7 +43,7 @@ def measure_curves(
     """
     sample = data.sample("validation", samples)
     units = parse_granularity(granularity)
-    falls = metric_name(model) == "accuracy"
+    metric = metric_name(model)
     whole = quality(model, sample.inputs, sample.labels)
     curves = {}
     for target in selection.targets:
@@ -60,8 +59,7 @@ def measure_curves(
                     value = quality(model, sample.inputs, sample.labels)
                     if on_point is not None:
                         on_point(target, sparsity, value)
-                loss = whole - value if falls else (value - whole) / max(abs(whole), 1e-12)
-                points.append((sparsity, loss))
+                points.append((sparsity, lost(metric, whole, value)))
         finally:
             target.variable.assign(weights)
         curves[target.name] = tuple(points)

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+Curve = tuple[tuple[float, float], ...]
+
 
 class SensitivityRecord(BaseModel):
     """What pruning each weight alone costs.
@@ -19,7 +21,8 @@ class SensitivityRecord(BaseModel):
         complete: whether every point was measured.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A model that was pruned to pieces may have no finite loss; plain JSON has no word for that.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     model: str
     sha256: str
@@ -29,5 +32,35 @@ class SensitivityRecord(BaseModel):
     samples: int | None
     data: str
     sizes: dict[str, int]
-    points: dict[str, tuple[tuple[float, float], ...]]
+    points: dict[str, Curve]
     complete: bool
+
+    def losses(self) -> dict[str, Curve]:
+        """(sparsity, loss of quality) by weight, as `lost` counts it."""
+        return {
+            name: tuple(
+                (sparsity, lost(self.metric, self.whole, value)) for sparsity, value in curve
+            )
+            for name, curve in self.points.items()
+        }
+
+
+def lost(metric: str, whole: float, value: float) -> float:
+    """How much worse a model became.
+
+    Args:
+        metric: "accuracy", or "loss" where lower is better.
+        whole: quality before.
+        value: quality after.
+
+    Returns:
+        The fall of the accuracy, or the relative rise of the loss; negative where it became
+        better.
+
+    Example:
+        >>> lost("loss", 0.5, 0.75)
+        0.5
+    """
+    if metric == "accuracy":
+        return whole - value
+    return (value - whole) / max(abs(whole), 1e-12)

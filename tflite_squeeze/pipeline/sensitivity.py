@@ -8,12 +8,13 @@ from pydantic import ValidationError
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.layers import Target, select
+from tflite_squeeze.compress.masks import parse_granularity
 from tflite_squeeze.compress.quality import metric_name, quality
 from tflite_squeeze.compress.sensitivity import SPARSITIES, measure_curves
-from tflite_squeeze.compress.sensitivity_record import SensitivityRecord
+from tflite_squeeze.compress.sensitivity_record import Curve, SensitivityRecord
 from tflite_squeeze.errors import InputError, OutputError, UsageError
 from tflite_squeeze.io.data import load_data
-from tflite_squeeze.io.files import write_atomically
+from tflite_squeeze.io.files import read_file, write_atomically
 from tflite_squeeze.io.models import LoadedModel, ModelKind, load_model
 from tflite_squeeze.report.markdown import to_markdown
 from tflite_squeeze.report.sensitivity_tables import sensitivity_plot, sensitivity_tables
@@ -48,8 +49,13 @@ def sensitivity(
 
     Raises:
         OutputError: the folder holds results of something else.
-        UsageError: it is no Keras model, or has nothing to prune.
+        UsageError: it is no Keras model, has nothing to prune, or the data has no labels.
+
+    Example:
+        >>> sensitivity("models/lenet_5.keras", "fashion-mnist", "curves").metric
+        'accuracy'
     """
+    _check_granularity(granularity)
     source = load_model(model)
     if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
         raise UsageError(f"sensitivity prunes Keras models; {source.name} is a {source.kind.value}")
@@ -57,6 +63,8 @@ def sensitivity(
     if not selection.targets:
         raise UsageError(f"model {source.name} has no weight that can be pruned")
     fitted = load_data(data).fitted_to(flavors.input_specs(source.model))
+    if not fitted.labelled:
+        raise UsageError(f"data {fitted.source} has no labels to measure quality by: pass labels")
     sample = fitted.sample("validation", samples)
     empty = SensitivityRecord(
         model=source.name,
@@ -81,6 +89,13 @@ def sensitivity(
         on_point=store.add,
     )
     return store.finished()
+
+
+def _check_granularity(text: str) -> None:
+    try:
+        parse_granularity(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 class _Store:
@@ -111,9 +126,11 @@ class _Store:
         if not path.exists() or force:
             return empty
         try:
-            found = SensitivityRecord.model_validate_json(path.read_bytes())
+            found = SensitivityRecord.model_validate_json(read_file(path, "record"))
         except ValidationError as error:
-            raise InputError(f"{path} is not a record of sensitivity: pass --force") from error
+            raise InputError(
+                f"{path} is not a record of sensitivity: pass --force, or name another folder"
+            ) from error
         same = {"points", "complete", "whole"}
         if found.model_dump(exclude=same) != empty.model_dump(exclude=same):
             raise OutputError(
@@ -149,30 +166,42 @@ class _Store:
         write_atomically(self._folder / "sensitivity.json", text.encode(), force=True)
 
 
-def load_curves(source: LoadedModel, path: Path) -> dict[str, tuple[tuple[float, float], ...]]:
+def load_curves(
+    source: LoadedModel, path: Path, *, granularity: str = "element"
+) -> dict[str, Curve]:
     """Reads measured curves of a model for the budget "sensitivity".
 
     Args:
         source: the model that they must be of.
         path: a sensitivity.json.
+        granularity: what will be zeroed as one; it must be what was.
 
     Returns:
         (sparsity, loss of quality) by weight.
 
     Raises:
-        InputError: it is not such a file, of another model, or not complete.
+        InputError: it is not such a file, of another model or granularity, or not complete.
+
+    Example:
+        >>> curves = load_curves(load_model("net.keras"), Path("curves/sensitivity.json"))
+        >>> prune(model, Prune(sparsity=0.9, budget="sensitivity"), curves=curves)
     """
+    content = read_file(path, "curves")
     try:
-        record = SensitivityRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InputError(f"{path} is not a record of sensitivity: make one first") from error
-    if record.sha256 != source.sha256 or not record.complete:
-        raise InputError(f"{path} is of another model, or not complete: run sensitivity again")
-    falls = record.metric == "accuracy"
-    return {
-        name: tuple(
-            (sparsity, record.whole - value if falls else (value - record.whole) / record.whole)
-            for sparsity, value in points
+        record = SensitivityRecord.model_validate_json(content)
+    except ValidationError as error:
+        raise InputError(
+            f"{path} is not a record of sensitivity: make one with tflite-squeeze sensitivity"
+        ) from error
+    if record.sha256 != source.sha256:
+        raise InputError(
+            f"{path} is of another model than {source.name}: run sensitivity for this one"
         )
-        for name, points in record.points.items()
-    }
+    if not record.complete:
+        raise InputError(f"{path} is not complete: run sensitivity again, which goes on from there")
+    if record.granularity != granularity:
+        raise InputError(
+            f"{path} was measured with granularity {record.granularity}, not {granularity}: run "
+            f"sensitivity with --granularity {granularity}"
+        )
+    return record.losses()

@@ -56,7 +56,7 @@ def _notes(record: PruneRecord) -> list[str]:
         notes.append("pruned at once, without training")
     else:
         notes.append(f"trained for {record.finetune.epochs} epochs while and after pruning")
-    if record.config.threshold is None and not record.config.layers and not record.reached:
+    if not record.reached:
         notes.append(f"{record.target:.2%} zeros were asked for and NOT reached")
     notes.append("zeros make the file smaller, not faster, on most targets: see convert --sparsity")
     return notes
