@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from tflite_squeeze.convert.config import Quantization
 from tflite_squeeze.errors import InputError
+from tflite_squeeze.measure.signatures import matched_names
 from tflite_squeeze.measure.verify import (
     Accuracy,
     OutputFidelity,
@@ -17,7 +18,6 @@ from tflite_squeeze.measure.verify import (
     VerifyRecord,
     compare_output,
     failures_of,
-    matched_names,
     refused_record,
     tolerance_of,
 )

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.finetune import finetune as train
 from tflite_squeeze.compress.finetune import training_steps
@@ -22,7 +20,8 @@ from tflite_squeeze.compress.l0_record import L0Record
 from tflite_squeeze.compress.layers import Selection, Skipped, select
 from tflite_squeeze.compress.projections import MaskProjection, constrained
 from tflite_squeeze.compress.quality import metric_name, validation_quality
-from tflite_squeeze.compress.records import PrunedWeight, SkippedLayer
+from tflite_squeeze.compress.records import SkippedLayer
+from tflite_squeeze.compress.weight_records import weight_records, zeros_of
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.io.data import Data, load_data
 
@@ -81,7 +80,7 @@ def l0_prune(
             f"gates are trained, and data {samples.source} has no labelled training part: pass "
             f"data with x_train and y_train"
         )
-    zeros = [_zeros(target.variable) for target in selection.targets]
+    zeros = [zeros_of(target.variable) for target in selection.targets]
     before = validation_quality(pruned, samples)
     history = _trained(pruned, selection, config, samples, training, verbose)
     return L0Pruned(
@@ -90,7 +89,7 @@ def l0_prune(
             model=model.name,
             config=config,
             finetune=training,
-            weights=_weights(selection, zeros),
+            weights=weight_records(selection.targets, zeros),
             skipped=tuple(
                 SkippedLayer(layer=s.layer, layer_type=s.layer_type, reason=s.reason)
                 for s in selection.skipped
@@ -145,20 +144,3 @@ def _trained(
             later = train(model, data, rest, verbose=verbose).history
         history = {name: values + later.get(name, []) for name, values in history.items()}
     return history
-
-
-def _zeros(variable: Any) -> int:
-    return int(np.sum(np.asarray(variable) == 0))
-
-
-def _weights(selection: Selection, before: list[int]) -> tuple[PrunedWeight, ...]:
-    return tuple(
-        PrunedWeight(
-            name=target.name,
-            layer_type=target.layer_type,
-            parameters=target.size,
-            zeros_before=zeros,
-            zeros_after=_zeros(target.variable),
-        )
-        for target, zeros in zip(selection.targets, before, strict=True)
-    )

@@ -1,6 +1,5 @@
 """A file's answers beside its Keras model's answers, judged."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -274,43 +273,3 @@ def failures_of(outputs: tuple[OutputFidelity, ...], tolerance: Tolerance) -> tu
                     f"{lost.file:.2%}, by more than {tolerance.max_drop:.2%}"
                 )
     return tuple(lines)
-
-
-def matched_names(
-    wanted: Mapping[str, tuple[int, ...]], present: Mapping[str, tuple[int, ...]], what: str
-) -> dict[str, str]:
-    """Which name in the file stands for which name of the model.
-
-    Args:
-        wanted: the model's names and the shapes of one example.
-        present: the file's names and the shapes of one example, -1 where open.
-        what: "input" or "output", for the message.
-
-    Returns:
-        The file's name by the model's: by equal names, else by shapes that occur once, else, for
-        equally many of equal shapes, in order.
-
-    Raises:
-        InputError: the file does not have such inputs or outputs.
-    """
-    if set(wanted) == set(present):
-        return {name: name for name in wanted}
-    if len(wanted) == len(present):
-        matched: dict[str, str] = {}
-        for name, shape in wanted.items():
-            free = [other for other in present if other not in matched.values()]
-            fitting = [other for other in free if _compatible(shape, present[other])]
-            if fitting:
-                matched[name] = fitting[0]
-        if len(matched) == len(wanted):
-            return matched
-    raise InputError(
-        f"the model's {what}s {dict(wanted)} do not match the file's {dict(present)}: verify the "
-        f"file with the model that it came from"
-    )
-
-
-def _compatible(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    return len(shape) == len(other) and all(
-        a == b or -1 in (a, b) for a, b in zip(shape, other, strict=True)
-    )

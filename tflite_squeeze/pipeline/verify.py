@@ -18,7 +18,12 @@ from tflite_squeeze.io.data import Data, load_data
 from tflite_squeeze.io.models import LoadedModel, load_model, load_tflite
 from tflite_squeeze.measure.conversion import select_operators
 from tflite_squeeze.measure.run import run_file
-from tflite_squeeze.measure.signatures import FileSignature, quantization_name, signatures_of
+from tflite_squeeze.measure.signatures import (
+    FileSignature,
+    matched_names,
+    quantization_name,
+    signatures_of,
+)
 from tflite_squeeze.measure.verify import (
     OutputFidelity,
     TensorFidelity,
@@ -26,7 +31,6 @@ from tflite_squeeze.measure.verify import (
     VerifyRecord,
     compare_output,
     failures_of,
-    matched_names,
     tolerance_of,
 )
 from tflite_squeeze.pipeline.divergence import divergence, first_collapse
