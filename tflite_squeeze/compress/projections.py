@@ -18,12 +18,17 @@ from tflite_squeeze.compress.masks import nonzero
 
 Array = NDArray[Any]
 
+# How much of what is kept aside for a zeroed weight is left after a step. Without it, optimisers
+# that scale their steps (Adam) let any zeroed weight walk past those that stay.
+_FADING = 0.9
+
 
 class MaskProjection:
     """Keeps weights on a mask: w where the mask is True, 0 elsewhere.
 
-    With `grows`, what the optimiser would do to a zeroed weight is kept aside, so that its score
-    can rise again and the next mask may let it return.
+    With `grows`, what the optimiser would do to a zeroed weight is kept aside and fades, so that
+    the score of a weight that is pushed the same way in step after step can rise again, and the
+    next mask may let it return.
 
     Args:
         variable: the Keras variable.
@@ -43,7 +48,7 @@ class MaskProjection:
         tensor = tf.convert_to_tensor(weights)
         if self._aside is not None:
             # A zeroed weight was 0 before the step, so what it is now is the step.
-            self._aside.assign(tf.where(self.mask, tensor, self._aside + tensor))
+            self._aside.assign(tf.where(self.mask, tensor, _FADING * self._aside + tensor))
         return tf.where(self.mask, tensor, tf.zeros([], tensor.dtype))
 
     def dense(self) -> Array:
