@@ -1,5 +1,6 @@
 """The only module that knows there are two Kerases: Keras 3 (`keras`) and `tf_keras`."""
 
+import re
 import sys
 from enum import StrEnum
 from importlib import import_module
@@ -78,7 +79,9 @@ def load_keras_file(
         ImportError, EOFError, tf.errors.OpError,
     ) as error:  # fmt: skip
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = lines[0] if lines else type(error).__name__
+        # Keras wraps what went wrong in the names of its own classes; the lost class says more.
+        lost = re.search(r"Could not locate (?:class|function) '[^']*'", str(error))
+        reason = lost[0] if lost else lines[0] if lines else type(error).__name__
         remedy = "save or copy it again"
         unknown = ("custom_objects", "Unknown layer", "Could not locate", "layer=")
         if any(sign in str(error) for sign in unknown):

@@ -1,5 +1,6 @@
 """The command itself: help, versions, exit codes, and how little it loads."""
 
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -69,6 +70,24 @@ def test_exit_codes(
     outcome = run("doctor")
     assert outcome.code == code
     assert outcome.err.lstrip("\n") == said
+
+
+@pytest.mark.parametrize("raised", [TypeError(), InputError("damaged: copy it again")])
+def test_an_interrupt_that_a_library_turns_into_another_error_is_an_interrupt(
+    run: Any, monkeypatch: pytest.MonkeyPatch, raised: Exception
+) -> None:
+    def fail(*args: Any) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise raised from None
+
+    monkeypatch.setattr(cli._LazyGroup, "invoke", fail)
+    before = signal.getsignal(signal.SIGINT)
+    outcome = run("doctor")
+    assert outcome.code == 130
+    assert outcome.err.lstrip("\n") == "Stopped; nothing was left half-written.\n"
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

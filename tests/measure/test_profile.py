@@ -117,6 +117,13 @@ def test_a_path_that_is_not_there_is_refused(tmp_path) -> None:
         profile(tmp_path / "no.tflite", QUICK)
 
 
+def test_a_file_that_is_no_tflite_is_named(tmp_path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"something else entirely")
+    with pytest.raises(InputError, match=r"model\.keras is not a \.tflite file"):
+        profile(path, QUICK)
+
+
 def test_a_crash_of_the_profiler_costs_the_operators_alone(monkeypatch) -> None:
     real = module.run_in_child
 

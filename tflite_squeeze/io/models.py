@@ -130,7 +130,7 @@ def _read_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
         raise InputError(f"model {path} is empty: expected a {_KINDS}")
     try:
         if content[:2] == b"PK":
-            header, suffixes = _read_zip_header(content), [".keras"]
+            header, suffixes = _read_zip_header(path, content), [".keras"]
         elif content.startswith(_HDF5_MAGIC):
             header, suffixes = _read_hdf5_header(path), [".h5", ".hdf5"]
         else:
@@ -149,8 +149,10 @@ def _read_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
     return header
 
 
-def _read_zip_header(content: bytes) -> tuple[Flavor, Any]:
+def _read_zip_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if not {"metadata.json", "config.json"} & set(archive.namelist()):
+            raise InputError(f"{path} is an archive, but no model: expected a {_KINDS}")
         metadata = json.loads(archive.read("metadata.json"))
         config = json.loads(archive.read("config.json"))
         broken = archive.testzip()

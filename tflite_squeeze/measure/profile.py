@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.errors import RuntimeFailure, SqueezeError
+from tflite_squeeze.errors import InputError, RuntimeFailure, SqueezeError
 from tflite_squeeze.io.files import read_file
 from tflite_squeeze.measure.latency import statistics_of
 from tflite_squeeze.measure.machine import this_machine
@@ -44,6 +44,11 @@ def profile(tflite: bytes | Path | str, config: Profile | None = None) -> Profil
     config = config or Profile()
     path = None if isinstance(tflite, bytes) else Path(tflite)
     content = tflite if isinstance(tflite, bytes) else read_file(Path(tflite), "file")
+    if path is not None and content[4:8] != b"TFL3":
+        raise InputError(
+            f"{path} is not a .tflite file (no TFL3 identifier): convert a Keras model first, "
+            f"with tflite-squeeze convert"
+        )
     size = size_ledger(content)
     request = config.model_dump()
     answer = run_in_child("latency", content, request, time_limit_s=config.time_limit_s)
