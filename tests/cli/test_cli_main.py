@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -88,6 +89,19 @@ def test_an_interrupt_that_a_library_turns_into_another_error_is_an_interrupt(
     assert outcome.code == 130
     assert outcome.err.lstrip("\n") == "Stopped; nothing was left half-written.\n"
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_that_a_library_drops_stops_before_results(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drop() -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("tflite_squeeze.measure.doctor.examine", drop)
+    outcome = run("doctor")
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err.lstrip("\n") == "Stopped; nothing was left half-written.\n"
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

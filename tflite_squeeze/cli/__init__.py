@@ -1,15 +1,13 @@
 """The command `tflite-squeeze`: one module a command, each loaded when it is called or helped."""
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import click
 
+from tflite_squeeze.cli.interrupts import interruptible
 from tflite_squeeze.errors import SqueezeError
 from tflite_squeeze.version import __version__
 
@@ -79,7 +77,7 @@ def main(args: list[str] | None = None) -> Any:
     with Ctrl-C.
     """
     try:
-        with _interruptible():
+        with interruptible():
             cli.main(args=args, prog_name="tflite-squeeze", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -94,35 +92,6 @@ def main(args: list[str] | None = None) -> Any:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     sys.exit(0)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Lets Ctrl-C end the work as Ctrl-C, whatever libraries turn it into.
-
-    TensorFlow's native code raises an error of its own (a TypeError without text, among others)
-    where the interrupt arrives within it.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:  # ignored, or somebody else's to handle
-        yield
-        return
-    interrupted = False
-
-    def note(number: int, frame: Any) -> None:
-        nonlocal interrupted
-        interrupted = True
-        signal.default_int_handler(number, frame)
-
-    signal.signal(signal.SIGINT, note)
-    finished = False
-    try:
-        yield
-        finished = True
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if interrupted and not finished:
-            raise KeyboardInterrupt
 
 
 def _in_one_line(error: click.ClickException) -> str:

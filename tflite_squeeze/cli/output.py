@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tflite_squeeze.cli.interrupts import stop_if_interrupted
 from tflite_squeeze.io.files import check_output, write_atomically
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ def progress(ctx: click.Context, text: str) -> Iterator[None]:
 
     The spinner writes to a copy of standard error, since conversions turn file descriptors 1 and
     2 aside while they run.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C arrived in the block, and a library dropped it.
     """
     started = time.perf_counter()
     if ctx.obj["quiet"] or not sys.stderr.isatty():
@@ -87,6 +91,7 @@ def progress(ctx: click.Context, text: str) -> Iterator[None]:
             console = Console(file=screen, force_terminal=True)
             with console.status(f"{text} …"):
                 yield
+    stop_if_interrupted()
     if ctx.obj["verbose"]:
         click.echo(f"{text}: {time.perf_counter() - started:.1f} s", err=True)
 
