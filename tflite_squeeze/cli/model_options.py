@@ -90,6 +90,26 @@ def open_model(
         return load_model(path, allow_unsafe=options["allow_unsafe"], keep_prunable=keep_prunable)
 
 
+def open_layers(
+    path: Path, options: Mapping[str, Any], *, keep_prunable: bool = False
+) -> "LoadedModel":
+    """The same for a command that changes layers: refuses what has none.
+
+    Raises:
+        InputError: it cannot be loaded.
+        UsageError: it is a SavedModel or a `.tflite` file.
+    """
+    source = open_model(path, options, keep_prunable=keep_prunable)
+    from tflite_squeeze.io.models import ModelKind
+
+    if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
+        raise UsageError(
+            f"model {path} is a {source.kind.value} without its layers: give the .keras or .h5 "
+            f"file that it was made of"
+        )
+    return source
+
+
 def open_data(options: Mapping[str, Any]) -> "Data | None":
     """Opens the data that a command was told of; None without `--data`.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tflite_squeeze.cli.data_options import data_options
-from tflite_squeeze.cli.model_options import model_options, open_data, open_model
+from tflite_squeeze.cli.model_options import model_options, open_data, open_layers
 from tflite_squeeze.cli.output import (
     check_json,
     force_option,
@@ -17,14 +17,13 @@ from tflite_squeeze.cli.output import (
     show,
     write_json,
 )
+from tflite_squeeze.cli.training_options import finetune_of, training_options, trains
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.io.save import check_model_output, save_model
 
 if TYPE_CHECKING:
-    from tflite_squeeze.compress.finetune_config import FineTune
     from tflite_squeeze.compress.prune_config import Prune
     from tflite_squeeze.compress.sensitivity_record import Curve
-    from tflite_squeeze.io.data import Data
     from tflite_squeeze.io.models import LoadedModel
 
 _SCHEDULES = ("constant", "polynomial", "exponential", "one-cycle", "stepwise")
@@ -73,10 +72,7 @@ _SCHEDULES = ("constant", "polynomial", "exponential", "one-cycle", "stepwise")
     "--protect", multiple=True, metavar="PATTERN", help="Leave these out; first and last too."
 )
 @click.option("--grow", is_flag=True, help="Let zeroed weights return while the schedule runs.")
-@click.option("--epochs", type=click.IntRange(min=0), help="Passes over the data; 0 trains not.")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
-@click.option("--batch-size", type=click.IntRange(min=1))
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@training_options
 @model_options
 @force_option
 @json_option
@@ -90,15 +86,15 @@ def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: A
     inputs = [model] if options["curves"] is None else [model, options["curves"]]
     check_model_output(output, force=options["force"], inputs=inputs)
     check_json(options["json_target"], force=options["force"], inputs=[*inputs, output])
-    config, training = _config(options), _finetune(options)
-    source = _open_keras_model(model, options)
+    config, training = _config(options), finetune_of(options)
+    source = open_layers(model, options, keep_prunable=True)
     from tflite_squeeze.compress.prune import prune
     from tflite_squeeze.compress.pruning_callback import TargetNotReached
     from tflite_squeeze.io.unwrapping import plain
     from tflite_squeeze.report.prune_tables import prune_tables
 
     curves, data = _curves(source, config, options), open_data(options)
-    one_shot = not _trains(data, options)
+    one_shot = not trains(data, options)
     with progress(ctx, f"Pruning {model}"), warnings.catch_warnings():
         # The last line and the exit code say so.
         warnings.simplefilter("ignore", TargetNotReached)
@@ -121,18 +117,6 @@ def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: A
     say(ctx, f"{output}: {record.sparsity:.2%} zeros in {len(record.weights)} weights")
 
 
-def _open_keras_model(path: Path, options: dict[str, Any]) -> "LoadedModel":
-    source = open_model(path, options, keep_prunable=True)
-    from tflite_squeeze.io.models import ModelKind
-
-    if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
-        raise UsageError(
-            f"model {path} is a {source.kind.value} without its layers: give the .keras or .h5 "
-            f"file that it was made of"
-        )
-    return source
-
-
 def _curves(
     source: "LoadedModel", config: "Prune", options: dict[str, Any]
 ) -> "dict[str, Curve] | None":
@@ -143,22 +127,6 @@ def _curves(
     from tflite_squeeze.pipeline.sensitivity import load_curves
 
     return load_curves(source, options["curves"], granularity=config.granularity)
-
-
-def _trains(data: "Data | None", options: dict[str, Any]) -> bool:
-    """Whether there is data to train on; training that was asked for and cannot be is refused."""
-    labelled = data is not None and data.labelled
-    if options["epochs"] and not labelled:
-        raise UsageError("--epochs trains on labels and got none: pass labelled --data")
-    if options["epochs"] is not None:
-        trains = bool(options["epochs"])
-    else:
-        trains = data is not None and labelled and data.train is not None
-    for name in ("learning_rate", "batch_size"):
-        if options[name] is not None and not trains:
-            option = name.replace("_", "-")
-            raise UsageError(f"--{option} is given but nothing is trained: pass labelled --data")
-    return trains
 
 
 def _config(options: dict[str, Any]) -> "Prune":
@@ -189,25 +157,6 @@ def _config(options: dict[str, Any]) -> "Prune":
         grow=options["grow"],
         seed=options["seed"],
     )
-
-
-def _finetune(options: dict[str, Any]) -> "FineTune":
-    from pydantic import ValidationError
-
-    from tflite_squeeze.compress.finetune_config import FineTune
-
-    given = {
-        "epochs": options["epochs"] or None,
-        "batch": options["batch_size"],
-        "learning_rate": options["learning_rate"],
-        "seed": options["seed"],
-    }
-    try:
-        return FineTune(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"--{option} is {first['input']}: {first['msg']}") from error
 
 
 def _layers(texts: tuple[str, ...]) -> dict[str, float]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tflite_squeeze.compress.budget import Curves, final_sparsity
-from tflite_squeeze.compress.layers import Selection, Skipped, Target, select
+from tflite_squeeze.compress.layers import Selection, Target, select
 from tflite_squeeze.compress.masking import ModelMasks
 from tflite_squeeze.compress.prune_config import Prune
+from tflite_squeeze.compress.records import SkippedLayer
 from tflite_squeeze.compress.scoring_data import ScoringData
 from tflite_squeeze.flavors import walk_layers
 from tflite_squeeze.io.prunable_layer import NAME
@@ -64,7 +65,7 @@ def groups_of(model: Any, config: Prune) -> Groups:
             reason = "kept dense by its Prunable" if targets else "nothing in it can be pruned"
             kind = type(wrapper.layer).__name__
             name = wrapper.layer.name
-            skipped.setdefault(name, Skipped(layer=name, layer_type=kind, reason=reason))
+            skipped.setdefault(name, SkippedLayer(layer=name, layer_type=kind, reason=reason))
         else:
             parts.append((own, Selection(targets=targets, skipped=())))
     rest = tuple(target for target in common.targets if id(target.variable) in by_variable)

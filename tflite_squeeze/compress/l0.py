@@ -17,7 +17,7 @@ from tflite_squeeze.compress.keras_variables import copy_of
 from tflite_squeeze.compress.l0_config import L0
 from tflite_squeeze.compress.l0_gates import gated_network, place_of
 from tflite_squeeze.compress.l0_record import L0Record
-from tflite_squeeze.compress.layers import Selection, Skipped, select
+from tflite_squeeze.compress.layers import Selection, select
 from tflite_squeeze.compress.projections import MaskProjection, constrained
 from tflite_squeeze.compress.quality import metric_name, validation_quality
 from tflite_squeeze.compress.records import SkippedLayer
@@ -90,10 +90,7 @@ def l0_prune(
             config=config,
             finetune=training,
             weights=weight_records(selection.targets, zeros),
-            skipped=tuple(
-                SkippedLayer(layer=s.layer, layer_type=s.layer_type, reason=s.reason)
-                for s in selection.skipped
-            ),
+            skipped=selection.skipped,
             metric=metric_name(pruned),
             before=before,
             after=validation_quality(pruned, samples),
@@ -110,7 +107,8 @@ def _gateable(selection: Selection) -> Selection:
     out = [target.layer for target in selection.targets if place_of(target) is None]
     reason = "its weight is computed from others, so it cannot have gates"
     skipped = tuple(
-        Skipped(layer=layer.name, layer_type=type(layer).__name__, reason=reason) for layer in out
+        SkippedLayer(layer=layer.name, layer_type=type(layer).__name__, reason=reason)
+        for layer in out
     )
     return replace(selection, targets=kept, skipped=(*selection.skipped, *skipped))
 

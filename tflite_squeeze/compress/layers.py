@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze import flavors
+from tflite_squeeze.compress.records import SkippedLayer
 from tflite_squeeze.errors import UsageError
 
 Array = NDArray[Any]
@@ -103,26 +104,11 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Skipped:
-    """A layer that stays as it is.
-
-    Attributes:
-        layer: its name.
-        layer_type: its class name.
-        reason: why.
-    """
-
-    layer: str
-    layer_type: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Selection:
     """What of a model may change, in the model's order, and what may not."""
 
     targets: tuple[Target, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedLayer, ...]
 
 
 def select(model: Any, *, only: Iterable[str] = (), protect: Iterable[str] = ()) -> Selection:
@@ -138,7 +124,7 @@ def select(model: Any, *, only: Iterable[str] = (), protect: Iterable[str] = ())
         Biases and normalisation are never among them.
     """
     targets: list[Target] = []
-    skipped: list[Skipped] = []
+    skipped: list[SkippedLayer] = []
     seen: set[int] = set()
     layers = flavors.walk_layers(model)
     only, protect = tuple(only), tuple(protect)
@@ -151,14 +137,14 @@ def select(model: Any, *, only: Iterable[str] = (), protect: Iterable[str] = ())
         elif found and _matches_any(layer, protect):
             reason = "protected"
         if reason:
-            skipped.append(Skipped(layer=layer.name, layer_type=kind, reason=reason))
+            skipped.append(SkippedLayer(layer=layer.name, layer_type=kind, reason=reason))
         else:
             targets.extend(found)
     targets, ends = _without_ends(_uniquely_named(targets), set(protect))
     if _own_weights(model):
         kind = type(model).__name__
         reason = "weights of the model itself are not known to be a kernel"
-        skipped.append(Skipped(layer=model.name, layer_type=kind, reason=reason))
+        skipped.append(SkippedLayer(layer=model.name, layer_type=kind, reason=reason))
     return Selection(targets=tuple(targets), skipped=(*skipped, *ends))
 
 
@@ -278,7 +264,9 @@ def _uniquely_named(targets: list[Target]) -> list[Target]:
     return named
 
 
-def _without_ends(targets: list[Target], protect: set[str]) -> tuple[list[Target], list[Skipped]]:
+def _without_ends(
+    targets: list[Target], protect: set[str]
+) -> tuple[list[Target], list[SkippedLayer]]:
     """Leaves the first and the last layer out where that was asked for."""
     ends = []
     if targets and "first" in protect:
@@ -288,5 +276,6 @@ def _without_ends(targets: list[Target], protect: set[str]) -> tuple[list[Target
     kept = [target for target in targets if all(target.layer is not end for end in ends)]
     unique = {id(end): end for end in ends}.values()
     return kept, [
-        Skipped(layer=end.name, layer_type=type(end).__name__, reason="protected") for end in unique
+        SkippedLayer(layer=end.name, layer_type=type(end).__name__, reason="protected")
+        for end in unique
     ]

@@ -12,7 +12,7 @@ from tflite_squeeze.compress.grouped_masks import GroupedMasks, groups_of
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.pruning_callback import PruningCallback
 from tflite_squeeze.compress.quality import metric_name, validation_quality
-from tflite_squeeze.compress.records import PruneRecord, SkippedLayer
+from tflite_squeeze.compress.records import PruneRecord
 from tflite_squeeze.compress.scoring_data import ScoringData
 from tflite_squeeze.compress.sensitivity import measure_curves
 from tflite_squeeze.compress.weight_records import weight_records, zeros_of
@@ -106,10 +106,7 @@ def prune(
                 zeros,
                 lambda target: unit_of(groups.config_of(target), target),
             ),
-            skipped=tuple(
-                SkippedLayer(layer=s.layer, layer_type=s.layer_type, reason=s.reason)
-                for s in selection.skipped
-            ),
+            skipped=selection.skipped,
             target=groups.goal(),
             metric=metric_name(pruned),
             before=before,

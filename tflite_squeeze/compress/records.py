@@ -44,16 +44,13 @@ class PrunedWeight(_Record):
         return self.zeros_after / self.parameters
 
 
-class PruneRecord(_Record):
-    """What pruning did.
+class StepRecord(_Record):
+    """What every technique says of what it did to a model.
 
     Attributes:
         model: the model's name.
-        config: what was asked for.
-        finetune: how it was trained on; None for one-shot pruning.
-        weights: every weight that was pruned.
-        skipped: every layer that was not, with its reason.
-        target: the sparsity that was asked for, of the selected weights.
+        finetune: how it was trained on; None where nothing was trained.
+        skipped: every layer that stayed as it was, with its reason.
         metric: what quality is measured by: "accuracy", or "loss" where lower is better.
         before: quality before, on the validation part; None without labelled data.
         after: quality after.
@@ -63,17 +60,28 @@ class PruneRecord(_Record):
     """
 
     model: str
-    config: Prune
     finetune: FineTune | None
-    weights: tuple[PrunedWeight, ...]
     skipped: tuple[SkippedLayer, ...]
-    target: float
     metric: str
     before: float | None
     after: float | None
     history: dict[str, list[float]]
     notes: tuple[str, ...] = ()
     seconds: float
+
+
+class PruneRecord(StepRecord):
+    """What pruning did.
+
+    Attributes:
+        config: what was asked for.
+        weights: every weight that was pruned.
+        target: the sparsity that was asked for, of the selected weights.
+    """
+
+    config: Prune
+    weights: tuple[PrunedWeight, ...]
+    target: float
 
     @property
     def sparsity(self) -> float:

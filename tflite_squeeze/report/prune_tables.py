@@ -1,6 +1,7 @@
 """Pruning as tables."""
 
 from tflite_squeeze.compress.records import PruneRecord
+from tflite_squeeze.report.step_tables import quality_note, skipped_tables
 from tflite_squeeze.report.table import Cell, Table
 
 
@@ -20,38 +21,18 @@ def prune_tables(record: PruneRecord) -> list[Table]:
         )
         for weight in record.weights
     ]
-    tables = [
-        Table(
-            title=f"Pruning of {record.model}: {record.sparsity:.2%} zeros",
-            columns=("weight", "layer", "parameters", "zeros", "sparsity"),
-            rows=tuple(rows),
-            notes=(*_notes(record), *record.notes),
-            bar="sparsity",
-        )
-    ]
-    if record.skipped:
-        tables.append(
-            Table(
-                title="Left as they are",
-                columns=("layer", "type", "reason"),
-                rows=tuple((s.layer, s.layer_type, s.reason) for s in record.skipped),
-            )
-        )
-    return tables
+    table = Table(
+        title=f"Pruning of {record.model}: {record.sparsity:.2%} zeros",
+        columns=("weight", "layer", "parameters", "zeros", "sparsity"),
+        rows=tuple(rows),
+        notes=(*_notes(record), *record.notes),
+        bar="sparsity",
+    )
+    return [table, *skipped_tables(record)]
 
 
 def _notes(record: PruneRecord) -> list[str]:
-    notes = []
-    if record.before is not None and record.after is not None:
-        if record.metric == "accuracy":
-            change = 100 * (record.after - record.before)
-            notes.append(
-                f"accuracy {record.before:.2%} → {record.after:.2%} ({change:+.2f} points)"
-            )
-        else:
-            notes.append(f"{record.metric} {record.before:.4g} → {record.after:.4g}")
-    else:
-        notes.append("no labelled data: what pruning costs was not measured")
+    notes = [quality_note(record, "pruning")]
     if record.finetune is None:
         notes.append("pruned at once, without training")
     else:
