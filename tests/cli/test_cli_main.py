@@ -10,6 +10,7 @@ import click
 import pytest
 
 from tflite_squeeze import cli
+from tflite_squeeze.cli.lazy_group import LazyGroup
 from tflite_squeeze.errors import CheckFailed, InputError
 from tflite_squeeze.version import __version__
 
@@ -67,7 +68,7 @@ def test_exit_codes(
     def fail(*args: Any) -> None:
         raise raised
 
-    monkeypatch.setattr(cli._LazyGroup, "invoke", fail)
+    monkeypatch.setattr(LazyGroup, "invoke", fail)
     outcome = run("doctor")
     assert outcome.code == code
     assert outcome.err.lstrip("\n") == said
@@ -83,7 +84,7 @@ def test_an_interrupt_that_a_library_turns_into_another_error_is_an_interrupt(
         except KeyboardInterrupt:
             raise raised from None
 
-    monkeypatch.setattr(cli._LazyGroup, "invoke", fail)
+    monkeypatch.setattr(LazyGroup, "invoke", fail)
     before = signal.getsignal(signal.SIGINT)
     outcome = run("doctor")
     assert outcome.code == 130
@@ -108,7 +109,7 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: Any) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(cli._LazyGroup, "invoke", fail)
+    monkeypatch.setattr(LazyGroup, "invoke", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         cli.main(["doctor"])
 

@@ -2,12 +2,12 @@
 
 import os
 import sys
-from importlib import import_module
 from typing import Any
 
 import click
 
 from tflite_squeeze.cli.interrupts import interruptible
+from tflite_squeeze.cli.lazy_group import LazyGroup
 from tflite_squeeze.errors import SqueezeError
 from tflite_squeeze.version import __version__
 
@@ -23,35 +23,9 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """A click group that imports a command's module only when the command is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            return None
-        module = import_module(f"tflite_squeeze.cli.{_COMMANDS[name][0]}")
-        command: click.Command = getattr(module, f"{name}_command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            known = ", ".join(_COMMANDS)
-            raise click.UsageError(f"{error.message} Commands: {known}.", ctx) from error
-
-
 @click.group(
-    cls=_LazyGroup,
+    cls=LazyGroup,
+    commands_by_name=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: tflite-squeeze convert model.keras -o model.tflite --quantize int8 "
     "--data samples.npz",

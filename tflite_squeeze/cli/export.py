@@ -1,0 +1,17 @@
+"""`tflite-squeeze export`: a .tflite file as what an application on a target needs."""
+
+import click
+
+from tflite_squeeze.cli.lazy_group import LazyGroup
+
+# Target → (module with <target>_command, what it does).
+_TARGETS: dict[str, tuple[str, str]] = {}
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_by_name=_TARGETS,
+    epilog="Example: tflite-squeeze export android lenet_5.tflite -o lenet_5_android",
+)
+def export_command() -> None:
+    """Write what an application on a target needs to run a .tflite file, ready to copy."""
