@@ -168,16 +168,41 @@ def test_tfmot_schedules_agree_with_tfmot_step_by_step(kind: str, arguments: dic
     assert Prune.model_validate_json(config.model_dump_json()) == config
 
 
-def test_a_schedule_of_ones_own_is_refused() -> None:
-    class Mine:
-        def __call__(self, step: int) -> tuple[bool, float]:
-            return True, 0.5
+class Halving:
+    """A schedule of one's own, in the form that TFMOT asks of its subclasses."""
 
-        def get_config(self) -> dict:
-            return {"class_name": "Mine", "config": {"begin_step": 0, "frequency": 1}}
+    def __init__(self, final_sparsity: float, half: int) -> None:
+        self.final_sparsity = final_sparsity
+        self.half = half
+        self.frequency = half
 
+    def __call__(self, step: int) -> tuple[bool, float]:
+        return step % self.half == 0, self.final_sparsity * (1 - 0.5 ** (step // self.half))
+
+    def get_config(self) -> dict[str, Any]:
+        config = {"final_sparsity": self.final_sparsity, "half": self.half}
+        return {"class_name": "Halving", "config": config}
+
+
+def test_a_schedule_of_ones_own_is_followed() -> None:
+    config = Prune(schedule=Halving(0.8, 5))
+    ours = config.schedule
+    assert (config.target, ours.frequency) == (0.8, 5)
+    assert [step for step in range(12) if ours.due(step, 40)] == [0, 5, 10]
+    assert [ours.sparsity(step, 0.8, 40) for step in (0, 5, 10)] == pytest.approx([0.0, 0.4, 0.6])
+    assert ours.sparsity(10, 0.4, 40) == pytest.approx(0.3)  # a layer with a target of its own
+    assert Prune.model_validate_json(config.model_dump_json()) == config
+
+
+def test_a_schedule_that_cannot_be_made_again_is_refused() -> None:
+    class Inner(Halving):
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "class_name": "Inner"}
+
+    with pytest.raises(ValidationError, match="at the top of a module"):
+        Prune(schedule=Inner(0.8, 5))
     with pytest.raises(ValidationError, match="PolynomialDecay"):
-        Prune(schedule=Mine())
+        TfmotSchedule(class_name="Unknown", config={"begin_step": 0, "frequency": 1})
 
 
 def test_an_incomplete_tfmot_schedule_is_refused() -> None:

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from tflite_squeeze.compress.masks import Granularity, parse_granularity
-from tflite_squeeze.compress.schedules import Polynomial, Schedule, TfmotSchedule, as_schedule
+from tflite_squeeze.compress.schedules import Polynomial, Schedule, as_schedule
+from tflite_squeeze.compress.tfmot_schedule import TfmotSchedule
 
 Score = Literal["magnitude", "taylor", "wanda", "random"]
 Budget = Literal["uniform", "global", "erk", "sensitivity"]
@@ -67,7 +68,8 @@ class Prune(BaseModel):
     def _says_how_much(self) -> "Prune":
         pattern = self.units.fixed_sparsity
         ways = [self.sparsity is not None, self.threshold is not None, pattern is not None,
-                isinstance(self.schedule, TfmotSchedule)]  # fmt: skip
+                isinstance(self.schedule, TfmotSchedule) and self.schedule.final_sparsity > 0,
+                ]  # fmt: skip
         if not any(ways):
             raise ValueError("nothing says how much to prune: pass sparsity, such as 0.9")
         if self.sparsity is not None and self.threshold is not None:

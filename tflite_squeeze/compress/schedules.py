@@ -13,10 +13,10 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
+from tflite_squeeze.compress.tfmot_schedule import TfmotSchedule, tfmot_schedule_of
 from tflite_squeeze.errors import UsageError
 
 # Where a schedule ends when it is not told: the rest of the training mends what pruning broke.
@@ -164,65 +164,6 @@ class Stepwise(_Schedule):
         return float(target * (math.floor(progress * self.steps) + 1) / (self.steps + 1))
 
 
-class TfmotSchedule(BaseModel):
-    """A schedule of TensorFlow Model Optimization, taken as it is.
-
-    Its own begin, end, frequency and final sparsity hold.
-
-    Attributes:
-        class_name: "PolynomialDecay" or "ConstantSparsity".
-        config: its arguments.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["tfmot"] = "tfmot"
-    class_name: Literal["PolynomialDecay", "ConstantSparsity"]
-    config: dict[str, Any]
-
-    @field_validator("config")
-    @classmethod
-    def _is_complete(cls, config: dict[str, Any]) -> dict[str, Any]:
-        if "begin_step" not in config or "frequency" not in config:
-            raise ValueError("a schedule of TFMOT needs begin_step and frequency")
-        return config
-
-    @property
-    def final_sparsity(self) -> float:
-        """The sparsity that it ends with."""
-        return float(self.config.get("final_sparsity", self.config.get("target_sparsity", 0.0)))
-
-    @property
-    def frequency(self) -> int:
-        """Steps between two updates."""
-        return int(self.config["frequency"])
-
-    def last_step(self, total: int | None) -> int:
-        """The step at which the target is reached."""
-        end = int(self.config.get("end_step", -1))
-        if self.class_name == "ConstantSparsity":
-            return int(self.config["begin_step"]) + 1
-        return end if end >= 0 else int(total or 1)
-
-    def due(self, step: int, total: int | None) -> bool:
-        """Whether masks are updated at this step, as TFMOT itself decides it."""
-        begin, end = int(self.config["begin_step"]), int(self.config.get("end_step", -1))
-        inside = step >= begin and (end < 0 or step <= end)
-        return inside and (step - begin) % self.frequency == 0
-
-    def sparsity(self, step: int, target: float, total: int | None) -> float:
-        """The sparsity that holds from a step on; `target` scales it, layer by layer."""
-        begin, end = int(self.config["begin_step"]), int(self.config.get("end_step", -1))
-        if step < begin:
-            return 0.0
-        if self.class_name == "ConstantSparsity":
-            return target
-        progress = min(1.0, (step - begin) / max(1, end - begin))
-        initial = float(self.config.get("initial_sparsity", 0.0))
-        power = float(self.config.get("power", 3))
-        return float(target + (initial - target) * (1.0 - progress) ** power)
-
-
 Schedule = Annotated[
     Constant | Polynomial | Exponential | OneCycle | Stepwise | TfmotSchedule,
     Field(discriminator="kind"),
@@ -247,14 +188,14 @@ def as_schedule(value: Any) -> Any:
         Something that the schedule field of a config accepts.
 
     Raises:
-        ValueError: there is no such schedule.
+        ValueError: there is no such schedule, or it cannot be made again from its config.
     """
     if isinstance(value, str):
         if value not in SCHEDULES:
             raise ValueError(f"schedule is {value!r}: use one of {', '.join(SCHEDULES)}")
         return SCHEDULES[value]()
     if hasattr(value, "get_config") and callable(value):
-        return {"kind": "tfmot", **value.get_config()}
+        return tfmot_schedule_of(value)
     return value
 
 
