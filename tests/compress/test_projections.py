@@ -12,6 +12,7 @@ from tflite_squeeze.compress.projections import (
     attach,
     constrained,
     detach,
+    parts_of,
 )
 
 
@@ -108,3 +109,17 @@ def test_mixed_precision_variables_take_constraints(library: Any) -> None:
     assert constraint_of(variable) is projection
     detach(before)
     assert constraint_of(variable) is None
+
+
+def test_projections_are_taken_off_in_any_order(library: Any) -> None:
+    variable = kernel(library, kernel_constraint="non_neg")
+    own = constraint_of(variable)
+    first, second = MaskProjection(variable), MaskProjection(variable)
+    outer = attach([(variable, first)])
+    inner = attach([(variable, second)])
+    assert parts_of(constraint_of(variable)) == (own, first, second)
+    detach(outer)
+    assert parts_of(constraint_of(variable)) == (own, second)
+    detach(inner)
+    assert constraint_of(variable) is own
+    assert parts_of(None) == ()

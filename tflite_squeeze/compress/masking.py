@@ -15,7 +15,7 @@ from tflite_squeeze.compress.budget import (
 )
 from tflite_squeeze.compress.layers import Selection, Target
 from tflite_squeeze.compress.masks import mask_of
-from tflite_squeeze.compress.projections import MaskProjection, attach, detach
+from tflite_squeeze.compress.projections import Attached, MaskProjection, attach, detach
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.scoring_data import ScoringData
 from tflite_squeeze.compress.threshold import RisingZeros
@@ -52,17 +52,17 @@ class ModelMasks:
             MaskProjection(target.variable, grows=config.grow) for target in self.targets
         ]
         self._rising = [RisingZeros(np.asarray(target.variable)) for target in self.targets]
-        self._before: list[Any] = []
+        self._attached: Attached = []
 
     def attach(self) -> None:
         """Makes the masks hold in every step from now on."""
         pairs = zip(self.targets, self._projections, strict=True)
-        self._before = attach([(target.variable, projection) for target, projection in pairs])
+        self._attached = attach([(target.variable, projection) for target, projection in pairs])
 
     def detach(self) -> None:
         """Puts the constraints back as they were; the zeros stay."""
-        detach(self._before)
-        self._before = []
+        detach(self._attached)
+        self._attached = []
 
     def update(self, sparsity: float, *, exact: bool = True) -> None:
         """Ranks the weights and moves every mask.

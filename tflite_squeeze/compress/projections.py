@@ -22,6 +22,8 @@ Array = NDArray[Any]
 # that scale their steps (Adam) let any zeroed weight walk past those that stay.
 _FADING = 0.9
 
+Attached = list[tuple[Any, Callable[[Any], Any]]]  # (variable, projection)
+
 
 class MaskProjection:
     """Keeps weights on a mask: w where the mask is True, 0 elsewhere.
@@ -79,11 +81,11 @@ class Composed:
     """Applies constraints one after the other: the user's own first."""
 
     def __init__(self, *constraints: Callable[[Any], Any]) -> None:
-        self._constraints = constraints
+        self.parts = constraints
 
     def __call__(self, weights: Any) -> Any:
         """Applies them to a tensor."""
-        for constraint in self._constraints:
+        for constraint in self.parts:
             weights = constraint(weights)
         return weights
 
@@ -102,33 +104,44 @@ def constrained(projections: dict[int, tuple[Any, Callable[[Any], Any]]]) -> Ite
     Args:
         projections: (variable, projection), by any key.
     """
-    undo = attach(list(projections.values()))
+    attached = attach(list(projections.values()))
     try:
         yield
     finally:
-        detach(undo)
+        detach(attached)
 
 
-def attach(
-    projections: list[tuple[Any, Callable[[Any], Any]]],
-) -> list[tuple[Any, Callable[[Any], Any] | None]]:
-    """Sets projections as constraints, after those of the user.
+def attach(projections: Attached) -> Attached:
+    """Sets projections as constraints, after those that are there.
 
     Args:
         projections: (variable, projection).
 
     Returns:
-        What `detach` needs to put the variables back.
+        What `detach` needs to take them off again.
     """
-    before = []
     for variable, projection in projections:
         own = keras_variables.constraint_of(variable)
-        before.append((variable, own))
         keras_variables.constrain(variable, Composed(own, projection) if own else projection)
-    return before
+    return projections
 
 
-def detach(before: list[tuple[Any, Callable[[Any], Any] | None]]) -> None:
-    """Puts the constraints back as `attach` found them."""
-    for variable, own in before:
-        keras_variables.constrain(variable, own)
+def detach(attached: Attached) -> None:
+    """Takes projections off again, in whatever order others were set and taken off meanwhile."""
+    for variable, projection in attached:
+        constraint = keras_variables.constraint_of(variable)
+        keras_variables.constrain(variable, _without(constraint, projection))
+
+
+def parts_of(constraint: Any) -> tuple[Any, ...]:
+    """The constraints that a composed one applies, in order; none for None."""
+    if isinstance(constraint, Composed):
+        return tuple(part for inner in constraint.parts for part in parts_of(inner))
+    return () if constraint is None else (constraint,)
+
+
+def _without(constraint: Any, projection: Any) -> Any:
+    left = [part for part in parts_of(constraint) if part is not projection]
+    if len(left) < 2:
+        return left[0] if left else None
+    return Composed(*left)
