@@ -19,6 +19,7 @@ from tflite_squeeze.errors import SqueezeError
 # Job → module and function: (path of the file, request, arrays) → (values, arrays).
 JOBS = {
     "run": "tflite_squeeze.measure.runner:run_job",
+    "cases": "tflite_squeeze.measure.cases:cases_job",
     "latency": "tflite_squeeze.measure.latency:latency_job",
     "memory": "tflite_squeeze.measure.memory:memory_job",
     "operators": "tflite_squeeze.measure.operators:operators_job",
