@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from tflite_squeeze.io.data import load_data as load_data
     from tflite_squeeze.io.models import load_model as load_model
     from tflite_squeeze.io.preprocessing import Preprocessing as Preprocessing
+    from tflite_squeeze.measure.ethos_u import profile_ethos_u as profile_ethos_u
+    from tflite_squeeze.measure.ethos_u_record import EthosUProfile as EthosUProfile
+    from tflite_squeeze.measure.micro import profile_micro as profile_micro
+    from tflite_squeeze.measure.micro_record import MicroProfile as MicroProfile
     from tflite_squeeze.measure.profile import profile as profile
     from tflite_squeeze.measure.profile_record import Profile as Profile
     from tflite_squeeze.measure.size import size_ledger as size_ledger
@@ -50,9 +54,11 @@ _HOMES = {
     "Convert": "tflite_squeeze.convert.config",
     "Converted": "tflite_squeeze.pipeline.convert",
     "Data": "tflite_squeeze.io.data",
+    "EthosUProfile": "tflite_squeeze.measure.ethos_u_record",
     "Exponential": "tflite_squeeze.compress.schedules",
     "FineTune": "tflite_squeeze.compress.finetune_config",
     "L0": "tflite_squeeze.compress.l0_config",
+    "MicroProfile": "tflite_squeeze.measure.micro_record",
     "OneCycle": "tflite_squeeze.compress.schedules",
     "Polynomial": "tflite_squeeze.compress.schedules",
     "Preprocessing": "tflite_squeeze.io.preprocessing",
@@ -71,6 +77,8 @@ _HOMES = {
     "load_data": "tflite_squeeze.io.data",
     "load_model": "tflite_squeeze.io.models",
     "profile": "tflite_squeeze.measure.profile",
+    "profile_ethos_u": "tflite_squeeze.measure.ethos_u",
+    "profile_micro": "tflite_squeeze.measure.micro",
     "prune": "tflite_squeeze.compress.prune",
     "sensitivity": "tflite_squeeze.pipeline.sensitivity",
     "size_ledger": "tflite_squeeze.measure.size",
@@ -85,8 +93,10 @@ __all__ = [
     "Convert",
     "Converted",
     "Data",
+    "EthosUProfile",
     "Exponential",
     "FineTune",
+    "MicroProfile",
     "OneCycle",
     "Polynomial",
     "Preprocessing",
@@ -106,6 +116,8 @@ __all__ = [
     "load_data",
     "load_model",
     "profile",
+    "profile_ethos_u",
+    "profile_micro",
     "prune",
     "sensitivity",
     "size_ledger",

@@ -47,6 +47,19 @@ def quantized_file(dtype: str, scale: float, zero_point: int) -> bytes:
     return maker.file([q], [out])
 
 
+def int8_dense_file() -> bytes:
+    """y = x @ w' + b in steps: x of 1/2, w of 1/4, y of 1/8; signature serve(x) → y."""
+    maker = FileMaker()
+    x = maker.tensor("x", (1, 16), "int8", quantization=quantization([0.5]))
+    levels = (np.arange(8 * 16) % 7 - 3).astype(np.int8).reshape(8, 16)
+    w = maker.tensor("w", (8, 16), "int8", data=levels, quantization=quantization([0.25]))
+    ones = np.full(8, 8, np.int32)
+    b = maker.tensor("b", (8,), "int32", data=ones, quantization=quantization([0.125]))
+    y = maker.tensor("y", (1, 8), "int8", quantization=quantization([0.125]))
+    maker.operator("FULLY_CONNECTED", [x, w, b], [y], schema.FullyConnectedOptionsT(), version=4)
+    return with_signature(maker.file([x], [y]), "serve", {"x": x}, {"y": y})
+
+
 def svdf_file() -> bytes:
     """y_t = x_t + x_(t-1), with x_(t-1) in a variable tensor that the interpreter can reset."""
     maker = FileMaker()

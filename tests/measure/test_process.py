@@ -9,7 +9,7 @@ from tflite_squeeze.errors import InputError, RuntimeFailure
 from tflite_squeeze.measure.process import _why, read_message, run_in_child, write_message
 
 YES = np.ones(1, bool)
-RUN = {"signature": None, "threads": 1, "keep_tensors": False}
+RUN = {"signature": None, "threads": 1, "keep_tensors": False, "stream": False}
 
 
 def test_a_message_keeps_values_arrays_and_names_that_no_zip_could_hold(tmp_path) -> None:

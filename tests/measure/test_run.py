@@ -123,3 +123,11 @@ def test_no_threads_are_refused() -> None:
 def test_a_file_that_crashes_the_runtime_is_one_error() -> None:
     with pytest.raises(RuntimeFailure, match="crashed"):
         run_file(crashing_file(), {"x": np.ones(1, bool)})
+
+
+def test_a_stream_goes_on_where_the_last_example_left_the_state() -> None:
+    x = np.ones((3, 1), np.float32)
+    apart = run_file(counter_file(), {"x": x}).outputs["y"]
+    stream = run_file(counter_file(), {"x": x}, stream=True).outputs["y"]
+    np.testing.assert_array_equal(apart.ravel(), [11, 11, 11])
+    np.testing.assert_array_equal(stream.ravel(), [11, 12, 13])

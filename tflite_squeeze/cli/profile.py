@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tflite_squeeze.cli.byte_size import ByteSize
 from tflite_squeeze.cli.output import (
     check_json,
     force_option,
@@ -16,6 +17,7 @@ from tflite_squeeze.cli.output import (
 )
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.io.files import check_output, write_atomically
+from tflite_squeeze.measure.ethos_u_names import ETHOS_U
 
 if TYPE_CHECKING:
     from tflite_squeeze.measure.profile_record import ProfileRecord
@@ -32,6 +34,24 @@ def _finite(_ctx: click.Context, parameter: click.Parameter, value: float) -> fl
     epilog="Example: tflite-squeeze profile lenet_5.tflite --threads 4 --json - | jq .latency"
 )
 @click.argument("tflite", metavar="FILE.tflite", type=click.Path(path_type=Path))
+@click.option(
+    "--runtime",
+    type=click.Choice(["litert", "micro", *ETHOS_U]),
+    default="litert",
+    show_default=True,
+    help="litert: this machine. micro: a microcontroller, with TFLM's interpreter. ethos-u…: an "
+    "NPU, as its compiler estimates it.",
+)
+@click.option(
+    "--max-ram",
+    type=ByteSize(),
+    help="Exit with 1 beyond so much RAM, such as 256K (micro, ethos-u…).",
+)
+@click.option(
+    "--max-flash",
+    type=ByteSize(),
+    help="Exit with 1 beyond so much flash, such as 1M (micro, ethos-u…).",
+)
 @click.option(
     "--runs",
     type=click.IntRange(min=1),
@@ -76,10 +96,21 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
     """Measure latency, memory and size of a .tflite file.
 
     The file runs in a process of its own, on made-up inputs: a warm-up, then at least --runs runs
-    and --min-seconds seconds. Times of operators come from LiteRT's own profiler.
+    and --min-seconds seconds. Times of operators come from LiteRT's own profiler. With another
+    --runtime, what the file takes there, and whether it can run there at all.
     """
     force = options["force"]
     _check_outputs(tflite, options)
+    if options["runtime"] != "litert":
+        from tflite_squeeze.cli.profile_targets import profile_target
+
+        profile_target(ctx, tflite, options)
+        return
+    if options["max_ram"] is not None or options["max_flash"] is not None:
+        raise UsageError(
+            "--max-ram and --max-flash are budgets of a microcontroller: add --runtime micro, or "
+            "an NPU's name"
+        )
     from tflite_squeeze.measure.profile import profile
     from tflite_squeeze.measure.profile_record import Profile
     from tflite_squeeze.report.profile_tables import profile_tables

@@ -1,6 +1,6 @@
 """The child's side of `tflite_squeeze.measure.process`: does one job and writes its answer.
 
-It loads NumPy and LiteRT only, so that the memory that it reports is the runtime's own.
+It loads NumPy and the runtime only, so that the memory that it reports is the runtime's own.
 """
 
 import ctypes
@@ -21,7 +21,9 @@ JOBS = {
     "run": "tflite_squeeze.measure.runner:run_job",
     "cases": "tflite_squeeze.measure.cases:cases_job",
     "latency": "tflite_squeeze.measure.latency:latency_job",
+    "ethos_u": "tflite_squeeze.measure.ethos_u_compiler:ethos_u_job",
     "memory": "tflite_squeeze.measure.memory:memory_job",
+    "micro": "tflite_squeeze.measure.micro_runner:micro_job",
     "operators": "tflite_squeeze.measure.operators:operators_job",
     "sparsity": "tflite_squeeze.measure.sparsity:sparsity_job",
 }

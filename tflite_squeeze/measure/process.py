@@ -44,6 +44,7 @@ def run_in_child(
     arrays: Mapping[str, NDArray[Any]] | None = None,
     *,
     time_limit_s: float,
+    runtime: str = "LiteRT",
 ) -> Answer:
     """Runs one job on a .tflite file in a child process and waits for its answer.
 
@@ -53,6 +54,7 @@ def run_in_child(
         request: the job's arguments, as JSON can hold them.
         arrays: its arrays, by name.
         time_limit_s: seconds after which the child is killed.
+        runtime: the name of the runtime that does it, for messages.
 
     Returns:
         What the job returned.
@@ -65,11 +67,11 @@ def run_in_child(
         folder = Path(name)
         (folder / "model.tflite").write_bytes(tflite)
         write_message(folder / "request", request, arrays or {})
-        code = _wait(job, folder, time_limit_s)
+        code = _wait(job, folder, time_limit_s, runtime)
         if (folder / "error.json").exists():
             raise _raised(json.loads((folder / "error.json").read_text()))
         if code != 0 or not (folder / "answer.json").exists():
-            raise RuntimeFailure(_why(code, (folder / "chatter").read_bytes()))
+            raise RuntimeFailure(_why(code, (folder / "chatter").read_bytes(), runtime))
         return read_message(folder / "answer")
 
 
@@ -90,7 +92,7 @@ def read_message(stem: Path) -> Answer:
     return Answer(values=message["values"], arrays=arrays)
 
 
-def _wait(job: str, folder: Path, time_limit_s: float) -> int:
+def _wait(job: str, folder: Path, time_limit_s: float, runtime: str) -> int:
     """Starts the child, waits, and kills it with all it started if anything interrupts that."""
     # The child finds modules where its parent does, and never in the folder it is started in.
     paths = [str(Path(path).resolve()) for path in sys.path if path]
@@ -114,7 +116,7 @@ def _wait(job: str, folder: Path, time_limit_s: float) -> int:
             return child.wait(timeout=time_limit_s)
         except subprocess.TimeoutExpired as error:
             raise RuntimeFailure(
-                f"the LiteRT runtime did not finish this file within {time_limit_s:g} s: "
+                f"the {runtime} runtime did not finish this file within {time_limit_s:g} s: "
                 f"raise the time limit, or check the file for an endless loop"
             ) from error
         finally:
@@ -130,7 +132,7 @@ def _raised(error: dict[str, str]) -> SqueezeError:
     return raised
 
 
-def _why(code: int, chatter: bytes) -> str:
+def _why(code: int, chatter: bytes, runtime: str = "LiteRT") -> str:
     """One line on why a child ended without an answer."""
     lines = [line.strip() for line in chatter.decode(errors="replace").splitlines()]
     last = next((line for line in reversed(lines) if line), "")
@@ -141,7 +143,7 @@ def _why(code: int, chatter: bytes) -> str:
         if name == "SIGKILL":
             cause = "was killed, most likely for want of memory,"
         return (
-            f"the LiteRT runtime {cause} ({name}) on this file: it is damaged, or uses what "
+            f"the {runtime} runtime {cause} ({name}) on this file: it is damaged, or uses what "
             f"this runtime cannot do{said}"
         )
-    return f"the LiteRT runtime failed on this file: it is damaged, or not supported{said}"
+    return f"the {runtime} runtime failed on this file: it is damaged, or not supported{said}"

@@ -54,13 +54,14 @@ def run_file(
     signature: str | None = None,
     threads: int = 1,
     keep_tensors: bool = False,
+    stream: bool = False,
     time_limit_s: float = 600.0,
 ) -> RunResult:
     """Runs a .tflite file on N examples in a child process.
 
     A batch that the file fixes is filled up; where it leaves the batch open, examples run one by
     one, as on a device. State that a file keeps (variables, the cells of a fused LSTM) is reset
-    before each run, so that examples do not depend on each other.
+    before each run, so that examples do not depend on each other, unless they are a `stream`.
 
     Args:
         tflite: the file's content.
@@ -71,6 +72,7 @@ def run_file(
         threads: threads for the kernels.
         keep_tensors: also returns what every operator put out for the first 8 examples, from a
             second run with the built-in kernels and no delegate.
+        stream: the examples are one stream, each begins in the state that the last one left.
         time_limit_s: seconds after which the run is given up.
 
     Returns:
@@ -85,7 +87,12 @@ def run_file(
     """
     if threads < 1:
         raise UsageError(f"threads must be at least 1; got {threads}")
-    request = {"signature": signature, "threads": threads, "keep_tensors": keep_tensors}
+    request = {
+        "signature": signature,
+        "threads": threads,
+        "keep_tensors": keep_tensors,
+        "stream": stream,
+    }
     arrays = {name: np.asarray(array) for name, array in inputs.items()}
     answer = run_in_child("run", tflite, request, arrays, time_limit_s=time_limit_s)
     outputs = {

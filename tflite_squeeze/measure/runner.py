@@ -30,8 +30,9 @@ def run_job(
     batch = batch_of(session.inputs, feeds)
     collected: dict[str, list[Array]] = {endpoint.name: [] for endpoint in session.outputs}
     count = examples_in(feeds)
-    for chunk in chunks(session.inputs, feeds, batch):
-        for name, value in session.run(chunk).items():
+    for index, chunk in enumerate(chunks(session.inputs, feeds, batch)):
+        fresh = index == 0 or not request["stream"]
+        for name, value in session.run(chunk, fresh=fresh).items():
             collected[name].append(value)
     answer = {
         f"output/{out.name}": dequantized(joined(out.name, collected[out.name], batch, count), out)

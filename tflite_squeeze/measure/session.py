@@ -106,17 +106,23 @@ class Session:
         self.outputs = [endpoint_of(name, detail) for name, detail in outputs.items()]
         self._keeps_resources = self._has_resources()
 
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Runs once on arrays of the tensors' own types; returns the outputs as they come."""
+    def run(self, feeds: Mapping[str, Array], *, fresh: bool = True) -> dict[str, Array]:
+        """Runs once on arrays of the tensors' own types; returns the outputs as they come.
+
+        Args:
+            feeds: by input.
+            fresh: starts from the file's initial state, else from where the last run left off.
+        """
         with litert_errors():
             # Every example starts from the same state, whatever ran before it. The interpreter
             # can reset the cells of an LSTM, but not resource variables.
-            if self._keeps_resources and self._used:
+            if fresh and self._keeps_resources and self._used:
                 self.interpreter = Interpreter(**self._arguments)
                 self._prepared_for = None
             self._used = True
             self._prepare([feeds[endpoint.name].shape for endpoint in self.inputs])
-            self.interpreter.reset_all_variables()
+            if fresh:
+                self.interpreter.reset_all_variables()
             if self.signature is not None:
                 # Made anew each time: while one exists, the interpreter refuses to reset.
                 runner = self.interpreter.get_signature_runner(self.signature)

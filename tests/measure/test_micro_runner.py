@@ -1,0 +1,45 @@
+import os
+import signal
+
+import pytest
+
+from tflite_squeeze.measure.micro_runner import _Refused, _survives, smallest
+
+
+@pytest.mark.parametrize("needed", [1, 16, 17, 100, 1000, 1016, 5000])
+@pytest.mark.parametrize("guess", [16, 1000, 4096])
+def test_the_smallest_that_works_is_found_from_any_guess(needed: int, guess: int) -> None:
+    asked: list[int] = []
+
+    def works(size: int) -> bool:
+        asked.append(size)
+        return size >= needed
+
+    assert smallest(guess, works) == -(-needed // 16) * 16
+    assert all(size % 16 == 0 for size in asked)
+
+
+def test_a_good_guess_takes_two_tries() -> None:
+    asked: list[int] = []
+
+    def works(size: int) -> bool:
+        asked.append(size)
+        return size >= 21616
+
+    assert smallest(21616, works) == 21616
+    assert asked == [21616, 21600]
+
+
+def _crash() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _refuse() -> None:
+    raise _Refused("no")
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_work_in_a_copy_of_the_process_may_crash_or_be_refused() -> None:
+    assert _survives(lambda: None)
+    assert not _survives(_refuse)
+    assert not _survives(_crash)
