@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from pydantic import ValidationError
 
 from tests import tiny_models
@@ -9,9 +10,10 @@ from tflite_squeeze.compress.finetune import training_steps
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.l0 import l0_prune
 from tflite_squeeze.compress.l0_config import L0
-from tflite_squeeze.compress.l0_gates import gated_network, place_of, replaced
+from tflite_squeeze.compress.l0_gates import gated_network
 from tflite_squeeze.compress.l0_record import L0Record
 from tflite_squeeze.compress.layers import select
+from tflite_squeeze.compress.replacing import place_of, replaced
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.io.data import load_data
 from tflite_squeeze.pipeline.convert import convert
@@ -148,7 +150,10 @@ def test_weights_come_back_after_an_error(library):
     model = tiny_models.dense(library)
     targets = select(model).targets
     kernel = targets[0].variable
-    with pytest.raises(ValueError, match="hidden"), replaced(targets, [1.0] * len(targets)):
+    with (
+        pytest.raises(ValueError, match="hidden"),
+        replaced(targets, [tf.convert_to_tensor(target.variable) for target in targets]),
+    ):
         model(np.zeros((1, 1)))
     holder, name = place_of(targets[0])
     assert getattr(holder, name) is kernel

@@ -6,7 +6,6 @@ Reference: Louizos et al. 2018, arXiv:1712.01312.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tflite_squeeze import flavors
@@ -15,12 +14,12 @@ from tflite_squeeze.compress.finetune import training_steps
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.keras_variables import copy_of
 from tflite_squeeze.compress.l0_config import L0
-from tflite_squeeze.compress.l0_gates import gated_network, place_of
+from tflite_squeeze.compress.l0_gates import gated_network
 from tflite_squeeze.compress.l0_record import L0Record
 from tflite_squeeze.compress.layers import Selection, select
 from tflite_squeeze.compress.projections import MaskProjection, constrained
 from tflite_squeeze.compress.quality import metric_name, validation_quality
-from tflite_squeeze.compress.records import SkippedLayer
+from tflite_squeeze.compress.replacing import replaceable
 from tflite_squeeze.compress.weight_records import weight_records, zeros_of
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.io.data import Data, load_data
@@ -70,7 +69,7 @@ def l0_prune(
     started = time.perf_counter()
     training = finetune or _DEFAULT_TRAINING
     pruned = model if in_place else copy_of(model)
-    selection = _gateable(select(pruned, only=config.only, protect=config.protect))
+    selection = replaceable(select(pruned, only=config.only, protect=config.protect))
     if not selection.targets:
         reasons = "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped)
         raise UsageError(f"no layer of model {model.name!r} can have gates ({reasons})")
@@ -99,18 +98,6 @@ def l0_prune(
             seconds=time.perf_counter() - started,
         ),
     )
-
-
-def _gateable(selection: Selection) -> Selection:
-    """Leaves out weights that their layer computes anew, since no gate can come between."""
-    kept = tuple(target for target in selection.targets if place_of(target) is not None)
-    out = [target.layer for target in selection.targets if place_of(target) is None]
-    reason = "its weight is computed from others, so it cannot have gates"
-    skipped = tuple(
-        SkippedLayer(layer=layer.name, layer_type=type(layer).__name__, reason=reason)
-        for layer in out
-    )
-    return replace(selection, targets=kept, skipped=(*selection.skipped, *skipped))
 
 
 def _trained(

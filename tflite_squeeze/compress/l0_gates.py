@@ -1,7 +1,6 @@
 """A network whose weights pass through gates on every call, while it stays itself."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -12,6 +11,7 @@ from tflite_squeeze import flavors
 from tflite_squeeze.compress.hard_concrete import final_gate, open_probability, sampled_gate
 from tflite_squeeze.compress.l0_config import L0
 from tflite_squeeze.compress.layers import Target
+from tflite_squeeze.compress.replacing import replaced
 
 _SMALLEST = 1e-6  # keeps the logarithm of a random number finite
 
@@ -74,7 +74,8 @@ class _GatedNetwork:
         gates = [
             self._gate(location, number, training) for number, location in enumerate(locations)
         ]
-        with replaced(self._targets, gates):  # type: ignore[attr-defined]
+        weights = [_gated(*pair) for pair in zip(self._targets, gates, strict=True)]  # type: ignore[attr-defined]
+        with replaced(self._targets, weights):  # type: ignore[attr-defined]
             return self.inner(inputs, training=training)
 
     def _log_alpha(self, variable: Any) -> Any:
@@ -117,6 +118,11 @@ class _GatedNetwork:
             target.variable.assign(np.asarray(target.variable) * gate)
 
 
+def _gated(target: Target, gate: Any) -> Any:
+    weight = tf.convert_to_tensor(target.variable)
+    return weight * tf.cast(gate, weight.dtype)
+
+
 @cache
 def _network_class(flavor: flavors.Flavor) -> type:
     return type("GatedNetwork", (_GatedNetwork, flavors.keras_of(flavor).Model), {})
@@ -132,35 +138,3 @@ def gated_network(model: Any, targets: Sequence[Target], config: L0, **options: 
         options: gain, warmup_steps and seed.
     """
     return _network_class(flavors.known_flavor(model))(model, targets, config, **options)
-
-
-@contextmanager
-def replaced(targets: Sequence[Target], gates: Sequence[Any]) -> Iterator[None]:
-    """Lets layers compute with gated weights for the block.
-
-    Args:
-        targets: the weights.
-        gates: of each, a tensor of its shape.
-    """
-    places = [place_of(target) for target in targets]
-    kept = [(place, place[0].__dict__[place[1]]) for place in places if place is not None]
-    try:
-        for (place, variable), target, gate in zip(kept, targets, gates, strict=True):
-            weight = tf.convert_to_tensor(variable)
-            gated = weight * tf.cast(gate, weight.dtype)
-            dtype = getattr(target.layer, "compute_dtype", None) or weight.dtype
-            # Past the attribute hooks of Keras, which would track or refuse a tensor.
-            place[0].__dict__[place[1]] = tf.cast(gated, dtype)
-        yield
-    finally:
-        for place, variable in kept:
-            place[0].__dict__[place[1]] = variable
-
-
-def place_of(target: Target) -> tuple[Any, str] | None:
-    """The object and the attribute in which a layer keeps a weight; None where it computes it."""
-    for holder in (target.layer, getattr(target.layer, "cell", None)):
-        for name, value in getattr(holder, "__dict__", {}).items():
-            if value is target.variable:
-                return holder, name
-    return None
