@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tflite_squeeze.version import __version__
 
 if TYPE_CHECKING:
+    from tflite_squeeze.compress.binarize import binarize as binarize
+    from tflite_squeeze.compress.binarize_config import Binarize as Binarize
     from tflite_squeeze.compress.finetune_config import FineTune as FineTune
     from tflite_squeeze.compress.l0 import l0_prune as l0_prune
     from tflite_squeeze.compress.l0_config import L0 as L0
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.pipeline.verify import verify as verify
 
 _HOMES = {
+    "Binarize": "tflite_squeeze.compress.binarize_config",
     "CheckFailed": "tflite_squeeze.errors",
     "Constant": "tflite_squeeze.compress.schedules",
     "Convert": "tflite_squeeze.convert.config",
@@ -71,6 +74,7 @@ _HOMES = {
     "SqueezeError": "tflite_squeeze.errors",
     "Stepwise": "tflite_squeeze.compress.schedules",
     "Verify": "tflite_squeeze.measure.verify",
+    "binarize": "tflite_squeeze.compress.binarize",
     "convert": "tflite_squeeze.pipeline.convert",
     "inspect": "tflite_squeeze.pipeline.inspect",
     "l0_prune": "tflite_squeeze.compress.l0",
@@ -88,6 +92,7 @@ _HOMES = {
 
 __all__ = [
     "L0",
+    "Binarize",
     "CheckFailed",
     "Constant",
     "Convert",
@@ -110,6 +115,7 @@ __all__ = [
     "Stepwise",
     "Verify",
     "__version__",
+    "binarize",
     "convert",
     "inspect",
     "l0_prune",

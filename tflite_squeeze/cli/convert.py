@@ -73,6 +73,13 @@ _QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
     help="How weights that are mostly zero are stored: auto takes what is smaller and not slower.",
 )
 @click.option(
+    "--low-bit",
+    type=click.Choice(("auto", "int2", "int4", "off")),
+    default="auto",
+    show_default=True,
+    help="How weights that are only -s, 0 and s are stored (--quantize none or dynamic).",
+)
+@click.option(
     "--allow-select-ops",
     is_flag=True,
     help="Let operators that TFLite lacks become TensorFlow ones (needs the Flex delegate).",
@@ -165,6 +172,7 @@ def _config(options: dict[str, Any]) -> "Convert":
             name=options["name"],
             labels=_labels(options["labels_file"]),
             sparsity=options["sparsity"],
+            low_bit=options["low_bit"],
         )
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tflite_squeeze.convert.low_bit_plan import LowBitMode
 from tflite_squeeze.convert.sparse_plan import SparsityMode
 
 
@@ -42,6 +43,9 @@ class Convert(BaseModel):
         labels: class names written into the file.
         sparsity: how weights that are mostly zero are stored: "auto" takes the smallest encoding
             that is not slower, "dense" and "sparse" force one.
+        low_bit: how weights are stored of which each channel holds only {-s, s} or {-s, 0, s},
+            with `quantize` "none" or "dynamic": "auto" takes 2 bits, or 4 where those are faster
+            than float and 2 are not; "int2" and "int4" force one, "off" leaves float32.
 
     Example:
         >>> Convert(quantize="int8", io_dtype="int8").quantize
@@ -60,6 +64,7 @@ class Convert(BaseModel):
     name: str | None = None
     labels: tuple[str, ...] = ()
     sparsity: SparsityMode = "auto"
+    low_bit: LowBitMode = "auto"
 
     @model_validator(mode="after")
     def _values_agree(self) -> "Convert":

@@ -26,6 +26,7 @@ JOBS = {
     "micro": "tflite_squeeze.measure.micro_runner:micro_job",
     "operators": "tflite_squeeze.measure.operators:operators_job",
     "sparsity": "tflite_squeeze.measure.sparsity:sparsity_job",
+    "turns": "tflite_squeeze.measure.turns:turns_job",
 }
 
 _PR_SET_PDEATHSIG = 1

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.convert.flatbuffer import operator_names
+from tflite_squeeze.measure.low_bit import LowBitRecord
 from tflite_squeeze.measure.size import SizeLedger
 from tflite_squeeze.measure.sparsity import SparsityRecord
 from tflite_squeeze.measure.verify import VerifyRecord
@@ -47,6 +48,7 @@ class ConvertRecord(BaseModel):
         verification: the comparison with the model; None when there was none.
         unverified: why there was none; None when there is one.
         sparsity: what became of the zeros among the weights.
+        low_bit: what became of weights with two or three values; None without any.
         notes: what else to know.
         convert_seconds: time of the conversion, loading left out.
     """
@@ -64,6 +66,7 @@ class ConvertRecord(BaseModel):
     verification: VerifyRecord | None = None
     unverified: str | None = None
     sparsity: SparsityRecord | None = None
+    low_bit: LowBitRecord | None = None
     notes: tuple[str, ...] = ()
     convert_seconds: float
 

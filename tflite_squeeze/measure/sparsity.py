@@ -11,14 +11,13 @@ from pydantic import BaseModel, ConfigDict
 from tflite_squeeze.convert.sparse_plan import SparsityPlan
 from tflite_squeeze.convert.sparse_tensor import densified
 from tflite_squeeze.measure.inputs import made_up
-from tflite_squeeze.measure.latency import timed
 from tflite_squeeze.measure.process import run_in_child
-from tflite_squeeze.measure.session import Session, litert_errors
+from tflite_squeeze.measure.session import Session
+from tflite_squeeze.measure.turns import times_in_turns
 
 Arrays = Mapping[str, NDArray[Any]]
 
 _EXAMPLES = 16
-_TURNS, _TURN_SECONDS, _WARMUP_SECONDS = 20, 0.02, 0.2
 
 
 class SparseRun(BaseModel):
@@ -119,7 +118,7 @@ def sparsity_job(
             identical &= value.tobytes() == answers["reference"][name].tobytes()
             difference = max(difference, _distance(value, answers["dense"][name]))
     del sessions
-    times = _in_turns(path, made_up(types, request["seed"]))
+    times = times_in_turns([path, path.with_name("sparse.tflite")], made_up(types, request["seed"]))
     medians = np.median(times, axis=1)
     values = {
         "identical": identical,
@@ -129,23 +128,6 @@ def sparsity_job(
         "latency_ratio": float(np.median(times[1] / times[0])),
     }
     return values, {}
-
-
-def _in_turns(path: Path, inputs: Arrays) -> NDArray[np.float64]:
-    """Median times of both files, (2, turns), each turn dense and sparse right after another."""
-    sessions = [
-        Session(file, signature=None, threads=1) for file in (path, path.with_name("sparse.tflite"))
-    ]
-    invokes = [session.invoker(inputs) for session in sessions]
-    times = np.zeros((2, _TURNS))
-    with litert_errors():
-        for invoke in invokes:
-            timed(invoke, runs=3, min_seconds=_WARMUP_SECONDS)
-        for turn in range(_TURNS):
-            for which in (0, 1) if turn % 2 else (1, 0):
-                taken = timed(invokes[which], runs=3, min_seconds=_TURN_SECONDS)
-                times[which, turn] = float(np.median(taken))
-    return times
 
 
 def _distance(one: NDArray[Any], other: NDArray[Any]) -> float:

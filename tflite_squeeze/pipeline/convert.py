@@ -10,9 +10,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tflite_squeeze.convert.config import Convert
-from tflite_squeeze.convert.converter import Batches, emit
+from tflite_squeeze.convert.config import Convert, Quantization
+from tflite_squeeze.convert.converter import Batches, Emitted, emit
 from tflite_squeeze.convert.endpoints import endpoints_of, fixed_specs
+from tflite_squeeze.convert.low_bit import has_few_values
 from tflite_squeeze.convert.tidy import tidied
 from tflite_squeeze.convert.trace import prepared
 from tflite_squeeze.errors import CheckFailed, InputError, RuntimeFailure
@@ -22,6 +23,7 @@ from tflite_squeeze.io.models import LoadedModel, load_model
 from tflite_squeeze.measure.conversion import ConvertRecord, Source, count_operators
 from tflite_squeeze.measure.size import size_ledger
 from tflite_squeeze.measure.verify import Verify, refused_record
+from tflite_squeeze.pipeline.low_bit import Packed, with_low_bits
 from tflite_squeeze.pipeline.sparsity import with_best_encoding
 from tflite_squeeze.pipeline.verify import verify, why_unverifiable
 
@@ -114,8 +116,8 @@ def convert(
     calibration = None
     if config.quantize.calibrates and samples is not None:
         calibration = _calibration(source, config, samples, seen)
-    emitted = emit(source, config, calibration)
-    decided = with_best_encoding(tidied(emitted.tflite), config.sparsity)
+    emitted, low_bits = _emitted(source, config, calibration)
+    decided = with_best_encoding(low_bits.tflite, config.sparsity)
     seconds = time.perf_counter() - started
     about = _about(source, config, samples)
     notes += tuple(about.get("notes", ()))
@@ -130,6 +132,7 @@ def convert(
         data=about,
         notes=tuple(dict.fromkeys(notes + emitted.notes)),
         sparsity=decided.record,
+        low_bit=low_bits.record,
         convert_seconds=seconds,
     )
     converted = Converted(tflite=decided.tflite, record=record, chatter=emitted.chatter)
@@ -140,11 +143,33 @@ def convert(
     return _verified(converted, source, samples, verification)
 
 
+def _emitted(
+    source: LoadedModel, config: Convert, calibration: dict[str, Batches] | None
+) -> tuple[Emitted, Packed]:
+    """The converter's file, with weights of two or three values in few bits where that is asked.
+
+    Those are found in a float file only: the converter's dynamic mode rounds scales.
+    """
+    emitted = emit(source, config, calibration)
+    tflite = tidied(emitted.tflite)
+    dynamic = config.quantize is Quantization.DYNAMIC
+    if config.low_bit == "off" or not (dynamic or config.quantize is Quantization.NONE):
+        return emitted, Packed(tflite=tflite, record=None)
+    exact = tflite
+    if dynamic and has_few_values(tflite):
+        plain = config.model_copy(update={"quantize": Quantization.NONE})
+        exact = tidied(emit(source, plain).tflite)
+    packed = with_low_bits(exact, config.low_bit, config.quantize)
+    return emitted, packed if packed.record else replace(packed, tflite=tflite)
+
+
 def _verified(
     converted: Converted, source: LoadedModel, samples: Data | None, verification: Verify
 ) -> Converted:
     """The same, with the comparison in its record."""
     quantization = converted.record.config.quantize
+    if converted.record.low_bit is not None and converted.record.low_bit.stored:
+        quantization = Quantization.DYNAMIC
     try:
         found = verify(source, converted.tflite, samples, verification, quantization=quantization)
     except RuntimeFailure as error:

@@ -1,6 +1,7 @@
 """A conversion as tables."""
 
 from tflite_squeeze.measure.conversion import ConvertRecord
+from tflite_squeeze.report.low_bit_tables import low_bit_tables
 from tflite_squeeze.report.sparsity_tables import sparsity_tables
 from tflite_squeeze.report.table import Cell, Table
 from tflite_squeeze.report.verify_tables import verify_tables
@@ -14,7 +15,8 @@ def convert_tables(record: ConvertRecord) -> list[Table]:
     """
     checks = verify_tables(record.verification) if record.verification else []
     sparsity = sparsity_tables(record.sparsity) if record.sparsity else ()
-    return [_summary(record), *sparsity, *checks]
+    low_bit = low_bit_tables(record.low_bit) if record.low_bit else ()
+    return [_summary(record), *low_bit, *sparsity, *checks]
 
 
 def _summary(record: ConvertRecord) -> Table:

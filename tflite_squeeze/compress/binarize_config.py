@@ -1,0 +1,161 @@
+"""What binarisation is asked for."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+WeightKind = Literal["binary", "ternary"]
+Scale = Literal["mean", "trained"]
+# Larq's quantizers by the names that it gives them; dorefa_quantizer takes `bits`.
+QUANTIZERS = (
+    "ste_sign",
+    "approx_sign",
+    "swish_sign",
+    "magnitude_aware_sign",
+    "ste_tern",
+    "dorefa_quantizer",
+)
+QuantizerName = Literal[
+    "ste_sign",
+    "approx_sign",
+    "swish_sign",
+    "magnitude_aware_sign",
+    "ste_tern",
+    "dorefa_quantizer",
+]
+
+
+class LayerQuantizers(BaseModel):
+    """The quantizers of one layer, where they are not those of all.
+
+    Attributes:
+        input: of its inputs; "none" leaves them in float.
+        kernel: of its kernel.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: QuantizerName | Literal["none"] | None = None
+    kernel: QuantizerName | None = None
+
+
+class Binarize(BaseModel):
+    """How weights, or weights and inputs, become one or two bits.
+
+    With `inputs="float"` the weights only become {-s, s} or {-s, 0, s} with a scale s per output
+    channel: plain layers of either Keras, and a file for the stock runtime. With
+    `inputs="binary"` layers become Larq's (tf_keras), and the file is for Larq Compute Engine.
+
+    Attributes:
+        weights: "binary" or "ternary".
+        inputs: "binary" or "float".
+        scale: with float inputs, where s comes from: "mean" of the magnitudes that are kept
+            (binary: Rastegari et al. 2016, arXiv:1603.05279, equation 6; ternary: Li et al. 2016,
+            arXiv:1605.04711, equation 5), or "trained" with the weights (Zhu et al. 2017,
+            arXiv:1612.01064, equations 6 to 8, with one scale for both signs, since 2-bit weights
+            have no zero point in the runtime).
+        threshold: ternary weights below this become 0: times the mean magnitude of the channel
+            for "mean", times its largest for "trained"; None for 0.7 and 0.05, as in the papers.
+        per_channel: whether every output channel has a scale of its own, or the tensor has one.
+        input_quantizer: Larq's quantizer of inputs; its derivative is what differs.
+        kernel_quantizer: the same of kernels; None for ste_sign, or ste_tern with ternary weights.
+        bits: of dorefa_quantizer.
+        layers: quantizers by pattern of layer name or type, where they are others.
+        clip: whether latent weights stay in [-1, 1], where the sign still has a derivative.
+        optimizer: "adam" on latent weights, or "bop", which flips binary weights and has no
+            latent ones (Helwegen et al. 2019, arXiv:1906.02107).
+        bop_threshold, bop_gamma: how strong and how steady a gradient must be to flip a weight.
+        stages: "joint" trains with binary weights and inputs from the beginning, "two-stage" with
+            binary inputs and float weights in the first half (Bulat et al. 2019,
+            arXiv:1904.05868), "gradual" layer by layer from the front.
+        distill: weight of the original's answers in the loss, in [0, 1].
+        temperature: of these answers.
+        initialize: "trained" starts latent weights from the float ones, "random" anew.
+        only: patterns of the layers to binarise; empty for all that can be.
+        protect: patterns of layers that stay in float; "first" and "last" too.
+
+    Example:
+        >>> Binarize(weights="ternary", inputs="float").protect
+        ('first', 'last')
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weights: WeightKind = "binary"
+    inputs: Literal["binary", "float"] = "binary"
+    scale: Scale = "mean"
+    threshold: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    per_channel: bool = True
+    input_quantizer: QuantizerName = "ste_sign"
+    kernel_quantizer: QuantizerName | None = None
+    bits: int = Field(default=2, ge=1, le=8)
+    layers: dict[str, LayerQuantizers] = Field(default_factory=dict)
+    clip: bool = True
+    optimizer: Literal["adam", "bop"] = "adam"
+    bop_threshold: float = Field(default=1e-8, gt=0, allow_inf_nan=False)
+    bop_gamma: float = Field(default=1e-4, gt=0, le=1)
+    stages: Literal["joint", "two-stage", "gradual"] = "joint"
+    distill: float = Field(default=0.0, ge=0, le=1)
+    temperature: float = Field(default=4.0, gt=0, allow_inf_nan=False)
+    initialize: Literal["trained", "random"] = "trained"
+    only: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ("first", "last")
+
+    @model_validator(mode="after")
+    def _values_agree(self) -> "Binarize":
+        if self.inputs == "float" and (given := self._given(_LARQ_FIELDS)):
+            raise ValueError(
+                f"{', '.join(given)} is for Larq's layers: leave it out, or pass inputs='binary'"
+            )
+        if self.inputs == "binary" and (given := self._given(_STOCK_FIELDS)):
+            raise ValueError(f"{', '.join(given)} is for float inputs: pass inputs='float'")
+        if self.threshold is not None and self.weights == "binary":
+            raise ValueError("binary weights have no threshold: pass weights='ternary'")
+        if self.optimizer == "bop" and (self.weights != "binary" or self.stages != "joint"):
+            raise ValueError("bop flips binary weights: leave weights and stages as they are")
+        return self
+
+    def _given(self, names: tuple[str, ...]) -> list[str]:
+        defaults = type(self).model_fields
+        return [
+            name
+            for name in names
+            if getattr(self, name) != defaults[name].get_default(call_default_factory=True)
+        ]
+
+    @property
+    def cut(self) -> float:
+        """The threshold, or the paper's."""
+        default = 0.7 if self.scale == "mean" else 0.05
+        return default if self.threshold is None else self.threshold
+
+
+_STOCK_FIELDS = ("scale", "threshold", "per_channel")
+_LARQ_FIELDS = (
+    "input_quantizer", "kernel_quantizer", "bits", "layers", "clip", "optimizer",
+    "bop_threshold", "bop_gamma", "stages", "distill", "temperature", "initialize",
+)  # fmt: skip
+
+
+def binarize_config(**values: Any) -> Binarize:
+    """A config from options of which some were not given.
+
+    Args:
+        values: fields of `Binarize`; None means not given.
+
+    Raises:
+        UsageError: a value cannot be used.
+    """
+    from pydantic import ValidationError
+
+    from tflite_squeeze.errors import UsageError
+
+    try:
+        return Binarize(**{key: value for key, value in values.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][:1])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"{field} is {values.get(field)!r}: {reason}" if field else reason
+        ) from error

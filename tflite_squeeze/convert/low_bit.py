@@ -1,0 +1,289 @@
+"""Weights {-s, 0, s} in 2, 4 or 8 bits with exactly their scales, as the stock runtime runs them.
+
+LiteRT multiplies FULLY_CONNECTED by 2- and 4-bit weights; it quantizes the inputs to 8 bits on
+the way in, as for dynamic-range quantization. A 1x1 convolution of stride 1 is a FULLY_CONNECTED
+over the last axis. Its CONV_2D is slow with 4 bits and puts out NaN with 2, so larger kernels get
+8 bits per weight, which are exact as well: -1, 0 and 1 times the scale.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from tflite_squeeze.convert.flatbuffer import pack_model, read_model
+from tflite_squeeze.convert.flatbuffer_fields import (
+    dtype_name,
+    integers,
+    operator_name,
+    text,
+)
+from tflite_squeeze.convert.graph_edits import consumers, operator_code
+from tflite_squeeze.convert.low_bit_plan import LowBitTensor
+from tflite_squeeze.convert.tensor_values import tensor_values
+from tflite_squeeze.convert.tidy import tidied
+
+# Operator → the axis of its weights that counts outputs.
+OUTPUT_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+# What the operators' versions are for weights of 8 bits or fewer with a scale per channel.
+_VERSIONS = {"FULLY_CONNECTED": 12, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6}
+_BITS = {"int2": 2, "int4": 4, "int8": 8}
+FEW_WEIGHTS = 1024  # the converter's dynamic mode too leaves fewer in float
+
+Array = NDArray[Any]
+Stored = Literal["int2", "int4", "int8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowBit:
+    """A file with few-bit weights, and what was decided about each.
+
+    Attributes:
+        tflite: the file.
+        tensors: every weight that has two or three values.
+    """
+
+    tflite: bytes
+    tensors: tuple[LowBitTensor, ...]
+
+
+def low_bit(
+    tflite: bytes,
+    stored: Literal["int2", "int4"],
+    *,
+    least: int = 0,
+    others_int8: bool = False,
+) -> LowBit:
+    """Stores weights that have two or three values per channel in few bits.
+
+    Args:
+        tflite: a float file.
+        stored: the type for FULLY_CONNECTED.
+        least: how many weights a tensor has at least; smaller ones stay in float.
+        others_int8: whether all other weights become int8 (rounded, a scale per channel).
+
+    Returns:
+        The new file; the old one where no weight has so few values.
+
+    Raises:
+        InputError: the file is damaged.
+
+    Example:
+        >>> low_bit(tflite, "int2").tensors[0].stored
+        'int2'
+    """
+    model = read_model(tflite)
+    done: list[LowBitTensor] = []
+    others = []
+    for subgraph, graph in enumerate(model.subgraphs):
+        for operator in graph.operators:
+            weight = _weight(model, subgraph, operator)
+            if weight is None:
+                continue
+            if weight.scale is None or weight.values.size < least:
+                others.append(weight)
+            else:
+                done.append(_store_exactly(model, weight, stored))
+    if not done:
+        return LowBit(tflite=tflite, tensors=())
+    for weight in others if others_int8 else ():
+        _round_to_int8(model, weight)
+    return LowBit(tflite=tidied(pack_model(model)), tensors=tuple(done))
+
+
+def has_few_values(tflite: bytes) -> bool:
+    """Whether a file of any quantization has large weights of two or three values.
+
+    Args:
+        tflite: the file's content.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    model = read_model(tflite)
+    for subgraph, graph in enumerate(model.subgraphs):
+        for operator in graph.operators:
+            name = operator_name(model, operator)
+            if name not in OUTPUT_AXES or len(operator.inputs) < 2:
+                continue
+            values = tensor_values(model, subgraph, int(operator.inputs[1]))
+            if values is None or values.size < FEW_WEIGHTS:
+                continue
+            if ternary_scales(values.astype(np.float32), OUTPUT_AXES[name]) is not None:
+                return True
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Weight:
+    """A float weight of an operator: signs and scales per channel, where it has few values."""
+
+    graph: Any
+    operator: Any
+    name: str
+    index: int
+    values: Array  # of the tensor's shape
+    axis: int
+    scale: NDArray[np.float32] | None
+
+    @property
+    def tensor(self) -> Any:
+        return self.graph.tensors[self.index]
+
+    def along(self, scales: Array) -> Array:
+        """Scales per channel in a shape that multiplies the values."""
+        shape = [1] * self.values.ndim
+        shape[self.axis] = -1
+        return scales.reshape(shape)
+
+
+def _weight(model: Any, subgraph: int, operator: Any) -> _Weight | None:
+    graph, name = model.subgraphs[subgraph], operator_name(model, operator)
+    if name not in OUTPUT_AXES or len(operator.inputs) < 2:
+        return None
+    index = int(operator.inputs[1])
+    float_input = dtype_name(graph.tensors[int(operator.inputs[0])]) == "float32"
+    if dtype_name(graph.tensors[index]) != "float32" or not float_input:
+        return None
+    if graph.tensors[index].sparsity is not None or len(consumers(graph, index)) > 1:
+        return None
+    values = tensor_values(model, subgraph, index)
+    if values is None or not values.size:
+        return None
+    axis = OUTPUT_AXES[name]
+    return _Weight(
+        graph=graph,
+        operator=operator,
+        name=name,
+        index=index,
+        values=values,
+        axis=axis,
+        scale=ternary_scales(values, axis),
+    )
+
+
+def ternary_scales(values: Array, axis: int) -> NDArray[np.float32] | None:
+    """The scale of each channel, where no channel has other values than -s, 0 and s.
+
+    Args:
+        values: float32.
+        axis: the axis of the channels.
+
+    Returns:
+        (channels,), 1 for a channel of zeros; None where a channel has other values, or all
+        weights are 0.
+
+    Example:
+        >>> ternary_scales(np.float32([[0.5, 0.0, -0.5], [0.25, 0.25, 0.25]]), 0)
+        array([0.5 , 0.25], dtype=float32)
+    """
+    rows = np.abs(np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1))
+    scales = rows.max(axis=1)
+    if not np.all((rows == 0) | (rows == scales[:, None])) or not scales.any():
+        return None
+    # A channel of one weight always looks so.
+    if rows.shape[1] == 1:
+        return None
+    return np.where(scales > 0, scales, 1).astype(np.float32)
+
+
+def _store_exactly(model: Any, weight: _Weight, stored: Literal["int2", "int4"]) -> LowBitTensor:
+    if weight.scale is None:
+        raise ValueError("a weight with many values has no exact form in few bits")
+    before = text(weight.tensor.name)
+    shape = integers(weight.tensor.shape)
+    kind: Stored
+    kind, reason = stored, ""
+    if weight.name == "CONV_2D" and not (reason := _why_not_covering(weight)):
+        _cover(model, weight)
+    elif weight.name != "FULLY_CONNECTED":
+        kind = "int8"
+        reason = reason or "the runtime's depthwise kernels take no fewer than 8 bits"
+    codes = np.sign(weight.values).astype(np.int8)
+    _write(model, weight, codes, weight.scale, kind)
+    per_row = np.moveaxis(codes, weight.axis, 0).reshape(len(weight.scale), -1)
+    return LowBitTensor(
+        tensor=before,
+        operator=weight.name,
+        shape=shape,
+        values=max(len(np.unique(row)) for row in per_row),
+        stored=kind,
+        bytes_before=4 * weight.values.size,
+        bytes_after=math.ceil(codes.size * _BITS[kind] / 8) + 12 * len(weight.scale),
+        reason=reason,
+    )
+
+
+def _why_not_covering(weight: _Weight) -> str:
+    """What keeps a convolution from being a FULLY_CONNECTED over the last axis."""
+    options = weight.operator.builtinOptions
+    height, width = weight.values.shape[1:3]
+    if (height, width) != (1, 1):
+        return (
+            f"the runtime's {height}x{width} convolutions are slow with 4-bit weights and put out "
+            f"NaN with 2-bit ones: 8 bits here, 1 bit with --runtime larq and binary inputs"
+        )
+    if (options.strideH, options.strideW) != (1, 1):
+        return "a 1x1 convolution with a stride skips pixels, which FULLY_CONNECTED cannot"
+    if weight.values.shape[3] != weight.graph.tensors[int(weight.operator.inputs[0])].shape[-1]:
+        return "a 1x1 convolution in groups is no single matrix"
+    return ""
+
+
+def _cover(model: Any, weight: _Weight) -> None:
+    """Turns a 1x1 convolution into a FULLY_CONNECTED over the channels of each pixel."""
+    operator = weight.operator
+    operator.builtinOptions = schema.FullyConnectedOptionsT(
+        fusedActivationFunction=operator.builtinOptions.fusedActivationFunction, keepNumDims=True
+    )
+    operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+    operator.opcodeIndex = operator_code(model, "FULLY_CONNECTED", _VERSIONS["FULLY_CONNECTED"])
+    outputs, _, _, inputs = weight.values.shape
+    weight.tensor.shape = np.asarray([outputs, inputs], np.int32)
+    weight.tensor.shapeSignature = None
+
+
+def _round_to_int8(model: Any, weight: _Weight) -> None:
+    if weight.values.size < FEW_WEIGHTS:
+        return
+    rows = np.abs(np.moveaxis(weight.values, weight.axis, 0).reshape(-1, 1))
+    largest = rows.reshape(weight.values.shape[weight.axis], -1).max(axis=1)
+    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    codes = np.clip(np.rint(weight.values / weight.along(scales)), -127, 127).astype(np.int8)
+    _write(model, weight, codes, scales, "int8")
+
+
+def _write(model: Any, weight: _Weight, codes: Array, scales: Array, kind: Stored) -> None:
+    """Puts codes and scales in the place of float values."""
+    tensor = weight.tensor
+    tensor.type = getattr(schema.TensorType, kind.upper())
+    tensor.quantization = schema.QuantizationParametersT(
+        scale=np.asarray(scales, np.float32),
+        zeroPoint=np.zeros(len(scales), np.int64),  # the runtime wants one for each scale
+        quantizedDimension=weight.axis,
+    )
+    model.buffers.append(schema.BufferT(data=packed(codes, _BITS[kind]).tobytes()))
+    tensor.buffer = len(model.buffers) - 1
+    name = operator_name(model, weight.operator)
+    weight.operator.opcodeIndex = operator_code(model, name, _VERSIONS[name])
+
+
+def packed(codes: Array, bits: int) -> NDArray[np.uint8]:
+    """Small signed integers in bytes, the first in the lowest bits, two's complement.
+
+    Args:
+        codes: of any shape, within the range of the bits.
+        bits: 2, 4 or 8.
+
+    Example:
+        >>> packed(np.array([1, -1, 0, 1]), 2)
+        array([77], dtype=uint8)
+    """
+    each = 8 // bits
+    fields = (codes.reshape(-1).astype(np.int64) & (2**bits - 1)).astype(np.uint8)
+    filled = np.concatenate([fields, np.zeros(-len(fields) % each, np.uint8)]).reshape(-1, each)
+    shifts = (np.arange(each) * bits).astype(np.uint8)
+    return np.asarray(np.bitwise_or.reduce(filled << shifts, axis=1), np.uint8)

@@ -1,0 +1,75 @@
+"""Several files in turns in one child process, so that what else the machine does hits them all."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tflite_squeeze.measure.inputs import made_up
+from tflite_squeeze.measure.latency import timed
+from tflite_squeeze.measure.process import run_in_child
+from tflite_squeeze.measure.session import Session, litert_errors
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_TURNS, _TURN_SECONDS, _WARMUP_SECONDS = 20, 0.02, 0.2
+
+
+def in_turns(files: Mapping[str, bytes], *, time_limit_s: float = 300.0) -> dict[str, float]:
+    """Times files that take the same inputs, one after the other, again and again.
+
+    Args:
+        files: content by name.
+        time_limit_s: seconds after which it is given up.
+
+    Returns:
+        By name, the median microseconds of a run, of as many turns as the others had.
+
+    Raises:
+        RuntimeFailure: the runtime refuses one of them.
+
+    Example:
+        >>> in_turns({"float": tflite, "int8": other})["int8"]
+        27.4
+    """
+    first = next(iter(files.values()))
+    arrays = {name: np.frombuffer(content, np.uint8) for name, content in files.items()}
+    answer = run_in_child("turns", first, {"seed": 0}, arrays, time_limit_s=time_limit_s)
+    return {name: float(value) for name, value in answer.values.items()}
+
+
+def turns_job(
+    path: Path, request: Mapping[str, Any], arrays: Arrays
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The child's side of `in_turns`.
+
+    Args:
+        path: one of the files; the others are written beside it.
+        request: seed.
+        arrays: the bytes of every file.
+    """
+    paths = []
+    for number, content in enumerate(arrays.values()):
+        paths.append(path.with_name(f"file_{number}.tflite"))
+        paths[-1].write_bytes(content.tobytes())
+    session = Session(path, signature=None, threads=1)
+    types = {item.name: (item.dtype, item.default_shape) for item in session.inputs}
+    times = times_in_turns(paths, made_up(types, request["seed"]))
+    return dict(zip(arrays, np.median(times, axis=1).tolist(), strict=True)), {}
+
+
+def times_in_turns(paths: Sequence[Path], inputs: Arrays) -> NDArray[np.float64]:
+    """Median times of files, (files, turns); every second turn goes through them backwards."""
+    sessions = [Session(path, signature=None, threads=1) for path in paths]
+    invokes = [session.invoker(inputs) for session in sessions]
+    times = np.zeros((len(paths), _TURNS))
+    with litert_errors():
+        for invoke in invokes:
+            timed(invoke, runs=3, min_seconds=_WARMUP_SECONDS)
+        for turn in range(_TURNS):
+            for which in range(len(paths))[:: 1 if turn % 2 else -1]:
+                taken = timed(invokes[which], runs=3, min_seconds=_TURN_SECONDS)
+                times[which, turn] = float(np.median(taken))
+    return times
