@@ -4,7 +4,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from tflite_squeeze.compress.prune_config import Prune, prune_config
+from tflite_squeeze.compress.configs import config_of
+from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.errors import UsageError
 
 CONFIGS = [
@@ -60,8 +61,8 @@ def test_targets() -> None:
 
 
 def test_options_make_a_config_or_one_line() -> None:
-    assert prune_config(sparsity=0.5, score=None) == Prune(sparsity=0.5)
+    assert config_of(Prune, sparsity=0.5, score=None) == Prune(sparsity=0.5)
     with pytest.raises(UsageError, match=r"^sparsity is 1.5: Input should be less than 1"):
-        prune_config(sparsity=1.5)
+        config_of(Prune, sparsity=1.5)
     with pytest.raises(UsageError, match=r"^nothing says how much to prune"):
-        prune_config(sparsity=None)
+        config_of(Prune, sparsity=None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tflite_squeeze.cli.data_options import data_options
+from tflite_squeeze.cli.layer_options import read_layers
 from tflite_squeeze.cli.model_options import model_options, open_data, open_layers
 from tflite_squeeze.cli.output import (
     check_json,
@@ -130,7 +131,8 @@ def _curves(
 
 
 def _config(options: dict[str, Any]) -> "Prune":
-    from tflite_squeeze.compress.prune_config import prune_config
+    from tflite_squeeze.compress.configs import config_of
+    from tflite_squeeze.compress.prune_config import Prune
     from tflite_squeeze.compress.schedules import schedule_of
 
     sparsity = options["sparsity"]
@@ -139,7 +141,8 @@ def _config(options: dict[str, Any]) -> "Prune":
             sparsity = float(sparsity)
         except ValueError as error:
             raise UsageError(f"--sparsity is {sparsity!r}: give a fraction such as 0.9") from error
-    return prune_config(
+    return config_of(
+        Prune,
         sparsity=sparsity,
         threshold=options["threshold"],
         schedule=schedule_of(
@@ -151,22 +154,9 @@ def _config(options: dict[str, Any]) -> "Prune":
         score=options["score"],
         budget=options["budget"],
         granularity=options["granularity"],
-        layers=_layers(options["layers"]),
+        layers=read_layers(options["layers"], float, "PATTERN=FRACTION, such as conv_*=0.5"),
         only=options["only"],
         protect=options["protect"],
         grow=options["grow"],
         seed=options["seed"],
     )
-
-
-def _layers(texts: tuple[str, ...]) -> dict[str, float]:
-    layers = {}
-    for text in texts:
-        pattern, equals, number = text.rpartition("=")
-        try:
-            layers[pattern] = float(number)
-        except ValueError:
-            equals = ""
-        if not equals or not pattern:
-            raise UsageError(f"--layer is {text!r}: write PATTERN=FRACTION, such as conv_*=0.5")
-    return layers

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.compress.layers import Target, matches
+from tflite_squeeze.compress.layer_patterns import by_pattern
+from tflite_squeeze.compress.layers import Target
 from tflite_squeeze.compress.masks import allocate_globally, erdos_renyi
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.errors import UsageError
@@ -42,7 +43,7 @@ def tensor_sparsities(
     """
     target = config.target
     progress = sparsity / target if target > 0 else 1.0
-    own = _overrides(config, targets)
+    own = by_pattern(config.layers, targets)
     free = [index for index in range(len(targets)) if index not in own]
     spread = _spread(
         config,
@@ -56,18 +57,6 @@ def tensor_sparsities(
     return [result[index] for index in range(len(targets))]
 
 
-def _overrides(config: Prune, targets: Sequence[Target]) -> dict[int, float]:
-    """Sparsities that were given layer by layer; the last pattern that matches holds."""
-    own = {}
-    for pattern, value in config.layers.items():
-        found = [i for i, target in enumerate(targets) if matches(target.layer, pattern)]
-        if not found:
-            names = ", ".join(dict.fromkeys(target.layer.name for target in targets))
-            raise UsageError(f"layers names {pattern!r}, which matches none of {names}")
-        own.update(dict.fromkeys(found, value))
-    return own
-
-
 def final_sparsity(config: Prune, targets: Sequence[Target]) -> float:
     """The share of all selected weights that is to be zero in the end; 0 with a threshold.
 
@@ -76,7 +65,7 @@ def final_sparsity(config: Prune, targets: Sequence[Target]) -> float:
     """
     if config.threshold is not None:
         return 0.0
-    own = _overrides(config, targets)
+    own = by_pattern(config.layers, targets)
     limit = config.units.fixed_sparsity or 1.0
     zeros = sum(
         target.size * min(own.get(index, config.target), limit)

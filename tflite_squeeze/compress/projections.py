@@ -42,8 +42,8 @@ class MaskProjection:
     def __init__(self, variable: Any, *, grows: bool = False) -> None:
         values = np.asarray(variable)
         self._variable = variable
-        self.mask = _new(nonzero(values), variable)
-        self._aside = _new(values, variable) if grows else None
+        self.mask = new_state(nonzero(values), variable)
+        self._aside = new_state(values, variable) if grows else None
 
     def __call__(self, weights: Any) -> Any:
         """Applies the projection to a tensor of the variable's shape, inside the step."""
@@ -90,7 +90,7 @@ class Composed:
         return weights
 
 
-def _new(values: Array, variable: Any) -> tf.Variable:
+def new_state(values: Array, variable: Any) -> tf.Variable:
     """A TensorFlow variable that lives where the weight lives, distributed alike."""
     strategy = keras_variables.strategy_of(variable)
     with strategy.scope():

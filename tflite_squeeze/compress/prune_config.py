@@ -1,6 +1,6 @@
 """What pruning is asked for."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -102,27 +102,3 @@ class Prune(BaseModel):
         if isinstance(self.schedule, TfmotSchedule):
             return self.schedule.final_sparsity
         return 0.0
-
-
-def prune_config(**values: Any) -> Prune:
-    """A config from options of which some were not given.
-
-    Args:
-        values: fields of `Prune`; None means not given.
-
-    Raises:
-        UsageError: a value cannot be used.
-    """
-    from pydantic import ValidationError
-
-    from tflite_squeeze.errors import UsageError
-
-    try:
-        return Prune(**{key: value for key, value in values.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][:1])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(
-            f"{field} is {values.get(field)!r}: {reason}" if field else reason
-        ) from error

@@ -66,7 +66,7 @@ class PruningCallback(StepCallback):
             self._masks = None
         self._finished = False
 
-    def _set_up(self) -> None:
+    def _set_up(self, step: int) -> None:
         groups = groups_of(self.model, self.config)
         selection = groups.selection
         if not selection.targets and any(item.reason == NOT_BUILT for item in selection.skipped):

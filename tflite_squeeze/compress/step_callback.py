@@ -33,8 +33,11 @@ class StepCallback(keras_variables.callback_class()):  # type: ignore[misc]
         """Undoes what a training that was interrupted left behind."""
         raise NotImplementedError
 
-    def _set_up(self) -> None:
-        """Sets constraints; leaves `_ready` false where the first step has to build the model."""
+    def _set_up(self, step: int) -> None:
+        """Sets constraints before a step; leaves `_ready` false where it is too early for that.
+
+        The first step may have to build the model.
+        """
         raise NotImplementedError
 
     def _move(self, last: int, step: int) -> None:
@@ -72,7 +75,7 @@ class StepCallback(keras_variables.callback_class()):  # type: ignore[misc]
             self._seen = self._next_step - 1
             self._count_steps(epoch)
         if not self._ready:
-            self._set_up()
+            self._set_up(self._next_step)
 
     def _step_at(self, epoch: int) -> int:
         """The step at which an epoch begins, for a training that goes on from there."""
@@ -93,7 +96,7 @@ class StepCallback(keras_variables.callback_class()):  # type: ignore[misc]
         its end.
         """
         if batch and not self._ready:
-            self._set_up()
+            self._set_up(self._next_step + batch)
         self._batches = batch + self._stride
         self._advance(self._next_step + batch)
 
@@ -111,7 +114,7 @@ class StepCallback(keras_variables.callback_class()):  # type: ignore[misc]
     def on_train_end(self, logs: Any = None) -> None:
         """Leaves a plain model."""
         if not self._ready:
-            self._set_up()
+            self._set_up(self._next_step)
         if self._ready:
             self._finish()
 
