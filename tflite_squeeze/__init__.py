@@ -14,6 +14,8 @@ from tflite_squeeze.version import __version__
 if TYPE_CHECKING:
     from tflite_squeeze.compress.binarize import binarize as binarize
     from tflite_squeeze.compress.binarize_config import Binarize as Binarize
+    from tflite_squeeze.compress.cluster_config import Cluster as Cluster
+    from tflite_squeeze.compress.clustering_callback import ClusteringCallback as ClusteringCallback
     from tflite_squeeze.compress.finetune_config import FineTune as FineTune
     from tflite_squeeze.compress.l0 import l0_prune as l0_prune
     from tflite_squeeze.compress.l0_config import L0 as L0
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.compress.schedules import Polynomial as Polynomial
     from tflite_squeeze.compress.schedules import Stepwise as Stepwise
     from tflite_squeeze.compress.scoring_data import ScoringData as ScoringData
+    from tflite_squeeze.compress.share import cluster as cluster
     from tflite_squeeze.convert.config import Convert as Convert
     from tflite_squeeze.convert.config import Quantization as Quantization
     from tflite_squeeze.errors import CheckFailed as CheckFailed
@@ -53,6 +56,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Binarize": "tflite_squeeze.compress.binarize_config",
     "CheckFailed": "tflite_squeeze.errors",
+    "Cluster": "tflite_squeeze.compress.cluster_config",
+    "ClusteringCallback": "tflite_squeeze.compress.clustering_callback",
     "Constant": "tflite_squeeze.compress.schedules",
     "Convert": "tflite_squeeze.convert.config",
     "Converted": "tflite_squeeze.pipeline.convert",
@@ -75,6 +80,7 @@ _HOMES = {
     "Stepwise": "tflite_squeeze.compress.schedules",
     "Verify": "tflite_squeeze.measure.verify",
     "binarize": "tflite_squeeze.compress.binarize",
+    "cluster": "tflite_squeeze.compress.share",
     "convert": "tflite_squeeze.pipeline.convert",
     "inspect": "tflite_squeeze.pipeline.inspect",
     "l0_prune": "tflite_squeeze.compress.l0",
@@ -94,6 +100,8 @@ __all__ = [
     "L0",
     "Binarize",
     "CheckFailed",
+    "Cluster",
+    "ClusteringCallback",
     "Constant",
     "Convert",
     "Converted",
@@ -116,6 +124,7 @@ __all__ = [
     "Verify",
     "__version__",
     "binarize",
+    "cluster",
     "convert",
     "inspect",
     "l0_prune",

@@ -18,6 +18,7 @@ _COMMANDS = {
     "profile": ("profile", "Measure latency, memory and size of a .tflite file."),
     "inspect": ("inspect", "Show what is inside a model or a file, and what could be better."),
     "prune": ("prune", "Zero the weights that matter least, and train the others around them."),
+    "cluster": ("cluster", "Let the weights of each kernel share few values, and train those."),
     "sensitivity": ("sensitivity", "Measure what pruning costs, layer by layer."),
     "doctor": ("doctor", "Print versions and which optional parts work."),
 }

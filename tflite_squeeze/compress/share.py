@@ -1,0 +1,144 @@
+"""The verb: let the weights of a model share few values, with or without training."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tflite_squeeze import flavors
+from tflite_squeeze.compress import keras_variables
+from tflite_squeeze.compress.cluster_config import Cluster
+from tflite_squeeze.compress.cluster_plan import (
+    ClusterPlan,
+    cluster_plan,
+    measured_counts,
+    shared_at_once,
+)
+from tflite_squeeze.compress.cluster_record import ClusterRecord, SharedWeight
+from tflite_squeeze.compress.clustering_callback import ClusteringCallback
+from tflite_squeeze.compress.finetune import finetune as train
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.lut import entropy_bytes
+from tflite_squeeze.compress.quality import metric_name, validation_quality
+from tflite_squeeze.compress.sharing import ModelSharing, Sharing
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.io.data import Data, load_data
+
+Array = NDArray[Any]
+
+
+class Clustered(NamedTuple):
+    """A model whose weights share values, and what was done to it."""
+
+    model: Any
+    record: ClusterRecord
+
+
+def cluster(
+    model: Any,
+    config: Cluster,
+    data: Any = None,
+    finetune: FineTune | None = None,
+    *,
+    one_shot: bool = False,
+    in_place: bool = False,
+    measured: Mapping[str, int] | None = None,
+    verbose: int = 0,
+) -> Clustered:
+    """Lets the weights of each kernel share few values, and trains those values.
+
+    Args:
+        model: a Keras model of either flavour; zeros of pruned weights stay zeros.
+        config: how many values, and which layers.
+        data: `Data` or anything that `load_data` takes. With a labelled training part the values
+            are fine-tuned; without, weights share at once.
+        finetune: how to train; 3 epochs by default. `FineTune` with data that has no labels is an
+            error.
+        one_shot: share at once and train not, though there is data to train on.
+        in_place: change the model itself, not a copy.
+        measured: for `max_drop`, values by weight, measured already.
+        verbose: as in `model.fit`.
+
+    Returns:
+        (model, record).
+
+    Raises:
+        UsageError: the config asks for what this model or data cannot give.
+        InputError: the data does not fit the model.
+
+    Example:
+        >>> model, record = cluster(model, Cluster(clusters=16), "fashion-mnist")
+    """
+    started = time.perf_counter()
+    shared = model if in_place else keras_variables.copy_of(model)
+    samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(shared))
+    if config.max_drop is not None and measured is None:
+        measured = measured_counts(shared, config, _labelled(samples))
+    plan = cluster_plan(shared, config, measured)
+    if not plan.sharings:
+        raise UsageError(f"nothing to share in model {model.name!r} ({plan.why_nothing()})")
+    weights = [np.array(sharing.target.variable) for sharing in plan.sharings]
+    before = validation_quality(shared, samples)
+    training = None if one_shot else finetune
+    if training is None and not one_shot and _trainable(samples):
+        training = FineTune()
+    history: dict[str, list[float]] = {}
+    if training is None:
+        ModelSharing(plan.sharings, follows=False)
+    else:
+        callback = ClusteringCallback(config, measured=measured)
+        history = train(shared, _labelled(samples), training, [callback], verbose=verbose).history
+    return Clustered(
+        shared,
+        ClusterRecord(
+            model=model.name,
+            config=config,
+            finetune=training,
+            weights=_weights(plan, weights),
+            skipped=plan.skipped,
+            refused=plan.refused,
+            metric=metric_name(shared),
+            before=before,
+            after=validation_quality(shared, samples),
+            history=history,
+            notes=samples.notes if samples is not None else (),
+            seconds=time.perf_counter() - started,
+        ),
+    )
+
+
+def _trainable(samples: Data | None) -> bool:
+    return samples is not None and samples.labelled and samples.train is not None
+
+
+def _labelled(samples: Data | None) -> Data:
+    if samples is None or not samples.labelled:
+        raise UsageError("fine-tuning and max_drop need labelled data: pass data with labels")
+    return samples
+
+
+def _weights(plan: ClusterPlan, before: Sequence[Array]) -> tuple[SharedWeight, ...]:
+    return tuple(
+        _weight(sharing, old, np.asarray(sharing.target.variable))
+        for sharing, old in zip(plan.sharings, before, strict=True)
+    )
+
+
+def _weight(sharing: Sharing, old: Array, new: Array) -> SharedWeight:
+    once = shared_at_once(sharing, old).astype(np.float64)
+    norm = float(np.linalg.norm(old.astype(np.float64)))
+    return SharedWeight(
+        name=sharing.target.name,
+        layer_type=sharing.target.layer_type,
+        parameters=sharing.target.size,
+        clusters=sharing.clusters,
+        tables=sharing.tables,
+        distinct_before=len(np.unique(old[old != 0])),
+        distinct_after=max(sharing.distinct(new)),
+        zeros_before=int(np.sum(old == 0)),
+        zeros_after=int(np.sum(new == 0)),
+        error=float(np.linalg.norm(old - once)) / norm if norm else 0.0,
+        entropy_bytes=round(sum(entropy_bytes(row) for row in sharing.rows(new))),
+    )
