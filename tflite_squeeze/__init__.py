@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tflite_squeeze.compress.binarize_config import Binarize as Binarize
     from tflite_squeeze.compress.cluster_config import Cluster as Cluster
     from tflite_squeeze.compress.clustering_callback import ClusteringCallback as ClusteringCallback
+    from tflite_squeeze.compress.distill_config import Distill as Distill
+    from tflite_squeeze.compress.distill_config import Hint as Hint
+    from tflite_squeeze.compress.distiller import Distiller as Distiller
     from tflite_squeeze.compress.finetune_config import FineTune as FineTune
     from tflite_squeeze.compress.l0 import l0_prune as l0_prune
     from tflite_squeeze.compress.l0_config import L0 as L0
@@ -62,9 +65,12 @@ _HOMES = {
     "Convert": "tflite_squeeze.convert.config",
     "Converted": "tflite_squeeze.pipeline.convert",
     "Data": "tflite_squeeze.io.data",
+    "Distill": "tflite_squeeze.compress.distill_config",
+    "Distiller": "tflite_squeeze.compress.distiller",
     "EthosUProfile": "tflite_squeeze.measure.ethos_u_record",
     "Exponential": "tflite_squeeze.compress.schedules",
     "FineTune": "tflite_squeeze.compress.finetune_config",
+    "Hint": "tflite_squeeze.compress.distill_config",
     "L0": "tflite_squeeze.compress.l0_config",
     "MicroProfile": "tflite_squeeze.measure.micro_record",
     "OneCycle": "tflite_squeeze.compress.schedules",
@@ -106,9 +112,12 @@ __all__ = [
     "Convert",
     "Converted",
     "Data",
+    "Distill",
+    "Distiller",
     "EthosUProfile",
     "Exponential",
     "FineTune",
+    "Hint",
     "MicroProfile",
     "OneCycle",
     "Polynomial",

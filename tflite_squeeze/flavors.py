@@ -146,6 +146,11 @@ def input_structure(model: Any) -> Any:
     return shapes
 
 
+def output_structure(model: Any) -> Any:
+    """The symbolic outputs of a model with a graph, as it returns them: one, a list or a dict."""
+    return _graph_of(model).output
+
+
 def _graph_of(model: Any) -> Any:
     """What knows a model's symbolic inputs and outputs: of a Sequential, the graph inside it."""
     return getattr(model, "_functional", None) or model

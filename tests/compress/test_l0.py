@@ -14,7 +14,7 @@ from tflite_squeeze.compress.l0_gates import gated_network
 from tflite_squeeze.compress.l0_record import L0Record
 from tflite_squeeze.compress.layers import select
 from tflite_squeeze.compress.replacing import place_of, replaced
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import load_data
 from tflite_squeeze.pipeline.convert import convert
 
@@ -164,7 +164,7 @@ def test_refusals(library, data):
     with pytest.raises(UsageError, match="no layer of model 'flat' can have gates"):
         l0_prune(model, L0(), data)
     model = tiny_models.convolutional(library)
-    with pytest.raises(UsageError, match="no labelled training part"):
+    with pytest.raises(InputError, match="no labelled training part"):
         l0_prune(model, L0(), load_data(X[:8]))
 
 

@@ -207,7 +207,7 @@ def test_what_cannot_be_done_is_one_line(
 
 
 def test_finetuning_needs_labels(library: Any) -> None:
-    with pytest.raises(UsageError, match="need labelled data"):
+    with pytest.raises(UsageError, match="fine-tuning needs data: pass some"):
         prune(tiny_models.dense(library), Prune(sparsity=0.5), None, FineTune())
 
 

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from tflite_squeeze import flavors
+from tflite_squeeze.compress.distill_config import Distill
+from tflite_squeeze.compress.distiller import distiller_of
 from tflite_squeeze.compress.finetune_config import FineTune
-from tflite_squeeze.compress.keras_variables import output_shape
+from tflite_squeeze.compress.keras_variables import copy_of, output_shape
+from tflite_squeeze.compress.teachers import teachers_of
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import Data
-from tflite_squeeze.io.raw_data import reading
+from tflite_squeeze.io.raw_data import RawPart, reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,35 +39,44 @@ def finetune(
     callbacks: Sequence[Any] = (),
     *,
     around: Any = None,
+    original: Any = None,
     verbose: int = 0,
 ) -> Trained:
     """Trains a model in place.
 
+    A technique that offers recovery from the model as it was takes one line before it changes
+    anything, `original = original_of(model, finetune, in_place=in_place)`, and hands that on.
+
     Args:
         model: a Keras model of either flavour. A loss that it was compiled with is kept; without
             one, cross-entropy for classifiers and the mean squared error for all else.
-        data: labelled data, fitted to the model.
+        data: data fitted to the model: labelled, or of any kind where a teacher answers.
         config: how; None for the defaults.
         callbacks: callbacks of the model's own Keras, or of this package.
         around: what is trained in the model's place: a Keras model that has it inside, with the
             same inputs and outputs.
+        original: the model as it was before it was compressed, which teaches where the config
+            says so.
         verbose: as in `model.fit`.
 
     Returns:
         What was done.
 
     Raises:
-        InputError: the data has no labels, or no training part.
+        InputError: the data has no labels, or no training part, and there is no teacher.
+        UsageError: the config asks for a teacher, and there is none.
     """
     config = config or FineTune()
-    if data.train is None or not data.labelled:
-        raise InputError(
-            f"data {data.source} has no labelled training part: pass data with x_train and y_train"
-        )
+    check_trainable(data, config)
     keras = flavors.keras_of(flavors.known_flavor(model))
     keras.utils.set_random_seed(config.seed)
     trained = model if around is None else around
-    compiled_here = _compile(model, trained, keras, config, training_steps(data, config))
+    if config.teacher is not None:
+        trained = _taught(model, trained, original, config)
+    labelled = uses_labels(data)
+    compiled_here = _compile(
+        model, trained, keras, config, training_steps(data, config), labelled=labelled
+    )
     batches = training_batches(model, data, config.batch, config.seed)
     with reading(data.source):
         history = trained.fit(
@@ -81,9 +93,66 @@ def finetune(
     )
 
 
+def check_trainable(data: Data | None, config: FineTune) -> Data:
+    """Refuses data that a training cannot use, before any work is spent on it.
+
+    Args:
+        data: what there is.
+        config: how it is to be trained.
+
+    Raises:
+        UsageError: there is no data.
+        InputError: it has no labels, or no training part, and there is no teacher.
+    """
+    if data is None:
+        raise UsageError("fine-tuning needs data: pass some, labelled unless teacher='original'")
+    if config.teacher is None and not uses_labels(data):
+        raise InputError(
+            f"data {data.source} has no labelled training part: pass data with x_train and "
+            f"y_train, or teacher='original' to recover without labels"
+        )
+    return data
+
+
+def uses_labels(data: Data) -> bool:
+    """Whether what is trained on carries labels; a part that only calibrates does not."""
+    return data.labelled and data.train is not None
+
+
+def original_of(model: Any, config: FineTune | None, *, in_place: bool) -> Any:
+    """The model as it is now, for it to teach later; None where no teacher is asked for.
+
+    Args:
+        model: a Keras model that is about to be changed, or copied and changed.
+        config: how it will be trained on.
+        in_place: whether the model itself will change, so that a copy has to teach.
+    """
+    if config is None or config.teacher is None:
+        return None
+    return copy_of(model) if in_place else model
+
+
+def _taught(model: Any, trained: Any, original: Any, config: FineTune) -> Any:
+    """What is trained, with the original as its teacher."""
+    if original is None:
+        raise UsageError(
+            "teacher='original' is asked for, but this step keeps no original: leave it out"
+        )
+    distill = config.distill or Distill()
+    teachers = teachers_of(original, model, distill.teacher_outputs)
+    return distiller_of(trained, teachers, distill, like=model)
+
+
+def _training_part(data: Data) -> tuple[Any, RawPart]:
+    """What is trained on: the training part, or what only calibrates where there is none."""
+    if data.train is not None and data.raw.train is not None:
+        return data.train, data.raw.train
+    return data.calibration, data.raw.calibration
+
+
 def training_steps(data: Data, config: FineTune) -> int:
     """How many steps a training has; at 1,000 an epoch where the data does not know its length."""
-    count = data.raw.train.count if data.raw.train is not None else None
+    count = _training_part(data)[1].count
     return (1000 if count is None else -(-count // config.batch)) * config.epochs
 
 
@@ -91,21 +160,24 @@ def training_batches(model: Any, data: Data, batch: int, seed: int) -> Any:
     """The training part as shuffled batches in the structure that the model takes."""
     import tensorflow as tf
 
-    if data.train is None:
-        raise UsageError(f"data {data.source} has no training part: pass data with x_train")
     structure = flavors.input_structure(model)
     names = [spec.name for spec in tf.nest.flatten(structure)]
 
-    def arranged(inputs: Any, labels: Any) -> Any:
+    def arranged(inputs: Any, labels: Any = None) -> Any:
         packed = tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])
-        return packed, labels
+        return (packed,) if labels is None else (packed, labels)
 
-    count = data.raw.train.count if data.raw.train is not None else None
-    shuffled = data.train.shuffle(min(count or 10_000, 60_000), seed=seed)
+    dataset, raw = _training_part(data)
+    if isinstance(dataset.element_spec, tuple) and not uses_labels(data):
+        dataset = dataset.map(lambda inputs, _: inputs)
+    count = raw.count
+    shuffled = dataset.shuffle(min(count or 10_000, 60_000), seed=seed)
     return shuffled.batch(batch).map(arranged, num_parallel_calls=2).prefetch(2)
 
 
-def _compile(model: Any, trained: Any, keras: Any, config: FineTune, steps: int) -> bool:
+def _compile(
+    model: Any, trained: Any, keras: Any, config: FineTune, steps: int, *, labelled: bool
+) -> bool:
     """Gives the model an optimiser with a rate that falls to zero, and a loss if it has none."""
     loss = getattr(model, "loss", None)
     warmup = int(config.warmup * steps)
@@ -119,8 +191,10 @@ def _compile(model: Any, trained: Any, keras: Any, config: FineTune, steps: int)
         optimizer = keras.optimizers.Adam(rate)
     else:
         optimizer = keras.optimizers.SGD(rate, momentum=0.9)
-    chosen = loss if loss else loss_of(model)
-    metrics = ["accuracy"] if loss is None and classifies(model) else None
+    chosen, metrics = None, None
+    if labelled:
+        chosen = loss if loss else loss_of(model)
+        metrics = ["accuracy"] if loss is None and classifies(model) else None
     trained.compile(optimizer=optimizer, loss=chosen, metrics=metrics, jit_compile=config.jit)
     return not loss
 

@@ -1,8 +1,10 @@
 """What fine-tuning is asked for."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tflite_squeeze.compress.distill_config import Distill
 
 
 class FineTune(BaseModel):
@@ -16,10 +18,16 @@ class FineTune(BaseModel):
         optimizer: "adam" or "sgd" (with momentum 0.9).
         seed: of the order of the examples.
         jit: whether XLA compiles the training step.
+        teacher: "original" for recovery by distillation: the model as it was before the step
+            teaches what the step makes of it. Labels are then not needed, and a few thousand
+            examples may do; with labels, it learns from both.
+        distill: what is learnt from the teacher; None for the defaults of `Distill`.
 
     Example:
         >>> FineTune(epochs=2).batch
         128
+        >>> FineTune(epochs=50, teacher="original", distill=Distill(distance="mse")).teacher
+        'original'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,3 +39,11 @@ class FineTune(BaseModel):
     optimizer: Literal["adam", "sgd"] = "adam"
     seed: int = Field(default=0, ge=0)
     jit: bool = False
+    teacher: Literal["original"] | None = None
+    distill: Distill | None = None
+
+    @model_validator(mode="after")
+    def _taught(self) -> Self:
+        if self.distill is not None and self.teacher is None:
+            raise ValueError('distill is given without a teacher: pass teacher="original" too')
+        return self

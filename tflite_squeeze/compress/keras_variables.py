@@ -6,7 +6,14 @@ from typing import Any
 import tensorflow as tf
 
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.flavors import Flavor, input_specs, input_structure, keras_of, known_flavor
+from tflite_squeeze.flavors import (
+    Flavor,
+    flavor_of,
+    input_specs,
+    input_structure,
+    keras_of,
+    known_flavor,
+)
 
 
 def constraint_of(variable: Any) -> Any:
@@ -43,6 +50,12 @@ def callback_class() -> type:
     first = keras_of(Flavor.KERAS).callbacks.Callback
     second = keras_of(Flavor.TF_KERAS).callbacks.Callback
     return type("Callback", (first, second), {"_supports_tf_logs": True, "async_safe": True})
+
+
+def student_of(model: Any) -> Any:
+    """The model whose weights are to change: of a `Distiller` its student, else the model."""
+    student = getattr(model, "student", None)
+    return model if flavor_of(student) is None else student
 
 
 def retrace(model: Any) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tflite_squeeze import flavors
+from tflite_squeeze.compress.finetune import check_trainable, original_of, training_steps
 from tflite_squeeze.compress.finetune import finetune as train
-from tflite_squeeze.compress.finetune import training_steps
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.keras_variables import copy_of
 from tflite_squeeze.compress.l0_config import L0
@@ -51,7 +51,8 @@ def l0_prune(
     Args:
         model: a Keras model of either flavour, trained or not.
         config: λ, the gates, and which layers get them.
-        data: `Data` or anything that `load_data` takes, with a labelled training part.
+        data: `Data` or anything that `load_data` takes, with a labelled training part unless the
+            original model teaches (`FineTune(teacher="original")`).
         finetune: how to train; 20 epochs by default.
         in_place: change the model itself, not a copy.
         verbose: as in `model.fit`.
@@ -68,20 +69,17 @@ def l0_prune(
     """
     started = time.perf_counter()
     training = finetune or _DEFAULT_TRAINING
+    original = original_of(model, training, in_place=in_place)
     pruned = model if in_place else copy_of(model)
     selection = replaceable(select(pruned, only=config.only, protect=config.protect))
     if not selection.targets:
         reasons = "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped)
         raise UsageError(f"no layer of model {model.name!r} can have gates ({reasons})")
     samples = load_data(data).fitted_to(flavors.input_specs(pruned))
-    if not samples.labelled or samples.train is None:
-        raise UsageError(
-            f"gates are trained, and data {samples.source} has no labelled training part: pass "
-            f"data with x_train and y_train"
-        )
+    check_trainable(samples, training)
     zeros = [zeros_of(target.variable) for target in selection.targets]
     before = validation_quality(pruned, samples)
-    history = _trained(pruned, selection, config, samples, training, verbose)
+    history = _trained(pruned, selection, config, samples, training, original, verbose)
     return L0Pruned(
         pruned,
         L0Record(
@@ -101,7 +99,13 @@ def l0_prune(
 
 
 def _trained(
-    model: Any, selection: Selection, config: L0, data: Data, training: FineTune, verbose: int
+    model: Any,
+    selection: Selection,
+    config: L0,
+    data: Data,
+    training: FineTune,
+    original: Any,
+    verbose: int,
 ) -> dict[str, list[float]]:
     """Trains gates and weights, writes the gates into the weights, and lets those settle."""
     settling = math.floor(config.settle * training.epochs)
@@ -115,7 +119,7 @@ def _trained(
         warmup_steps=round(config.warmup * training_steps(data, gating)),
         seed=training.seed,
     )
-    history = train(model, data, gating, around=network, verbose=verbose).history
+    history = train(model, data, gating, around=network, original=original, verbose=verbose).history
     network.write_gates()
     if settling:
         rest = training.model_copy(
@@ -126,6 +130,6 @@ def _trained(
             for number, target in enumerate(selection.targets)
         }
         with constrained(masks):
-            later = train(model, data, rest, verbose=verbose).history
+            later = train(model, data, rest, original=original, verbose=verbose).history
         history = {name: values + later.get(name, []) for name, values in history.items()}
     return history

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from tflite_squeeze import flavors
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.budget import Curves, unit_of
+from tflite_squeeze.compress.finetune import check_trainable, original_of, uses_labels
 from tflite_squeeze.compress.finetune import finetune as train
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.grouped_masks import GroupedMasks, groups_of
@@ -48,7 +49,7 @@ def prune(
         data: `Data` or anything that `load_data` takes. With a labelled training part the model is
             fine-tuned while and after the zeros come in; without, it is pruned at once.
         finetune: how to train; 3 epochs by default. `FineTune` with data that has no labels is an
-            error.
+            error, unless the original model teaches (`FineTune(teacher="original")`).
         one_shot: prune at once and train not, though there is data to train on.
         in_place: change the model itself, not a copy.
         curves: for the budget "sensitivity", measured already.
@@ -65,6 +66,7 @@ def prune(
         >>> model, record = prune(model, Prune(sparsity=0.9), "fashion-mnist")
     """
     started = time.perf_counter()
+    original = None if one_shot else original_of(model, finetune, in_place=in_place)
     pruned = model if in_place else keras_variables.copy_of(model)
     groups = groups_of(pruned, config)
     selection = groups.selection
@@ -80,20 +82,15 @@ def prune(
             pruned, _labelled(samples), selection, granularity=config.granularity
         )
     training = None if one_shot else finetune
-    if (
-        training is None
-        and not one_shot
-        and samples is not None
-        and samples.labelled
-        and samples.train is not None
-    ):
+    if training is None and not one_shot and samples is not None and uses_labels(samples):
         training = FineTune()
     history: dict[str, list[float]] = {}
     if training is None:
         GroupedMasks(pruned, groups, data=scoring, curves=curves).update(lambda target: target)
     else:
         callback = PruningCallback(config, data=scoring, curves=curves)
-        trained = train(pruned, _labelled(samples), training, [callback], verbose=verbose)
+        fitting = check_trainable(samples, training)
+        trained = train(pruned, fitting, training, [callback], original=original, verbose=verbose)
         history = trained.history
     return Pruned(
         pruned,
@@ -120,7 +117,7 @@ def prune(
 
 def _labelled(samples: Data | None) -> Data:
     if samples is None or not samples.labelled:
-        raise UsageError("fine-tuning and sensitivity need labelled data: pass data with labels")
+        raise UsageError("sensitivities need labelled data: pass data with labels")
     return samples
 
 

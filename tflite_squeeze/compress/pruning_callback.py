@@ -67,14 +67,15 @@ class PruningCallback(StepCallback):
         self._finished = False
 
     def _set_up(self, step: int) -> None:
-        groups = groups_of(self.model, self.config)
+        model = keras_variables.student_of(self.model)
+        groups = groups_of(model, self.config)
         selection = groups.selection
         if not selection.targets and any(item.reason == NOT_BUILT for item in selection.skipped):
             return  # the first step builds the model
-        self._masks = GroupedMasks(self.model, groups, data=self._data, curves=self._curves)
+        self._masks = GroupedMasks(model, groups, data=self._data, curves=self._curves)
         if not selection.targets:
             warnings.warn(
-                f"nothing to prune in model {self.model.name!r}: "
+                f"nothing to prune in model {model.name!r}: "
                 + "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped),
                 TargetNotReached,
                 stacklevel=2,
