@@ -12,13 +12,14 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 MODEL := models/lenet_5.keras
 SAMPLES := models/samples/fashion-mnist.npz
 
-.PHONY: help demo test lint data format table clean
+.PHONY: help demo test lint data compilers format table clean
 
 help:
 	@echo "make demo    convert, verify, profile and inspect a reference model"
 	@echo "make test    run the whole test suite"
 	@echo "make lint    ruff, mypy and import-linter"
 	@echo "make data    install or download Fashion-MNIST"
+	@echo "make compilers   install the compilers for Cortex-M that tests of exports use"
 	@echo "make table   convert and measure every reference model (for the README)"
 
 $(BIN)/python:
@@ -47,6 +48,7 @@ demo: $(STAMP)
 # Tests that need the full set are skipped, and say so, where it cannot be had.
 test: $(STAMP)
 	@$(MAKE) --no-print-directory data || echo "Fashion-MNIST is not to be had here: tests of the full set are skipped."
+	@$(MAKE) --no-print-directory compilers || echo "Compilers for Cortex-M are not to be had here: their tests are skipped."
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: $(STAMP)
@@ -61,6 +63,16 @@ format: $(STAMP)
 
 data: $(STAMP)
 	@$(BIN)/python tools/get_data.py
+
+# Debian's packages; the C library brings the headers, C++'s own is not used.
+compilers:
+	@command -v arm-none-eabi-g++ >/dev/null && command -v g++ >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+	      gcc g++ libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi; \
+	  else \
+	    echo "Install them with: sudo apt install g++ gcc-arm-none-eabi libnewlib-arm-none-eabi" >&2; exit 1; \
+	  fi; }
 
 table: $(STAMP) data
 	$(BIN)/python tools/benchmarks/reference_table.py

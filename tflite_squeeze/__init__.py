@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from tflite_squeeze.convert.config import Quantization as Quantization
     from tflite_squeeze.errors import CheckFailed as CheckFailed
     from tflite_squeeze.errors import SqueezeError as SqueezeError
+    from tflite_squeeze.export.micro import export_micro as export_micro
+    from tflite_squeeze.export.micro_config import ExportMicro as ExportMicro
     from tflite_squeeze.io.data import Data as Data
     from tflite_squeeze.io.data import load_data as load_data
     from tflite_squeeze.io.models import load_model as load_model
@@ -69,6 +71,7 @@ _HOMES = {
     "Distiller": "tflite_squeeze.compress.distiller",
     "EthosUProfile": "tflite_squeeze.measure.ethos_u_record",
     "Exponential": "tflite_squeeze.compress.schedules",
+    "ExportMicro": "tflite_squeeze.export.micro_config",
     "FineTune": "tflite_squeeze.compress.finetune_config",
     "Hint": "tflite_squeeze.compress.distill_config",
     "L0": "tflite_squeeze.compress.l0_config",
@@ -88,6 +91,7 @@ _HOMES = {
     "binarize": "tflite_squeeze.compress.binarize",
     "cluster": "tflite_squeeze.compress.share",
     "convert": "tflite_squeeze.pipeline.convert",
+    "export_micro": "tflite_squeeze.export.micro",
     "inspect": "tflite_squeeze.pipeline.inspect",
     "l0_prune": "tflite_squeeze.compress.l0",
     "load_data": "tflite_squeeze.io.data",
@@ -116,6 +120,7 @@ __all__ = [
     "Distiller",
     "EthosUProfile",
     "Exponential",
+    "ExportMicro",
     "FineTune",
     "Hint",
     "MicroProfile",
@@ -135,6 +140,7 @@ __all__ = [
     "binarize",
     "cluster",
     "convert",
+    "export_micro",
     "inspect",
     "l0_prune",
     "load_data",

@@ -75,7 +75,7 @@ def test_the_smallest_arena_works_and_less_does_not() -> None:
     size = free.arena.smallest_bytes
     again = run_micro(int8_dense_file(), x, arena_bytes=size)
     np.testing.assert_array_equal(again.outputs[0], free.outputs[0])
-    with pytest.raises(UnsupportedError, match="does not fit into an arena of"):
+    with pytest.raises(UnsupportedError, match=f"the smallest that works has {size:,}"):
         run_micro(int8_dense_file(), x, arena_bytes=size - 16)
 
 

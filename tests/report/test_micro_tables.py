@@ -3,10 +3,15 @@ import math
 import pytest
 
 from tests.measure.runtime_files import int8_dense_file
+from tflite_squeeze.export.micro import export_micro
 from tflite_squeeze.measure.micro import profile_micro
 from tflite_squeeze.measure.micro_record import MicroProfile, MicroRecord
 from tflite_squeeze.report.markdown import to_markdown
-from tflite_squeeze.report.micro_tables import micro_operator_table, micro_tables
+from tflite_squeeze.report.micro_tables import (
+    micro_export_tables,
+    micro_operator_table,
+    micro_tables,
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +60,14 @@ def test_a_stream_is_called_one(record: MicroRecord) -> None:
     assert micro_tables(record)[1].notes[0].startswith("the same 2 made-up inputs: x int8 [1, 16]")
     stateful = record.model_copy(update={"stateful": True})
     assert micro_tables(stateful)[1].notes[0].startswith("one stream of 2")
+
+
+def test_what_was_exported() -> None:
+    exported = export_micro(int8_dense_file()).record
+    takes, files = micro_export_tables(exported)
+    sizes = dict(takes.rows)
+    assert sizes["arena in the header"] == exported.arena_bytes
+    assert sizes["model, in flash"] == len(int8_dense_file())
+    assert sizes["golden vectors, in flash"] == 96
+    assert "registered operators: FULLY_CONNECTED" in takes.notes
+    assert dict(files.rows) == exported.files

@@ -20,6 +20,7 @@ _COMMANDS = {
     "prune": ("prune", "Zero the weights that matter least, and train the others around them."),
     "cluster": ("cluster", "Let the weights of each kernel share few values, and train those."),
     "sensitivity": ("sensitivity", "Measure what pruning costs, layer by layer."),
+    "export": ("export", "Write what an application needs to run a .tflite file on its target."),
     "doctor": ("doctor", "Print versions and which optional parts work."),
 }
 

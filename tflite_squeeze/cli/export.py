@@ -5,7 +5,9 @@ import click
 from tflite_squeeze.cli.lazy_group import LazyGroup
 
 # Target → (module with <target>_command, what it does).
-_TARGETS: dict[str, tuple[str, str]] = {}
+_TARGETS: dict[str, tuple[str, str]] = {
+    "micro": ("export_micro", "Write C and C++ for TFLM on a microcontroller."),
+}
 
 
 @click.group(

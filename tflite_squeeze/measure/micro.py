@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.convert.flatbuffer import read_model
+from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.io.files import read_file
 from tflite_squeeze.measure.fidelity import (
     cosine,
@@ -123,7 +124,7 @@ def run_micro(
     Args:
         tflite: the file's content.
         inputs: in order of the main subgraph (examples, *the tensor's shape), of its own type.
-        arena_bytes: the arena to run in; None measures the smallest that is large enough.
+        arena_bytes: an arena that has to do; None for any.
         time_limit_s: seconds after which the run is given up.
 
     Returns:
@@ -142,12 +143,17 @@ def run_micro(
     )
     values = answer.values
     if values["said"] is not None:
-        raise refusal(values["said"], arena_bytes)
+        raise refusal(values["said"])
+    if not values["fits"]:
+        raise UnsupportedError(
+            f"this file does not run in an arena of {arena_bytes:,} bytes: the smallest that works "
+            f"has {values['smallest']:,}"
+        )
     arena = Arena(
         total_bytes=values["total"],
         head_bytes=values["head"],
         tail_bytes=values["tail"],
-        smallest_bytes=values.get("smallest", arena_bytes),
+        smallest_bytes=values["smallest"],
         persistent=tuple(
             PersistentPart(kind=kind, used_bytes=used) for kind, used in values["parts"]
         ),

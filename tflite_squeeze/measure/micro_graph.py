@@ -81,18 +81,12 @@ def check_supported(model: Any) -> None:
     _check_shapes(model)
 
 
-def refusal(said: str, arena_bytes: int | None) -> UnsupportedError:
+def refusal(said: str) -> UnsupportedError:
     """The error for something that TFLM said about a file.
 
     Args:
         said: its words, in one line.
-        arena_bytes: the arena that it was given; None for as much as it wants.
     """
-    if arena_bytes is not None:
-        return UnsupportedError(
-            f"this file does not fit into an arena of {arena_bytes:,} bytes ({said[:200]}): give "
-            f"it more, or let the arena be measured"
-        )
     node = _NODE.search(said)
     where = f"operator {node[2]}, {node[1]}" if node else "this file"
     why = said.split("; Node ")[0] if node else said

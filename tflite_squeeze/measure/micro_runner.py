@@ -38,34 +38,34 @@ def micro_job(
 
     Args:
         path: the .tflite file.
-        request: `outputs`, how many the main subgraph has; `arena_bytes`, the arena to run in;
-            None for one that is large enough, and then the smallest that is large enough is
-            measured too.
+        request: `outputs`, how many the main subgraph has; `arena_bytes`, an arena to try; None
+            for none.
         arrays: for input i of the main subgraph, i: (examples, *the tensor's shape), of the
             tensor's own type.
 
     Returns:
         `tflm`: its version; `said`: what TFLM says where it cannot run the file, and then no
-        more; else `total`, `head`, `tail`, `parts`, `smallest`. The outputs by index:
-        (examples, *the tensor's shape).
+        more; else `total`, `head`, `tail`, `parts`, `smallest` and, of the arena to try, `fits`.
+        The outputs by index: (examples, *the tensor's shape).
 
     Raises:
         UnsupportedError: TFLM is not installed.
     """
     tflite = path.read_bytes()
     values: dict[str, Any] = {"tflm": _version(), "said": None}
-    arena_bytes = request["arena_bytes"] or _ROOMY_BYTES
-    count = request["outputs"]
+    count, arena_bytes = request["outputs"], request["arena_bytes"]
     try:
-        interpreter, outputs = _run(tflite, arrays, count, arena_bytes)
+        interpreter, outputs = _run(tflite, arrays, count, _ROOMY_BYTES)
     except _Refused as refused:
         return {**values, "said": str(refused)}, {}
+    first = {name: array[:1] for name, array in arrays.items()}
+
+    def works(size: int) -> bool:
+        return _survives(lambda: _run(tflite, first, count, size))
+
     values |= _allocations(interpreter)
-    if request["arena_bytes"] is None:
-        first = {name: array[:1] for name, array in arrays.items()}
-        values["smallest"] = smallest(
-            values["total"], lambda size: _survives(lambda: _run(tflite, first, count, size))
-        )
+    values["smallest"] = smallest(values["total"], works)
+    values["fits"] = arena_bytes is None or works(arena_bytes)
     return values, outputs
 
 
