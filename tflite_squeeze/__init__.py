@@ -55,8 +55,15 @@ if TYPE_CHECKING:
     from tflite_squeeze.pipeline.convert import Converted as Converted
     from tflite_squeeze.pipeline.convert import convert as convert
     from tflite_squeeze.pipeline.inspect import inspect as inspect
+    from tflite_squeeze.pipeline.recipe import Limits as Limits
+    from tflite_squeeze.pipeline.recipe import Recipe as Recipe
+    from tflite_squeeze.pipeline.recipe import Step as Step
+    from tflite_squeeze.pipeline.recipe_file import load_recipe as load_recipe
     from tflite_squeeze.pipeline.sensitivity import sensitivity as sensitivity
+    from tflite_squeeze.pipeline.squeeze import Result as Result
+    from tflite_squeeze.pipeline.squeeze import squeeze as squeeze
     from tflite_squeeze.pipeline.verify import verify as verify
+    from tflite_squeeze.report.squeeze_report import Report as Report
 
 _HOMES = {
     "Binarize": "tflite_squeeze.compress.binarize_config",
@@ -75,6 +82,7 @@ _HOMES = {
     "FineTune": "tflite_squeeze.compress.finetune_config",
     "Hint": "tflite_squeeze.compress.distill_config",
     "L0": "tflite_squeeze.compress.l0_config",
+    "Limits": "tflite_squeeze.pipeline.recipe",
     "MicroProfile": "tflite_squeeze.measure.micro_record",
     "OneCycle": "tflite_squeeze.compress.schedules",
     "Polynomial": "tflite_squeeze.compress.schedules",
@@ -84,8 +92,12 @@ _HOMES = {
     "Prune": "tflite_squeeze.compress.prune_config",
     "PruningCallback": "tflite_squeeze.compress.pruning_callback",
     "Quantization": "tflite_squeeze.convert.config",
+    "Recipe": "tflite_squeeze.pipeline.recipe",
+    "Report": "tflite_squeeze.report.squeeze_report",
+    "Result": "tflite_squeeze.pipeline.squeeze",
     "ScoringData": "tflite_squeeze.compress.scoring_data",
     "SqueezeError": "tflite_squeeze.errors",
+    "Step": "tflite_squeeze.pipeline.recipe",
     "Stepwise": "tflite_squeeze.compress.schedules",
     "Verify": "tflite_squeeze.measure.verify",
     "binarize": "tflite_squeeze.compress.binarize",
@@ -96,12 +108,14 @@ _HOMES = {
     "l0_prune": "tflite_squeeze.compress.l0",
     "load_data": "tflite_squeeze.io.data",
     "load_model": "tflite_squeeze.io.models",
+    "load_recipe": "tflite_squeeze.pipeline.recipe_file",
     "profile": "tflite_squeeze.measure.profile",
     "profile_ethos_u": "tflite_squeeze.measure.ethos_u",
     "profile_micro": "tflite_squeeze.measure.micro",
     "prune": "tflite_squeeze.compress.prune",
     "sensitivity": "tflite_squeeze.pipeline.sensitivity",
     "size_ledger": "tflite_squeeze.measure.size",
+    "squeeze": "tflite_squeeze.pipeline.squeeze",
     "strip": "tflite_squeeze.compress.prunable",
     "verify": "tflite_squeeze.pipeline.verify",
 }
@@ -123,6 +137,7 @@ __all__ = [
     "ExportMicro",
     "FineTune",
     "Hint",
+    "Limits",
     "MicroProfile",
     "OneCycle",
     "Polynomial",
@@ -132,8 +147,12 @@ __all__ = [
     "Prune",
     "PruningCallback",
     "Quantization",
+    "Recipe",
+    "Report",
+    "Result",
     "ScoringData",
     "SqueezeError",
+    "Step",
     "Stepwise",
     "Verify",
     "__version__",
@@ -145,12 +164,14 @@ __all__ = [
     "l0_prune",
     "load_data",
     "load_model",
+    "load_recipe",
     "profile",
     "profile_ethos_u",
     "profile_micro",
     "prune",
     "sensitivity",
     "size_ledger",
+    "squeeze",
     "strip",
     "verify",
 ]

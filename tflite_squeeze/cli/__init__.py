@@ -21,6 +21,8 @@ _COMMANDS = {
     "cluster": ("cluster", "Let the weights of each kernel share few values, and train those."),
     "sensitivity": ("sensitivity", "Measure what pruning costs, layer by layer."),
     "export": ("export", "Write what an application needs to run a .tflite file on its target."),
+    "squeeze": ("squeeze", "Run a recipe: compress, convert, verify and report, step by step."),
+    "schema": ("schema", "Print the JSON Schema of recipes, for editors."),
     "doctor": ("doctor", "Print versions and which optional parts work."),
 }
 

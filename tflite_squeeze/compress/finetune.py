@@ -12,6 +12,7 @@ from tflite_squeeze.compress.distiller import distiller_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.keras_variables import copy_of, output_shape
 from tflite_squeeze.compress.teachers import teachers_of
+from tflite_squeeze.compress.watching import watching
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import Data
 from tflite_squeeze.io.raw_data import RawPart, reading
@@ -82,7 +83,7 @@ def finetune(
         history = trained.fit(
             batches,
             epochs=config.epochs,
-            callbacks=list(callbacks),
+            callbacks=[*callbacks, *watching(config.epochs)],
             verbose=verbose,
             shuffle=False,  # the data is shuffled already, and Keras warns if asked to
         )

@@ -50,7 +50,7 @@ def save_model(model: Any, path: Path, *, force: bool = False) -> None:
     with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as folder:
         beside = Path(folder) / f"model{path.suffix}"
         try:
-            with _quietly():
+            with quietly():
                 model.save(beside)
         except (ValueError, NotImplementedError, TypeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -63,8 +63,12 @@ def save_model(model: Any, path: Path, *, force: bool = False) -> None:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Keeps what Keras says about the format to itself: the user chose it by name."""
+def quietly() -> Iterator[None]:
+    """Keeps what the two Kerases and TensorFlow say to themselves within the block.
+
+    They speak of formats that the user chose by name, and of functions that are traced again
+    because there is one model after another.
+    """
     loggers = [logging.getLogger(name) for name in _TALKATIVE]
     levels = [logger.level for logger in loggers]
     try:

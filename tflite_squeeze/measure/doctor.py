@@ -102,9 +102,14 @@ def examine(*, run: Callable[[str], tuple[int, str]] | None = None) -> DoctorRec
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
-        packages={name: _version(name) for name in _PACKAGES},
+        packages=package_versions(),
         parts=tuple(parts),
     )
+
+
+def package_versions() -> dict[str, str | None]:
+    """The version of every package that results may depend on; None where it is not installed."""
+    return {name: _version(name) for name in _PACKAGES}
 
 
 def _version(package: str) -> str | None:

@@ -122,7 +122,7 @@ def convert(
     about = _about(source, config, samples)
     notes += tuple(about.get("notes", ()))
     record = ConvertRecord(
-        source=_source(source),
+        source=source_of(source),
         config=config,
         sha256=hashlib.sha256(decided.tflite).hexdigest(),
         size=size_ledger(decided.tflite),
@@ -216,7 +216,8 @@ def _batches(
         )
 
 
-def _source(source: LoadedModel) -> Source:
+def source_of(source: LoadedModel) -> Source:
+    """What a record says about a model."""
     size = None
     if source.path is not None and source.path.is_file():
         size = source.path.stat().st_size

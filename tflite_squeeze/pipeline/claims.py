@@ -1,0 +1,82 @@
+"""What the steps of a run claim of each weight, carried from step to step, and put to the file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze.compress.layers import select
+from tflite_squeeze.compress.weight_records import zeros_of
+from tflite_squeeze.convert.config import Quantization
+from tflite_squeeze.measure.claims import WeightClaim
+from tflite_squeeze.report.squeeze_report import Claimed
+
+# Quantization → the types of weights. The dynamic mode leaves small ones (below 1,024) alone.
+_DTYPES = {
+    Quantization.NONE: ("float32",),
+    Quantization.FLOAT16: ("float16",),
+    Quantization.DYNAMIC: ("int8", "float32"),
+    Quantization.INT8: ("int8",),
+    Quantization.INT16X8: ("int8",),
+}
+_DYNAMIC_FROM = 1024
+
+
+def claims_after(
+    earlier: Mapping[str, Claimed], technique: str, record: Mapping[str, Any], model: Any
+) -> dict[str, Claimed]:
+    """What is claimed of each weight after a step.
+
+    Args:
+        earlier: what was claimed before it.
+        technique: the step's.
+        record: the technique's record, as JSON holds it.
+        model: the Keras model after the step.
+    """
+    claims = dict(earlier)
+    if technique in ("prune", "l0"):
+        for weight in record["weights"]:
+            before = claims.get(weight["name"], Claimed())
+            claims[weight["name"]] = before.model_copy(update={"zeros": weight["zeros_after"]})
+    targets = {target.name: target for target in select(model).targets}
+    return {name: claim for name, claim in claims.items() if name in targets}
+
+
+def file_claims(
+    claims: Mapping[str, Claimed], model: Any, quantization: Quantization
+) -> list[WeightClaim]:
+    """The claims as they are put to the file: one a weight, its type always among them.
+
+    Args:
+        claims: after the last step.
+        model: the Keras model that was converted.
+        quantization: how it was converted.
+    """
+    found = []
+    for target in select(model).targets:
+        claim = claims.get(target.name, Claimed())
+        dtypes = _DTYPES[quantization]
+        if quantization is Quantization.DYNAMIC and target.size >= _DYNAMIC_FROM:
+            dtypes = ("int8",)
+        found.append(
+            WeightClaim(
+                weight=target.name,
+                matrix=target.matrix(np.asarray(target.variable)),
+                zeros=claim.zeros,
+                distinct=claim.distinct,
+                shape=claim.shape,
+                dtypes=dtypes,
+            )
+        )
+    return found
+
+
+def held_zeros(claims: Mapping[str, Claimed], model: Any) -> list[Any]:
+    """The weights whose zeros a later step has to keep."""
+    return [
+        target.variable
+        for target in select(model).targets
+        if (claim := claims.get(target.name)) is not None
+        and claim.zeros
+        and zeros_of(target.variable)
+    ]

@@ -1,0 +1,157 @@
+"""What a whole run is asked for: steps in order, the conversion, the check and the limits."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.l0_config import L0
+from tflite_squeeze.compress.prune_config import Prune
+from tflite_squeeze.convert.config import Convert
+from tflite_squeeze.measure.verify import Verify
+from tflite_squeeze.pipeline.recipe_order import order_problem
+
+OnRefusal = Literal["skip", "stop"]
+TECHNIQUES = ("prune", "l0")
+_NEEDS_TRAINING = ("l0",)
+
+
+def _one_technique(schema: dict[str, Any]) -> None:
+    """Says in the JSON Schema that a step has one technique."""
+    schema["oneOf"] = [{"required": [name]} for name in TECHNIQUES]
+    for name in TECHNIQUES:
+        schema["properties"][name] = {
+            **schema["properties"][name]["anyOf"][0],
+            "description": schema["properties"][name].get("description", f"The step {name}."),
+        }
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Step(_Config):
+    """One technique with its settings, and what becomes of a step that does not pay.
+
+    Attributes:
+        prune: zero weights.
+        l0: zero weights by a price on each.
+        finetune: how to train while and after the technique works; without it, as the technique
+            does by default where there are labels; false for no training at all.
+        on_refusal: "skip" drops a step that does not pay, "stop" ends the run there; the
+            recipe's own when None.
+        max_drop: the largest loss of quality of this step that pays: a fraction of accuracy.
+        pays: what has to be smaller after the step than before it, measured on the file.
+
+    Example:
+        >>> Step(prune=Prune(sparsity=0.9)).technique
+        'prune'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_one_technique)
+
+    prune: Prune | None = None
+    l0: L0 | None = None
+    finetune: FineTune | Literal[False] | None = None
+    on_refusal: OnRefusal | None = None
+    max_drop: float | None = Field(default=None, ge=0, lt=1)
+    pays: Literal["raw_bytes", "download_bytes", "macs", "latency"] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_technique(self) -> "Step":
+        given = [name for name in TECHNIQUES if getattr(self, name) is not None]
+        if len(given) != 1:
+            said = f"has {' and '.join(given)}" if given else "names no technique"
+            raise ValueError(f"a step {said}: give exactly one of {', '.join(TECHNIQUES)}")
+        if self.finetune is False and self.technique in _NEEDS_TRAINING:
+            raise ValueError(f"{self.technique} is training: give it a finetune, not false")
+        return self
+
+    @property
+    def technique(self) -> str:
+        """The technique's name."""
+        return next(name for name in TECHNIQUES if getattr(self, name) is not None)
+
+    @property
+    def config(self) -> Any:
+        """The technique's settings."""
+        return getattr(self, self.technique)
+
+
+class Limits(_Config):
+    """What the result is held to; a limit that it does not meet makes the run fail.
+
+    Attributes:
+        max_drop: largest loss of accuracy of the file against the model that was given, as a
+            fraction, on the same examples.
+        raw_bytes: largest size of the file.
+        download_bytes: largest size after gzip -9.
+        latency_ms: longest median time of a run on this machine, one thread.
+
+    Example:
+        >>> Limits(max_drop=0.01, download_bytes=40_000)
+    """
+
+    max_drop: float | None = Field(default=None, ge=0, lt=1)
+    raw_bytes: int | None = Field(default=None, ge=1)
+    download_bytes: int | None = Field(default=None, ge=1)
+    latency_ms: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+
+class Recipe(_Config):
+    """A whole run.
+
+    Attributes:
+        name: of the recipe.
+        description: what it is for, in a line.
+        seed: of every training that has no seed of its own.
+        on_refusal: what becomes of a step that does not pay, where the step does not say.
+        steps: what is done to the model, in order.
+        convert: how it becomes a file.
+        verify: how the file is compared with the compressed model; on all examples by default.
+        limits: what the result is held to.
+
+    Example:
+        >>> Recipe(name="half", steps=[{"prune": {"sparsity": 0.5}}]).steps[0].technique
+        'prune'
+    """
+
+    name: str = Field(default="recipe", min_length=1, max_length=100, pattern=r"^[\w.-]+$")
+    description: str = ""
+    seed: int = Field(default=0, ge=0)
+    on_refusal: OnRefusal = "stop"
+    steps: tuple[Step, ...] = ()
+    convert: Convert = Convert()
+    verify: Verify = Verify(samples=None)
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _order_is_possible(self) -> "Recipe":
+        problem = order_problem(
+            [
+                (step.technique, step.config, (step.on_refusal or self.on_refusal) == "skip")
+                for step in self.steps
+            ]
+        )
+        if problem is not None:
+            raise PydanticCustomError(
+                "order", "{reason}", {"step": problem[0], "reason": problem[1]}
+            )
+        return self
+
+    def resolved(self, seed: int | None = None) -> "Recipe":
+        """The same with everything said: the seed and the refusal of each step.
+
+        Args:
+            seed: takes the place of the recipe's own.
+        """
+        base = self.seed if seed is None else seed
+        steps = tuple(self._resolved(step, base) for step in self.steps)
+        return self.model_copy(update={"seed": base, "steps": steps})
+
+    def _resolved(self, step: Step, seed: int) -> Step:
+        update: dict[str, Any] = {"on_refusal": step.on_refusal or self.on_refusal}
+        if step.finetune and "seed" not in step.finetune.model_fields_set:
+            update["finetune"] = step.finetune.model_copy(update={"seed": seed})
+        return step.model_copy(update=update)

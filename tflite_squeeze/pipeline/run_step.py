@@ -1,0 +1,165 @@
+"""One step of a recipe: the technique, and whether it pays."""
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.l0 import l0_prune
+from tflite_squeeze.compress.projections import MaskProjection, constrained
+from tflite_squeeze.compress.prune import prune
+from tflite_squeeze.compress.pruning_callback import TargetNotReached
+from tflite_squeeze.compress.quality import metric_name
+from tflite_squeeze.compress.watching import Told, watched
+from tflite_squeeze.convert.config import Convert
+from tflite_squeeze.errors import UnsupportedError, UsageError
+from tflite_squeeze.io.data import Data
+from tflite_squeeze.measure.footprint import footprint
+from tflite_squeeze.measure.turns import turn_by_turn
+from tflite_squeeze.pipeline.claims import claims_after, held_zeros
+from tflite_squeeze.pipeline.convert import convert
+from tflite_squeeze.pipeline.recipe import Step
+from tflite_squeeze.report.squeeze_report import Claimed, StepReport
+
+# Technique → verb(model, config, data, finetune, in_place=..., verbose=...) → (model, record).
+VERBS: dict[str, Callable[..., Any]] = {
+    "prune": prune,
+    "l0": l0_prune,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What a step starts from.
+
+    Attributes:
+        number: the step's place, from 1.
+        quality: of the model; None without labels.
+        claims: what is claimed of its weights.
+        tflite: the model as a file.
+    """
+
+    number: int
+    quality: float | None
+    claims: Mapping[str, Claimed]
+    tflite: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stepped:
+    """What a step made.
+
+    Attributes:
+        model: the changed model; None where the technique could not be applied.
+        report: what became of the step, without the name of a file yet.
+        tflite: the changed model as a file; None with the model.
+    """
+
+    model: Any
+    report: StepReport
+    tflite: bytes | None
+
+
+def run_step(
+    step: Step,
+    model: Any,
+    data: Data | None,
+    settings: Convert,
+    before: Before,
+    told: Told | None = None,
+) -> Stepped:
+    """Applies a technique to a model, in place, and measures whether it pays.
+
+    Args:
+        step: the resolved step.
+        model: a Keras model that belongs to the run.
+        data: data fitted to it.
+        settings: how the recipe converts, for measuring the file.
+        before: what the step starts from.
+        told: who is told of epochs.
+    """
+    started = time.perf_counter()
+    report = StepReport(
+        number=before.number,
+        technique=step.technique,
+        status="skipped" if step.on_refusal == "skip" else "stopped",
+        settings=step.model_dump(mode="json", exclude_none=True),
+        metric=metric_name(model),
+        before=before.quality,
+        claims=dict(before.claims),
+        seconds=0.0,
+    )
+    try:
+        changed, record = _applied(step, model, data, before.claims, told)
+    except (UsageError, UnsupportedError) as error:
+        seconds = time.perf_counter() - started
+        update = {"reasons": (str(error),), "seconds": seconds}
+        return Stepped(model=None, report=report.model_copy(update=update), tflite=None)
+    tflite = convert(changed, settings, data, verification=None).tflite
+    values = record.model_dump(mode="json")
+    reasons = _reasons(step, record, before, tflite)
+    update = {
+        "status": report.status if reasons else "done",
+        "reasons": reasons,
+        "after": record.after,
+        "file": footprint(tflite),
+        "claims": report.claims
+        if reasons
+        else claims_after(before.claims, step.technique, values, changed),
+        "record": values,
+        "seconds": time.perf_counter() - started,
+    }
+    return Stepped(model=changed, report=report.model_copy(update=update), tflite=tflite)
+
+
+def _applied(
+    step: Step, model: Any, data: Data | None, claims: Mapping[str, Claimed], told: Told | None
+) -> Any:
+    """The verb's own (model, record); zeros of earlier steps stay."""
+    once = {"one_shot": True} if step.finetune is False else {}
+    training: FineTune | None = step.finetune or None
+    masks: dict[int, tuple[Any, Callable[[Any], Any]]] = {
+        number: (variable, MaskProjection(variable))
+        for number, variable in enumerate(held_zeros(claims, model))
+    }
+    with watched(told), constrained(masks), warnings.catch_warnings():
+        warnings.simplefilter("ignore", TargetNotReached)  # the reasons say so
+        verb = VERBS[step.technique]
+        return verb(model, step.config, data, training, in_place=True, **once)
+
+
+def _reasons(step: Step, record: Any, before: Before, tflite: bytes) -> tuple[str, ...]:
+    """Why a step does not pay; none where it does."""
+    reasons = []
+    if not getattr(record, "reached", True):
+        reasons.append(f"{step.technique} did not reach what was asked of it")
+    lost = _lost(record.metric, before.quality, record.after)
+    if step.max_drop is not None and lost is None:
+        reasons.append(f"max_drop is {step.max_drop:g}, and without labels no loss is measured")
+    elif step.max_drop is not None and lost is not None and lost > step.max_drop:
+        reasons.append(f"{record.metric} is worse by {lost:.4f}, more than {step.max_drop:g}")
+    if step.pays == "latency":
+        ratio = _latency_ratio(before.tflite, tflite)
+        if ratio >= 1:
+            reasons.append(f"a run takes {ratio:.3f} times as long as before")
+    elif step.pays is not None:
+        was: int = getattr(footprint(before.tflite), step.pays)
+        now: int = getattr(footprint(tflite), step.pays)
+        if now >= was:
+            reasons.append(f"{step.pays} {was:,} → {now:,}: not smaller")
+    return tuple(reasons)
+
+
+def _lost(metric: str, before: float | None, after: float | None) -> float | None:
+    if before is None or after is None:
+        return None
+    return before - after if metric == "accuracy" else after - before
+
+
+def _latency_ratio(before: bytes, after: bytes) -> float:
+    times = turn_by_turn({"before": before, "after": after})
+    return float(np.median(times["after"] / times["before"]))
