@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.convert.flatbuffer import operator_names
 from tflite_squeeze.measure.low_bit import LowBitRecord
+from tflite_squeeze.measure.sharing import SharedInFile
 from tflite_squeeze.measure.size import SizeLedger
 from tflite_squeeze.measure.sparsity import SparsityRecord
 from tflite_squeeze.measure.verify import VerifyRecord
@@ -49,6 +50,7 @@ class ConvertRecord(BaseModel):
         unverified: why there was none; None when there is one.
         sparsity: what became of the zeros among the weights.
         low_bit: what became of weights with two or three values; None without any.
+        sharing: what became of kernels whose weights share values.
         notes: what else to know.
         convert_seconds: time of the conversion, loading left out.
     """
@@ -67,6 +69,7 @@ class ConvertRecord(BaseModel):
     unverified: str | None = None
     sparsity: SparsityRecord | None = None
     low_bit: LowBitRecord | None = None
+    sharing: tuple[SharedInFile, ...] = ()
     notes: tuple[str, ...] = ()
     convert_seconds: float
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.compress.lut import index_bits
 from tflite_squeeze.convert.flatbuffer_fields import (
     dtype_name,
     integers,
@@ -85,6 +86,19 @@ class Weight:
         bits = -float(np.sum(shares * np.log2(shares))) * self.values.size
         item_bytes = _ITEM_BITS.get(self.dtype, 8 * self.values.itemsize) / 8
         return min(bits / 8 + len(self.counts) * item_bytes, self.elements * item_bytes)
+
+    @property
+    def lookup_bytes(self) -> float:
+        """What a runtime would need that has indices for weights and looks the values up.
+
+        Never more than the plain numbers.
+        """
+        if self.values is None:
+            return float(self.stored_bytes)
+        item_bytes = _ITEM_BITS.get(self.dtype, 8 * self.values.itemsize) / 8
+        plain = self.elements * item_bytes
+        table = len(self.counts) * item_bytes
+        return min(index_bits(len(self.counts)) * self.elements / 8 + table, plain)
 
 
 _ITEM_BITS = {"int4": 4, "uint4": 4, "int2": 2, "bfloat16": 16}

@@ -28,6 +28,8 @@ class SizeLedger(BaseModel):
         graph_bytes: all else: operators, tensors, names, padding. The five add up to raw_bytes.
         entropy_bytes: what the weights need in a coder that knows no more of a tensor than how
             often each value occurs (order 0), the list of its distinct values included.
+        lookup_bytes: what the weights need as indices and tables of their values, in a runtime
+            that looks them up. TFLite's does not: equal values take their full place in the file.
         bytes_per_dtype: the tensors' data by type.
         parameters: how many numbers the weights stand for; zeros: how many of them are 0.
         sparse_tensors: weights stored with indices; sparse_bytes: their data with the indices;
@@ -49,6 +51,7 @@ class SizeLedger(BaseModel):
     metadata_bytes: int
     graph_bytes: int
     entropy_bytes: int
+    lookup_bytes: int
     bytes_per_dtype: dict[str, int]
     parameters: int
     zeros: int
@@ -102,6 +105,7 @@ def size_ledger(tflite: bytes) -> SizeLedger:
         metadata_bytes=regions[Region.METADATA],
         graph_bytes=regions[Region.GRAPH],
         entropy_bytes=math.ceil(sum(weight.entropy_bytes for weight in weights)),
+        lookup_bytes=math.ceil(sum(weight.lookup_bytes for weight in weights)),
         bytes_per_dtype=_bytes_per_dtype(model),
         parameters=sum(weight.elements for weight in weights),
         zeros=sum(weight.zeros for weight in weights),

@@ -2,6 +2,7 @@
 
 from tflite_squeeze.measure.conversion import ConvertRecord
 from tflite_squeeze.report.low_bit_tables import low_bit_tables
+from tflite_squeeze.report.sharing_tables import sharing_tables
 from tflite_squeeze.report.sparsity_tables import sparsity_tables
 from tflite_squeeze.report.table import Cell, Table
 from tflite_squeeze.report.verify_tables import verify_tables
@@ -16,7 +17,8 @@ def convert_tables(record: ConvertRecord) -> list[Table]:
     checks = verify_tables(record.verification) if record.verification else []
     sparsity = sparsity_tables(record.sparsity) if record.sparsity else ()
     low_bit = low_bit_tables(record.low_bit) if record.low_bit else ()
-    return [_summary(record), *low_bit, *sparsity, *checks]
+    sharing = sharing_tables(record.sharing)
+    return [_summary(record), *sharing, *low_bit, *sparsity, *checks]
 
 
 def _summary(record: ConvertRecord) -> Table:

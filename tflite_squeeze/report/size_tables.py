@@ -34,6 +34,8 @@ def _parts(ledger: SizeLedger) -> Table:
         f"weights in an ideal order-0 coder: {ledger.entropy_bytes:,} bytes",
         f"{ledger.parameters:,} parameters, {ledger.zeros:,} of them zero; "
         f"{ledger.macs:,} multiply-accumulates a run",
+        f"weights as indices into tables of their values: {ledger.lookup_bytes:,} bytes, for a "
+        f"runtime that looks them up; TFLite does not, so shared values do not shrink the raw file",
     ]
     if ledger.binary_macs:
         notes.append(f"{ledger.binary_macs:,} multiply-accumulates on single bits")
