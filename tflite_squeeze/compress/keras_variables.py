@@ -91,7 +91,7 @@ def copy_of(model: Any) -> Any:
     try:
         copied = keras.models.clone_model(model)
         if not copied.built:
-            copied.build(_open_batch(model))
+            copied.build(open_batch(model))
         copied.set_weights(model.get_weights())
     except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
@@ -123,7 +123,7 @@ def output_shape(model: Any) -> Any:
     return list(shapes) if isinstance(outputs, tuple) else shapes
 
 
-def _open_batch(model: Any) -> Any:
+def open_batch(model: Any) -> Any:
     """Shapes of a model's inputs with an open batch axis."""
     shapes = [(None, *spec.shape[1:]) for spec in input_specs(model).values()]
     return shapes[0] if len(shapes) == 1 else shapes

@@ -128,13 +128,13 @@ def select(model: Any, *, only: Iterable[str] = (), protect: Iterable[str] = ())
     seen: set[int] = set()
     layers = flavors.walk_layers(model)
     only, protect = tuple(only), tuple(protect)
-    _check_patterns(layers, only=only, protect=protect)
+    check_patterns(layers, only=only, protect=protect)
     for layer in layers:
         found, reason = _kernels_of(layer, seen)
         kind = type(layer).__name__
-        if found and not _matches_any(layer, only or ("*",)):
+        if found and not matches_any(layer, only or ("*",)):
             reason = "not among the layers that were asked for"
-        elif found and _matches_any(layer, protect):
+        elif found and matches_any(layer, protect):
             reason = "protected"
         if reason:
             skipped.append(SkippedLayer(layer=layer.name, layer_type=kind, reason=reason))
@@ -148,7 +148,7 @@ def select(model: Any, *, only: Iterable[str] = (), protect: Iterable[str] = ())
     return Selection(targets=tuple(targets), skipped=(*skipped, *ends))
 
 
-def _check_patterns(layers: list[Any], **patterns: tuple[str, ...]) -> None:
+def check_patterns(layers: list[Any], **patterns: tuple[str, ...]) -> None:
     """Refuses patterns that mean no layer: a misspelt one would protect nothing, silently."""
     for option, given in patterns.items():
         for pattern in given:
@@ -167,7 +167,8 @@ def matches(layer: Any, pattern: str) -> bool:
     )
 
 
-def _matches_any(layer: Any, patterns: Iterable[str]) -> bool:
+def matches_any(layer: Any, patterns: Iterable[str]) -> bool:
+    """Whether one of some patterns means a layer."""
     return any(matches(layer, pattern) for pattern in patterns)
 
 

@@ -1,7 +1,6 @@
 """What a weight is worth: scores that pruning ranks by, from weights, gradients and inputs."""
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.layers import Target
+from tflite_squeeze.compress.observing import observed
 from tflite_squeeze.errors import InputError
 
 Array = NDArray[Any]
@@ -103,9 +103,13 @@ def input_norms(model: Any, targets: Iterable[Target], batches: Iterable[Any]) -
     """
     targets = list(targets)
     squares: dict[int, Array] = {}
-    with ExitStack() as stack:
-        for layer in {id(target.layer): target.layer for target in targets}.values():
-            stack.enter_context(_watched(layer, squares))
+
+    def add(layer: Any, received: Any, _: Any) -> None:
+        if len(received.shape) > 1:
+            flat = np.asarray(received, np.float64).reshape(-1, received.shape[-1])
+            squares[id(layer)] = squares.get(id(layer), 0.0) + np.square(flat).sum(axis=0)
+
+    with observed((target.layer for target in targets), add):
         seen = False
         for inputs in batches:
             seen = True
@@ -123,24 +127,6 @@ def _sees_inputs(target: Target) -> bool:
     """
     name = target.name.rpartition("/")[2].partition("#")[0]
     return name == "kernel" and "Depthwise" not in target.layer_type
-
-
-@contextmanager
-def _watched(layer: Any, squares: dict[int, Array]) -> Any:
-    """Adds up the squares of a layer's inputs, channel by channel, for the block."""
-    original = layer.call
-
-    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if tf.is_tensor(inputs) and not tf.is_symbolic_tensor(inputs) and len(inputs.shape) > 1:
-            flat = np.asarray(inputs, np.float64).reshape(-1, inputs.shape[-1])
-            squares[id(layer)] = squares.get(id(layer), 0.0) + np.square(flat).sum(axis=0)
-        return original(inputs, *args, **kwargs)
-
-    object.__setattr__(layer, "call", call)
-    try:
-        yield
-    finally:
-        object.__delattr__(layer, "call")
 
 
 def _along_inputs(target: Target, squares: Array | None) -> Array:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.flavors import Flavor, flavor_of, keras_of, known_flavor, walk_layers
-from tflite_squeeze.io import prunable_layer, tfmot
+from tflite_squeeze.io import factorized_layers, prunable_layer, tfmot
 
 WRAPPERS = {
     tfmot.NAME: "TensorFlow Model Optimization's pruning wrappers",
@@ -13,7 +13,7 @@ WRAPPERS = {
 
 
 def custom_objects(flavor: Flavor, config: str) -> dict[str, Any]:
-    """Classes that a Keras needs to load a model with wrappers.
+    """Classes of this package that a Keras needs to load a model.
 
     Args:
         flavor: the Keras.
@@ -29,6 +29,10 @@ def custom_objects(flavor: Flavor, config: str) -> dict[str, Any]:
             prunable_layer.NAME: made,
             f"{prunable_layer.PACKAGE}>{prunable_layer.NAME}": made,
         }
+    for name in factorized_layers.NAMES:
+        if f'"{name}"' in config:
+            # The class is found by its registered name, once this has registered it.
+            found[name] = factorized_layers.factorized_class(name, flavor)
     if f'"{tfmot.NAME}"' in config and flavor is Flavor.TF_KERAS:
         found[tfmot.NAME] = tfmot.stand_in()
     return found

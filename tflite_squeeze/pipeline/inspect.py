@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tflite_squeeze.compress.layer_macs import model_layers
 from tflite_squeeze.convert.flatbuffer import read_model
 from tflite_squeeze.errors import InputError, RuntimeFailure, UnsupportedError
 from tflite_squeeze.io.models import LoadedModel, ModelKind, load_model
@@ -15,7 +16,7 @@ from tflite_squeeze.measure.profile import profile
 from tflite_squeeze.measure.profile_record import Profile
 from tflite_squeeze.measure.size import size_ledger
 from tflite_squeeze.pipeline.inspect_advice import layer_advice
-from tflite_squeeze.pipeline.inspect_layers import layer_record, model_layers
+from tflite_squeeze.pipeline.inspect_layers import layer_record
 
 # Enough for a share of the time, and no more than a second or two on small files.
 _QUICK = Profile(runs=20, min_seconds=0.2, warmup_seconds=0.1, time_limit_s=120)

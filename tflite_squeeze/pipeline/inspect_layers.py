@@ -4,32 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite_squeeze.flavors import walk_layers
+from tflite_squeeze.compress.layer_macs import Shape, layer_macs
 from tflite_squeeze.measure.graph import WeightRecord
 from tflite_squeeze.measure.graph_record import LayerRecord
-from tflite_squeeze.pipeline.layer_macs import Shape, layer_macs
-
-
-def model_layers(model: Any) -> list[Any]:
-    """The layers of a model that compute: nested models and wrappers give way to their layers.
-
-    A recurrent layer stays whole: its cell is a layer to Keras, but to nobody else.
-    """
-    inside: set[int] = set()
-    leaves = []
-    for layer in walk_layers(model):
-        below = walk_layers(layer)
-        if id(layer) in inside or _holds_layers(layer, below):
-            continue
-        inside.update(id(one) for one in below)
-        if type(layer).__name__ != "InputLayer":
-            leaves.append(layer)
-    return leaves
-
-
-def _holds_layers(layer: Any, below: list[Any]) -> bool:
-    """Whether a layer is a model, whose layers stand for it."""
-    return bool(below) and hasattr(layer, "layers") and not hasattr(layer, "cell")
 
 
 def layer_record(layer: Any) -> LayerRecord:

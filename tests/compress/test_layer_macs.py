@@ -1,6 +1,6 @@
 import pytest
 
-from tflite_squeeze.pipeline.layer_macs import layer_macs
+from tflite_squeeze.compress.layer_macs import layer_macs
 
 
 @pytest.fixture(params=["keras", "tf_keras"])

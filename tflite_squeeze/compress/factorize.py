@@ -1,0 +1,226 @@
+"""The verb: split layers into thinner ones, with or without data and training."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tflite_squeeze import flavors
+from tflite_squeeze.compress.factorable import Factorable
+from tflite_squeeze.compress.factorable_layers import Found, Shapes, find
+from tflite_squeeze.compress.factorize_config import Factorize
+from tflite_squeeze.compress.factorize_record import FactorizeRecord, Refusal
+from tflite_squeeze.compress.finetune import finetune as train
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.input_moments import WIDEST, input_moments
+from tflite_squeeze.compress.layer_macs import layer_macs, model_layers
+from tflite_squeeze.compress.low_rank import Moment
+from tflite_squeeze.compress.observing import call_shapes
+from tflite_squeeze.compress.quality import metric_name, validation_quality
+from tflite_squeeze.compress.rank_choice import Choice, budgeted, choices
+from tflite_squeeze.compress.records import SkippedLayer
+from tflite_squeeze.compress.rewriting import rewritten
+from tflite_squeeze.compress.splitting import (
+    Candidate,
+    Judge,
+    candidate,
+    input_spec,
+    judged,
+    objection,
+    second_of,
+)
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.io.data import Data, load_data
+
+_BATCH = 64
+
+
+class Factorized(NamedTuple):
+    """A model of thinner layers and what was done to it."""
+
+    model: Any
+    record: FactorizeRecord
+
+
+def factorize(
+    model: Any,
+    config: Factorize,
+    data: Any = None,
+    finetune: FineTune | None = None,
+    *,
+    one_shot: bool = False,
+    in_place: bool = False,
+    judge: Judge | None = None,
+    verbose: int = 0,
+) -> Factorized:
+    """Replaces kernels by products of smaller ones.
+
+    Args:
+        model: a Keras model of either flavour: Sequential or functional, nested or not.
+        config: which ranks, of which layers.
+        data: `Data` or anything that `load_data` takes. With it the factors keep what the layers
+            answer on it; with a labelled training part the model is fine-tuned afterwards.
+        finetune: how to train; 3 epochs by default.
+        one_shot: train not, though there is data to train on.
+        in_place: not possible, since the layers are new ones.
+        judge: measures candidates, for a config with `measure`; `pipeline.factorize` passes it.
+        verbose: as in `model.fit`.
+
+    Returns:
+        (model, record). The model is made of standard Keras layers, unless the config says
+        otherwise; where every split was refused it is an equal copy.
+
+    Raises:
+        UsageError: the config asks for what this model or data cannot give.
+        InputError: the data does not fit the model.
+
+    Example:
+        >>> model, record = factorize(model, Factorize(energy=0.9), "fashion-mnist")
+    """
+    started = time.perf_counter()
+    _check(config, data, in_place=in_place, judge=judge)
+    samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
+    training = _training(finetune, samples, one_shot=one_shot)
+    shapes = call_shapes(model)
+    found = find(model, config, shapes)
+    if not found.layers:
+        reasons = "; ".join(f"{item.layer}: {item.reason}" for item in found.skipped)
+        raise UsageError(f"nothing to factorize in model {model.name!r} ({reasons}): see --only")
+    moments = _moments(model, found.layers, samples, config)
+    kept, refused, whole = _decided(model, found, shapes, config, moments, judge)
+    made = rewritten(model, {id(one.one.layer): one.specs for one in kept})
+    file_time = judge(model, [made])[0] if judge is not None and kept else None
+    before = validation_quality(model, samples)
+    history: dict[str, list[float]] = {}
+    if training is not None and kept and samples is not None:
+        history = train(made, samples, training, verbose=verbose).history
+    macs = _macs(model, shapes)
+    record = FactorizeRecord(
+        model=model.name,
+        config=config,
+        finetune=training if kept else None,
+        layers=tuple(one.split for one in kept),
+        refused=tuple(refused),
+        skipped=(*found.skipped, *whole),
+        parameters_before=model.count_params(),
+        parameters_after=made.count_params(),
+        macs_before=macs,
+        macs_after=macs - sum(one.split.macs_before - one.split.macs_after for one in kept),
+        file_time=file_time,
+        metric=metric_name(model),
+        before=before,
+        after=validation_quality(made, samples),
+        history=history,
+        notes=_notes(found.layers, samples, config, moments),
+        seconds=time.perf_counter() - started,
+    )
+    return Factorized(made, record)
+
+
+def _check(config: Factorize, data: Any, *, in_place: bool, judge: Judge | None) -> None:
+    if in_place:
+        raise UsageError("factorizing makes new layers: leave in_place out, take what is returned")
+    if config.max_error is not None and data is None:
+        raise UsageError("max_error bounds the outputs of layers on samples: pass data")
+    if config.measure is not None and judge is None:
+        raise UsageError("measure times candidates: use tflite_squeeze.factorize, which can")
+
+
+def _training(
+    finetune: FineTune | None, samples: Data | None, *, one_shot: bool
+) -> FineTune | None:
+    """How to train, where there is something to train on."""
+    if one_shot:
+        return None
+    able = samples is not None and samples.labelled and samples.train is not None
+    if finetune is not None and not able:
+        raise UsageError("fine-tuning needs labelled training data: pass data with labels")
+    return (finetune or FineTune()) if able else None
+
+
+def _moments(
+    model: Any, layers: Sequence[Factorable], samples: Data | None, config: Factorize
+) -> dict[int, Moment]:
+    if samples is None or not config.data_aware:
+        return {}
+    batches = samples.calibration_batches(config.samples, _BATCH)
+    return input_moments(model, layers, (flavors.arranged(model, some) for some in batches))
+
+
+def _decided(
+    model: Any,
+    found: Found,
+    shapes: Shapes,
+    config: Factorize,
+    moments: dict[int, Moment],
+    judge: Judge | None,
+) -> tuple[list[Candidate], list[Refusal], list[SkippedLayer]]:
+    """What is split and how, what is refused, and what a budget leaves whole."""
+    kept: list[Candidate] = []
+    refused: list[Refusal] = []
+    whole: list[SkippedLayer] = []
+    ways = _ways(model, found.layers, shapes, config, moments)
+    for one, some in zip(found.layers, ways, strict=True):
+        if not some:
+            reason = "the budget is best spent with it whole"
+            kind = type(one.layer).__name__
+            whole.append(SkippedLayer(layer=one.layer.name, layer_type=kind, reason=reason))
+            continue
+        moment = moments.get(id(one.layer))
+        made = [candidate(one, way, moment, config.emit) for way in some]
+        able = [each for each in made if not objection(each.split)]
+        if not able:
+            best = min(made, key=lambda each: each.split.macs_after)
+            refused.append(Refusal(split=best.split, reason=objection(best.split)))
+            continue
+        decision: Candidate | Refusal = able[0]
+        if judge is not None:
+            decision = judged(able, input_spec(one, shapes[id(one.layer)][0][0]), judge)
+        if isinstance(decision, Refusal):
+            refused.append(decision)
+        else:
+            kept.append(decision)
+    return kept, refused, whole
+
+
+def _ways(
+    model: Any,
+    layers: Sequence[Factorable],
+    shapes: Shapes,
+    config: Factorize,
+    moments: dict[int, Moment],
+) -> list[list[Choice]]:
+    """The ways to split each layer that the config asks for; none where a budget keeps it whole."""
+    seconds = [second_of(one, moments.get(id(one.layer))) for one in layers]
+    if config.budget is None:
+        return [choices(one, config, second) for one, second in zip(layers, seconds, strict=True)]
+    total = _macs(model, shapes) if config.budget == "macs" else model.count_params()
+    chosen = budgeted(layers, config, seconds, total)
+    return [[] if way is None else [way] for way in chosen]
+
+
+def _macs(model: Any, shapes: Shapes) -> int:
+    """Multiply-accumulates of a model for one example, of all layers whose count is known."""
+    return sum(
+        layer_macs(layer, received, sent) or 0
+        for layer in model_layers(model)
+        for received, sent in shapes.get(id(layer), ())
+    )
+
+
+def _notes(
+    layers: Sequence[Factorable],
+    samples: Data | None,
+    config: Factorize,
+    moments: dict[int, Moment],
+) -> tuple[str, ...]:
+    notes = list(samples.notes) if samples is not None else []
+    for one in layers:
+        if samples is not None and config.data_aware and id(one.layer) not in moments:
+            size = one.kernel[..., 0].size
+            notes.append(
+                f"{one.layer.name}: its inputs are {size} wide, and more than {WIDEST} are not "
+                f"weighed by data: plain SVD"
+            )
+        if getattr(one.layer, "kernel_constraint", None) is not None:
+            notes.append(f"{one.layer.name}: the constraint of its kernel does not hold on factors")
+    return tuple(notes)

@@ -1,0 +1,72 @@
+"""What layers are given and answer, while a model runs eagerly."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+from tflite_squeeze import flavors
+
+Observer = Callable[[Any, Any, Any], None]
+Shape = tuple[int, ...]
+
+
+@contextmanager
+def observed(layers: Iterable[Any], observer: Observer) -> Iterator[None]:
+    """Tells of every call of some layers, for the block.
+
+    Args:
+        layers: Keras layers of either flavour.
+        observer: told the layer, its inputs and its outputs; calls on symbolic tensors, or on
+            several inputs, are not told of.
+    """
+    with ExitStack() as stack:
+        for layer in {id(layer): layer for layer in layers}.values():
+            stack.enter_context(_observed(layer, observer))
+        yield
+
+
+@contextmanager
+def _observed(layer: Any, observer: Observer) -> Iterator[None]:
+    original = layer.call
+
+    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = original(inputs, *args, **kwargs)
+        if tf.is_tensor(inputs) and not tf.is_symbolic_tensor(inputs):
+            observer(layer, inputs, outputs)
+        return outputs
+
+    # Past what a Keras does to attributes of layers.
+    object.__setattr__(layer, "call", call)
+    try:
+        yield
+    finally:
+        object.__delattr__(layer, "call")
+
+
+def call_shapes(model: Any) -> dict[int, list[tuple[Shape, Shape]]]:
+    """The shapes of every call of every layer on one example.
+
+    Args:
+        model: a Keras model of either flavour that was built. Sizes that its inputs leave open
+            count as 1.
+
+    Returns:
+        (input, output) shapes by id of the layer, batch included; layers with several inputs or
+        outputs are left out.
+    """
+    found: dict[int, list[tuple[Shape, Shape]]] = {}
+
+    def note(layer: Any, inputs: Any, outputs: Any) -> None:
+        if tf.is_tensor(outputs):
+            shapes = tuple(inputs.shape), tuple(outputs.shape)
+            found.setdefault(id(layer), []).append(shapes)
+
+    example = tf.nest.map_structure(
+        lambda spec: tf.zeros([size or 1 for size in spec.shape], spec.dtype),
+        flavors.input_structure(model),
+    )
+    with observed(flavors.walk_layers(model), note):
+        model(example, training=False)
+    return found

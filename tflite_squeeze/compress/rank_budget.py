@@ -1,0 +1,76 @@
+"""A global budget of multiply-accumulates or bytes, spent where the next rank buys most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tflite_squeeze.errors import UsageError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a layer may become.
+
+    Attributes:
+        costs: of each option, (n,).
+        losses: share of the energy of the layer's outputs that each loses, (n,).
+    """
+
+    costs: Array
+    losses: Array
+
+
+def spend(layers: Sequence[Options], budget: float) -> list[int]:
+    """Chooses an option for each layer, so that all together cost no more than the budget.
+
+    Every layer begins at its cheapest option. Then the step that takes most loss away per cost is
+    made, as long as one can be paid for. A step may pass over options that buy less than what
+    comes after them.
+
+    Args:
+        layers: their options.
+        budget: what all may cost together.
+
+    Returns:
+        The index of an option per layer.
+
+    Raises:
+        UsageError: the cheapest options cost more than the budget.
+
+    Example:
+        >>> one = Options(costs=np.array([1, 2, 4]), losses=np.array([0.5, 0.1, 0.0]))
+        >>> spend([one, one], 5)
+        [1, 1]
+    """
+    chosen = [int(np.lexsort((one.losses, one.costs))[0]) for one in layers]
+    left = budget - sum(float(one.costs[index]) for one, index in zip(layers, chosen, strict=True))
+    if left < 0:
+        raise UsageError(
+            f"the budget leaves {budget:,.0f} for the layers that can be factorized, and even at "
+            f"the lowest ranks they need {budget - left:,.0f}: raise it, or protect fewer layers"
+        )
+    while True:
+        steps = [_best_step(one, index, left) for one, index in zip(layers, chosen, strict=True)]
+        best = max(range(len(steps)), key=lambda i: steps[i][0], default=0)
+        if not steps or steps[best][0] <= 0:
+            return chosen
+        option = steps[best][1]
+        left -= float(layers[best].costs[option] - layers[best].costs[chosen[best]])
+        chosen[best] = option
+
+
+def _best_step(one: Options, current: int, left: float) -> tuple[float, int]:
+    """The gain per cost of a layer's best step that can be paid for, and where it leads."""
+    extra = one.costs - one.costs[current]
+    gain = one.losses[current] - one.losses
+    possible = (extra > 0) & (extra <= left) & (gain > 0)
+    if not possible.any():
+        return 0.0, current
+    rates = np.where(possible, gain / np.where(possible, extra, 1.0), 0.0)
+    best = int(np.argmax(rates))
+    return float(rates[best]), best
