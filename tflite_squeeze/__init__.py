@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from tflite_squeeze.compress.distill_config import Distill as Distill
     from tflite_squeeze.compress.distill_config import Hint as Hint
     from tflite_squeeze.compress.distiller import Distiller as Distiller
+    from tflite_squeeze.compress.factorize_config import Factorize as Factorize
+    from tflite_squeeze.compress.factorized import FactorizedConv2D as FactorizedConv2D
+    from tflite_squeeze.compress.factorized import FactorizedDense as FactorizedDense
+    from tflite_squeeze.compress.factorized import merge as merge
+    from tflite_squeeze.compress.factorized import unfold as unfold
     from tflite_squeeze.compress.finetune_config import FineTune as FineTune
     from tflite_squeeze.compress.l0 import l0_prune as l0_prune
     from tflite_squeeze.compress.l0_config import L0 as L0
@@ -54,6 +59,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.measure.verify import Verify as Verify
     from tflite_squeeze.pipeline.convert import Converted as Converted
     from tflite_squeeze.pipeline.convert import convert as convert
+    from tflite_squeeze.pipeline.factorize import factorize as factorize
     from tflite_squeeze.pipeline.inspect import inspect as inspect
     from tflite_squeeze.pipeline.recipe import Limits as Limits
     from tflite_squeeze.pipeline.recipe import Recipe as Recipe
@@ -79,6 +85,9 @@ _HOMES = {
     "EthosUProfile": "tflite_squeeze.measure.ethos_u_record",
     "Exponential": "tflite_squeeze.compress.schedules",
     "ExportMicro": "tflite_squeeze.export.micro_config",
+    "Factorize": "tflite_squeeze.compress.factorize_config",
+    "FactorizedConv2D": "tflite_squeeze.compress.factorized",
+    "FactorizedDense": "tflite_squeeze.compress.factorized",
     "FineTune": "tflite_squeeze.compress.finetune_config",
     "Hint": "tflite_squeeze.compress.distill_config",
     "L0": "tflite_squeeze.compress.l0_config",
@@ -104,11 +113,13 @@ _HOMES = {
     "cluster": "tflite_squeeze.compress.share",
     "convert": "tflite_squeeze.pipeline.convert",
     "export_micro": "tflite_squeeze.export.micro",
+    "factorize": "tflite_squeeze.pipeline.factorize",
     "inspect": "tflite_squeeze.pipeline.inspect",
     "l0_prune": "tflite_squeeze.compress.l0",
     "load_data": "tflite_squeeze.io.data",
     "load_model": "tflite_squeeze.io.models",
     "load_recipe": "tflite_squeeze.pipeline.recipe_file",
+    "merge": "tflite_squeeze.compress.factorized",
     "profile": "tflite_squeeze.measure.profile",
     "profile_ethos_u": "tflite_squeeze.measure.ethos_u",
     "profile_micro": "tflite_squeeze.measure.micro",
@@ -117,6 +128,7 @@ _HOMES = {
     "size_ledger": "tflite_squeeze.measure.size",
     "squeeze": "tflite_squeeze.pipeline.squeeze",
     "strip": "tflite_squeeze.compress.prunable",
+    "unfold": "tflite_squeeze.compress.factorized",
     "verify": "tflite_squeeze.pipeline.verify",
 }
 
@@ -135,6 +147,9 @@ __all__ = [
     "EthosUProfile",
     "Exponential",
     "ExportMicro",
+    "Factorize",
+    "FactorizedConv2D",
+    "FactorizedDense",
     "FineTune",
     "Hint",
     "Limits",
@@ -160,11 +175,13 @@ __all__ = [
     "cluster",
     "convert",
     "export_micro",
+    "factorize",
     "inspect",
     "l0_prune",
     "load_data",
     "load_model",
     "load_recipe",
+    "merge",
     "profile",
     "profile_ethos_u",
     "profile_micro",
@@ -173,6 +190,7 @@ __all__ = [
     "size_ledger",
     "squeeze",
     "strip",
+    "unfold",
     "verify",
 ]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze import flavors
 from tflite_squeeze.compress.factor_schemes import Places, SchemeName, Shape, recomposed
 from tflite_squeeze.compress.low_rank import Moment
 from tflite_squeeze.compress.rewriting import LayerSpec
@@ -153,7 +154,7 @@ def why_not(layer: Any) -> str:
         return _NORMALISATION
     if kind not in KINDS:
         base = next((name for name in names if name in KINDS), None)
-        if base is not None:
+        if base is not None and flavors.flavor_of(layer) != type(layer).__module__.split(".")[0]:
             return f"it is a subclass of {base}, which may compute something else"
         return f"no scheme for layers of type {kind}"
     return _kind_reason(layer, kind)

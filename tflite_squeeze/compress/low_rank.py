@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 # Directions that no sample has shown still count a little, so that the full rank is exact.
-_DAMPING = 1e-6
+_DAMPING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)

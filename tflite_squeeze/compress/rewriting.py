@@ -233,7 +233,8 @@ def standing_alone(chain: Sequence[LayerSpec], input_spec: tf.TensorSpec, flavor
         flavor: the Keras.
     """
     keras = flavors.keras_of(flavor)
-    inputs = keras.Input(tuple(input_spec.shape[1:]), dtype=input_spec.dtype.name)
+    # One name for all, so that files made of several take the same inputs.
+    inputs = keras.Input(tuple(input_spec.shape[1:]), dtype=input_spec.dtype.name, name="received")
     outputs, layers = inputs, [spec.made(flavor) for spec in chain]
     for layer in layers:
         outputs = layer(outputs)
