@@ -13,6 +13,7 @@ from tflite_squeeze.compress.factor_schemes import (
     full_ranks,
     macs_of,
     parameters_of,
+    possible_ranks,
     recomposed,
     spectra,
     stages,
@@ -45,6 +46,16 @@ def test_shapes_and_costs_by_hand() -> None:
     assert macs_of(tucker, places) == 28 * 28 * 64 + 14 * 14 * (9 * 4 * 8 + 8 * 32)
     assert macs_of(tucker, places._replace(calls=2)) == 2 * macs_of(tucker, places)
     assert [stage.shape for stage in stages("tucker", shape, (16, 32))] == [(3, 3, 16, 32)]
+
+
+def test_ranks_that_a_chain_cannot_have_are_lowered() -> None:
+    assert possible_ranks("channel", (3, 3, 16, 32), (40,)) == (32,)
+    assert possible_ranks("tucker", (3, 3, 16, 64), (2, 40)) == (2, 18)
+    # Few inputs, and few outputs.
+    assert full_ranks("tucker", (1, 3, 2, 9)) == (2, 6)
+    assert full_ranks("tucker", (1, 3, 9, 2)) == (6, 2)
+    chain = factors("tucker", examples(3, 3, 16, 64), (2, 18))
+    assert [one.shape for one in chain] == [(1, 1, 16, 2), (3, 3, 2, 18), (1, 1, 18, 64)]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

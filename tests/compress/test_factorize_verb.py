@@ -73,7 +73,8 @@ def test_rules_and_their_numbers(library: Any) -> None:
     model = tiny_models.dense(library)
     kernel = model.layers[0].get_weights()[0]
     values = np.linalg.svd(kernel, compute_uv=False)
-    made, record = factorize(model, Factorize(rank=3, only=("hidden",)))
+    made, record = factorize(model, Factorize(rank=3, only=("hidden",)), in_place=True)
+    assert len(model.layers) == 2
     (split,) = record.layers
     assert (split.ranks, split.full_ranks) == ((3,), (8,))
     assert split.error == pytest.approx(np.sqrt(np.sum(values[3:] ** 2) / np.sum(values**2)))
@@ -218,7 +219,6 @@ def test_wrong_use(library: Any) -> None:
         (Factorize(rank=1, only=("nobody",)), "matches none of", {}),
         (Factorize(ranks={"hidden": (2, 2)}), "takes one number", {}),
         (Factorize(rank=1, protect=("*",)), "nothing to factorize", {}),
-        (Factorize(rank=1), "leave in_place out", {"in_place": True}),
         (Factorize(rank=1, measure="none"), "which can", {}),
         (Factorize(rank=1), "needs labelled", {"finetune": FineTune()}),
     ):

@@ -90,7 +90,21 @@ def full_ranks(scheme: SchemeName, shape: Shape) -> tuple[int, ...]:
         return (min(rows * received, columns * sent),)
     if scheme == "channel":
         return (min(rows * columns * received, sent),)
-    return (received, sent)
+    places = rows * columns
+    return min(received, places * sent), min(sent, places * received)
+
+
+def possible_ranks(scheme: SchemeName, shape: Shape, ranks: tuple[int, ...]) -> tuple[int, ...]:
+    """The ranks, lowered to what the kernels of a chain can have at most.
+
+    Example:
+        >>> possible_ranks("tucker", (3, 3, 16, 64), (2, 40))
+        (2, 18)
+    """
+    lowered = tuple(min(pair) for pair in zip(ranks, full_ranks(scheme, shape), strict=True))
+    if scheme == "tucker":
+        return lowered[0], min(lowered[1], shape[0] * shape[1] * lowered[0])
+    return lowered
 
 
 def parameters_of(chain: tuple[Stage, ...]) -> int:

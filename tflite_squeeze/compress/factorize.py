@@ -61,7 +61,7 @@ def factorize(
             answer on it; with a labelled training part the model is fine-tuned afterwards.
         finetune: how to train; 3 epochs by default.
         one_shot: train not, though there is data to train on.
-        in_place: not possible, since the layers are new ones.
+        in_place: without effect, since the layers are new ones; here because every verb has it.
         judge: measures candidates, for a config with `measure`; `pipeline.factorize` passes it.
         verbose: as in `model.fit`.
 
@@ -77,7 +77,7 @@ def factorize(
         >>> model, record = factorize(model, Factorize(energy=0.9), "fashion-mnist")
     """
     started = time.perf_counter()
-    _check(config, data, in_place=in_place, judge=judge)
+    _check(config, data, judge)
     samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
     training = _training(finetune, samples, one_shot=one_shot)
     shapes = call_shapes(model)
@@ -116,9 +116,7 @@ def factorize(
     return Factorized(made, record)
 
 
-def _check(config: Factorize, data: Any, *, in_place: bool, judge: Judge | None) -> None:
-    if in_place:
-        raise UsageError("factorizing makes new layers: leave in_place out, take what is returned")
+def _check(config: Factorize, data: Any, judge: Judge | None) -> None:
     if config.max_error is not None and data is None:
         raise UsageError("max_error bounds the outputs of layers on samples: pass data")
     if config.measure is not None and judge is None:

@@ -12,6 +12,7 @@ from tflite_squeeze.compress.factor_schemes import (
     full_ranks,
     macs_of,
     parameters_of,
+    possible_ranks,
     spectra,
     stages,
 )
@@ -47,6 +48,7 @@ class Choice:
 
 def choice_of(one: Factorable, scheme: SchemeName, ranks: Ranks) -> Choice:
     """A way with its costs."""
+    ranks = possible_ranks(scheme, one.shape, ranks)
     chain = stages(scheme, one.shape, ranks)
     macs = macs_of(chain, one.places)
     if one.kind == "Embedding":  # the first of the two is looked up in
@@ -107,7 +109,7 @@ def _given_ranks(one: Factorable, scheme: SchemeName, given: int | tuple[int, in
             f"layer {one.layer.name!r} is given rank {given}: its scheme {one.schemes[0]!r} takes "
             f"one number"
         )
-    return tuple(min(rank, most) for rank, most in zip(pair, full, strict=True))
+    return pair
 
 
 def _ruled_ranks(

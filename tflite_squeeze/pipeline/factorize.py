@@ -39,7 +39,7 @@ def factorize(
             answer on it; with a labelled training part the model is fine-tuned afterwards.
         finetune: how to train; 3 epochs by default.
         one_shot: train not, though there is data to train on.
-        in_place: not possible, since the layers are new ones.
+        in_place: without effect, since the layers are new ones; here because every verb has it.
         verbose: as in `model.fit`.
 
     Returns:
