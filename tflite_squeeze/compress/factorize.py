@@ -48,7 +48,7 @@ def factorize(
     finetune: FineTune | None = None,
     *,
     one_shot: bool = False,
-    in_place: bool = False,
+    in_place: bool = False,  # noqa: ARG001  # every verb has it
     judge: Judge | None = None,
     verbose: int = 0,
 ) -> Factorized:
