@@ -15,7 +15,8 @@ import tensorflow as tf
 from tests import tiny_models
 from tests.tiny_models import LIBRARIES, TwoSignatures, examples
 from tflite_squeeze.convert.config import Convert
-from tflite_squeeze.convert.converter import METADATA_KEY, Emitted, emit
+from tflite_squeeze.convert.converter import Emitted, emit
+from tflite_squeeze.convert.facts import METADATA_KEY
 from tflite_squeeze.convert.flatbuffer import (
     description_of,
     metadata_of,

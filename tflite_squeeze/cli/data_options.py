@@ -10,9 +10,20 @@ from tflite_squeeze.errors import UsageError
 
 if TYPE_CHECKING:
     from tflite_squeeze.io.data import Data
+    from tflite_squeeze.io.preprocessing import Preprocessing
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_SCALING = (
+    click.option("--scale", metavar="FACTOR", help="Multiply raw values, e.g. by 1/255."),
+    click.option("--mean", metavar="M[,M...]", help="Subtract after scaling; one, or per channel."),
+    click.option("--std", metavar="S[,S...]", help="Divide after that; one, or per channel."),
+    click.option(
+        "--layout",
+        type=click.Choice(["channels_first", "channels_last"]),
+        help="Where the model wants the channels, if the data has them elsewhere.",
+    ),
+)
 _OPTIONS = (
     click.option(
         "--data",
@@ -26,14 +37,7 @@ _OPTIONS = (
         help="TFRecord only: what is in a record; a .yaml or .json file, or text such as "
         "image:bytes:png,label:int64.",
     ),
-    click.option("--scale", metavar="FACTOR", help="Multiply raw values, e.g. by 1/255."),
-    click.option("--mean", metavar="M[,M...]", help="Subtract after scaling; one, or per channel."),
-    click.option("--std", metavar="S[,S...]", help="Divide after that; one, or per channel."),
-    click.option(
-        "--layout",
-        type=click.Choice(["channels_first", "channels_last"]),
-        help="Where the model wants the channels, if the data has them elsewhere.",
-    ),
+    *_SCALING,
     click.option("--image-size", metavar="HxW", help="Resize image files to this many pixels."),
     click.option(
         "--color",
@@ -53,6 +57,46 @@ def data_options(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def scaling_options(command: Command) -> Command:
+    """Adds the options that say what raw values go through, without those about data.
+
+    The command receives them as the keywords that `read_preprocessing` takes: scale, mean, std,
+    layout.
+    """
+    for option in reversed(_SCALING):
+        command = option(command)
+    return command
+
+
+def read_preprocessing(
+    *, scale: str | None, mean: str | None, std: str | None, layout: str | None, **others: Any
+) -> "Preprocessing | None":
+    """Reads what raw values go through.
+
+    Args:
+        scale: text such as "1/255".
+        mean: numbers, comma-separated.
+        std: numbers, comma-separated.
+        layout: see `Preprocessing`.
+        others: further fields of `Preprocessing`, None where not given.
+
+    Returns:
+        The preprocessing; None where none of the options was given.
+
+    Raises:
+        UsageError: an option has a value that cannot be used.
+    """
+    from tflite_squeeze.io.preprocessing import stated_preprocessing
+
+    return stated_preprocessing(
+        scale=scale,
+        mean=_numbers("--mean", mean),
+        std=_numbers("--std", std),
+        layout=layout,
+        **others,
+    )
 
 
 def read_data(
@@ -87,12 +131,10 @@ def read_data(
         UsageError: an option has a value that cannot be used, or is given without `--data`.
         InputError: the data cannot be read.
     """
-    from tflite_squeeze.io.preprocessing import stated_preprocessing
-
-    preprocessing = stated_preprocessing(
+    preprocessing = read_preprocessing(
         scale=scale,
-        mean=_numbers("--mean", mean),
-        std=_numbers("--std", std),
+        mean=mean,
+        std=std,
         layout=layout,
         image_size=_size(image_size),
         color=color,

@@ -1,6 +1,5 @@
 """A model → the bytes of a `.tflite` file, through TensorFlow's converter."""
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from tflite_squeeze.convert.chatter import Chatter, caught_chatter
 from tflite_squeeze.convert.config import Convert, Quantization
+from tflite_squeeze.convert.facts import with_facts
 from tflite_squeeze.convert.failures import unsupported
-from tflite_squeeze.convert.flatbuffer import operator_names, with_description, with_metadata
+from tflite_squeeze.convert.flatbuffer import operator_names, with_description
 from tflite_squeeze.convert.integer import float_operators
 from tflite_squeeze.convert.lstm_scales import with_sound_lstm_scales
 from tflite_squeeze.convert.trace import Traced, layers_of, prepared, traced
@@ -22,7 +22,6 @@ from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.io.models import LoadedModel
 from tflite_squeeze.version import __version__
 
-METADATA_KEY = "tflite_squeeze"
 Batches = Callable[[], Iterator[dict[str, NDArray[Any]]]]
 
 
@@ -236,18 +235,16 @@ def _representative(calibration: Mapping[str, Batches], model: Traced) -> Callab
 
 
 def _labelled(tflite: bytes, source: LoadedModel, config: Convert) -> bytes:
-    """Writes into the file what it is and where it comes from; no time, so that bytes repeat."""
+    """Writes into the file what it is and where it comes from."""
     name = config.name or source.name
-    facts = {
-        "name": name,
-        "version": __version__,
-        "labels": list(config.labels),
-        "source_sha256": source.sha256,
-        "quantize": config.quantize.value,
-    }
-    text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
-    tflite = with_description(tflite, f"{name}, converted by tflite_squeeze {__version__}")
-    return with_metadata(tflite, {METADATA_KEY: text.encode()})
+    return with_facts(
+        with_description(tflite, f"{name}, converted by tflite_squeeze {__version__}"),
+        name=name,
+        version=__version__,
+        labels=list(config.labels),
+        source_sha256=source.sha256,
+        quantize=config.quantize.value,
+    )
 
 
 def _island_notes(islands: tuple[str, ...], config: Convert) -> tuple[str, ...]:

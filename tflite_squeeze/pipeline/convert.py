@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.convert.config import Convert, Quantization
 from tflite_squeeze.convert.converter import Batches, Emitted, emit
 from tflite_squeeze.convert.endpoints import endpoints_of, fixed_specs
+from tflite_squeeze.convert.facts import with_facts
 from tflite_squeeze.convert.low_bit import has_few_values
 from tflite_squeeze.convert.shared_kernels import SharedKernel, shared_kernels
 from tflite_squeeze.convert.shared_scales import with_shared_scales
@@ -121,7 +122,7 @@ def convert(
         calibration = _calibration(source, config, samples, seen)
     kernels = shared_kernels(source)
     emitted, low_bits, tensors = _emitted(source, config, calibration, kernels)
-    decided = with_best_encoding(low_bits.tflite, config.sparsity)
+    decided = with_best_encoding(_with_preprocessing(low_bits.tflite, samples), config.sparsity)
     seconds = time.perf_counter() - started
     about = _about(source, config, samples)
     notes += tuple(about.get("notes", ()))
@@ -188,6 +189,14 @@ def _verified(
     except RuntimeFailure as error:
         found = refused_record(verification, quantization, str(error))
     return replace(converted, record=converted.record.model_copy(update={"verification": found}))
+
+
+def _with_preprocessing(tflite: bytes, samples: Data | None) -> bytes:
+    """The file with what happened to raw values on their way to the model, if anything did."""
+    if samples is None or not samples.preprocessing.changes_values:
+        return tflite
+    stated = samples.preprocessing.model_dump(mode="json", exclude_defaults=True)
+    return with_facts(tflite, preprocessing=stated)
 
 
 def _about(source: LoadedModel, config: Convert, samples: Data | None) -> dict[str, Any]:

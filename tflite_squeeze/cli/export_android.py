@@ -1,0 +1,126 @@
+"""`tflite-squeeze export android`: a file, ready to be copied into an application."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tflite_squeeze.cli.data_options import read_preprocessing, scaling_options
+from tflite_squeeze.cli.output import (
+    check_json,
+    force_option,
+    json_option,
+    progress,
+    say,
+    show,
+    write_json,
+)
+from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.io.files import read_file
+from tflite_squeeze.io.folders import check_folder
+
+
+@click.command(
+    epilog="Example: tflite-squeeze export android lenet_5.tflite -o lenet_5_android "
+    "--labels labels.txt --package com.example.clothes --name lenet_5"
+)
+@click.argument("tflite", metavar="FILE.tflite", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The folder to write.",
+)
+@click.option(
+    "--labels",
+    metavar="FILE.txt",
+    type=click.Path(path_type=Path),
+    help="Class names, one on each line.  [default: those that the file carries]",
+)
+@click.option(
+    "--package",
+    default="com.example.app",
+    show_default=True,
+    metavar="NAME",
+    help="The Kotlin package of the class.",
+)
+@click.option(
+    "--name",
+    default="classifier",
+    show_default=True,
+    metavar="NAME",
+    help="Begins the names of assets; the class is named after it.",
+)
+@click.option(
+    "--content",
+    type=click.Choice(["auto", "image", "feature"]),
+    default="auto",
+    show_default=True,
+    help="What the metadata call the input; auto takes 3 channels, or 1 in a square, for an image.",
+)
+@scaling_options
+@json_option
+@force_option
+@click.pass_context
+def android_command(
+    ctx: click.Context, /, tflite: Path, folder: Path, labels: Path | None, **options: Any
+) -> None:
+    """Write what an Android application needs to run a .tflite file.
+
+    The model and its labels as assets, with TFLite metadata inside; a Kotlin class that maps and
+    runs it with LiteRT; a Gradle fragment; golden vectors and the test that replays them on a
+    device; a README and SHA-256 hashes. --scale, --mean and --std say what raw values go through
+    before they meet the model, where the file does not say so itself.
+    """
+    force = options["force"]
+    inputs = [tflite, *([labels] if labels is not None else [])]
+    check_json(options["json_target"], force=force, inputs=inputs)
+    check_folder(folder, (), force=force)
+    from pydantic import ValidationError
+
+    from tflite_squeeze.export.android import export_android
+    from tflite_squeeze.export.android_config import ExportAndroid
+    from tflite_squeeze.report.android_tables import android_tables
+
+    try:
+        config = ExportAndroid(
+            package=options["package"],
+            name=options["name"],
+            labels=() if labels is None else _read_labels(labels),
+            preprocessing=read_preprocessing(**{key: options[key] for key in _SCALING}),
+            content=options["content"],
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(
+            f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
+        ) from error
+    with progress(ctx, f"Exporting {tflite}"):
+        exported = export_android(tflite, config)
+        check_folder(folder, exported.files, force=force, inputs=inputs)
+    exported.save(folder, force=force)
+    show(ctx, android_tables(exported.record))
+    write_json(options["json_target"], exported.record, force=force)
+    say(ctx, f"{folder}: copy it into the application as its README.md says")
+
+
+_SCALING = ("scale", "mean", "std", "layout")
+
+
+def _read_labels(path: Path) -> tuple[str, ...]:
+    """The lines of a text file; an empty one at the end is none."""
+    try:
+        lines = read_file(path, "labels").decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"labels {path} are no UTF-8 text ({error}): save them as such") from error
+    while lines and not lines[-1].strip():
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise InputError(f"labels {path}: line {number} is empty: name every class")
+    if not lines:
+        raise InputError(f"labels {path} is empty: write one class name on each line")
+    return tuple(line.strip() for line in lines)
