@@ -12,7 +12,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 MODEL := models/lenet_5.keras
 SAMPLES := models/samples/fashion-mnist.npz
 
-.PHONY: help demo test lint data compilers format table clean
+.PHONY: help demo test lint data compilers android-tools format table clean
 
 help:
 	@echo "make demo    convert, verify, profile and inspect a reference model"
@@ -20,6 +20,7 @@ help:
 	@echo "make lint    ruff, mypy and import-linter"
 	@echo "make data    install or download Fashion-MNIST"
 	@echo "make compilers   install the compilers for Cortex-M that tests of exports use"
+	@echo "make android-tools   install what tests of exports for Android use"
 	@echo "make table   convert and measure every reference model (for the README)"
 
 $(BIN)/python:
@@ -49,6 +50,7 @@ demo: $(STAMP)
 test: $(STAMP)
 	@$(MAKE) --no-print-directory data || echo "Fashion-MNIST is not to be had here: tests of the full set are skipped."
 	@$(MAKE) --no-print-directory compilers || echo "Compilers for Cortex-M are not to be had here: their tests are skipped."
+	@$(MAKE) --no-print-directory android-tools || echo "Tools for Android are not to be had here: their tests are skipped."
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: $(STAMP)
@@ -74,8 +76,12 @@ compilers:
 	    echo "Install them with: sudo apt install g++ gcc-arm-none-eabi libnewlib-arm-none-eabi" >&2; exit 1; \
 	  fi; }
 
+# Debian's packaging tools and JUnit, the Kotlin compiler, the task libraries' reader of metadata.
+android-tools: $(STAMP)
+	@$(BIN)/python tools/get_android_tools.py
+
 table: $(STAMP) data
 	$(BIN)/python tools/benchmarks/reference_table.py
 
 clean:
-	rm -rf $(VENV) demo build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov
+	rm -rf $(VENV) demo build .android-tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov

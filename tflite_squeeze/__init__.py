@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from tflite_squeeze.convert.config import Quantization as Quantization
     from tflite_squeeze.errors import CheckFailed as CheckFailed
     from tflite_squeeze.errors import SqueezeError as SqueezeError
+    from tflite_squeeze.export.android import export_android as export_android
+    from tflite_squeeze.export.android_config import ExportAndroid as ExportAndroid
     from tflite_squeeze.export.micro import export_micro as export_micro
     from tflite_squeeze.export.micro_config import ExportMicro as ExportMicro
     from tflite_squeeze.io.data import Data as Data
@@ -84,6 +86,7 @@ _HOMES = {
     "Distiller": "tflite_squeeze.compress.distiller",
     "EthosUProfile": "tflite_squeeze.measure.ethos_u_record",
     "Exponential": "tflite_squeeze.compress.schedules",
+    "ExportAndroid": "tflite_squeeze.export.android_config",
     "ExportMicro": "tflite_squeeze.export.micro_config",
     "Factorize": "tflite_squeeze.compress.factorize_config",
     "FactorizedConv2D": "tflite_squeeze.compress.factorized",
@@ -112,6 +115,7 @@ _HOMES = {
     "binarize": "tflite_squeeze.compress.binarize",
     "cluster": "tflite_squeeze.compress.share",
     "convert": "tflite_squeeze.pipeline.convert",
+    "export_android": "tflite_squeeze.export.android",
     "export_micro": "tflite_squeeze.export.micro",
     "factorize": "tflite_squeeze.pipeline.factorize",
     "inspect": "tflite_squeeze.pipeline.inspect",
@@ -146,6 +150,7 @@ __all__ = [
     "Distiller",
     "EthosUProfile",
     "Exponential",
+    "ExportAndroid",
     "ExportMicro",
     "Factorize",
     "FactorizedConv2D",
@@ -174,6 +179,7 @@ __all__ = [
     "binarize",
     "cluster",
     "convert",
+    "export_android",
     "export_micro",
     "factorize",
     "inspect",
