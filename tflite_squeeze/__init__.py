@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from tflite_squeeze.compress.share import cluster as cluster
     from tflite_squeeze.convert.config import Convert as Convert
     from tflite_squeeze.convert.config import Quantization as Quantization
+    from tflite_squeeze.convert.packed import pack as pack
+    from tflite_squeeze.convert.packed import unpack as unpack
     from tflite_squeeze.errors import CheckFailed as CheckFailed
     from tflite_squeeze.errors import SqueezeError as SqueezeError
     from tflite_squeeze.export.android import export_android as export_android
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.measure.ethos_u_record import EthosUProfile as EthosUProfile
     from tflite_squeeze.measure.micro import profile_micro as profile_micro
     from tflite_squeeze.measure.micro_record import MicroProfile as MicroProfile
+    from tflite_squeeze.measure.packing import pack_record as pack_record
     from tflite_squeeze.measure.profile import profile as profile
     from tflite_squeeze.measure.profile_record import Profile as Profile
     from tflite_squeeze.measure.size import size_ledger as size_ledger
@@ -124,6 +127,8 @@ _HOMES = {
     "load_model": "tflite_squeeze.io.models",
     "load_recipe": "tflite_squeeze.pipeline.recipe_file",
     "merge": "tflite_squeeze.compress.factorized",
+    "pack": "tflite_squeeze.convert.packed",
+    "pack_record": "tflite_squeeze.measure.packing",
     "profile": "tflite_squeeze.measure.profile",
     "profile_ethos_u": "tflite_squeeze.measure.ethos_u",
     "profile_micro": "tflite_squeeze.measure.micro",
@@ -133,6 +138,7 @@ _HOMES = {
     "squeeze": "tflite_squeeze.pipeline.squeeze",
     "strip": "tflite_squeeze.compress.prunable",
     "unfold": "tflite_squeeze.compress.factorized",
+    "unpack": "tflite_squeeze.convert.packed",
     "verify": "tflite_squeeze.pipeline.verify",
 }
 
@@ -188,6 +194,8 @@ __all__ = [
     "load_model",
     "load_recipe",
     "merge",
+    "pack",
+    "pack_record",
     "profile",
     "profile_ethos_u",
     "profile_micro",
@@ -197,6 +205,7 @@ __all__ = [
     "squeeze",
     "strip",
     "unfold",
+    "unpack",
     "verify",
 ]
 

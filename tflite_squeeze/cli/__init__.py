@@ -24,6 +24,8 @@ _COMMANDS = {
     "export": ("export", "Write what an application needs to run a .tflite file on its target."),
     "squeeze": ("squeeze", "Run a recipe: compress, convert, verify and report, step by step."),
     "schema": ("schema", "Print the JSON Schema of recipes, for editors."),
+    "pack": ("pack", "Pack a .tflite file for sending and storing it."),
+    "unpack": ("pack", "Unpack a packed .tflite file, bit by bit the same."),
     "doctor": ("doctor", "Print versions and which optional parts work."),
 }
 

@@ -40,12 +40,12 @@ def region_bytes(tflite: bytes, weight_buffers: Collection[int]) -> dict[Region,
     spans: dict[Region, list[Span]] = {region: [] for region in Region}
     for index in range(root.BuffersLength()):
         region = Region.WEIGHTS if index in weight_buffers else Region.CONSTANTS
-        spans[region] += _data(root.Buffers(index))
+        spans[region] += data_span(root.Buffers(index))
     for index in range(root.MetadataLength()):
         entry = root.Metadata(index)
-        spans[Region.METADATA] += [_table(entry), *_vector(entry, 4, 1)]
+        spans[Region.METADATA] += [_table(entry), *vector_span(entry, 4, 1)]
         if entry.Buffer() not in weight_buffers:
-            spans[Region.METADATA] += _data(root.Buffers(entry.Buffer()))
+            spans[Region.METADATA] += data_span(root.Buffers(entry.Buffer()))
     for graph in (root.Subgraphs(index) for index in range(root.SubgraphsLength())):
         for tensor in (graph.Tensors(index) for index in range(graph.TensorsLength())):
             spans[Region.QUANTIZATION] += _quantization(tensor.Quantization())
@@ -66,7 +66,12 @@ def operator_table_bytes(tflite: bytes, subgraph: int, operator: int) -> int:
         operator: the index of the operator in it.
     """
     table = schema.Model.GetRootAs(tflite).Subgraphs(subgraph).Operators(operator)
-    spans = [_table(table), *_vector(table, 6, 4), *_vector(table, 8, 4), *_vector(table, 14, 1)]
+    spans = [
+        _table(table),
+        *vector_span(table, 6, 4),
+        *vector_span(table, 8, 4),
+        *vector_span(table, 14, 1),
+    ]
     options = table.BuiltinOptions()
     if options is not None:
         spans.append(_span_of(options))
@@ -82,7 +87,12 @@ def tensor_table_bytes(tflite: bytes, subgraph: int, tensor: int) -> int:
         tensor: the index of the tensor in it.
     """
     table = schema.Model.GetRootAs(tflite).Subgraphs(subgraph).Tensors(tensor)
-    spans = [_table(table), *_vector(table, 4, 4), *_vector(table, 10, 1), *_vector(table, 18, 4)]
+    spans = [
+        _table(table),
+        *vector_span(table, 4, 4),
+        *vector_span(table, 10, 1),
+        *vector_span(table, 18, 4),
+    ]
     return _total([*spans, *_quantization(table.Quantization())])
 
 
@@ -103,16 +113,17 @@ def _span_of(table: Any) -> Span:
     return table.Pos, table.Pos + size
 
 
-def _vector(table: Any, slot: int, item_bytes: int) -> Iterator[Span]:
-    """A vector or string in a field of a table, with its length in front."""
+def vector_span(table: Any, slot: int, item_bytes: int) -> Iterator[Span]:
+    """A vector or string in a field of a table, with its length (4 bytes) in front; or nothing."""
     offset = table._tab.Offset(slot)
     if offset:
         start = table._tab.Vector(offset)
         yield start - _LENGTH_BYTES, start + table._tab.VectorLen(offset) * item_bytes
 
 
-def _data(buffer: Any) -> Iterator[Span]:
-    yield from _vector(buffer, 4, 1)
+def data_span(buffer: Any) -> Iterator[Span]:
+    """A buffer's data: a vector, with its length in front, or bytes behind the flatbuffer."""
+    yield from vector_span(buffer, 4, 1)
     if buffer.Offset() > 1:
         yield buffer.Offset(), buffer.Offset() + buffer.Size()
 
@@ -122,7 +133,7 @@ def _quantization(quantization: Any) -> Iterator[Span]:
         return
     yield _table(quantization)
     for slot, item_bytes in ((4, 4), (6, 4), (8, 4), (10, 8)):  # min, max, scale, zero point
-        yield from _vector(quantization, slot, item_bytes)
+        yield from vector_span(quantization, slot, item_bytes)
 
 
 def _sparsity(sparsity: Any) -> Iterator[Span]:
@@ -130,21 +141,38 @@ def _sparsity(sparsity: Any) -> Iterator[Span]:
         return
     yield _table(sparsity)
     for slot in (4, 6, 8):
-        yield from _vector(sparsity, slot, 4)
+        yield from vector_span(sparsity, slot, 4)
+    for level in range(sparsity.DimMetadataLength()):
+        yield _table(sparsity.DimMetadata(level))
+    for table, item_bytes in _index_tables(sparsity):
+        yield _span_of(table)
+        yield from vector_span(_Held(table), 4, item_bytes)
+
+
+def index_spans(sparsity: Any) -> Iterator[tuple[Span, int]]:
+    """The vectors of indices of a sparse tensor, with their length in front, and bytes an index.
+
+    Args:
+        sparsity: the schema's table; None for a dense tensor, which has none.
+    """
+    for table, item_bytes in () if sparsity is None else _index_tables(sparsity):
+        for span in vector_span(_Held(table), 4, item_bytes):
+            yield span, item_bytes
+
+
+def _index_tables(sparsity: Any) -> Iterator[tuple[Any, int]]:
     item_bytes = {
         schema.SparseIndexVector.Int32Vector: 4,
         schema.SparseIndexVector.Uint16Vector: 2,
         schema.SparseIndexVector.Uint8Vector: 1,
     }
     for level in (sparsity.DimMetadata(index) for index in range(sparsity.DimMetadataLength())):
-        yield _table(level)
         for kind, table in (
             (level.ArraySegmentsType(), level.ArraySegments()),
             (level.ArrayIndicesType(), level.ArrayIndices()),
         ):
             if table is not None and kind in item_bytes:
-                yield _span_of(table)
-                yield from _vector(_Held(table), 4, item_bytes[kind])
+                yield table, item_bytes[kind]
 
 
 class _Held:
