@@ -1,7 +1,6 @@
 """What a file would take on an Ethos-U NPU, as the compiler Vela estimates it."""
 
 import hashlib
-import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from tflite_squeeze.convert.flatbuffer import operator_names, read_model
 from tflite_squeeze.convert.flatbuffer_fields import integers, operator_name, text
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.io.files import read_file
+from tflite_squeeze.measure.budgets import exceeded
 from tflite_squeeze.measure.ethos_u_record import CpuOperator, EthosUProfile, EthosURecord
 from tflite_squeeze.measure.process import run_in_child
 
@@ -54,6 +54,7 @@ def profile_ethos_u(
     operators = sum(len(names) for names in operator_names(content))
     _check_anything_runs(compiled, stays, config)
     figures = _figures(answer.values["summary"])
+    ram_bytes = figures["sram_bytes"] + figures["dram_bytes"]
     return EthosURecord(
         file=None if isinstance(tflite, bytes) else Path(tflite).name,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -63,7 +64,12 @@ def profile_ethos_u(
         compiled_bytes=len(compiled),
         operators=operators,
         cpu_operators=stays,
-        over_budget=_over_budget(figures, len(compiled), config),
+        over_budget=exceeded(
+            (
+                ("SRAM and DRAM take", ram_bytes, config.max_ram_bytes),
+                ("the compiled file takes", len(compiled), config.max_flash_bytes),
+            )
+        ),
         **figures,
     )
 
@@ -129,20 +135,4 @@ def _check_anything_runs(
     raise UnsupportedError(
         f"{config.accelerator} can run no operator of this file{why}: convert the model again as "
         f"int8 (tflite-squeeze convert MODEL --quantize int8 --data DATA -o FILE.tflite)"
-    )
-
-
-def _over_budget(
-    figures: dict[str, Any], compiled_bytes: int, config: EthosUProfile
-) -> tuple[str, ...]:
-    """What exceeds its budget, one line each."""
-    ram_bytes = figures["sram_bytes"] + figures["dram_bytes"]
-    checks = (
-        ("SRAM and DRAM take", ram_bytes, config.max_ram_bytes or math.inf),
-        ("the compiled file takes", compiled_bytes, config.max_flash_bytes or math.inf),
-    )
-    return tuple(
-        f"{what} {used:,} bytes, the budget is {most:,}"
-        for what, used, most in checks
-        if used > most
     )

@@ -5,7 +5,6 @@ that every target can build, in an arena of the size that one chooses.
 """
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.convert.flatbuffer import read_model
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.io.files import read_file
+from tflite_squeeze.measure.budgets import exceeded
 from tflite_squeeze.measure.fidelity import (
     cosine,
     largest_difference,
@@ -106,7 +106,12 @@ def profile_micro(tflite: bytes | Path | str, config: MicroProfile | None = None
         stateful=keeps_state(model),
         outputs=_agreements(content, model, inputs, run, config),
         size=size_ledger(content),
-        over_budget=_over_budget(run.arena.smallest_bytes, len(content), config),
+        over_budget=exceeded(
+            (
+                ("the arena takes", run.arena.smallest_bytes, config.max_ram_bytes),
+                ("the file takes", len(content), config.max_flash_bytes),
+            )
+        ),
     )
 
 
@@ -231,17 +236,4 @@ def _agreement(end: Endpoint, values: Array, reference: Array) -> MicroAgreement
             if classes[0] is None or classes[1] is None
             else float(np.mean(classes[0] == classes[1]))
         ),
-    )
-
-
-def _over_budget(ram_bytes: int, flash_bytes: int, config: MicroProfile) -> tuple[str, ...]:
-    """What exceeds its budget, one line each."""
-    checks = (
-        ("arena", ram_bytes, config.max_ram_bytes or math.inf),
-        ("file", flash_bytes, config.max_flash_bytes or math.inf),
-    )
-    return tuple(
-        f"the {what} takes {used:,} bytes, the budget is {most:,}"
-        for what, used, most in checks
-        if used > most
     )

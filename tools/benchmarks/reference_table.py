@@ -20,13 +20,12 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
+from readme_table import renew_readme
 
-from tflite_squeeze.io.files import write_atomically
 from tflite_squeeze.measure.profile import Profile, profile
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODES = ("none", "float16", "dynamic", "int8", "int16x8")
-BEGIN, END = "<!-- reference table: begin -->", "<!-- reference table: end -->"
 RESULTS = Path(__file__).with_name("reference_table.json")
 
 
@@ -86,15 +85,6 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def renew_readme(table: str) -> None:
-    """Puts the table between its marks in the README."""
-    path = REPOSITORY / "README.md"
-    text = path.read_text()
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    write_atomically(path, f"{before}{BEGIN}\n{table}\n{END}{after}".encode(), force=True)
-
-
 @click.command(help=__doc__)
 @click.option("--only", help="This model only; README and JSON stay as they are.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
@@ -114,7 +104,7 @@ def main(only: str | None, rounds: int) -> None:
     )
     if only is None:
         RESULTS.write_text(json.dumps(rows, indent=2) + "\n")
-        renew_readme(table)
+        renew_readme("reference", table)
 
 
 if __name__ == "__main__":
