@@ -1,14 +1,16 @@
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 
 from tests.measure.runtime_files import int8_dense_file, named_dense_file
 from tests.tiny_files import FileMaker, dense_file, quantization
-from tflite_squeeze.errors import InputError, UnsupportedError
+from tflite_squeeze.errors import InputError, RuntimeFailure, UnsupportedError
 from tflite_squeeze.measure.ethos_u import profile_ethos_u
-from tflite_squeeze.measure.ethos_u_compiler import reasons_in
+from tflite_squeeze.measure.ethos_u_compiler import ethos_u_job, reasons_in
 from tflite_squeeze.measure.ethos_u_names import ETHOS_U
 from tflite_squeeze.measure.ethos_u_record import EthosUProfile, EthosURecord
 
@@ -95,3 +97,21 @@ def test_every_configuration_compiles(accelerator: str) -> None:
 def test_an_npu_that_nobody_makes_is_refused() -> None:
     with pytest.raises(ValidationError):
         EthosUProfile(accelerator="ethos-u55-100")
+
+
+def test_without_vela_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "ethosu.vela.vela", None)
+    with pytest.raises(UnsupportedError, match=r"pip install 'tflite_squeeze\[ethos-u\]'"):
+        ethos_u_job(tmp_path / "model.tflite", {"accelerator": "ethos-u55-128"}, {})
+
+
+def test_what_vela_does_not_compile_is_told_in_its_last_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def main(arguments: list[str]) -> int:
+        print(f"no place for {arguments[2]}")  # noqa: T201  # Vela prints
+        return 1
+
+    monkeypatch.setitem(sys.modules, "ethosu.vela.vela", SimpleNamespace(main=main))
+    with pytest.raises(RuntimeFailure, match=r"does not compile this file.*no place for ethos-u55"):
+        ethos_u_job(tmp_path / "model.tflite", {"accelerator": "ethos-u55-128"}, {})

@@ -1,9 +1,12 @@
 import os
 import signal
+import sys
+from pathlib import Path
 
 import pytest
 
-from tflite_squeeze.measure.micro_runner import _Refused, _survives, smallest
+from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.measure.micro_runner import _Refused, _survives, micro_job, smallest
 
 
 @pytest.mark.parametrize("needed", [1, 16, 17, 100, 1000, 1016, 5000])
@@ -43,3 +46,10 @@ def test_work_in_a_copy_of_the_process_may_crash_or_be_refused() -> None:
     assert _survives(lambda: None)
     assert not _survives(_refuse)
     assert not _survives(_crash)
+
+
+def test_without_tflm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "tflite_micro.python.tflite_micro", None)
+    (tmp_path / "model.tflite").write_bytes(b"")
+    with pytest.raises(UnsupportedError, match=r"pip install 'tflite_squeeze\[micro\]'"):
+        micro_job(tmp_path / "model.tflite", {"outputs": 1, "arena_bytes": None}, {})

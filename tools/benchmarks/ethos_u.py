@@ -87,6 +87,12 @@ def measured(name: str, variant: str) -> dict[str, Any]:
     }
 
 
+def recorded() -> list[dict[str, Any]]:
+    """The rows that were measured up to now."""
+    rows: list[dict[str, Any]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    return rows
+
+
 def markdown(rows: list[dict[str, Any]]) -> str:
     """The table of the README; differences are to the plain file of the same model."""
     plain = {row["model"]: row for row in rows if row["variant"] == "plain"}
@@ -111,16 +117,17 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 @click.option("--only", type=click.Choice(tuple(MODELS)), help="This model only.")
 def main(only: str | None) -> None:
     """The command line."""
-    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     order = [(name, variant) for name in MODELS for variant in VARIANTS]
     for name, variant in order:
-        done = any((row["model"], row["variant"]) == (name, variant) for row in rows)
-        if done or only not in (None, name):
+        done = {(row["model"], row["variant"]) for row in recorded()}
+        if (name, variant) in done or only not in (None, name):
             continue
         click.echo(f"{name}, {variant}")
-        rows.append(measured(name, variant))
-        rows.sort(key=lambda row: order.index((row["model"], row["variant"])))
+        row = measured(name, variant)
+        rows = [*recorded(), row]  # read again: another process may have added to it
+        rows.sort(key=lambda one: order.index((one["model"], one["variant"])))
         RESULTS.write_text(json.dumps(rows, indent=2) + "\n")
+    rows = recorded()
     table = markdown(rows)
     click.echo(table)
     if only is None:
