@@ -115,3 +115,24 @@ def test_what_vela_does_not_compile_is_told_in_its_last_words(
     monkeypatch.setitem(sys.modules, "ethosu.vela.vela", SimpleNamespace(main=main))
     with pytest.raises(RuntimeFailure, match=r"does not compile this file.*no place for ethos-u55"):
         ethos_u_job(tmp_path / "model.tflite", {"accelerator": "ethos-u55-128"}, {})
+
+
+def test_what_its_native_part_refuses_is_told_in_its_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def main(arguments: list[str]) -> int:
+        raise RuntimeError("could not run on NPU")
+
+    monkeypatch.setitem(sys.modules, "ethosu.vela.vela", SimpleNamespace(main=main))
+    with pytest.raises(RuntimeFailure, match=r"does not compile this file .could not run on NPU"):
+        ethos_u_job(tmp_path / "model.tflite", {"accelerator": "ethos-u55-128"}, {})
+
+
+def test_sparse_weights_are_refused_with_the_command_for_dense_ones() -> None:
+    maker = FileMaker()
+    x, dense = maker.tensor("x", (1, 2)), maker.tensor("d", (1, 2))
+    maker.operator("DENSIFY", [x], [dense])
+    with pytest.raises(UnsupportedError) as caught:
+        profile_ethos_u(maker.file([x], [dense]))
+    assert "DENSIFY (1x: 0:0)" in str(caught.value)
+    assert "--quantize int8 --sparsity dense" in str(caught.value)

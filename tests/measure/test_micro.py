@@ -148,7 +148,7 @@ def test_the_config_round_trips() -> None:
 @pytest.mark.parametrize(
     ("tflite", "named", "remedy"),
     [
-        (densify_file(), "DENSIFY (1x: 0:0)", "without --sparsity"),
+        (densify_file(), "DENSIFY (1x: 0:0)", "--quantize int8 --sparsity dense --data"),
         (custom_file("FlexErf"), "FlexErf (1x: 0:0)", "without --allow-select-ops"),
         (custom_file("LceBconv2d"), "LceBconv2d (1x: 0:0)", "only Larq Compute Engine"),
         (custom_file("ethos-u"), "ethos-u (1x: 0:0)", "compiled for an Ethos-U NPU already"),

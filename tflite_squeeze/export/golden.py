@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.convert.flatbuffer import read_model
-from tflite_squeeze.convert.flatbuffer_fields import integers, items, operator_name, scales_of
+from tflite_squeeze.convert.flatbuffer_fields import integers, items
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.export.android_interface import AndroidInterface, AndroidTensor
+from tflite_squeeze.export.steps import step_before
 from tflite_squeeze.io.preprocessing import Preprocessing
 from tflite_squeeze.measure.cases import run_cases
 from tflite_squeeze.measure.inputs import made_up
@@ -181,13 +182,9 @@ def _step(tflite: bytes, output: AndroidTensor) -> float:
         return output.scale
     model = read_model(tflite)
     signatures = items(model.signatureDefs)
-    graph = model.subgraphs[signatures[0].subgraphIndex if signatures else 0]
-    index = integers(graph.outputs)[output.position]
-    for operator in items(graph.operators):
-        if operator_name(model, operator) == "DEQUANTIZE" and index in integers(operator.outputs):
-            scales = scales_of(graph.tensors[integers(operator.inputs)[0]])
-            return float(scales.max()) if len(scales) else 0.0
-    return 0.0
+    subgraph = signatures[0].subgraphIndex if signatures else 0
+    index = integers(model.subgraphs[subgraph].outputs)[output.position]
+    return step_before(model, subgraph, index)
 
 
 def packed(golden: Golden, interface: AndroidInterface, model: bytes) -> bytes:

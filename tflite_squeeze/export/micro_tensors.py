@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tflite_squeeze.convert.flatbuffer_fields import integers, operator_name, scales_of
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.export.micro_arrays import number
 from tflite_squeeze.export.micro_names import c_name
+from tflite_squeeze.export.steps import step_before
 from tflite_squeeze.measure.micro_graph import main_inputs, main_outputs
 from tflite_squeeze.measure.session import Endpoint
 
@@ -102,18 +102,8 @@ def _c_tensor(model: Any, end: Endpoint, role: str, taken: set[str]) -> CTensor:
         role=role,
         name=c_name(end.name, taken),
         c_type=_C_TYPES[end.dtype],
-        step=end.scale or _step_before(model, end.index),
+        step=end.scale or step_before(model, 0, end.index),
     )
-
-
-def _step_before(model: Any, tensor: int) -> float:
-    """The scale of the integers that DEQUANTIZE makes a tensor from; 0 without."""
-    graph = model.subgraphs[0]
-    for operator in graph.operators:
-        if operator_name(model, operator) == "DEQUANTIZE" and tensor in integers(operator.outputs):
-            scales = scales_of(graph.tensors[integers(operator.inputs)[0]])
-            return float(scales.max()) if len(scales) else 0.0
-    return 0.0
 
 
 def macros(prefix: str, tensor: CTensor) -> list[str]:

@@ -12,6 +12,12 @@ from tflite_squeeze.io.files import read_file
 from tflite_squeeze.measure.budgets import exceeded
 from tflite_squeeze.measure.ethos_u_record import CpuOperator, EthosUProfile, EthosURecord
 from tflite_squeeze.measure.process import run_in_child
+from tflite_squeeze.measure.remedies import (
+    AS_DENSE_INT8,
+    AS_INT8,
+    operator_places,
+    places_text,
+)
 
 _NPU = "ethos-u"
 _KIB = 1024
@@ -41,7 +47,7 @@ def profile_ethos_u(
     """
     config = config or EthosUProfile()
     content = tflite if isinstance(tflite, bytes) else read_file(Path(tflite), "file")
-    read_model(content)  # Vela crashes on damaged files; this tells what is wrong with them
+    _check_dense(read_model(content), config)
     answer = run_in_child(
         "ethos_u",
         content,
@@ -72,6 +78,17 @@ def profile_ethos_u(
         ),
         **figures,
     )
+
+
+def _check_dense(model: Any, config: EthosUProfile) -> None:
+    """Refuses sparse weights: the NPU's compiler has an encoding of its own, and none for these."""
+    sparse = operator_places(model, lambda _graph, _operator, name: name == "DENSIFY")
+    if sparse:
+        raise UnsupportedError(
+            f"{config.accelerator} takes dense weights, and compresses zeros itself; this file "
+            f"unpacks sparse ones with {places_text(sparse)}: convert the model again with dense "
+            f"weights ({AS_DENSE_INT8})"
+        )
 
 
 def _figures(summary: dict[str, str]) -> dict[str, Any]:
@@ -134,5 +151,5 @@ def _check_anything_runs(
     why = f" ({told[0].name}: {told[0].reason})" if told else ""
     raise UnsupportedError(
         f"{config.accelerator} can run no operator of this file{why}: convert the model again as "
-        f"int8 (tflite-squeeze convert MODEL --quantize int8 --data DATA -o FILE.tflite)"
+        f"int8 ({AS_INT8})"
     )

@@ -45,8 +45,11 @@ def ethos_u_job(
     folder = path.parent / "vela"
     options = ["--accelerator-config", request["accelerator"], "--output-dir", str(folder)]
     said = Chatter()
-    with caught_chatter(said):
-        code = main([str(path), *options])
+    try:
+        with caught_chatter(said):
+            code = main([str(path), *options])
+    except RuntimeError as error:  # how its native part refuses a file
+        raise RuntimeFailure(f"Vela does not compile this file ({error})") from error
     compiled = folder / f"{path.stem}_vela.tflite"
     if code or not compiled.exists():
         raise RuntimeFailure(f"Vela does not compile this file ({_last(said.lines)})")

@@ -17,9 +17,14 @@ from tflite_squeeze.convert.flatbuffer_fields import (
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.measure.advice_record import listed
 from tflite_squeeze.measure.micro_operators import resolver_method
+from tflite_squeeze.measure.remedies import (
+    AS_DENSE_INT8,
+    AS_INT8,
+    operator_places,
+    places_text,
+)
 from tflite_squeeze.measure.session import Endpoint
 
-_INT8 = "tflite-squeeze convert MODEL --quantize int8 --data DATA -o FILE.tflite"
 _NODE = re.compile(r"Node (\S+) \(number (\d+)f?\) failed to (\w+)")
 
 
@@ -67,16 +72,16 @@ def check_supported(model: Any) -> None:
         UnsupportedError: an operator that TFLM has no kernel for, float16 weights, or an input
             whose shape is open.
     """
-    missing = _places(model, lambda _graph, _at, name: resolver_method(name) is None)
+    missing = operator_places(model, lambda _graph, _at, name: resolver_method(name) is None)
     if missing:
         raise UnsupportedError(
-            f"TFLM has no kernel for {_summary(missing)}: {_remedy(list(missing))}"
+            f"TFLM has no kernel for {places_text(missing)}: {_remedy(list(missing))}"
         )
-    halves = _places(model, _takes_float16)
+    halves = operator_places(model, _takes_float16)
     if halves:
         raise UnsupportedError(
-            f"TFLM does not compute with float16, which {_summary(halves)} takes: convert the "
-            f"model again as int8 ({_INT8}), or with --quantize none"
+            f"TFLM does not compute with float16, which {places_text(halves)} takes: convert the "
+            f"model again as int8 ({AS_INT8}), or with --quantize none"
         )
     _check_shapes(model)
 
@@ -93,7 +98,7 @@ def refusal(said: str) -> UnsupportedError:
     if "Hybrid models" in said:
         why = "integer weights with float activations, which dynamic quantization makes"
     return UnsupportedError(
-        f"TFLM cannot run {where} ({why[:200]}): convert the model again as int8 ({_INT8})"
+        f"TFLM cannot run {where} ({why[:200]}): convert the model again as int8 ({AS_INT8})"
     )
 
 
@@ -124,22 +129,6 @@ def _end(tensor: Any, index: int, name: str) -> Endpoint:
     )
 
 
-def _places(model: Any, chosen: Any) -> dict[str, list[str]]:
-    """Where the operators are that `chosen(graph, operator, name)` picks, by name."""
-    found: dict[str, list[str]] = {}
-    for subgraph, graph in enumerate(model.subgraphs):
-        for index, operator in enumerate(graph.operators):
-            name = operator_name(model, operator)
-            if chosen(graph, operator, name):
-                found.setdefault(name, []).append(f"{subgraph}:{index}")
-    return found
-
-
-def _summary(places: dict[str, list[str]]) -> str:
-    """Operators with how often and where they occur."""
-    return ", ".join(f"{name} ({len(at)}x: {listed(tuple(at), 2)})" for name, at in places.items())
-
-
 def _takes_float16(graph: Any, operator: Any, _name: str) -> bool:
     inputs = [graph.tensors[index] for index in integers(operator.inputs) if index >= 0]
     return any(dtype_name(tensor) == "float16" for tensor in inputs)
@@ -148,19 +137,19 @@ def _takes_float16(graph: Any, operator: Any, _name: str) -> bool:
 def _remedy(missing: list[str]) -> str:
     """What to do about operators that TFLM lacks."""
     if "DENSIFY" in missing:
-        return f"convert the model again without sparse encoding ({_INT8}, without --sparsity)"
+        return f"convert the model again with dense weights ({AS_DENSE_INT8})"
     if any(name.startswith("Flex") for name in missing):
-        return f"convert the model again without --allow-select-ops ({_INT8})"
+        return f"convert the model again without --allow-select-ops ({AS_INT8})"
     if any(name.startswith("Lce") for name in missing):
         return (
             "only Larq Compute Engine has kernels for binarized layers: train the model without "
-            f"them and convert it as int8 ({_INT8})"
+            f"them and convert it as int8 ({AS_INT8})"
         )
     if "ethos-u" in missing:
         return "it was compiled for an Ethos-U NPU already: give the file that Vela was given"
     return (
         "tflite-squeeze inspect FILE.tflite shows what they compute: replace the layers that they "
-        f"come from and convert the model again ({_INT8})"
+        f"come from and convert the model again ({AS_INT8})"
     )
 
 
