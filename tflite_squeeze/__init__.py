@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tflite_squeeze.compress.finetune_config import FineTune as FineTune
     from tflite_squeeze.compress.l0 import l0_prune as l0_prune
     from tflite_squeeze.compress.l0_config import L0 as L0
+    from tflite_squeeze.compress.narrow import narrow as narrow
+    from tflite_squeeze.compress.narrow_config import Narrow as Narrow
     from tflite_squeeze.compress.prunable import Prunable as Prunable
     from tflite_squeeze.compress.prunable import strip as strip
     from tflite_squeeze.compress.prune import prune as prune
@@ -99,6 +101,7 @@ _HOMES = {
     "L0": "tflite_squeeze.compress.l0_config",
     "Limits": "tflite_squeeze.pipeline.recipe",
     "MicroProfile": "tflite_squeeze.measure.micro_record",
+    "Narrow": "tflite_squeeze.compress.narrow_config",
     "OneCycle": "tflite_squeeze.compress.schedules",
     "Polynomial": "tflite_squeeze.compress.schedules",
     "Preprocessing": "tflite_squeeze.io.preprocessing",
@@ -127,6 +130,7 @@ _HOMES = {
     "load_model": "tflite_squeeze.io.models",
     "load_recipe": "tflite_squeeze.pipeline.recipe_file",
     "merge": "tflite_squeeze.compress.factorized",
+    "narrow": "tflite_squeeze.compress.narrow",
     "pack": "tflite_squeeze.convert.packed",
     "pack_record": "tflite_squeeze.measure.packing",
     "profile": "tflite_squeeze.measure.profile",
@@ -165,6 +169,7 @@ __all__ = [
     "Hint",
     "Limits",
     "MicroProfile",
+    "Narrow",
     "OneCycle",
     "Polynomial",
     "Preprocessing",
@@ -194,6 +199,7 @@ __all__ = [
     "load_model",
     "load_recipe",
     "merge",
+    "narrow",
     "pack",
     "pack_record",
     "profile",

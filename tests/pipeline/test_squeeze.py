@@ -133,7 +133,7 @@ def test_a_step_that_does_not_pay_is_skipped(trained: Any, npz: Path, tmp_path: 
     result = squeeze(trained, recipe, str(npz), tmp_path)
     steps = result.report.steps
     assert [step.status for step in steps] == ["skipped", "skipped", "skipped", "done"]
-    assert "accuracy is worse by" in steps[0].reasons[0]
+    assert "accuracy is worse than at the beginning by" in steps[0].reasons[0]
     assert "matches none of" in steps[1].reasons[0]
     assert steps[2].reasons == ("macs 176 → 176: not smaller",)
     # The last step began with the model as it was.
@@ -168,12 +168,14 @@ def test_what_was_not_reached_is_refused(npz: Path) -> None:
 
 def test_limits(trained: Any, npz: Path, tmp_path: Path) -> None:
     step = {"prune": {"sparsity": 0.95}, "finetune": False}
-    limits = {"max_drop": 0.01, "raw_bytes": 100, "download_bytes": 100_000, "latency_ms": 1e-6}
+    limits = {"max_drop": 0.01, "raw_bytes": 100, "download_bytes": 100_000, "latency_ms": 1e-6,
+              "min_agreement": 0.99}  # fmt: skip
     result = squeeze(trained, _recipe(step, limits=limits), str(npz), tmp_path)
     assert result.report.outcome is not None
     found = {check.limit: check for check in result.report.outcome.limits}
     assert {name: check.passed for name, check in found.items()} == {
-        "max_drop": False, "raw_bytes": False, "download_bytes": True, "latency_ms": False
+        "max_drop": False, "raw_bytes": False, "download_bytes": True, "latency_ms": False,
+        "min_agreement": False,
     }  # fmt: skip
     assert found["max_drop"].found > 0.1
     assert found["raw_bytes"].found == len(result.tflite or b"")
@@ -207,6 +209,29 @@ def test_zeros_of_an_earlier_step_stay(npz: Path, tmp_path: Path) -> None:
     second = {"prune": {"sparsity": 0.5, "only": ["scores"]}, "finetune": TRAINING}
     squeeze(tiny_models.dense(LIBRARIES["keras"]), _recipe(first, second), str(npz), tmp_path)
     assert _zeros(tmp_path / "step_2_prune.keras") == [64, 24]
+
+
+def test_every_claim_is_checked_in_the_bytes(npz: Path, tmp_path: Path) -> None:
+    """Ranks, widths, zeros and shared values, one after the other on one model."""
+    steps = (
+        {"narrow": {"ratio": 0.25, "multiple": 4}, "finetune": False},
+        {"factorize": {"ranks": {"hidden": 2}}, "finetune": TRAINING},
+        {"prune": {"sparsity": 0.5, "only": ["scores"]}, "finetune": TRAINING},
+        {"cluster": {"clusters": 4, "only": ["scores"]}, "finetune": TRAINING},
+    )
+    result = squeeze(tiny_models.dense(LIBRARIES["keras"]), _recipe(*steps), str(npz), tmp_path)
+    assert result.report.failures == ()
+    assert [step.status for step in result.report.steps] == ["done"] * 4
+    assert result.report.outcome is not None
+    checks = {(c.weight, c.kind): c for c in result.report.outcome.claims if c.kind != "dtype"}
+    assert {key: check.claimed for key, check in checks.items()} == {
+        ("hidden_factor_1/kernel", "shape"): "rank 2 of 8",
+        ("hidden/kernel", "shape"): "rank 2 of 8",
+        ("scores/kernel", "zeros"): "18 or more",
+        ("scores/kernel", "distinct values"): "5 or fewer in a row",
+    }
+    assert checks["hidden_factor_1/kernel", "shape"].found == "2x8"
+    assert checks["hidden/kernel", "shape"].found == "12x2"
 
 
 def test_refused_before_anything_runs(npz: Path, tmp_path: Path, data: Any) -> None:

@@ -31,7 +31,7 @@ SOURCE = Source(name="net", kind="keras", sha256="0" * 64)
 TENSOR = TensorBytes(
     tensor="a$b_" * 20, dtype="int8", bytes=40, parameters=40, zeros=9, sparse=True
 )
-LIMIT = LimitCheck(limit="raw_bytes", most=900, found=1000, passed=False)
+LIMIT = LimitCheck(limit="raw_bytes", bound=900, found=1000, passed=False)
 CLAIM = ClaimCheck(weight="w", kind="zeros", claimed="9 or more", found="8", passed=False)
 
 

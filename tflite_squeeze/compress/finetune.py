@@ -11,6 +11,7 @@ from tflite_squeeze.compress.distill_config import Distill
 from tflite_squeeze.compress.distiller import distiller_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.keras_variables import copy_of, output_shape
+from tflite_squeeze.compress.originals import given_original
 from tflite_squeeze.compress.teachers import teachers_of
 from tflite_squeeze.compress.watching import watching
 from tflite_squeeze.errors import InputError, UsageError
@@ -130,11 +131,15 @@ def original_of(model: Any, config: FineTune | None, *, in_place: bool) -> Any:
     """
     if config is None or config.teacher is None:
         return None
+    given = given_original()
+    if given is not None:
+        return given
     return copy_of(model) if in_place else model
 
 
 def _taught(model: Any, trained: Any, original: Any, config: FineTune) -> Any:
     """What is trained, with the original as its teacher."""
+    original = given_original() if original is None else original
     if original is None:
         raise UsageError(
             "teacher='original' is asked for, but this step keeps no original: leave it out"

@@ -1,6 +1,6 @@
 """What the steps of a run claim of each weight, carried from step to step, and put to the file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,61 @@ def claims_after(
         model: the Keras model after the step.
     """
     claims = dict(earlier)
-    if technique in ("prune", "l0"):
-        for weight in record["weights"]:
-            before = claims.get(weight["name"], Claimed())
-            claims[weight["name"]] = before.model_copy(update={"zeros": weight["zeros_after"]})
     targets = {target.name: target for target in select(model).targets}
+    for name, claimed in _CLAIMED.get(technique, _nothing)(record, tuple(targets)).items():
+        claims[name] = claims.get(name, Claimed()).model_copy(update=claimed)
+    if technique == "narrow":  # zeros went with the filters that they were in
+        for name, claim in claims.items():
+            if claim.zeros is not None and name in targets:
+                zeros = zeros_of(targets[name].variable)
+                claims[name] = claim.model_copy(update={"zeros": zeros})
     return {name: claim for name, claim in claims.items() if name in targets}
+
+
+def _nothing(_record: Mapping[str, Any], _names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {}
+
+
+def _zeros(record: Mapping[str, Any], _names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {weight["name"]: {"zeros": weight["zeros_after"]} for weight in record["weights"]}
+
+
+def _values(record: Mapping[str, Any], _names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Clustering counts values other than zero."""
+    return {
+        weight["name"]: {"distinct": weight["distinct_after"] + (weight["zeros_after"] > 0)}
+        for weight in record["weights"]
+    }
+
+
+def _widths(record: Mapping[str, Any], _names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{layer}/kernel": {"shape": f"{group['after']} of {group['before']} outputs"}
+        for group in record["groups"]
+        for layer in group["layers"]
+    }
+
+
+def _ranks(record: Mapping[str, Any], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Both factors of a layer: the second has the layer's own name."""
+    found = {}
+    for split in record["layers"]:
+        ranks, full = ("x".join(map(str, split[key])) for key in ("ranks", "full_ranks"))
+        for name in names:
+            layer = name.rpartition("/")[0]
+            if layer == split["layer"] or layer.startswith(f"{split['layer']}_factor_"):
+                found[name] = {"shape": f"rank {ranks} of {full}"}
+    return found
+
+
+# Technique → what its record claims of each weight, by name.
+_CLAIMED: dict[str, Callable[[Mapping[str, Any], Sequence[str]], dict[str, dict[str, Any]]]] = {
+    "prune": _zeros,
+    "l0": _zeros,
+    "cluster": _values,
+    "factorize": _ranks,
+    "narrow": _widths,
+}
 
 
 def file_claims(

@@ -18,7 +18,7 @@ from tflite_squeeze.pipeline.convert import Converted
 from tflite_squeeze.pipeline.recipe import Limits, Recipe
 from tflite_squeeze.pipeline.run_folder import PLAIN, START
 from tflite_squeeze.pipeline.verify import verify
-from tflite_squeeze.report.squeeze_report import Latency, LimitCheck, Outcome, StepReport
+from tflite_squeeze.report.squeeze_report import LEAST, Latency, LimitCheck, Outcome, StepReport
 
 # The file is not meant to answer like the model that was given; only the limits judge it.
 _ANYTHING_GOES = {"min_sqnr_db": -1e9, "min_agreement": 0.0, "max_drop": 0.999}
@@ -54,6 +54,7 @@ def judged(
         "raw_bytes": file.raw_bytes,
         "download_bytes": file.download_bytes,
         "latency_ms": None if latency is None else latency.result_us / 1000,
+        "min_agreement": _agreement(comparison),
     }
     return Outcome(
         file=file,
@@ -69,10 +70,11 @@ def judged(
 def _limits(limits: Limits, found: dict[str, float | None]) -> tuple[LimitCheck, ...]:
     """Each limit that the recipe has beside what was measured."""
     checks = []
-    for name, most in limits.model_dump(exclude_none=True).items():
+    for name, bound in limits.model_dump(exclude_none=True).items():
         there = found[name]
-        passed = there is not None and there <= most + 1e-12
-        checks.append(LimitCheck(limit=name, most=most, found=there, passed=passed))
+        over = there is not None and (bound - there if name in LEAST else there - bound)
+        passed = there is not None and over <= 1e-12
+        checks.append(LimitCheck(limit=name, bound=bound, found=there, passed=passed))
     return tuple(checks)
 
 
@@ -95,6 +97,14 @@ def _drop(comparison: VerifyRecord | None) -> float | None:
         return None
     found = [-one.accuracy.difference for one in comparison.outputs if one.accuracy is not None]
     return max(found, default=None)
+
+
+def _agreement(comparison: VerifyRecord | None) -> float | None:
+    """The share of equal predictions, the least of all outputs."""
+    if comparison is None:
+        return None
+    found = [one.agreement for one in comparison.outputs if one.agreement is not None]
+    return min(found, default=None)
 
 
 def _timed(converted: Converted, before: Mapping[str, bytes]) -> Latency | None:

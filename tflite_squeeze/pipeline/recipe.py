@@ -5,15 +5,18 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from tflite_squeeze.compress.cluster_config import Cluster
+from tflite_squeeze.compress.factorize_config import Factorize
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.l0_config import L0
+from tflite_squeeze.compress.narrow_config import Narrow
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.measure.verify import Verify
 from tflite_squeeze.pipeline.recipe_order import order_problem
 
 OnRefusal = Literal["skip", "stop"]
-TECHNIQUES = ("prune", "l0")
+TECHNIQUES = ("prune", "l0", "cluster", "factorize", "narrow")
 _NEEDS_TRAINING = ("l0",)
 
 
@@ -37,11 +40,15 @@ class Step(_Config):
     Attributes:
         prune: zero weights.
         l0: zero weights by a price on each.
+        cluster: let the weights of a kernel share few values.
+        factorize: replace kernels by products of smaller ones.
+        narrow: take whole filters out.
         finetune: how to train while and after the technique works; without it, as the technique
             does by default where there are labels; false for no training at all.
         on_refusal: "skip" drops a step that does not pay, "stop" ends the run there; the
             recipe's own when None.
-        max_drop: the largest loss of quality of this step that pays: a fraction of accuracy.
+        max_drop: how much worse than the model that was given this step may leave it: a fraction
+            of accuracy, or of the loss where there are no classes.
         pays: what has to be smaller after the step than before it, measured on the file.
 
     Example:
@@ -53,6 +60,9 @@ class Step(_Config):
 
     prune: Prune | None = None
     l0: L0 | None = None
+    cluster: Cluster | None = None
+    factorize: Factorize | None = None
+    narrow: Narrow | None = None
     finetune: FineTune | Literal[False] | None = None
     on_refusal: OnRefusal | None = None
     max_drop: float | None = Field(default=None, ge=0, lt=1)
@@ -88,6 +98,8 @@ class Limits(_Config):
         raw_bytes: largest size of the file.
         download_bytes: largest size after gzip -9.
         latency_ms: longest median time of a run on this machine, one thread.
+        min_agreement: least share of examples for which the file predicts the class that the model
+            that was given predicts; needs no labels.
 
     Example:
         >>> Limits(max_drop=0.01, download_bytes=40_000)
@@ -97,6 +109,7 @@ class Limits(_Config):
     raw_bytes: int | None = Field(default=None, ge=1)
     download_bytes: int | None = Field(default=None, ge=1)
     latency_ms: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    min_agreement: float | None = Field(default=None, ge=0, le=1)
 
 
 class Recipe(_Config):

@@ -10,10 +10,13 @@ import numpy as np
 
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.l0 import l0_prune
+from tflite_squeeze.compress.narrow import narrow
+from tflite_squeeze.compress.originals import taught_by
 from tflite_squeeze.compress.projections import MaskProjection, constrained
 from tflite_squeeze.compress.prune import prune
 from tflite_squeeze.compress.pruning_callback import TargetNotReached
 from tflite_squeeze.compress.quality import metric_name
+from tflite_squeeze.compress.share import cluster
 from tflite_squeeze.compress.watching import Told, watched
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.errors import UnsupportedError, UsageError
@@ -22,6 +25,7 @@ from tflite_squeeze.measure.footprint import footprint
 from tflite_squeeze.measure.turns import turn_by_turn
 from tflite_squeeze.pipeline.claims import claims_after, held_zeros
 from tflite_squeeze.pipeline.convert import convert
+from tflite_squeeze.pipeline.factorize import factorize
 from tflite_squeeze.pipeline.recipe import Step
 from tflite_squeeze.report.squeeze_report import Claimed, StepReport
 
@@ -29,6 +33,9 @@ from tflite_squeeze.report.squeeze_report import Claimed, StepReport
 VERBS: dict[str, Callable[..., Any]] = {
     "prune": prune,
     "l0": l0_prune,
+    "cluster": cluster,
+    "factorize": factorize,
+    "narrow": narrow,
 }
 
 
@@ -38,12 +45,16 @@ class Before:
 
     Attributes:
         number: the step's place, from 1.
-        quality: of the model; None without labels.
+        original: the Keras model before the first step, which may teach.
+        given: quality of that model; None without labels.
+        quality: of the model that the step starts from.
         claims: what is claimed of its weights.
         tflite: the model as a file.
     """
 
     number: int
+    original: Any
+    given: float | None
     quality: float | None
     claims: Mapping[str, Claimed]
     tflite: bytes
@@ -94,7 +105,7 @@ def run_step(
         seconds=0.0,
     )
     try:
-        changed, record = _applied(step, model, data, before.claims, told)
+        changed, record = _applied(step, model, data, before, told)
     except (UsageError, UnsupportedError) as error:
         seconds = time.perf_counter() - started
         update = {"reasons": (str(error),), "seconds": seconds}
@@ -116,17 +127,16 @@ def run_step(
     return Stepped(model=changed, report=report.model_copy(update=update), tflite=tflite)
 
 
-def _applied(
-    step: Step, model: Any, data: Data | None, claims: Mapping[str, Claimed], told: Told | None
-) -> Any:
+def _applied(step: Step, model: Any, data: Data | None, before: Before, told: Told | None) -> Any:
     """The verb's own (model, record); zeros of earlier steps stay."""
+    original, claims = before.original, before.claims
     once = {"one_shot": True} if step.finetune is False else {}
     training: FineTune | None = step.finetune or None
     masks: dict[int, tuple[Any, Callable[[Any], Any]]] = {
         number: (variable, MaskProjection(variable))
         for number, variable in enumerate(held_zeros(claims, model))
     }
-    with watched(told), constrained(masks), warnings.catch_warnings():
+    with watched(told), taught_by(original), constrained(masks), warnings.catch_warnings():
         warnings.simplefilter("ignore", TargetNotReached)  # the reasons say so
         verb = VERBS[step.technique]
         return verb(model, step.config, data, training, in_place=True, **once)
@@ -137,11 +147,14 @@ def _reasons(step: Step, record: Any, before: Before, tflite: bytes) -> tuple[st
     reasons = []
     if not getattr(record, "reached", True):
         reasons.append(f"{step.technique} did not reach what was asked of it")
-    lost = _lost(record.metric, before.quality, record.after)
+    lost = _lost(record.metric, before.given, record.after)
     if step.max_drop is not None and lost is None:
         reasons.append(f"max_drop is {step.max_drop:g}, and without labels no loss is measured")
     elif step.max_drop is not None and lost is not None and lost > step.max_drop:
-        reasons.append(f"{record.metric} is worse by {lost:.4f}, more than {step.max_drop:g}")
+        reasons.append(
+            f"{record.metric} is worse than at the beginning by {lost:.4f}, more than "
+            f"{step.max_drop:g}"
+        )
     if step.pays == "latency":
         ratio = _latency_ratio(before.tflite, tflite)
         if ratio >= 1:
@@ -157,7 +170,7 @@ def _reasons(step: Step, record: Any, before: Before, tflite: bytes) -> tuple[st
 def _lost(metric: str, before: float | None, after: float | None) -> float | None:
     if before is None or after is None:
         return None
-    return before - after if metric == "accuracy" else after - before
+    return before - after if metric == "accuracy" else (after - before) / max(abs(before), 1e-12)
 
 
 def _latency_ratio(before: bytes, after: bytes) -> float:

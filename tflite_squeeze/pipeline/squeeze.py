@@ -243,6 +243,8 @@ class _Run:
         model = self._latest()
         before = Before(
             number=number,
+            original=self._source.model,
+            given=baseline.quality,
             quality=kept[-1].after if kept else baseline.quality,
             claims=kept[-1].claims if kept else {},
             tflite=self._as_file(model) if step.pays else b"",

@@ -84,11 +84,15 @@ class Baseline(_Record):
     tensors: tuple[TensorBytes, ...]
 
 
+# The limits that are least values; all others are largest ones.
+LEAST = ("min_agreement",)
+
+
 class LimitCheck(_Record):
     """One limit beside what was measured; `found` is None where it could not be."""
 
     limit: str
-    most: float
+    bound: float
     found: float | None
     passed: bool
 
@@ -140,7 +144,7 @@ class Outcome(_Record):
         for limit in self.limits:
             if not limit.passed:
                 found = "was not measured" if limit.found is None else f"is {limit.found:,.6g}"
-                lines.append(f"limit: {limit.limit} {found}, and {limit.most:,.6g} is the limit")
+                lines.append(f"limit: {limit.limit} {found}, and {limit.bound:,.6g} is the limit")
         lines += [
             f"claim: {claim.weight} has {claim.found} ({claim.kind}), claimed was {claim.claimed}"
             for claim in self.claims

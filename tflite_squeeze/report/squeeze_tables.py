@@ -6,7 +6,7 @@ from tflite_squeeze.report.verify_tables import verify_tables
 
 _LONGEST_CLAIMS = 40
 _UNITS = {"max_drop": "accuracy lost", "raw_bytes": "bytes", "download_bytes": "bytes, gzip -9",
-          "latency_ms": "ms a run"}  # fmt: skip
+          "latency_ms": "ms a run", "min_agreement": "same class"}  # fmt: skip
 
 
 def squeeze_tables(report: Report) -> list[Table]:
@@ -148,11 +148,11 @@ def _limits(outcome: Outcome) -> list[Table]:
     if not outcome.limits:
         return []
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (limit.limit, _UNITS[limit.limit], limit.most, limit.found,
+        (limit.limit, _UNITS[limit.limit], limit.bound, limit.found,
          "met" if limit.passed else "NOT met")
         for limit in outcome.limits
     )  # fmt: skip
-    return [Table(title="Limits", columns=("limit", "of", "most", "found", ""), rows=rows)]
+    return [Table(title="Limits", columns=("limit", "of", "bound", "found", ""), rows=rows)]
 
 
 def _claims(outcome: Outcome) -> Table:
