@@ -54,6 +54,18 @@ def test_scaling_is_taken_over(run: Any, tmp_path: Path) -> None:
     assert "((raw[at] * 0.00392156862745098 - MEAN[channel]) / 2.0).toFloat()" in kotlin
 
 
+def test_golden_vectors_are_real_samples_with_data(run: Any, files: Any, tmp_path: Path) -> None:
+    command = ("export", "android", files.tflite, "-o", tmp_path / "out")
+    done = run(*command, "--data", files.data, "--scale", "2")
+    assert (done.code, done.err) == (0, "")
+    assert "4 golden vectors of real samples" in done.out
+    assert "holds 4 real inputs" in (tmp_path / "out" / "README.md").read_text()
+    kotlin = (tmp_path / "out/java/com/example/app/Classifier.kt").read_text()
+    assert "((raw[at] * 2.0 - 0.0) / 1.0).toFloat()" in kotlin
+    refused = run("export", "android", files.tflite, "-o", tmp_path / "no", "--color", "rgb")
+    assert "pass --data SOURCE too" in refused.refused()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -14,16 +14,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_SCALING = (
-    click.option("--scale", metavar="FACTOR", help="Multiply raw values, e.g. by 1/255."),
-    click.option("--mean", metavar="M[,M...]", help="Subtract after scaling; one, or per channel."),
-    click.option("--std", metavar="S[,S...]", help="Divide after that; one, or per channel."),
-    click.option(
-        "--layout",
-        type=click.Choice(["channels_first", "channels_last"]),
-        help="Where the model wants the channels, if the data has them elsewhere.",
-    ),
-)
 _OPTIONS = (
     click.option(
         "--data",
@@ -37,7 +27,14 @@ _OPTIONS = (
         help="TFRecord only: what is in a record; a .yaml or .json file, or text such as "
         "image:bytes:png,label:int64.",
     ),
-    *_SCALING,
+    click.option("--scale", metavar="FACTOR", help="Multiply raw values, e.g. by 1/255."),
+    click.option("--mean", metavar="M[,M...]", help="Subtract after scaling; one, or per channel."),
+    click.option("--std", metavar="S[,S...]", help="Divide after that; one, or per channel."),
+    click.option(
+        "--layout",
+        type=click.Choice(["channels_first", "channels_last"]),
+        help="Where the model wants the channels, if the data has them elsewhere.",
+    ),
     click.option("--image-size", metavar="HxW", help="Resize image files to this many pixels."),
     click.option(
         "--color",
@@ -55,17 +52,6 @@ def data_options(command: Command) -> Command:
     std, layout, image_size, color, add_channel.
     """
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def scaling_options(command: Command) -> Command:
-    """Adds the options that say what raw values go through, without those about data.
-
-    The command receives them as the keywords that `read_preprocessing` takes: scale, mean, std,
-    layout.
-    """
-    for option in reversed(_SCALING):
         command = option(command)
     return command
 

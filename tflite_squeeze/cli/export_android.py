@@ -1,11 +1,12 @@
 """`tflite-squeeze export android`: a file, ready to be copied into an application."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.cli.data_options import read_preprocessing, scaling_options
+from tflite_squeeze.cli.data_options import data_options, read_preprocessing
+from tflite_squeeze.cli.model_options import open_data
 from tflite_squeeze.cli.output import (
     check_json,
     force_option,
@@ -15,9 +16,15 @@ from tflite_squeeze.cli.output import (
     show,
     write_json,
 )
+from tflite_squeeze.convert.chatter import caught_chatter
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.files import read_file
 from tflite_squeeze.io.folders import check_folder
+
+if TYPE_CHECKING:
+    from tflite_squeeze.export.android import AndroidExport
+    from tflite_squeeze.export.android_config import ExportAndroid
+    from tflite_squeeze.io.preprocessing import Preprocessing
 
 
 @click.command(
@@ -61,7 +68,7 @@ from tflite_squeeze.io.folders import check_folder
     show_default=True,
     help="What the metadata call the input; auto takes 3 channels, or 1 in a square, for an image.",
 )
-@scaling_options
+@data_options
 @json_option
 @force_option
 @click.pass_context
@@ -72,25 +79,59 @@ def android_command(
 
     The model and its labels as assets, with TFLite metadata inside; a Kotlin class that maps and
     runs it with LiteRT; a Gradle fragment; golden vectors and the test that replays them on a
-    device; a README and SHA-256 hashes. --scale, --mean and --std say what raw values go through
-    before they meet the model, where the file does not say so itself.
+    device; a README and SHA-256 hashes. With --data the golden vectors are real samples.
+    --scale, --mean and --std say what raw values go through before they meet the model, where
+    neither the file nor the data say so.
     """
     force = options["force"]
     inputs = [tflite, *([labels] if labels is not None else [])]
     check_json(options["json_target"], force=force, inputs=inputs)
     check_folder(folder, (), force=force)
-    from pydantic import ValidationError
-
-    from tflite_squeeze.export.android import export_android
-    from tflite_squeeze.export.android_config import ExportAndroid
+    with progress(ctx, f"Exporting {tflite}"):
+        exported = _exported(tflite, labels, options)
+        check_folder(folder, exported.files, force=force, inputs=inputs)
+    exported.save(folder, force=force)
     from tflite_squeeze.report.android_tables import android_tables
 
+    show(ctx, android_tables(exported.record))
+    write_json(options["json_target"], exported.record, force=force)
+    say(ctx, f"{folder}: copy it into the application as its README.md says")
+
+
+def _exported(tflite: Path, labels: Path | None, options: dict[str, Any]) -> "AndroidExport":
+    """The export, on real samples where there are some."""
+    from tflite_squeeze.export.android import export_android
+
+    content = read_file(tflite, "file")
+    named = () if labels is None else _read_labels(labels)
+    if options["data"] is None and not any(options[key] for key in _ABOUT_DATA):
+        stated = read_preprocessing(**{key: options[key] for key in _SCALING})
+        return export_android(content, _config(options, named, stated))
+    # TensorFlow greets whoever imports it.
+    with caught_chatter():
+        data = open_data(options)
+        if data is None:
+            return export_android(content, _config(options, named, None))
+        from tflite_squeeze.pipeline.golden_samples import golden_samples
+
+        samples = golden_samples(content, data)
+    stated = data.preprocessing if data.preprocessing.changes_values else None
+    return export_android(content, _config(options, named, stated), samples)
+
+
+def _config(
+    options: dict[str, Any], labels: tuple[str, ...], stated: "Preprocessing | None"
+) -> "ExportAndroid":
+    from pydantic import ValidationError
+
+    from tflite_squeeze.export.android_config import ExportAndroid
+
     try:
-        config = ExportAndroid(
+        return ExportAndroid(
             package=options["package"],
             name=options["name"],
-            labels=() if labels is None else _read_labels(labels),
-            preprocessing=read_preprocessing(**{key: options[key] for key in _SCALING}),
+            labels=labels,
+            preprocessing=stated,
             content=options["content"],
         )
     except ValidationError as error:
@@ -98,16 +139,10 @@ def android_command(
         raise UsageError(
             f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
         ) from error
-    with progress(ctx, f"Exporting {tflite}"):
-        exported = export_android(tflite, config)
-        check_folder(folder, exported.files, force=force, inputs=inputs)
-    exported.save(folder, force=force)
-    show(ctx, android_tables(exported.record))
-    write_json(options["json_target"], exported.record, force=force)
-    say(ctx, f"{folder}: copy it into the application as its README.md says")
 
 
 _SCALING = ("scale", "mean", "std", "layout")
+_ABOUT_DATA = ("features", "image_size", "color", "add_channel")  # of no use without --data
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:

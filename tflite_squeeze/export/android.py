@@ -1,6 +1,7 @@
 """A `.tflite` file as what an Android application needs to run it."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tflite_squeeze.export.android_project import dependencies, gradle_fragment
 from tflite_squeeze.export.android_readme import readme
 from tflite_squeeze.export.android_record import AndroidRecord, ExportedFile
 from tflite_squeeze.export.android_test_class import golden_test
-from tflite_squeeze.export.golden import Golden, golden_vectors, packed
+from tflite_squeeze.export.golden import Case, Golden, golden_vectors, packed
 from tflite_squeeze.export.kotlin_companion import KotlinClass
 from tflite_squeeze.io.files import read_file
 from tflite_squeeze.io.folders import write_folder
@@ -55,13 +56,17 @@ class AndroidExport:
 
 
 def export_android(
-    tflite: bytes | str | Path, config: ExportAndroid | None = None
+    tflite: bytes | str | Path,
+    config: ExportAndroid | None = None,
+    samples: Sequence[Case] = (),
 ) -> AndroidExport:
     """Packs a file for an Android application.
 
     Args:
         tflite: the file's path, or its content.
         config: how to pack it; None for the defaults.
+        samples: whole inputs by name, as the model takes them (reals where the file takes
+            integers that stand for them), for the golden vectors; without any, inputs are made up.
 
     Returns:
         The asset with TFLite metadata, its labels, a Kotlin class, a Gradle fragment, golden
@@ -84,7 +89,11 @@ def export_android(
     golden = None
     if interface.runtime is Runtime.LITERT:
         golden = golden_vectors(
-            asset, interface, preprocessing=known.preprocessing, seed=config.seed
+            asset,
+            interface,
+            samples=samples,
+            preprocessing=known.preprocessing,
+            seed=config.seed,
         )
         interface = _as_it_ran(interface, golden)
     model = KotlinClass(
@@ -97,7 +106,7 @@ def export_android(
         about=known.description,
     )
     notes = known.notes + _notes(interface)
-    files = _files(model, asset, known.labels, golden, notes)
+    files = _files(model, asset, known.labels, golden, notes, real=bool(samples))
     return AndroidExport(
         files=files,
         record=AndroidRecord(
@@ -109,6 +118,7 @@ def export_android(
             labels=known.labels,
             metadata="written" if asset != content else "kept",
             cases=len(golden.inputs) if golden else 0,
+            real_samples=golden is not None and bool(samples),
             tolerances=golden.tolerances if golden else {},
             differences=golden.differences if golden else {},
             files=tuple(
@@ -142,8 +152,9 @@ def _notes(interface: AndroidInterface) -> tuple[str, ...]:
     if interface.runtime is Runtime.SELECT_OPS:
         notes.append(
             f"TensorFlow operators ({', '.join(interface.select_operators)}) need the libraries "
-            f"that build.gradle.kts names, which are large; no runtime here has these operators, "
-            f"so that there are no golden vectors: compare with the model on the device"
+            f"that build.gradle.kts names, which are large and not built for pages of 16 KB; no "
+            f"runtime here has these operators, so that there are no golden vectors: compare with "
+            f"the model on the device"
         )
     if interface.signatures > 1:
         notes.append(
@@ -159,6 +170,8 @@ def _files(
     labels: tuple[str, ...],
     golden: Golden | None,
     notes: tuple[str, ...],
+    *,
+    real: bool,
 ) -> dict[str, bytes]:
     """Everything by path; README and hashes last."""
     sources = "/".join(["java", *model.package.split("."), ""])
@@ -174,6 +187,6 @@ def _files(
         test = golden_test(model, vectors)
         files[f"androidTest/assets/{vectors}"] = packed(golden, model.interface, asset)
         files[f"androidTest/{sources}{model.class_name}GoldenTest.kt"] = test.encode()
-    files["README.md"] = readme(model, files, golden, notes).encode()
+    files["README.md"] = readme(model, files, golden, notes, real=real).encode()
     sums = [f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in files.items()]
     return {**files, "SHA256SUMS": "".join(sums).encode()}

@@ -10,7 +10,12 @@ from tflite_squeeze.export.kotlin_tensors import shape_text
 
 
 def readme(
-    model: KotlinClass, files: Mapping[str, bytes], golden: Golden | None, notes: tuple[str, ...]
+    model: KotlinClass,
+    files: Mapping[str, bytes],
+    golden: Golden | None,
+    notes: tuple[str, ...],
+    *,
+    real: bool,
 ) -> str:
     """Writes what to do with the export.
 
@@ -19,6 +24,7 @@ def readme(
         files: content by path of everything else that is exported.
         golden: the golden vectors; None where no runtime here could compute them.
         notes: what else its user has to know.
+        real: whether the inputs of the golden vectors are real samples.
 
     Returns:
         Markdown.
@@ -26,7 +32,7 @@ def readme(
     parts = [_intro(model, tested=golden is not None), _use(model), _ends(model.interface)]
     parts.append(_files(files))
     if golden is not None:
-        parts.append(_vectors(model, golden))
+        parts.append(_vectors(model, golden, "real" if real else "made-up"))
     if notes:
         parts.append("## Notes\n\n" + "\n".join(f"- {note}" for note in notes) + "\n")
     return "\n".join(parts)
@@ -92,7 +98,7 @@ def _files(files: Mapping[str, bytes]) -> str:
     return "| file | bytes |\n|---|---:|\n" + "\n".join(rows) + "\n"
 
 
-def _vectors(model: KotlinClass, golden: Golden) -> str:
+def _vectors(model: KotlinClass, golden: Golden, kind: str) -> str:
     rows = [
         f"| {one.name} | {golden.differences[one.name]:.3g} | {golden.tolerances[one.name]:.3g} |"
         for one in model.interface.outputs
@@ -100,7 +106,7 @@ def _vectors(model: KotlinClass, golden: Golden) -> str:
     return f"""\
 ## Golden vectors
 
-`androidTest/assets/{model.name}_golden.bin` holds {len(golden.inputs)} made-up inputs and the
+`androidTest/assets/{model.name}_golden.bin` holds {len(golden.inputs)} {kind} inputs and the
 outputs that LiteRT's interpreter found for them where this was written. A device has kernels of its
 own: an output may be off by 4 times the difference between XNNPACK's kernels and the built-in ones,
 by 2 steps of its quantization, or by 1e-4 of its largest value, whichever is most.

@@ -34,6 +34,7 @@ class AndroidRecord(BaseModel):
         labels: the class names that were found or given.
         metadata: "written" or "kept": where the TFLite metadata of the asset come from.
         cases: how many golden vectors there are.
+        real_samples: whether their inputs are real samples; else they were made up.
         tolerances: per output, how far a device may be off.
         differences: per output, how far the built-in kernels are from XNNPACK's on them.
         files: what was written.
@@ -50,6 +51,7 @@ class AndroidRecord(BaseModel):
     labels: tuple[str, ...]
     metadata: str
     cases: int
+    real_samples: bool
     tolerances: dict[str, float]
     differences: dict[str, float]
     files: tuple[ExportedFile, ...]

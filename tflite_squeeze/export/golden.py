@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.convert.flatbuffer import read_model
 from tflite_squeeze.convert.flatbuffer_fields import integers, items
-from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.export.android_interface import AndroidInterface, AndroidTensor
 from tflite_squeeze.export.steps import step_before
 from tflite_squeeze.io.preprocessing import Preprocessing
@@ -50,10 +50,11 @@ def golden_vectors(
     tflite: bytes,
     interface: AndroidInterface,
     *,
+    samples: Sequence[Case] = (),
     preprocessing: Preprocessing | None = None,
     seed: int = 0,
 ) -> Golden:
-    """Makes up inputs and runs the file on them, with XNNPACK's kernels and with the built-in ones.
+    """Runs a file on real or made-up inputs, with XNNPACK's kernels and with the built-in ones.
 
     A device has kernels of its own, so that outputs may differ a little: an output may be off by
     4 times the difference of the two kernels here, by 2 steps of its quantization, or by 1e-4 of
@@ -62,17 +63,21 @@ def golden_vectors(
     Args:
         tflite: the file's content.
         interface: how it is called.
-        preprocessing: what raw values go through; with it, inputs lie where real ones do.
+        samples: whole inputs by name, in real values where the file takes integers that stand
+            for them; without any, inputs are made up.
+        preprocessing: what raw values go through; with it, made-up inputs lie where real ones do.
         seed: of the made-up inputs.
 
     Returns:
-        Up to 4 cases, fewer where they would take more than 1 MiB.
+        The samples, or up to 4 made-up cases, fewer where they would take more than 1 MiB.
 
     Raises:
+        InputError: a sample does not have the shape of its input.
         UnsupportedError: an output changes its shape from case to case.
         RuntimeFailure: LiteRT refused the file, crashed on it, or took too long.
     """
-    inputs = _inputs(interface, preprocessing, seed)
+    inputs = list(samples) or _made_up(interface, preprocessing, seed)
+    _check_shapes(inputs, interface)
     feeds = [_tensors(case, interface.inputs) for case in inputs]
     signature = interface.signature
     found = run_cases(tflite, feeds, signature=signature)
@@ -97,12 +102,25 @@ def golden_vectors(
     )
 
 
-def _inputs(
+def most_cases(interface: AndroidInterface) -> int:
+    """How many golden vectors a file gets."""
+    values = sum(one.elements for one in (*interface.inputs, *interface.outputs))
+    return max(1, min(_MOST_CASES, _MOST_BYTES // (4 * max(1, values))))
+
+
+def _made_up(
     interface: AndroidInterface, preprocessing: Preprocessing | None, seed: int
 ) -> list[Case]:
-    values = sum(one.elements for one in (*interface.inputs, *interface.outputs))
-    count = max(1, min(_MOST_CASES, _MOST_BYTES // (4 * max(1, values))))
+    count = most_cases(interface)
     return [_case(interface, preprocessing, seed + at) for at in range(count)]
+
+
+def _check_shapes(cases: Sequence[Case], interface: AndroidInterface) -> None:
+    for case in cases:
+        shapes = {name: array.shape for name, array in case.items()}
+        wanted = {one.name: one.shape for one in interface.inputs}
+        if shapes != wanted:
+            raise InputError(f"the file takes {wanted}; got {shapes}: give samples of that shape")
 
 
 def _case(interface: AndroidInterface, preprocessing: Preprocessing | None, seed: int) -> Case:

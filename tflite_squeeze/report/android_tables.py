@@ -25,7 +25,8 @@ def _interface(record: AndroidRecord) -> Table:
         + (f", with {len(record.labels)} labels" if record.labels else ""),
     ]
     if record.cases:
-        notes.append(f"{record.cases} golden vectors, computed by LiteRT's interpreter")
+        inputs = "real samples" if record.real_samples else "made-up inputs"
+        notes.append(f"{record.cases} golden vectors of {inputs}, computed by LiteRT's interpreter")
     return Table(
         title=f"{record.config.package}.{record.class_name}",
         columns=("", "Kotlin", "shape", "tensor", "tolerance"),
