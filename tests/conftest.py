@@ -4,6 +4,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+# Larq wants tf_keras behind tf.keras; nothing else here looks at tf.keras.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 from pathlib import Path
 

@@ -4,7 +4,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from tflite_squeeze.compress.binarize_config import Binarize, LayerQuantizers, binarize_config
+from tflite_squeeze.compress.binarize_config import Binarize, LayerQuantizers
+from tflite_squeeze.compress.configs import config_of
 from tflite_squeeze.errors import UsageError
 
 
@@ -14,7 +15,6 @@ def test_round_trips() -> None:
         Binarize(
             layers={"conv_*": LayerQuantizers(input="none", kernel="ste_tern")},
             stages="two-stage",
-            distill=0.5,
             only=("Dense",),
         ),
     ):
@@ -32,7 +32,7 @@ def test_thresholds_of_the_papers() -> None:
     ("values", "message"),
     [
         ({"inputs": "float", "optimizer": "bop"}, "optimizer is for Larq's layers"),
-        ({"inputs": "float", "stages": "gradual", "distill": 0.5}, "stages, distill is for Larq"),
+        ({"inputs": "float", "stages": "gradual", "bits": 3}, "bits, stages is for Larq"),
         ({"scale": "trained"}, "scale is for float inputs"),
         ({"inputs": "float", "threshold": 0.5}, "binary weights have no threshold"),
         ({"optimizer": "bop", "stages": "two-stage"}, "bop flips binary weights"),
@@ -43,4 +43,15 @@ def test_contradictions(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Binarize(**values)
     with pytest.raises(UsageError, match=message):
-        binarize_config(**values)
+        config_of(Binarize, **values)
+
+
+def test_quantizers_of_a_layer() -> None:
+    layers = {
+        "conv_*": LayerQuantizers(input="none"),
+        "conv_2": LayerQuantizers(kernel="magnitude_aware_sign"),
+    }
+    config = Binarize(layers=layers, input_quantizer="approx_sign")
+    assert config.quantizers_of([]) == ("approx_sign", "ste_sign")
+    assert config.quantizers_of(["conv_*", "conv_2"]) == ("none", "magnitude_aware_sign")
+    assert Binarize(weights="ternary").quantizers_of([]) == ("ste_sign", "ste_tern")

@@ -9,7 +9,10 @@ import numpy as np
 from tflite_squeeze import flavors
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.binarize_config import Binarize
+from tflite_squeeze.compress.binarize_made import Made
 from tflite_squeeze.compress.binarize_record import BinarizedWeight, BinarizeRecord
+from tflite_squeeze.compress.bit_size import stored_numbers
+from tflite_squeeze.compress.finetune import check_trainable, original_of, uses_labels
 from tflite_squeeze.compress.finetune import finetune as train
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.layers import Selection, Target, select
@@ -43,57 +46,92 @@ def binarize(
     in_place: bool = False,
     verbose: int = 0,
 ) -> Binarized:
-    """Trains a model until its weights are {-s, s} or {-s, 0, s}.
+    """Trains a model until its weights, or its weights and inputs, have one or two bits.
 
     Args:
         model: a Keras model of either flavour.
-        config: which weights become what.
+        config: what becomes binary or ternary, and how.
         data: `Data` or anything that `load_data` takes. With a labelled training part the weights
             are trained while they are quantised on every call; without, they are quantised once.
-        finetune: how to train; 3 epochs by default.
+        finetune: how to train; 3 epochs by default. With `FineTune(teacher="original")` the model
+            as it was teaches, and data without labels will do.
         one_shot: quantise at once and train not, though there is data to train on.
-        in_place: change the model itself, not a copy.
+        in_place: change the model itself, not a copy; with float inputs only.
         verbose: as in `model.fit`.
 
     Returns:
-        (model, record). The model has the layers that it had.
+        (model, record). With float inputs the model has the layers that it had; else it is a
+        tf_keras model with Larq's layers.
 
     Raises:
-        UsageError: nothing can be binarised, or training was asked for without labelled data.
-        InputError: the data does not fit the model.
+        UsageError: nothing can be binarised, training was asked for without labelled data, or
+            Larq cannot be used in this process.
+        InputError: the data does not fit the model, or a layer does not exist in tf_keras.
 
     Example:
         >>> config = Binarize(weights="ternary", inputs="float")
         >>> model, record = binarize(model, config, "mnist", FineTune(epochs=20))
     """
     started = time.perf_counter()
-    changed = model if in_place else keras_variables.copy_of(model)
-    selection = _selected(changed, config)
-    samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(changed))
+    if config.inputs == "binary" and in_place:
+        raise UsageError("binary inputs take layers of another kind: leave in_place out")
+    samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
     training = _training(samples, finetune, one_shot=one_shot)
-    before = validation_quality(changed, samples)
-    network = ternary_network(changed, selection.targets, config)
-    history: dict[str, list[float]] = {}
-    if training is not None and samples is not None:
-        history = train(changed, samples, training, around=network, verbose=verbose).history
-    network.write_values()
-    weights = tuple(_weight(target, config) for target in selection.targets)
-    binarised = sum(weight.parameters for weight in weights)
+    original = original_of(model, training, in_place=in_place)
+    before = validation_quality(model, samples)
+    if config.inputs == "binary":
+        from tflite_squeeze.compress.larq_binarize import with_binary_inputs
+
+        made = with_binary_inputs(
+            model, config, samples, training, original=original, verbose=verbose
+        )
+    else:
+        changed = model if in_place else keras_variables.copy_of(model)
+        made = _with_float_inputs(
+            changed, config, samples, training, original=original, verbose=verbose
+        )
+    binarised = sum(weight.parameters for weight in made.weights)
     record = BinarizeRecord(
         model=model.name,
         config=config,
         finetune=training,
-        weights=weights,
-        other_parameters=int(changed.count_params()) - binarised,
-        skipped=selection.skipped,
-        metric=metric_name(changed),
+        weights=made.weights,
+        other_parameters=stored_numbers(made.model) - binarised,
+        changes=made.changes,
+        skipped=made.skipped,
+        metric=metric_name(model),
         before=before,
-        after=validation_quality(changed, samples),
-        history=history,
-        notes=samples.notes if samples is not None else (),
+        after=validation_quality(made.model, samples),
+        history=made.history,
+        notes=(*(samples.notes if samples is not None else ()), *made.notes),
         seconds=time.perf_counter() - started,
     )
-    return Binarized(changed, record)
+    return Binarized(made.model, record)
+
+
+def _with_float_inputs(
+    model: Any,
+    config: Binarize,
+    samples: Data | None,
+    training: FineTune | None,
+    *,
+    original: Any,
+    verbose: int,
+) -> Made:
+    selection = _selected(model, config)
+    network = ternary_network(model, selection.targets, config)
+    history: dict[str, list[float]] = {}
+    if training is not None and samples is not None:
+        history = train(
+            model, samples, training, around=network, original=original, verbose=verbose
+        ).history
+    network.write_values()
+    return Made(
+        model=model,
+        weights=tuple(_weight(target, config) for target in selection.targets),
+        skipped=selection.skipped,
+        history=history,
+    )
 
 
 def _selected(model: Any, config: Binarize) -> Selection:
@@ -126,10 +164,10 @@ def _training(
     """How to train, or None for not at all."""
     if one_shot:
         return None
-    able = samples is not None and samples.labelled and samples.train is not None
-    if finetune is not None and not able:
-        raise UsageError("binary weights are trained on labelled data: pass data with labels")
-    return (finetune or FineTune()) if able else None
+    if finetune is not None:
+        check_trainable(samples, finetune)
+        return finetune
+    return FineTune() if samples is not None and uses_labels(samples) else None
 
 
 def _weight(target: Target, config: Binarize) -> BinarizedWeight:
@@ -144,4 +182,5 @@ def _weight(target: Target, config: Binarize) -> BinarizedWeight:
         scales=target.size // int(np.prod([target.shape[axis] for axis in axes])),
         zeros=int(np.sum(values == 0)),
         most_values=max(len(np.unique(row)) for row in matrix),
+        allowed_values=2 if config.weights == "binary" else 3,
     )

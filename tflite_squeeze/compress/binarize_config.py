@@ -1,20 +1,13 @@
 """What binarisation is asked for."""
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 WeightKind = Literal["binary", "ternary"]
 Scale = Literal["mean", "trained"]
 # Larq's quantizers by the names that it gives them; dorefa_quantizer takes `bits`.
-QUANTIZERS = (
-    "ste_sign",
-    "approx_sign",
-    "swish_sign",
-    "magnitude_aware_sign",
-    "ste_tern",
-    "dorefa_quantizer",
-)
 QuantizerName = Literal[
     "ste_sign",
     "approx_sign",
@@ -68,8 +61,6 @@ class Binarize(BaseModel):
         stages: "joint" trains with binary weights and inputs from the beginning, "two-stage" with
             binary inputs and float weights in the first half (Bulat et al. 2019,
             arXiv:1904.05868), "gradual" layer by layer from the front.
-        distill: weight of the original's answers in the loss, in [0, 1].
-        temperature: of these answers.
         initialize: "trained" starts latent weights from the float ones, "random" anew.
         only: patterns of the layers to binarise; empty for all that can be.
         protect: patterns of layers that stay in float; "first" and "last" too.
@@ -95,8 +86,6 @@ class Binarize(BaseModel):
     bop_threshold: float = Field(default=1e-8, gt=0, allow_inf_nan=False)
     bop_gamma: float = Field(default=1e-4, gt=0, le=1)
     stages: Literal["joint", "two-stage", "gradual"] = "joint"
-    distill: float = Field(default=0.0, ge=0, le=1)
-    temperature: float = Field(default=4.0, gt=0, allow_inf_nan=False)
     initialize: Literal["trained", "random"] = "trained"
     only: tuple[str, ...] = ()
     protect: tuple[str, ...] = ("first", "last")
@@ -123,6 +112,22 @@ class Binarize(BaseModel):
             if getattr(self, name) != defaults[name].get_default(call_default_factory=True)
         ]
 
+    def quantizers_of(self, patterns: Iterable[str]) -> tuple[str, str]:
+        """The quantizers of a layer's inputs and kernel.
+
+        Args:
+            patterns: those keys of `layers` that mean the layer, the strongest last.
+
+        Returns:
+            Names; "none" leaves the inputs in float.
+        """
+        kernel = self.kernel_quantizer or ("ste_tern" if self.weights == "ternary" else "ste_sign")
+        found: tuple[str, str] = (self.input_quantizer, kernel)
+        for pattern in patterns:
+            own = self.layers[pattern]
+            found = (own.input or found[0], own.kernel or found[1])
+        return found
+
     @property
     def cut(self) -> float:
         """The threshold, or the paper's."""
@@ -133,29 +138,5 @@ class Binarize(BaseModel):
 _STOCK_FIELDS = ("scale", "threshold", "per_channel")
 _LARQ_FIELDS = (
     "input_quantizer", "kernel_quantizer", "bits", "layers", "clip", "optimizer",
-    "bop_threshold", "bop_gamma", "stages", "distill", "temperature", "initialize",
+    "bop_threshold", "bop_gamma", "stages", "initialize",
 )  # fmt: skip
-
-
-def binarize_config(**values: Any) -> Binarize:
-    """A config from options of which some were not given.
-
-    Args:
-        values: fields of `Binarize`; None means not given.
-
-    Raises:
-        UsageError: a value cannot be used.
-    """
-    from pydantic import ValidationError
-
-    from tflite_squeeze.errors import UsageError
-
-    try:
-        return Binarize(**{key: value for key, value in values.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][:1])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(
-            f"{field} is {values.get(field)!r}: {reason}" if field else reason
-        ) from error

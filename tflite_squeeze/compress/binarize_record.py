@@ -17,6 +17,7 @@ class BinarizedWeight(BaseModel):
         scales: how many scales it has.
         zeros: how many of its numbers are 0.
         most_values: distinct values in the output channel that has most of them.
+        allowed_values: how many it may have: 2 for binary weights, 3 for ternary ones.
         input_bits: of the inputs that it meets.
     """
 
@@ -29,12 +30,13 @@ class BinarizedWeight(BaseModel):
     scales: int
     zeros: int
     most_values: int
+    allowed_values: int
     input_bits: int = 32
 
     @property
     def exact(self) -> bool:
-        """Whether the claim holds: no channel has more values than the bits can tell apart."""
-        return self.most_values <= (2 if self.bits == 1 else 2**self.bits - 1)
+        """Whether the claim holds: no channel has more values than it may."""
+        return self.most_values <= self.allowed_values
 
 
 class LayerChange(BaseModel):

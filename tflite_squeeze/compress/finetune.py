@@ -1,6 +1,6 @@
 """The one training loop that every technique and recipe uses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,7 @@ def finetune(
     *,
     around: Any = None,
     original: Any = None,
+    optimizer: Callable[[Any], Any] | None = None,
     verbose: int = 0,
 ) -> Trained:
     """Trains a model in place.
@@ -59,6 +60,7 @@ def finetune(
             same inputs and outputs.
         original: the model as it was before it was compressed, which teaches where the config
             says so.
+        optimizer: makes an optimiser of a learning-rate schedule, in place of the config's.
         verbose: as in `model.fit`.
 
     Returns:
@@ -76,9 +78,8 @@ def finetune(
     if config.teacher is not None:
         trained = _taught(model, trained, original, config)
     labelled = uses_labels(data)
-    compiled_here = _compile(
-        model, trained, keras, config, training_steps(data, config), labelled=labelled
-    )
+    steps = training_steps(data, config)
+    compiled_here = _compile(model, trained, keras, config, steps, optimizer, labelled=labelled)
     batches = training_batches(model, data, config.batch, config.seed)
     with reading(data.source):
         history = trained.fit(
@@ -182,7 +183,14 @@ def training_batches(model: Any, data: Data, batch: int, seed: int) -> Any:
 
 
 def _compile(
-    model: Any, trained: Any, keras: Any, config: FineTune, steps: int, *, labelled: bool
+    model: Any,
+    trained: Any,
+    keras: Any,
+    config: FineTune,
+    steps: int,
+    optimizer_of: Callable[[Any], Any] | None,
+    *,
+    labelled: bool,
 ) -> bool:
     """Gives the model an optimiser with a rate that falls to zero, and a loss if it has none."""
     loss = getattr(model, "loss", None)
@@ -193,7 +201,9 @@ def _compile(
         warmup_target=config.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    if config.optimizer == "adam":
+    if optimizer_of is not None:
+        optimizer = optimizer_of(rate)
+    elif config.optimizer == "adam":
         optimizer = keras.optimizers.Adam(rate)
     else:
         optimizer = keras.optimizers.SGD(rate, momentum=0.9)

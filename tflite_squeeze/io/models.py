@@ -12,6 +12,7 @@ from typing import Any
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
 from tflite_squeeze.io.files import is_folder, read_file
+from tflite_squeeze.io.larq_library import has_larq_layers, larq
 from tflite_squeeze.io.unwrapping import custom_objects, plain
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -68,6 +69,7 @@ def load_model(
 
     Raises:
         InputError: the file is missing, damaged, not a model, or holds code that was not allowed.
+        UsageError: it has Larq's layers, and Larq cannot be used in this process.
 
     Example:
         >>> load_model("models/lenet_5.keras").kind
@@ -96,7 +98,10 @@ def load_model(
         )
     flavor, config = _read_header(path, content)
     _refuse_code(path, config, allow_unsafe=allow_unsafe)
-    classes = custom_objects(flavor, json.dumps(config))
+    written = json.dumps(config)
+    if has_larq_layers(written):
+        larq()
+    classes = custom_objects(flavor, written)
     model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
     model, notes = plain(model, keep_prunable=keep_prunable)
     kind = ModelKind(flavor.value)
@@ -215,7 +220,10 @@ def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
         allow_unsafe or b'"class_name": "Lambda"' not in metadata.read_bytes()
     ):
         flavor = Flavor.TF_KERAS
-        classes = custom_objects(flavor, metadata.read_bytes().decode(errors="replace"))
+        written = metadata.read_bytes().decode(errors="replace")
+        if has_larq_layers(written):
+            larq()
+        classes = custom_objects(flavor, written)
         model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
         model, notes = plain(model)
         return LoadedModel(

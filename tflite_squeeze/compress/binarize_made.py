@@ -1,0 +1,28 @@
+"""What either way to binarise a model hands back."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tflite_squeeze.compress.binarize_record import BinarizedWeight, LayerChange
+from tflite_squeeze.compress.records import SkippedLayer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A model, and what was done to it.
+
+    Attributes:
+        model: the Keras model.
+        weights: every weight that was binarised.
+        skipped: layers that were not, with reasons.
+        history: metric → value per epoch.
+        changes: what was done to the layers around them.
+        notes: what else to know.
+    """
+
+    model: Any
+    weights: tuple[BinarizedWeight, ...]
+    skipped: tuple[SkippedLayer, ...]
+    history: dict[str, list[float]] = field(default_factory=dict)
+    changes: tuple[LayerChange, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,142 @@
+"""Training a binary network of Larq's layers: stages, optimisers, what is logged."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze import flavors
+from tflite_squeeze.compress.binarize_config import Binarize
+from tflite_squeeze.compress.finetune import finetune as train
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.flip_ratio import flip_ratio_callback
+from tflite_squeeze.compress.larq_layers import Phase, with_larq_layers
+from tflite_squeeze.compress.layer_graph import Graph, copy_weights, rebuilt
+from tflite_squeeze.io.data import Data
+from tflite_squeeze.io.larq_library import larq
+
+Phases = dict[str, Phase]
+
+
+def stages_of(config: Binarize, names: tuple[str, ...], epochs: int) -> list[tuple[Phases, int]]:
+    """What is binary in each stage of a training, and for how many epochs.
+
+    Args:
+        config: "joint" has one stage, "two-stage" one with binary inputs and float weights
+            first, "gradual" one per layer, from the front.
+        names: the binary nodes in the model's order.
+        epochs: in all; a stage that gets none is left out, never the last.
+
+    Example:
+        >>> stages_of(Binarize(stages="two-stage"), ("a",), 5)
+        [({'a': 'inputs'}, 2), ({'a': 'binary'}, 3)]
+    """
+    done: Phases = dict.fromkeys(names, "binary")
+    if config.stages == "joint":
+        return [(done, epochs)]
+    if config.stages == "two-stage":
+        first: Phases = dict.fromkeys(names, "inputs")
+        plan = [(first, epochs // 2), (done, epochs - epochs // 2)]
+    else:
+        share = epochs // (len(names) + 1)
+        plan = [
+            ({name: "binary" if at <= last else "float" for at, name in enumerate(names)}, share)
+            for last in range(len(names) - 1)
+        ]
+        plan.append((done, epochs - share * (len(names) - 1)))
+    return [(phases, count) for phases, count in plan if count > 0]
+
+
+def built(graph: Graph, config: Binarize, phases: Phases) -> Any:
+    """A tf_keras model with Larq's layers, weights new."""
+    changed, classes = with_larq_layers(graph, config, phases)
+    return rebuilt(changed, classes)
+
+
+def trained(
+    graph: Graph,
+    config: Binarize,
+    names: tuple[str, ...],
+    samples: Data | None,
+    training: FineTune | None,
+    *,
+    loss: Any = None,
+    teacher: Any = None,
+    verbose: int = 0,
+) -> tuple[Any, dict[str, list[float]]]:
+    """Builds the binary network and trains it, stage by stage.
+
+    Args:
+        graph: the model in its new order.
+        config: what is asked for.
+        names: the nodes that become binary.
+        samples: labelled data; None, as `training`, for a network that is not trained.
+        training: how.
+        loss: the original's own; None where it had none.
+        teacher: the original, where it teaches.
+        verbose: as in `model.fit`.
+
+    Returns:
+        The model, and metric → value per epoch.
+    """
+    library = larq()
+    epochs = training.epochs if training is not None else 1
+    history: dict[str, list[float]] = {}
+    weights = None
+    for phases, count in stages_of(config, names, epochs):
+        model = built(graph, config, phases)
+        if weights is not None:
+            model.set_weights(weights)
+        elif config.initialize == "trained":
+            copy_weights(graph, model)
+        if config.optimizer == "bop":
+            _to_signs(model, library)
+        if loss is not None:
+            model.compile(loss=loss)
+        if training is not None and samples is not None:
+            stage = training.model_copy(update={"epochs": count})
+            callback, optimizer = flip_ratio_callback(), _optimizer(config, library)
+            done = train(
+                model,
+                samples,
+                stage,
+                [callback],
+                optimizer=optimizer,
+                original=teacher,
+                verbose=verbose,
+            )
+            for name, values in done.history.items():
+                history.setdefault(name, []).extend(values)
+        weights = model.get_weights()
+    return model, history
+
+
+def _to_signs(model: Any, library: Any) -> None:
+    """Bop knows no latent weights: what it flips is -1 or 1 from the beginning."""
+    for variable in model.trainable_variables:
+        if library.optimizers.Bop.is_binary_variable(variable):
+            latent = latent_values(variable)
+            assign = getattr(variable, "latent_variable", variable).assign
+            assign(np.where(latent >= 0, 1, -1))
+
+
+def latent_values(variable: Any) -> Any:
+    """The real numbers behind a variable of Larq, which shows their signs."""
+    return np.asarray(getattr(variable, "latent_variable", variable))
+
+
+def _optimizer(config: Binarize, library: Any) -> Callable[[Any], Any] | None:
+    """Bop for binary weights and Adam for all others, or None for what the training says."""
+    if config.optimizer != "bop":
+        return None
+    keras = flavors.keras_of(flavors.Flavor.TF_KERAS)
+    optimizers = library.optimizers
+
+    def made(rate: Any) -> Any:
+        bop = optimizers.Bop(threshold=config.bop_threshold, gamma=config.bop_gamma)
+        return optimizers.CaseOptimizer(
+            (optimizers.Bop.is_binary_variable, bop),
+            default_optimizer=keras.optimizers.legacy.Adam(rate),
+        )
+
+    return made
