@@ -1,5 +1,6 @@
 """What is printed during a conversion is caught, and everything is put back."""
 
+import logging
 import os
 import sys
 import warnings
@@ -92,3 +93,11 @@ def test_only_what_a_user_can_act_on_is_told_once() -> None:
         "Flex ops: FlexTan",
         "W0000 quantize: Statistics for x are missing",
     ]
+
+
+def test_a_log_handler_made_inside_does_not_outlive_its_stream(monkeypatch) -> None:
+    monkeypatch.setattr(logging.root, "handlers", [])
+    with caught_chatter() as chatter:
+        logging.warning("from the root")  # makes a handler where there is none
+    assert "from the root" in "".join(chatter.lines)
+    assert logging.root.handlers == []

@@ -1,5 +1,6 @@
 """What the converter prints from C++ and Python, caught so that only what matters is passed on."""
 
+import logging
 import os
 import re
 import sys
@@ -63,11 +64,19 @@ def _turned_aside(sink: int) -> Iterator[None]:
         stream = undo.enter_context(
             os.fdopen(os.dup(sink), "w", encoding="utf-8", errors="replace", buffering=1)
         )
+        undo.callback(_forget, stream)
         undo.enter_context(redirect_stdout(stream))
         undo.enter_context(redirect_stderr(stream))
         # What the program's own streams still hold belongs to the block as well.
         undo.callback(_flush, sys.__stdout__, sys.__stderr__)
         yield
+
+
+def _forget(stream: TextIO) -> None:
+    """Takes out log handlers that were made in the block: their stream ends with it."""
+    for handler in list(logging.root.handlers):
+        if getattr(handler, "stream", None) is stream:
+            logging.root.removeHandler(handler)
 
 
 def _flush(*streams: TextIO | None) -> None:

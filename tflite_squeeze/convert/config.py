@@ -43,6 +43,8 @@ class Convert(BaseModel):
         labels: class names written into the file.
         sparsity: how weights that are mostly zero are stored: "auto" takes the smallest encoding
             that is not slower, "dense" and "sparse" force one.
+        runtime: what the file is for: "litert", or "larq" for Larq Compute Engine, whose
+            binary layers take and hold single bits.
         low_bit: how weights are stored of which each channel holds only {-s, s} or {-s, 0, s},
             with `quantize` "none" or "dynamic": "auto" takes 2 bits, or 4 where those are faster
             than float and 2 are not; "int2" and "int4" force one, "off" leaves float32.
@@ -65,6 +67,7 @@ class Convert(BaseModel):
     labels: tuple[str, ...] = ()
     sparsity: SparsityMode = "auto"
     low_bit: LowBitMode = "auto"
+    runtime: Literal["litert", "larq"] = "litert"
 
     @model_validator(mode="after")
     def _values_agree(self) -> "Convert":
@@ -73,5 +76,12 @@ class Convert(BaseModel):
         if self.io_dtype != "float32" and self.quantize is not Quantization.INT8:
             raise ValueError(
                 f"io_dtype {self.io_dtype} needs quantize='int8', not {self.quantize.value!r}"
+            )
+        if self.runtime == "larq" and (
+            self.quantize not in (Quantization.NONE, Quantization.DYNAMIC) or self.batch != 1
+        ):
+            raise ValueError(
+                f"runtime larq takes quantize 'none', or 'dynamic' to round what stays in float to "
+                f"8 bits, and batch 1, not {self.quantize.value!r} and {self.batch}"
             )
         return self

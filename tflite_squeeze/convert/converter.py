@@ -80,7 +80,7 @@ def emit(
         tflite = with_sound_lstm_scales(tflite)
     islands = float_operators(tflite) if config.quantize.calibrates else ()
     return Emitted(
-        tflite=_labelled(tflite, source, config),
+        tflite=labelled(tflite, source, config),
         notes=(
             *notes,
             *model.notes,
@@ -234,8 +234,14 @@ def _representative(calibration: Mapping[str, Batches], model: Traced) -> Callab
     return samples
 
 
-def _labelled(tflite: bytes, source: LoadedModel, config: Convert) -> bytes:
-    """Writes into the file what it is and where it comes from."""
+def labelled(tflite: bytes, source: LoadedModel, config: Convert) -> bytes:
+    """Writes into a file what it is and where it comes from.
+
+    Args:
+        tflite: the file.
+        source: the model.
+        config: how it was converted.
+    """
     name = config.name or source.name
     return with_facts(
         with_description(tflite, f"{name}, converted by tflite_squeeze {__version__}"),

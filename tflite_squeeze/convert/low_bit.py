@@ -7,6 +7,7 @@ over the last axis. Its CONV_2D is slow with 4 bits and puts out NaN with 2, so 
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -78,15 +79,11 @@ def low_bit(
     model = read_model(tflite)
     done: list[LowBitTensor] = []
     others = []
-    for subgraph, graph in enumerate(model.subgraphs):
-        for operator in graph.operators:
-            weight = _weight(model, subgraph, operator)
-            if weight is None:
-                continue
-            if weight.scale is None or weight.values.size < least:
-                others.append(weight)
-            else:
-                done.append(_store_exactly(model, weight, stored))
+    for weight in list(float_weights(model)):
+        if weight.scale is None or weight.values.size < least:
+            others.append(weight)
+        else:
+            done.append(_store_exactly(model, weight, stored))
     if not done:
         return LowBit(tflite=tflite, tensors=())
     for weight in others if others_int8 else ():
@@ -118,29 +115,57 @@ def has_few_values(tflite: bytes) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Weight:
-    """A float weight of an operator: signs and scales per channel, where it has few values."""
+class FloatWeight:
+    """A float weight of an operator.
+
+    Attributes:
+        graph: its subgraph.
+        operator: the operator.
+        name: that operator's name.
+        index: the tensor's index in its subgraph.
+        values: of the tensor's shape.
+        axis: the axis that counts outputs.
+        scale: of each channel, where it holds only -s, 0 and s; None otherwise.
+    """
 
     graph: Any
     operator: Any
     name: str
     index: int
-    values: Array  # of the tensor's shape
+    values: Array
     axis: int
     scale: NDArray[np.float32] | None
 
     @property
     def tensor(self) -> Any:
+        """The tensor in the object model."""
         return self.graph.tensors[self.index]
 
-    def along(self, scales: Array) -> Array:
-        """Scales per channel in a shape that multiplies the values."""
+    def rounded(self) -> tuple[Array, NDArray[np.float32]]:
+        """The values in 8 bits, and the scale of each channel."""
+        rows = np.moveaxis(self.values, self.axis, 0).reshape(self.values.shape[self.axis], -1)
+        largest = np.abs(rows).max(axis=1)
+        scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
         shape = [1] * self.values.ndim
         shape[self.axis] = -1
-        return scales.reshape(shape)
+        codes = np.rint(self.values / scales.reshape(shape))
+        return np.clip(codes, -127, 127).astype(np.int8), scales
 
 
-def _weight(model: Any, subgraph: int, operator: Any) -> _Weight | None:
+def float_weights(model: Any) -> Iterator[FloatWeight]:
+    """The float weights of Dense layers and convolutions, in the file's order.
+
+    Args:
+        model: what `read_model` returned.
+    """
+    for subgraph, graph in enumerate(model.subgraphs):
+        for operator in graph.operators:
+            weight = _weight(model, subgraph, operator)
+            if weight is not None:
+                yield weight
+
+
+def _weight(model: Any, subgraph: int, operator: Any) -> FloatWeight | None:
     graph, name = model.subgraphs[subgraph], operator_name(model, operator)
     if name not in OUTPUT_AXES or len(operator.inputs) < 2:
         return None
@@ -154,7 +179,7 @@ def _weight(model: Any, subgraph: int, operator: Any) -> _Weight | None:
     if values is None or not values.size:
         return None
     axis = OUTPUT_AXES[name]
-    return _Weight(
+    return FloatWeight(
         graph=graph,
         operator=operator,
         name=name,
@@ -190,7 +215,9 @@ def ternary_scales(values: Array, axis: int) -> NDArray[np.float32] | None:
     return np.where(scales > 0, scales, 1).astype(np.float32)
 
 
-def _store_exactly(model: Any, weight: _Weight, stored: Literal["int2", "int4"]) -> LowBitTensor:
+def _store_exactly(
+    model: Any, weight: FloatWeight, stored: Literal["int2", "int4"]
+) -> LowBitTensor:
     if weight.scale is None:
         raise ValueError("a weight with many values has no exact form in few bits")
     before = text(weight.tensor.name)
@@ -217,7 +244,7 @@ def _store_exactly(model: Any, weight: _Weight, stored: Literal["int2", "int4"])
     )
 
 
-def _why_not_covering(weight: _Weight) -> str:
+def _why_not_covering(weight: FloatWeight) -> str:
     """What keeps a convolution from being a FULLY_CONNECTED over the last axis."""
     options = weight.operator.builtinOptions
     height, width = weight.values.shape[1:3]
@@ -233,7 +260,7 @@ def _why_not_covering(weight: _Weight) -> str:
     return ""
 
 
-def _cover(model: Any, weight: _Weight) -> None:
+def _cover(model: Any, weight: FloatWeight) -> None:
     """Turns a 1x1 convolution into a FULLY_CONNECTED over the channels of each pixel."""
     operator = weight.operator
     operator.builtinOptions = schema.FullyConnectedOptionsT(
@@ -246,18 +273,28 @@ def _cover(model: Any, weight: _Weight) -> None:
     weight.tensor.shapeSignature = None
 
 
-def _round_to_int8(model: Any, weight: _Weight) -> None:
-    if weight.values.size < FEW_WEIGHTS:
-        return
-    rows = np.abs(np.moveaxis(weight.values, weight.axis, 0).reshape(-1, 1))
-    largest = rows.reshape(weight.values.shape[weight.axis], -1).max(axis=1)
-    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-    codes = np.clip(np.rint(weight.values / weight.along(scales)), -127, 127).astype(np.int8)
-    _write(model, weight, codes, scales, "int8")
+def _round_to_int8(model: Any, weight: FloatWeight) -> None:
+    if weight.values.size >= FEW_WEIGHTS:
+        _write(model, weight, *weight.rounded(), "int8")
 
 
-def _write(model: Any, weight: _Weight, codes: Array, scales: Array, kind: Stored) -> None:
-    """Puts codes and scales in the place of float values."""
+def _write(model: Any, weight: FloatWeight, codes: Array, scales: Array, kind: Stored) -> None:
+    """Puts codes and scales in the place of float values that the operator itself reads."""
+    store(model, weight, codes, scales, kind)
+    name = operator_name(model, weight.operator)
+    weight.operator.opcodeIndex = operator_code(model, name, _VERSIONS[name])
+
+
+def store(model: Any, weight: FloatWeight, codes: Array, scales: Array, kind: Stored) -> None:
+    """Gives a weight's tensor codes and scales in place of its values.
+
+    Args:
+        model: the schema's object model; changed in place.
+        weight: which.
+        codes: signed integers of the values' shape.
+        scales: (channels,).
+        kind: the type in which codes are stored.
+    """
     tensor = weight.tensor
     tensor.type = getattr(schema.TensorType, kind.upper())
     tensor.quantization = schema.QuantizationParametersT(
@@ -267,8 +304,6 @@ def _write(model: Any, weight: _Weight, codes: Array, scales: Array, kind: Store
     )
     model.buffers.append(schema.BufferT(data=packed(codes, _BITS[kind]).tobytes()))
     tensor.buffer = len(model.buffers) - 1
-    name = operator_name(model, weight.operator)
-    weight.operator.opcodeIndex = operator_code(model, name, _VERSIONS[name])
 
 
 def packed(codes: Array, bits: int) -> NDArray[np.uint8]:

@@ -26,6 +26,9 @@ JOBS = {
     "micro": "tflite_squeeze.measure.micro_runner:micro_job",
     "operators": "tflite_squeeze.measure.operators:operators_job",
     "sparsity": "tflite_squeeze.measure.sparsity:sparsity_job",
+    "larq_run": "tflite_squeeze.measure.larq:larq_run_job",
+    "larq_latency": "tflite_squeeze.measure.larq:larq_latency_job",
+    "larq_operators": "tflite_squeeze.measure.larq_operators:larq_operators_job",
     "turns": "tflite_squeeze.measure.turns:turns_job",
 }
 

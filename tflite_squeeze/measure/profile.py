@@ -1,11 +1,14 @@
 """Latency, operators, memory and size of any `.tflite` file."""
 
 import hashlib
+import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tflite_squeeze.errors import InputError, RuntimeFailure, SqueezeError
 from tflite_squeeze.io.files import read_file
+from tflite_squeeze.measure.larq_files import RUNTIME, larq_notes, runs_in_larq
 from tflite_squeeze.measure.latency import statistics_of
 from tflite_squeeze.measure.machine import this_machine
 from tflite_squeeze.measure.process import run_in_child
@@ -51,7 +54,11 @@ def profile(tflite: bytes | Path | str, config: Profile | None = None) -> Profil
         )
     size = size_ledger(content)
     request = config.model_dump()
-    answer = run_in_child("latency", content, request, time_limit_s=config.time_limit_s)
+    larq = runs_in_larq(content, config.runtime)
+    jobs = _LARQ if larq else _LITERT
+    answer = run_in_child(
+        jobs.latency, content, request, time_limit_s=config.time_limit_s, runtime=jobs.runtime
+    )
     values = answer.values
     request["signature"] = values["signature"]
     times = answer.arrays["times_us"]
@@ -71,20 +78,40 @@ def profile(tflite: bytes | Path | str, config: Profile | None = None) -> Profil
             init_us=values["init_us"],
             first_us=values["first_us"],
         ),
-        operators=_operators(content, request, config.time_limit_s),
-        memory=_memory(content, request, config.time_limit_s, values["memory"]),
+        operators=_operators(content, request, config.time_limit_s, jobs),
+        memory=_memory(content, request, config.time_limit_s, values["memory"], jobs),
         size=size,
         machine=this_machine(),
+        runtime="larq" if larq else "litert",
+        notes=larq_notes(platform.machine(), indirect=config.indirect_bgemm) if larq else (),
     )
 
 
-def _operators(content: bytes, request: dict[str, Any], time_limit_s: float) -> OperatorTimes:
+@dataclass(frozen=True, kw_only=True)
+class _Jobs:
+    """What a runtime's measurements are called; None for one that it does not have."""
+
+    runtime: str
+    latency: str
+    operators: str
+    memory: str | None
+
+
+_LITERT = _Jobs(runtime="LiteRT", latency="latency", operators="operators", memory="memory")
+_LARQ = _Jobs(runtime=RUNTIME, latency="larq_latency", operators="larq_operators", memory=None)
+
+
+def _operators(
+    content: bytes, request: dict[str, Any], time_limit_s: float, jobs: _Jobs
+) -> OperatorTimes:
     """Times of operators; a process of their own, so that a crash loses nothing else."""
     try:
-        values = run_in_child("operators", content, request, time_limit_s=time_limit_s).values
+        values = run_in_child(
+            jobs.operators, content, request, time_limit_s=time_limit_s, runtime=jobs.runtime
+        ).values
     except SqueezeError as error:
         return OperatorTimes(unavailable=str(error))
-    return _times(values)
+    return _times(values).model_copy(update={"by_difference": jobs is _LARQ})
 
 
 def _times(values: dict[str, Any]) -> OperatorTimes:
@@ -111,11 +138,18 @@ def _times(values: dict[str, Any]) -> OperatorTimes:
 
 
 def _memory(
-    content: bytes, request: dict[str, Any], time_limit_s: float, timed: dict[str, int]
+    content: bytes,
+    request: dict[str, Any],
+    time_limit_s: float,
+    timed: dict[str, int],
+    jobs: _Jobs,
 ) -> Memory:
     """The figures of the timed runs, and the arena of a runtime without delegate."""
+    if jobs.memory is None:
+        reason = f"{jobs.runtime} does not tell what its tensors take"
+        return Memory(**timed, builtin_arena_bytes=None, builtin_unavailable=reason)
     try:
-        values = run_in_child("memory", content, request, time_limit_s=time_limit_s).values
+        values = run_in_child(jobs.memory, content, request, time_limit_s=time_limit_s).values
     except RuntimeFailure as error:
         return Memory(**timed, builtin_arena_bytes=None, builtin_unavailable=str(error))
     return Memory(**timed, builtin_arena_bytes=values["arena_bytes"])

@@ -1,5 +1,7 @@
 """What `profile` is asked for and what it hands back."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from tflite_squeeze.measure.machine import Machine
@@ -17,6 +19,8 @@ class Profile(BaseModel):
         signature: the signature to run; None for the first.
         seed: of the inputs that are made up.
         time_limit_s: seconds after which a measurement is given up.
+        runtime: "litert", "larq", or "auto" for the one that the file is for.
+        indirect_bgemm: whether Larq's binary convolutions use the indirect kernels.
 
     Example:
         >>> Profile(runs=200, threads=4)
@@ -31,6 +35,8 @@ class Profile(BaseModel):
     signature: str | None = None
     seed: int = Field(default=0, ge=0)
     time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    runtime: Literal["auto", "litert", "larq"] = "auto"
+    indirect_bgemm: bool = True
 
 
 class _Record(BaseModel):
@@ -98,6 +104,8 @@ class OperatorTimes(_Record):
         invoke_us: what the whole of these runs took without the profiler.
         sum_us: what the operators add up to.
         unavailable: why there are none; None when there are.
+        by_difference: whether they come from running ever more of the file, for want of a
+            profiler.
     """
 
     operators: tuple[OperatorTime, ...] = ()
@@ -105,6 +113,7 @@ class OperatorTimes(_Record):
     invoke_us: float = 0.0
     sum_us: float = 0.0
     unavailable: str | None = None
+    by_difference: bool = False
 
     @property
     def unseen_us(self) -> float:
@@ -121,7 +130,8 @@ class Memory(_Record):
     """Memory, in bytes.
 
     Attributes:
-        arena_bytes: what the interpreter's own tensors cover while XNNPACK runs what it can.
+        arena_bytes: what the interpreter's own tensors cover while XNNPACK runs what it can; None
+            in a runtime that does not tell.
         builtin_arena_bytes: the same when the built-in kernels run everything, which is about
             what a runtime without delegate plans; None when they cannot run the file.
         builtin_unavailable: why they cannot.
@@ -129,7 +139,7 @@ class Memory(_Record):
         process_growth_bytes: by how much loading and running the file raised that peak.
     """
 
-    arena_bytes: int
+    arena_bytes: int | None
     builtin_arena_bytes: int | None
     builtin_unavailable: str | None = None
     process_peak_bytes: int
@@ -165,6 +175,8 @@ class ProfileRecord(_Record):
         memory: memory.
         size: where the bytes are.
         machine: what it was measured on.
+        runtime: which runtime ran it.
+        notes: what else to know about the numbers.
     """
 
     file: str | None
@@ -177,3 +189,5 @@ class ProfileRecord(_Record):
     memory: Memory
     size: SizeLedger
     machine: Machine
+    runtime: Literal["litert", "larq"] = "litert"
+    notes: tuple[str, ...] = ()

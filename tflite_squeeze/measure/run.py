@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.measure.larq_files import RUNTIME, is_larq_file
 from tflite_squeeze.measure.process import run_in_child
 
 
@@ -59,9 +60,10 @@ def run_file(
 ) -> RunResult:
     """Runs a .tflite file on N examples in a child process.
 
-    A batch that the file fixes is filled up; where it leaves the batch open, examples run one by
-    one, as on a device. State that a file keeps (variables, the cells of a fused LSTM) is reset
-    before each run, so that examples do not depend on each other, unless they are a `stream`.
+    Files for Larq Compute Engine run there, without `keep_tensors`, all others in LiteRT. A batch
+    that the file fixes is filled up; where it leaves the batch open, examples run one by one, as
+    on a device. State that a file keeps (variables, the cells of a fused LSTM) is reset before
+    each run, so that examples do not depend on each other, unless they are a `stream`.
 
     Args:
         tflite: the file's content.
@@ -94,7 +96,15 @@ def run_file(
         "stream": stream,
     }
     arrays = {name: np.asarray(array) for name, array in inputs.items()}
-    answer = run_in_child("run", tflite, request, arrays, time_limit_s=time_limit_s)
+    larq = is_larq_file(tflite)
+    answer = run_in_child(
+        "larq_run" if larq else "run",
+        tflite,
+        request,
+        arrays,
+        time_limit_s=time_limit_s,
+        runtime=RUNTIME if larq else "LiteRT",
+    )
     outputs = {
         name.removeprefix("output/"): array
         for name, array in answer.arrays.items()

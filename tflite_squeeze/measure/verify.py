@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.convert.config import Quantization
 from tflite_squeeze.errors import InputError
@@ -17,6 +17,9 @@ from tflite_squeeze.measure.fidelity import (
     predicted_classes,
     sqnr_db,
 )
+from tflite_squeeze.measure.verify_limits import Tolerance as Tolerance
+from tflite_squeeze.measure.verify_limits import Verify as Verify
+from tflite_squeeze.measure.verify_limits import tolerance_of as tolerance_of
 
 Array = NDArray[Any]
 
@@ -25,57 +28,6 @@ class _Record(BaseModel):
     """Infinite decibels survive JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-
-class Verify(_Record):
-    """What a file is held to; None leaves the choice to the quantization.
-
-    Attributes:
-        max_drop: largest loss of accuracy, as a fraction; without it, a loss of more than 0.01
-            fails only when its 95 % interval excludes zero.
-        min_sqnr_db: least signal to noise ratio of an output, in dB.
-        min_agreement: least share of examples with the same predicted class.
-        samples: examples that are run; None for all there are.
-        threads: threads of the interpreter.
-
-    Example:
-        >>> Verify(max_drop=0.01).samples
-        256
-    """
-
-    max_drop: float | None = Field(default=None, ge=0, lt=1)
-    min_sqnr_db: float | None = None
-    min_agreement: float | None = Field(default=None, ge=0, le=1)
-    samples: int | None = Field(default=256, ge=1)
-    threads: int = Field(default=1, ge=1)
-
-
-class Tolerance(_Record):
-    """The limits that were applied; `strict` when the loss of accuracy was limited by the user."""
-
-    max_drop: float
-    strict: bool
-    min_sqnr_db: float
-    min_agreement: float
-
-
-# Float32 differs by the order of sums only. The others are about 10 dB below what sound
-# conversions of the reference models reach; a wrong tensor or scale costs far more than that.
-_LEAST_SQNR_DB = {
-    Quantization.NONE: 60.0,
-    Quantization.FLOAT16: 40.0,
-    Quantization.DYNAMIC: 15.0,
-    Quantization.INT8: 8.0,
-    Quantization.INT16X8: 15.0,
-}
-_LEAST_AGREEMENT = {
-    Quantization.NONE: 0.99,
-    Quantization.FLOAT16: 0.98,
-    Quantization.DYNAMIC: 0.90,
-    Quantization.INT8: 0.85,
-    Quantization.INT16X8: 0.90,
-}
-_MAX_DROP = 0.01
 
 
 class Accuracy(_Record):
@@ -164,20 +116,6 @@ class VerifyRecord(_Record):
     seconds: float
 
 
-def tolerance_of(verify: Verify, quantization: Quantization) -> Tolerance:
-    """The limits for a quantization, each replaced by the user's own where given."""
-
-    def given(value: float | None, default: float) -> float:
-        return default if value is None else value
-
-    return Tolerance(
-        max_drop=given(verify.max_drop, _MAX_DROP),
-        strict=verify.max_drop is not None,
-        min_sqnr_db=given(verify.min_sqnr_db, _LEAST_SQNR_DB[quantization]),
-        min_agreement=given(verify.min_agreement, _LEAST_AGREEMENT[quantization]),
-    )
-
-
 def refused_record(verify: Verify, quantization: Quantization, reason: str) -> VerifyRecord:
     """The record of a file that the runtime refuses to run: it failed.
 
@@ -200,7 +138,13 @@ def refused_record(verify: Verify, quantization: Quantization, reason: str) -> V
 
 
 def compare_output(
-    signature: str, output: str, reference: Array, values: Array, labels: Array | None = None
+    signature: str,
+    output: str,
+    reference: Array,
+    values: Array,
+    labels: Array | None = None,
+    *,
+    by_prediction: bool = False,
 ) -> OutputFidelity:
     """Compares what the file puts out with what the model puts out.
 
@@ -210,6 +154,7 @@ def compare_output(
         reference: (examples, ...) from the Keras model.
         values: the same from the file.
         labels: (examples,) class ids, if there are any.
+        by_prediction: whether rows of scores count as predictions without labels, too.
 
     Raises:
         InputError: the file's output has another shape, so it is not this model's file.
@@ -221,7 +166,7 @@ def compare_output(
         )
     classes = predicted_classes(reference), predicted_classes(values)
     agreement = accuracy = None
-    classifies = labels is not None or are_probabilities(reference)
+    classifies = labels is not None or by_prediction or are_probabilities(reference)
     if classes[0] is not None and classes[1] is not None and classifies:
         agreement = float(np.mean(classes[0] == classes[1]))
         if labels is not None:
@@ -254,7 +199,8 @@ def failures_of(outputs: tuple[OutputFidelity, ...], tolerance: Tolerance) -> tu
     """What does not meet the tolerance, one line each."""
     lines = []
     for item in outputs:
-        if not item.sqnr_db >= tolerance.min_sqnr_db:
+        judged = tolerance.by_prediction and item.agreement is not None
+        if not judged and not item.sqnr_db >= tolerance.min_sqnr_db:
             lines.append(
                 f"output {item.output}: SQNR {item.sqnr_db:.1f} dB is below "
                 f"{tolerance.min_sqnr_db:g} dB"
@@ -273,3 +219,16 @@ def failures_of(outputs: tuple[OutputFidelity, ...], tolerance: Tolerance) -> tu
                     f"{lost.file:.2%}, by more than {tolerance.max_drop:.2%}"
                 )
     return tuple(lines)
+
+
+def chance_notes(outputs: tuple[OutputFidelity, ...], max_drop: float) -> tuple[str, ...]:
+    """Losses beyond the tolerance that so few examples cannot tell from chance."""
+    return tuple(
+        f"accuracy of {item.output} falls by {-item.accuracy.difference:.2%}, more than "
+        f"{max_drop:.2%}, but on {item.accuracy.examples} examples that may be chance: verify on "
+        f"more, or pass --max-drop to be strict"
+        for item in outputs
+        if item.accuracy is not None
+        and -item.accuracy.difference > max_drop
+        and item.accuracy.high >= 0
+    )

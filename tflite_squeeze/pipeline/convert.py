@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tflite_squeeze.convert.config import Convert, Quantization
-from tflite_squeeze.convert.converter import Batches, Emitted, emit
+from tflite_squeeze.convert.converter import Batches
 from tflite_squeeze.convert.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.convert.facts import with_facts
-from tflite_squeeze.convert.low_bit import has_few_values
-from tflite_squeeze.convert.shared_kernels import SharedKernel, shared_kernels
-from tflite_squeeze.convert.shared_scales import with_shared_scales
-from tflite_squeeze.convert.tidy import tidied
 from tflite_squeeze.convert.trace import prepared
 from tflite_squeeze.errors import CheckFailed, InputError, RuntimeFailure
 from tflite_squeeze.io.data import Data, load_data
@@ -26,7 +22,7 @@ from tflite_squeeze.io.models import LoadedModel, load_model
 from tflite_squeeze.measure.conversion import ConvertRecord, Source, count_operators
 from tflite_squeeze.measure.size import size_ledger
 from tflite_squeeze.measure.verify import Verify, refused_record
-from tflite_squeeze.pipeline.low_bit import Packed, with_low_bits
+from tflite_squeeze.pipeline.emission import made
 from tflite_squeeze.pipeline.sharing import shared_in_file
 from tflite_squeeze.pipeline.sparsity import with_best_encoding
 from tflite_squeeze.pipeline.verify import verify, why_unverifiable
@@ -120,9 +116,11 @@ def convert(
     calibration = None
     if config.quantize.calibrates and samples is not None:
         calibration = _calibration(source, config, samples, seen)
-    kernels = shared_kernels(source)
-    emitted, low_bits, tensors = _emitted(source, config, calibration, kernels)
-    decided = with_best_encoding(_with_preprocessing(low_bits.tflite, samples), config.sparsity)
+    file = made(source, config, calibration)
+    emitted = file.emitted
+    # What LiteRT does not run cannot be measured in it.
+    sparsity = config.sparsity if config.runtime == "litert" else "dense"
+    decided = with_best_encoding(_with_preprocessing(file.tflite, samples), sparsity)
     seconds = time.perf_counter() - started
     about = _about(source, config, samples)
     notes += tuple(about.get("notes", ()))
@@ -137,8 +135,8 @@ def convert(
         data=about,
         notes=tuple(dict.fromkeys(notes + emitted.notes)),
         sparsity=decided.record,
-        low_bit=low_bits.record,
-        sharing=shared_in_file(decided.tflite, kernels, tensors),
+        low_bit=file.low_bit,
+        sharing=shared_in_file(decided.tflite, file.kernels, file.tensors),
         convert_seconds=seconds,
     )
     converted = Converted(tflite=decided.tflite, record=record, chatter=emitted.chatter)
@@ -147,34 +145,6 @@ def convert(
         unchecked = record.model_copy(update={"unverified": unverified})
         return replace(converted, record=unchecked)
     return _verified(converted, source, samples, verification)
-
-
-def _emitted(
-    source: LoadedModel,
-    config: Convert,
-    calibration: dict[str, Batches] | None,
-    kernels: Sequence[SharedKernel],
-) -> tuple[Emitted, Packed, dict[str, str]]:
-    """The converter's file, with scales that keep shared values shared.
-
-    Weights of two or three values are written in few bits where that is asked. Those are found in
-    a float file only: the converter's dynamic mode rounds scales.
-
-    Returns:
-        What the converter made, the file, and its tensors by the kernel that they share values of.
-    """
-    emitted = emit(source, config, calibration)
-    shared, tensors = with_shared_scales(emitted.tflite, kernels)
-    tflite = tidied(shared)
-    dynamic = config.quantize is Quantization.DYNAMIC
-    if config.low_bit == "off" or not (dynamic or config.quantize is Quantization.NONE):
-        return emitted, Packed(tflite=tflite, record=None), tensors
-    exact = tflite
-    if dynamic and has_few_values(tflite):
-        plain = config.model_copy(update={"quantize": Quantization.NONE})
-        exact = tidied(emit(source, plain).tflite)
-    packed = with_low_bits(exact, config.low_bit, config.quantize)
-    return emitted, packed if packed.record else replace(packed, tflite=tflite), tensors
 
 
 def _verified(

@@ -15,8 +15,10 @@ from tflite_squeeze.convert.endpoints import Endpoint, endpoints_of
 from tflite_squeeze.convert.trace import prepared
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.io.data import Data, load_data
+from tflite_squeeze.io.larq_library import is_larq_model
 from tflite_squeeze.io.models import LoadedModel, load_model, load_tflite
 from tflite_squeeze.measure.conversion import select_operators
+from tflite_squeeze.measure.larq_files import is_larq_file
 from tflite_squeeze.measure.run import run_file
 from tflite_squeeze.measure.signatures import (
     FileSignature,
@@ -29,6 +31,7 @@ from tflite_squeeze.measure.verify import (
     TensorFidelity,
     Verify,
     VerifyRecord,
+    chance_notes,
     compare_output,
     failures_of,
     tolerance_of,
@@ -93,16 +96,18 @@ def verify(
         raise UnsupportedError(f"the file cannot be verified here: {reason}")
     samples = None if data is None else load_data(data)
     kind = quantization or Quantization(quantization_name(content))
-    tolerance = tolerance_of(config, kind)
+    larq = is_larq_file(content)
+    binary = larq or is_larq_model(source.model)
+    tolerance = tolerance_of(config, kind, binary=binary)
     comparisons = [
-        _compare(endpoint, there, content, samples, config)
+        _compare(endpoint, there, content, samples, config, by_prediction=binary)
         for endpoint, there in _pairs(endpoints_of(source), signatures_of(content))
     ]
     outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
     failures = failures_of(outputs, tolerance)
     tensors: tuple[TensorFidelity, ...] = ()
     more: tuple[str, ...] = ()
-    if failures:
+    if failures and not larq:
         bad = next(item for item in comparisons if failures_of(tuple(item.outputs), tolerance))
         tensors, more = _divergence(source, content, bad)
     more = (
@@ -122,7 +127,7 @@ def verify(
         outputs=outputs,
         tensors=tensors,
         diverges_at=first_collapse(tensors, tolerance.min_sqnr_db),
-        notes=tuple(dict.fromkeys(notes + more + _chance_notes(outputs, tolerance.max_drop))),
+        notes=tuple(dict.fromkeys(notes + more + chance_notes(outputs, tolerance.max_drop))),
         seconds=time.perf_counter() - started,
     )
 
@@ -168,6 +173,8 @@ def _compare(
     tflite: bytes,
     data: Data | None,
     config: Verify,
+    *,
+    by_prediction: bool,
 ) -> _Comparison:
     """Runs both on the same samples."""
     inputs = matched_names(
@@ -198,7 +205,14 @@ def _compare(
     comparison = _Comparison(endpoint=endpoint, there=there, inputs=inputs, samples=samples)
     labels_for = _labels(samples.labels, reference)
     comparison.outputs = [
-        compare_output(endpoint.name, name, reference[name], found[other], labels_for(name))
+        compare_output(
+            endpoint.name,
+            name,
+            reference[name],
+            found[other],
+            labels_for(name),
+            by_prediction=by_prediction,
+        )
         for name, other in names.items()
     ]
     return comparison
@@ -274,17 +288,4 @@ def _divergence(source: LoadedModel, tflite: bytes, bad: _Comparison) -> tuple[A
         bad.inputs,
         (bad.endpoint.name, bad.there.name),
         Convert(input_shapes=shapes),
-    )
-
-
-def _chance_notes(outputs: tuple[OutputFidelity, ...], max_drop: float) -> tuple[str, ...]:
-    """Losses beyond the tolerance that so few examples cannot tell from chance."""
-    return tuple(
-        f"accuracy of {item.output} falls by {-item.accuracy.difference:.2%}, more than "
-        f"{max_drop:.2%}, but on {item.accuracy.examples} examples that may be chance: verify on "
-        f"more, or pass --max-drop to be strict"
-        for item in outputs
-        if item.accuracy is not None
-        and -item.accuracy.difference > max_drop
-        and item.accuracy.high >= 0
     )

@@ -1,6 +1,6 @@
 """What `profile` measured, as tables."""
 
-from tflite_squeeze.measure.profile_record import OperatorTimes, ProfileRecord
+from tflite_squeeze.measure.profile_record import OperatorTime, OperatorTimes, ProfileRecord
 from tflite_squeeze.report.size_tables import size_tables
 from tflite_squeeze.report.table import Cell, Table
 
@@ -42,7 +42,7 @@ def operator_table(times: OperatorTimes, *, compact: bool = False) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
             item.name,
-            "XNNPACK" if item.delegated else "NOT DELEGATED",
+            _home(times, item),
             item.subgraph,
             _count(item.calls),
             item.mean_us,
@@ -69,6 +69,18 @@ def operator_table(times: OperatorTimes, *, compact: bool = False) -> Table:
     )
 
 
+_BY_DIFFERENCE = (
+    "Larq's runtime has no profiler: times are differences between runs of the first k and of the "
+    "first k + 1 operators; those that are lost in the noise show as 0."
+)
+
+
+def _home(times: OperatorTimes, item: OperatorTime) -> str:
+    if times.by_difference:
+        return "Larq" if item.name.startswith("Lce") else "TensorFlow Lite"
+    return "XNNPACK" if item.delegated else "NOT DELEGATED"
+
+
 def _notes(times: OperatorTimes) -> tuple[str, ...]:
     left = [item for item in times.operators if not item.delegated]
     share = sum(item.share for item in left)
@@ -77,6 +89,8 @@ def _notes(times: OperatorTimes) -> tuple[str, ...]:
         f"{times.invoke_us:,.1f} µs that a run takes"
         + (f" ({times.coverage:.0%})." if times.coverage is not None else ".")
     ]
+    if times.by_difference:
+        return (*notes, _BY_DIFFERENCE)
     if times.coverage is not None and times.coverage < 0.9 and times.invoke_us < 100:
         notes.append(
             "XNNPACK's clock counts whole microseconds: kernels below one are shown as 0, and what "
@@ -106,9 +120,10 @@ def _latency(record: ProfileRecord) -> Table:
     made_up = ", ".join(f"{item.name} {item.dtype} {list(item.shape)}" for item in record.inputs)
     threads = "1 thread" if config.threads == 1 else f"{config.threads} threads"
     notes = (
-        f"{latency.runs:,} runs after {latency.warmup_runs:,} to warm up, {threads}, LiteRT "
-        f"{record.machine.litert} on {record.machine.cpu}.",
+        f"{latency.runs:,} runs after {latency.warmup_runs:,} to warm up, {threads}, "
+        f"{_runtime(record)} on {record.machine.cpu}.",
         f"Inputs are made up: {made_up or 'none'}.",
+        *record.notes,
     )
     name = record.file or f"sha256 {record.sha256[:12]}"
     signature = f", signature {record.signature}" if record.signature else ""
@@ -124,10 +139,21 @@ def _memory(record: ProfileRecord) -> Table:
         ("peak of the process", memory.process_peak_bytes),
         ("of that, for this file", memory.process_growth_bytes),
     )
-    notes = ["XNNPACK's own buffers and packed weights are in the peak, not in the arena."]
-    if memory.builtin_unavailable is not None:
+    notes = []
+    if memory.arena_bytes is not None:
+        notes.append("XNNPACK's own buffers and packed weights are in the peak, not in the arena.")
+    if record.runtime == "larq":
+        rows = rows[2:]
+        notes.append(f"No arena is shown: {memory.builtin_unavailable}.")
+    elif memory.builtin_unavailable is not None:
         notes.append(f"Built-in kernels alone cannot run it: {memory.builtin_unavailable}")
     return Table(title="Memory", columns=("", "bytes"), rows=rows, notes=tuple(notes))
+
+
+def _runtime(record: ProfileRecord) -> str:
+    if record.runtime == "larq":
+        return "Larq Compute Engine (copies of inputs and outputs included)"
+    return f"LiteRT {record.machine.litert}"
 
 
 def _count(calls: float) -> Cell:
