@@ -20,6 +20,7 @@ _COMMANDS = {
     "prune": ("prune", "Zero the weights that matter least, and train the others around them."),
     "cluster": ("cluster", "Let the weights of each kernel share few values, and train those."),
     "factorize": ("factorize", "Split layers into thinner ones where that saves and pays."),
+    "binarize": ("binarize", "Give weights, or weights and inputs, one or two bits."),
     "sensitivity": ("sensitivity", "Measure what pruning costs, layer by layer."),
     "export": ("export", "Write what an application needs to run a .tflite file on its target."),
     "squeeze": ("squeeze", "Run a recipe: compress, convert, verify and report, step by step."),

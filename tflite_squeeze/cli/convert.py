@@ -73,6 +73,13 @@ _QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
     help="How weights that are mostly zero are stored: auto takes what is smaller and not slower.",
 )
 @click.option(
+    "--runtime",
+    type=click.Choice(("litert", "larq")),
+    default="litert",
+    show_default=True,
+    help="What runs the file: larq for binary layers in single bits (Larq Compute Engine).",
+)
+@click.option(
     "--low-bit",
     type=click.Choice(("auto", "int2", "int4", "off")),
     default="auto",
@@ -173,6 +180,7 @@ def _config(options: dict[str, Any]) -> "Convert":
             labels=_labels(options["labels_file"]),
             sparsity=options["sparsity"],
             low_bit=options["low_bit"],
+            runtime=options["runtime"],
         )
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tflite_squeeze.cli.byte_size import ByteSize
 from tflite_squeeze.cli.output import (
@@ -36,11 +37,12 @@ def _finite(_ctx: click.Context, parameter: click.Parameter, value: float) -> fl
 @click.argument("tflite", metavar="FILE.tflite", type=click.Path(path_type=Path))
 @click.option(
     "--runtime",
-    type=click.Choice(["litert", "micro", *ETHOS_U]),
+    type=click.Choice(["litert", "larq", "micro", *ETHOS_U]),
     default="litert",
     show_default=True,
-    help="litert: this machine. micro: a microcontroller, with TFLM's interpreter. ethos-u…: an "
-    "NPU, as its compiler estimates it.",
+    help="litert: this machine. larq: the same, in Larq Compute Engine, which is also what files "
+    "with its operators run in when no runtime is named. micro: a microcontroller, with TFLM's "
+    "interpreter. ethos-u…: an NPU, as its compiler estimates it.",
 )
 @click.option(
     "--max-ram",
@@ -76,6 +78,12 @@ def _finite(_ctx: click.Context, parameter: click.Parameter, value: float) -> fl
 )
 @click.option("--signature", metavar="NAME", help="The signature to run; the first by default.")
 @click.option(
+    "--indirect-bgemm/--no-indirect-bgemm",
+    default=True,
+    show_default=True,
+    help="Kernels of Larq's binary convolutions.",
+)
+@click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
     callback=_finite,
@@ -101,7 +109,7 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
     """
     force = options["force"]
     _check_outputs(tflite, options)
-    if options["runtime"] != "litert":
+    if options["runtime"] not in ("litert", "larq"):
         from tflite_squeeze.cli.profile_targets import profile_target
 
         profile_target(ctx, tflite, options)
@@ -121,12 +129,19 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
         threads=options["threads"],
         signature=options["signature"],
         time_limit_s=options["time_limit"],
+        runtime=options["runtime"] if _given(ctx, "runtime") else "auto",
+        indirect_bgemm=options["indirect_bgemm"],
     )
     with progress(ctx, f"Profiling {tflite}"):
         record = profile(tflite, config)
     show(ctx, profile_tables(record))
     write_json(options["json_target"], record, force=force)
     _save(record, options)
+
+
+def _given(ctx: click.Context, name: str) -> bool:
+    """Whether the user named an option."""
+    return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 def _check_outputs(tflite: Path, options: dict[str, Any]) -> None:

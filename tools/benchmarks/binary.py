@@ -2,6 +2,9 @@
 
 python tools/benchmarks/binary.py ternary            # 784-1024-1024-10, ternary weights, MNIST
 python tools/benchmarks/binary.py ternary --scale trained
+python tools/benchmarks/binary.py convolutional --data mnist            # 13.19 KiB of weights
+python tools/benchmarks/binary.py convolutional --data fashion-mnist
+python tools/benchmarks/binary.py convolutional --data fashion-mnist --width 4
 
 Every part prints a Markdown table and names machine and versions. Accuracy and agreement are of
 all 10,000 test images; nothing is chosen by them. With --folder, trained models are kept there
@@ -27,7 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.binarize import binarize
-from tflite_squeeze.compress.binarize_config import Binarize
+from tflite_squeeze.compress.binarize_config import Binarize, LayerQuantizers
+from tflite_squeeze.compress.bit_size import packed_bytes
 from tflite_squeeze.compress.finetune import finetune
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.quality import validation_quality
@@ -133,6 +137,103 @@ def ternary(
         f"\n{len(float_file) / len(converted.tflite):.2f} times smaller, "
         f"{times['float'] / times['ternary']:.2f} times as fast, weights in the file exact"
     )
+
+
+def convolutional_network(width: int) -> Any:
+    """Three convolutions and two Dense layers: Larq's own MNIST example for width 1.
+
+    Normalisation has no scale there, since a sign follows; the convolutions have no bias.
+    """
+    layers = tf_keras.layers
+    options = {"use_bias": False}
+
+    def norm(name: str) -> Any:
+        return layers.BatchNormalization(scale=False, name=name)
+
+    return tf_keras.Sequential(
+        [
+            layers.Input((28, 28, 1), name="image"),
+            layers.Conv2D(32 * width, 3, name="conv_1", **options),
+            layers.MaxPooling2D(2, name="pool_1"),
+            norm("norm_1"),
+            layers.Conv2D(64 * width, 3, name="conv_2", **options),
+            layers.MaxPooling2D(2, name="pool_2"),
+            norm("norm_2"),
+            layers.Conv2D(64 * width, 3, name="conv_3", **options),
+            norm("norm_3"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(64 * width, name="dense", **options),
+            norm("norm_4"),
+            layers.Dense(10, name="classes", **options),
+            norm("norm_5"),
+            layers.Softmax(name="probabilities"),
+        ],
+        name=f"convolutional_{width}",
+    )
+
+
+@main.command()
+@click.option("--data", type=click.Choice(("mnist", "fashion-mnist")), default="mnist")
+@click.option("--width", default=1, help="Channels, as a multiple of Larq's example.")
+@click.option("--epochs", default=15)
+@click.option("--learning-rate", default=5e-3)
+@click.option("--batch", default=64)
+@click.option("--optimizer", type=click.Choice(("adam", "bop")), default="adam")
+@click.option("--seed", default=0)
+@click.option("--folder", default=None, help="Where trained models are kept.")
+def convolutional(
+    data: str, width: int, epochs: int, learning_rate: float, batch: int, optimizer: Any,
+    seed: int, folder: str | None,
+) -> None:  # fmt: skip
+    """A binary convolutional network, trained from scratch: accuracy and bytes."""
+    config = Binarize(
+        protect=(),
+        layers={"conv_1": LayerQuantizers(input="none")},
+        initialize="random",
+        optimizer=optimizer,
+    )
+    training = FineTune(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
+
+    def train() -> Any:
+        tf_keras.utils.set_random_seed(seed)
+        model, record = binarize(convolutional_network(width), config, data, training)
+        click.echo(f"{record.after:.2%} after {record.seconds:.0f} s", err=True)
+        return model
+
+    model = kept(folder, f"convolutional_{data}_{width}_{optimizer}_{seed}", train)
+    samples = load_data(data).fitted_to(flavors.input_specs(model))
+    click.echo("| network | set | KiB of weights | accuracy |")
+    click.echo("|---|---|---:|---:|")
+    accuracy = validation_quality(model, samples)
+    click.echo(f"| {model.name} | {data} | {packed_bytes(model) / 1024:.2f} | {accuracy:.2%} |")
+
+
+@main.command()
+@click.option("--float-epochs", default=6)
+@click.option("--epochs", default=15)
+@click.option("--learning-rate", default=2e-3)
+@click.option("--seed", default=0)
+@click.option("--folder", default=None, help="Where trained models are kept.")
+def dense(
+    float_epochs: int, epochs: int, learning_rate: float, seed: int, folder: str | None
+) -> None:
+    """784-1024-1024-10, all but the last layer binary, beside Larq's own conversion."""
+    float_model = kept(
+        folder,
+        f"wide_dense_{seed}",
+        lambda: trained_float(wide_dense, "mnist", float_epochs, seed),
+    )
+    training = FineTune(epochs=epochs, learning_rate=learning_rate, seed=seed)
+    config = Binarize(protect=("last",))
+
+    def train() -> Any:
+        model, record = binarize(float_model, config, "mnist", training)
+        click.echo(f"{record.after:.2%} after {record.seconds:.0f} s", err=True)
+        return model
+
+    model = kept(folder, f"wide_binary_{seed}", train)
+    samples = load_data("mnist").fitted_to(flavors.input_specs(model))
+    click.echo(f"{validation_quality(model, samples):.2%}, {packed_bytes(model):,} bytes of bits")
 
 
 if __name__ == "__main__":
