@@ -8,8 +8,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.convert.sparse_files import answer, dense_chain
 from tests.tiny_files import FileMaker
+from tflite_squeeze.convert.few_bits import packed, ternary_scales
 from tflite_squeeze.convert.flatbuffer import operator_names, read_model
-from tflite_squeeze.convert.low_bit import has_few_values, low_bit, packed, ternary_scales
+from tflite_squeeze.convert.low_bit import has_few_values, low_bit
 from tflite_squeeze.convert.low_bit_check import exact_differences
 from tflite_squeeze.convert.tensor_values import dequantized, tensor_values
 

@@ -42,7 +42,8 @@ def test_converted_to_two_bits_and_verified(ternary: Any, samples: Path) -> None
     assert record.low_bit is not None
     assert record.low_bit.stored in ("int2", "int4")
     assert [tensor.stored for tensor in record.low_bit.tensors] == [record.low_bit.stored] * 2
-    assert record.size.raw_bytes == record.low_bit.raw_bytes[record.low_bit.stored]
+    # Only what is noted of the preprocessing comes on top.
+    assert 0 <= record.size.raw_bytes - record.low_bit.raw_bytes[record.low_bit.stored] < 200
     assert record.low_bit.raw_bytes["int2"] < record.low_bit.raw_bytes["float32"] / 8
     assert record.verification is not None
     assert record.verification.quantization is Quantization.DYNAMIC
@@ -52,7 +53,7 @@ def test_converted_to_two_bits_and_verified(ternary: Any, samples: Path) -> None
     # In dynamic mode the file is smaller or equal: what is not ternary is rounded to 8 bits.
     dynamic = convert(ternary, Convert(quantize="dynamic", low_bit="int2"), verification=None)
     assert dynamic.record.low_bit is not None
-    assert len(dynamic.tflite) <= record.low_bit.raw_bytes["int2"]
+    assert len(dynamic.tflite) <= record.low_bit.raw_bytes["int2"] + 200
     off = convert(ternary, Convert(low_bit="off", sparsity="dense"), verification=None)
     assert off.record.low_bit is None
     assert len(off.tflite) > 8 * record.low_bit.raw_bytes["int2"]

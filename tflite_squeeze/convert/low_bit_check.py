@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.convert.few_bits import OUTPUT_AXES, ternary_scales
 from tflite_squeeze.convert.flatbuffer import read_model
 from tflite_squeeze.convert.flatbuffer_fields import buffer_bytes, operator_name, text
-from tflite_squeeze.convert.low_bit import OUTPUT_AXES, ternary_scales
 from tflite_squeeze.convert.tensor_values import dequantized, tensor_values
 
 Array = NDArray[Any]

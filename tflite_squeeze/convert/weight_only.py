@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tflite_squeeze.convert.few_bits import FloatWeight, float_weights, store
 from tflite_squeeze.convert.flatbuffer import pack_model, read_model
 from tflite_squeeze.convert.graph_edits import new_operator, new_tensor
-from tflite_squeeze.convert.low_bit import FEW_WEIGHTS, FloatWeight, float_weights, store
+from tflite_squeeze.convert.low_bit import FEW_WEIGHTS
 from tflite_squeeze.convert.tidy import tidied
 
 _DEQUANTIZE_VERSION = 2  # takes int8
