@@ -49,7 +49,7 @@ def test_converted_to_two_bits_and_verified(ternary: Any, samples: Path) -> None
     assert record.verification.quantization is Quantization.DYNAMIC
     assert ConvertRecord.model_validate_json(record.model_dump_json()) == record
     titles = [table.title for table in convert_tables(record)]
-    assert titles[1:3] == ["Weights of two or three values", "Where they are"]
+    assert {"Weights of two or three values", "Where they are"} < set(titles)
     # In dynamic mode the file is smaller or equal: what is not ternary is rounded to 8 bits.
     dynamic = convert(ternary, Convert(quantize="dynamic", low_bit="int2"), verification=None)
     assert dynamic.record.low_bit is not None
