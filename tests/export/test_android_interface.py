@@ -14,10 +14,11 @@ from tests.measure.runtime_files import (
     relu_file,
     svdf_file,
     two_signatures_file,
+    with_signature,
 )
 from tests.tiny_files import FileMaker, dense_file, quantization
 from tflite_squeeze.convert.flatbuffer import with_metadata
-from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.export.android_interface import Runtime, State, android_interface
 
 
@@ -135,3 +136,9 @@ def test_plain_integers_stay_integers() -> None:
     (out,) = android_interface(maker.file([x], [y])).outputs
     assert (out.shape, out.elements, out.array) == ((), 1, "IntArray")
     assert android_interface(dense_file()).inputs[0].scale == 0
+
+
+def test_a_signature_that_names_other_tensors_is_refused() -> None:
+    wrong = with_signature(dense_file(), "serve", {"x": 1}, {"y": 3})
+    with pytest.raises(InputError, match="signature's input 'x' is no input of its subgraph"):
+        android_interface(wrong)

@@ -127,8 +127,8 @@ def test_metadata_that_are_there_already_are_kept() -> None:
     again = export_android(exported("image").files["assets/image.tflite"])
     assert (again.record.metadata, again.record.labels) == ("kept", ("r", "g", "b"))
     assert again.files["assets/classifier_labels.txt"] == b"r\ng\nb\n"
-    replaced = export_android(before, ExportAndroid(labels=("no", "yes")))
-    assert replaced.record.metadata == "written"
+    for more in ({"labels": ("no", "yes")}, {"preprocessing": RGB}):
+        assert export_android(before, ExportAndroid(**more)).record.metadata == "written"
 
 
 def test_labels_must_fit_an_output() -> None:

@@ -21,7 +21,7 @@ from tflite_squeeze.convert.flatbuffer_fields import (
     text,
     zero_points_of,
 )
-from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.export.kotlin_names import camel_names
 
 # Custom operators that LiteRT's own resolver registers beside the built-in ones.
@@ -149,7 +149,7 @@ def android_interface(tflite: bytes) -> AndroidInterface:
         Its first signature, or its main subgraph where it has none.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: the file is damaged, or its signature does not fit its subgraph.
         UnsupportedError: no Android library can run it, or Kotlin cannot hold its tensors.
 
     Example:
@@ -239,6 +239,10 @@ def _tensors(graph: Any, named: dict[str, tuple[str, int]], what: str) -> tuple[
     order = integers(graph.inputs if what == "input" else graph.outputs)
     tensors = []
     for identifier, (name, index) in named.items():
+        if index not in order:
+            raise InputError(
+                f"the signature's {what} {name!r} is no {what} of its subgraph: convert it again"
+            )
         tensor = graph.tensors[index]
         dtype = dtype_name(tensor)
         if dtype not in _ARRAYS:
