@@ -13,7 +13,7 @@ from tflite_squeeze.export.android_interface import (
     Runtime,
     android_interface,
 )
-from tflite_squeeze.export.android_known import known_of
+from tflite_squeeze.export.android_known import Known, known_of
 from tflite_squeeze.export.android_kotlin import kotlin_class
 from tflite_squeeze.export.android_project import dependencies, gradle_fragment
 from tflite_squeeze.export.android_readme import readme
@@ -96,7 +96,29 @@ def export_android(
             seed=config.seed,
         )
         interface = _as_it_ran(interface, golden)
-    model = KotlinClass(
+    model = _class(interface, config, known)
+    notes = known.notes + _notes(interface)
+    files = _files(model, asset, known.labels, golden, notes, real=bool(samples))
+    record = AndroidRecord(
+        config=config,
+        source_sha256=hashlib.sha256(content).hexdigest(),
+        class_name=model.class_name,
+        dependencies=dependencies(interface.runtime),
+        interface=interface,
+        labels=known.labels,
+        metadata="written" if asset != content else "kept",
+        cases=len(golden.inputs) if golden else 0,
+        real_samples=golden is not None and bool(samples),
+        tolerances=golden.tolerances if golden else {},
+        differences=golden.differences if golden else {},
+        files=tuple(_listed(path, data) for path, data in files.items()),
+        notes=notes,
+    )
+    return AndroidExport(files=files, record=record)
+
+
+def _class(interface: AndroidInterface, config: ExportAndroid, known: Known) -> KotlinClass:
+    return KotlinClass(
         package=config.package,
         name=config.name,
         interface=interface,
@@ -105,29 +127,10 @@ def export_android(
         normalized=_normalized(interface, known.preprocessing),
         about=known.description,
     )
-    notes = known.notes + _notes(interface)
-    files = _files(model, asset, known.labels, golden, notes, real=bool(samples))
-    return AndroidExport(
-        files=files,
-        record=AndroidRecord(
-            config=config,
-            source_sha256=hashlib.sha256(content).hexdigest(),
-            class_name=model.class_name,
-            dependencies=dependencies(interface.runtime),
-            interface=interface,
-            labels=known.labels,
-            metadata="written" if asset != content else "kept",
-            cases=len(golden.inputs) if golden else 0,
-            real_samples=golden is not None and bool(samples),
-            tolerances=golden.tolerances if golden else {},
-            differences=golden.differences if golden else {},
-            files=tuple(
-                ExportedFile(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-                for path, data in files.items()
-            ),
-            notes=notes,
-        ),
-    )
+
+
+def _listed(path: str, data: bytes) -> ExportedFile:
+    return ExportedFile(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def _normalized(
