@@ -8,6 +8,7 @@ import pytest
 
 from tests.export.micro_build import ARM, CORTEX_M, HOST, STUB, call, compiled, need, section_sizes
 from tests.measure.runtime_files import counter_file, int8_dense_file
+from tests.tiny_files import FileMaker
 from tflite_squeeze.export.micro import export_micro
 from tflite_squeeze.export.micro_config import ExportMicro
 from tflite_squeeze.io.folders import write_folder
@@ -109,3 +110,16 @@ def test_a_sketch_compiles(tmp_path: Path) -> None:
     assert [path.name for path in objects] == [
         "dense.cpp.o", "dense.ino.o", "dense_data.c.o", "dense_golden.c.o"
     ]  # fmt: skip
+
+
+def test_tensors_may_be_called_what_the_code_calls_its_own(tmp_path: Path) -> None:
+    need(HOST)
+    maker = FileMaker()
+    x = maker.tensor("interpreter", (1, 4))
+    y, z = maker.tensor("*/ int8_t", (1, 4)), maker.tensor("interpreter", (1, 4))
+    maker.operator("RELU", [x], [y])
+    maker.operator("RELU", [y], [z])
+    folder = written(maker.file([x], [y, z]), tmp_path / "names")
+    compiled(folder)
+    header = (folder / "dense.h").read_text()
+    assert "(const float* interpreter_, float* int8_t_, float* interpreter__2)" in header

@@ -8,7 +8,9 @@ def test_names_that_c_takes(name: str) -> None:
     assert is_c_name(name)
 
 
-@pytest.mark.parametrize("name", ["", "5x", "_x", "a-b", "a b", "class", "int", "main", "é", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", "5x", "_x", "a-b", "a b", "class", "int", "main", "é", "a\n", "string", "stdio"]
+)
 def test_names_that_c_does_not_take(name: str) -> None:
     assert not is_c_name(name)
 

@@ -93,7 +93,7 @@ def _config(options: dict[str, Any]) -> "ExportMicro":
     if not is_c_name(name):
         raise UsageError(
             f"--name {name!r} cannot name a function in C: write letters, digits and _, a letter "
-            f"first, and no keyword"
+            f"first, and no word that C or its headers use"
         )
     if arena is not None and arena < 16:
         raise UsageError(f"--arena {arena} is less than any model takes: give more, or auto")

@@ -34,6 +34,6 @@ class ExportMicro(BaseModel):
         if not is_c_name(value):
             raise ValueError(
                 f"{value!r} cannot name a function in C: write letters, digits and _, a letter "
-                f"first, and no keyword"
+                f"first, and no word that C or its headers use"
             )
         return value

@@ -3,7 +3,8 @@
 import re
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# Of C11 and C++17, and what the generated code uses itself.
+# Words of C11 and C++17, what the generated code uses itself, macros of common compilers, and
+# headers that a file of this name would hide from `#include <...>`.
 _NAMES = """
 alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class
 compl const const_cast constexpr continue decltype default delete do double dynamic_cast else enum
@@ -11,7 +12,12 @@ explicit export extern false float for friend goto if inline int long mutable na
 not not_eq nullptr operator or or_eq private protected public register reinterpret_cast restrict
 return short signed sizeof static static_assert static_cast struct switch template this
 thread_local throw true try typedef typeid typename union unsigned using virtual void volatile
-wchar_t while xor xor_eq main setup loop
+wchar_t while xor xor_eq
+main setup loop interpreter arena resolver registered memcpy tflite Serial micros delay
+int8_t uint8_t int16_t int32_t int64_t size_t NULL EOF NAN INFINITY errno linux unix arm
+assert complex ctype fenv inttypes iso646 limits locale math setjmp signal stdalign stdarg
+stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar
+wctype alloca features malloc memory poll pthread sched strings unistd Arduino TensorFlowLite
 """
 _RESERVED = frozenset(_NAMES.split())
 
