@@ -49,6 +49,13 @@ def hybrid_file() -> bytes:
     return maker.file([x], [y])
 
 
+def typed_file(dtype: str) -> bytes:
+    maker = FileMaker()
+    x, y = maker.tensor("x", (1, 2), dtype), maker.tensor("y", (1, 2))
+    maker.operator("RELU", [x], [y])
+    return maker.file([x], [y])
+
+
 def test_a_dense_layer_by_hand() -> None:
     x = np.float32([[[1, 2, 3]], [[4, 5, 6]]])
     run = run_micro(named_dense_file(), [x])
@@ -155,7 +162,10 @@ def test_the_config_round_trips() -> None:
         (custom_file("Mine"), "Mine (1x: 0:0)", "tflite-squeeze inspect FILE.tflite"),
         (float16_file(), "DEQUANTIZE (1x: 0:0)", "--quantize int8"),
         (hybrid_file(), "operator 0, FULLY_CONNECTED", "--quantize int8"),
-        (relu_file((1, 2), (-1, 2)), "open shape (?x2), read by RELU 0:0", "--batch 1"),
+        (typed_file("float64"), "tensor 'x' of RELU 0:0 is of type float64", "of float32, int8"),
+        (typed_file("int4"), "tensor 'x' of RELU 0:0 is of type int4", "of float32, int8"),
+        (typed_file("string"), "tensor 'x' of RELU 0:0 is of type string", "of float32, int8"),
+        (relu_file((1, 2), (-1, 2)), "tensor 'x' of RELU 0:0 has an open shape (?x2)", "--batch 1"),
         (relu_file((1, 2, 1), (1, -1, 1)), "open shape (1x?x1)", "fixed shape"),
     ],
 )

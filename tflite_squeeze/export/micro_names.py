@@ -3,9 +3,8 @@
 import re
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# Words of C11 and C++17, what the generated code uses itself, macros of common compilers, and
-# headers that a file of this name would hide from `#include <...>`.
-_NAMES = """
+# Words of C11 and C++17, what the generated code uses itself, and macros of common compilers.
+_WORDS = """
 alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class
 compl const const_cast constexpr continue decltype default delete do double dynamic_cast else enum
 explicit export extern false float for friend goto if inline int long mutable namespace new noexcept
@@ -15,21 +14,25 @@ thread_local throw true try typedef typeid typename union unsigned using virtual
 wchar_t while xor xor_eq
 main setup loop interpreter arena resolver registered memcpy tflite Serial micros delay
 int8_t uint8_t int16_t int32_t int64_t size_t NULL EOF NAN INFINITY errno linux unix arm
-assert complex ctype fenv inttypes iso646 limits locale math setjmp signal stdalign stdarg
+assert
+"""
+# Headers that a file of this name would hide from `#include <...>`.
+_HEADERS = """
+complex ctype fenv inttypes iso646 limits locale math setjmp signal stdalign stdarg
 stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar
 wctype alloca features malloc memory poll pthread sched strings unistd Arduino TensorFlowLite
 """
-_RESERVED = frozenset(_NAMES.split())
+_RESERVED, _HIDDEN = frozenset(_WORDS.split()), frozenset(_HEADERS.split())
 
 
 def is_c_name(name: str) -> bool:
-    """Whether something may be called so in C and in C++.
+    """Whether a model, with its functions and files, may be called so in C and in C++.
 
     Example:
         >>> is_c_name("lenet_5"), is_c_name("5_lenet"), is_c_name("class")
         (True, False, False)
     """
-    return _IDENTIFIER.fullmatch(name) is not None and name not in _RESERVED
+    return _IDENTIFIER.fullmatch(name) is not None and name not in _RESERVED | _HIDDEN
 
 
 def c_name(text: str, taken: set[str]) -> str:

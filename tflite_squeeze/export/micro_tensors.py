@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.export.micro_arrays import number
 from tflite_squeeze.export.micro_names import c_name
 from tflite_squeeze.export.steps import step_before
@@ -77,9 +76,6 @@ def c_tensors(model: Any) -> tuple[list[CTensor], list[CTensor]]:
 
     Args:
         model: what `read_model` returned, after `check_supported`.
-
-    Raises:
-        UnsupportedError: one is of a type that C and TFLM have no common word for.
     """
     taken: set[str] = set()
     ends = (("INPUT", main_inputs(model)), ("OUTPUT", main_outputs(model)))
@@ -91,12 +87,6 @@ def c_tensors(model: Any) -> tuple[list[CTensor], list[CTensor]]:
 
 
 def _c_tensor(model: Any, end: Endpoint, role: str, taken: set[str]) -> CTensor:
-    if end.dtype not in _C_TYPES:
-        raise UnsupportedError(
-            f"{role.rstrip('0123456789').lower()} {end.name!r} is of type {end.dtype}, which TFLM "
-            f"does not hand over: convert the model again with inputs and outputs of "
-            f"{', '.join(_C_TYPES)}"
-        )
     return CTensor(
         end=end,
         role=role,

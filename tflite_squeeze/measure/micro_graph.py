@@ -25,6 +25,8 @@ from tflite_squeeze.measure.remedies import (
 )
 from tflite_squeeze.measure.session import Endpoint
 
+# Types that both TFLM's interpreter and C have.
+HANDED_OVER = ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")
 _NODE = re.compile(r"Node (\S+) \(number (\d+)f?\) failed to (\w+)")
 
 
@@ -69,8 +71,8 @@ def check_supported(model: Any) -> None:
         model: what `read_model` returned.
 
     Raises:
-        UnsupportedError: an operator that TFLM has no kernel for, float16 weights, or an input
-            whose shape is open.
+        UnsupportedError: an operator that TFLM has no kernel for, float16 weights, an input or
+            output of a type that TFLM does not hand over, or an input whose shape is open.
     """
     missing = operator_places(model, lambda _graph, _at, name: resolver_method(name) is None)
     if missing:
@@ -83,6 +85,12 @@ def check_supported(model: Any) -> None:
             f"TFLM does not compute with float16, which {places_text(halves)} takes: convert the "
             f"model again as int8 ({AS_INT8}), or with --quantize none"
         )
+    for end in (*main_inputs(model), *main_outputs(model)):
+        if end.dtype not in HANDED_OVER:
+            raise UnsupportedError(
+                f"{_touched(model, end)} is of type {end.dtype}, which TFLM does not hand over: "
+                f"convert the model again with inputs and outputs of {', '.join(HANDED_OVER)}"
+            )
     _check_shapes(model)
 
 
@@ -155,16 +163,10 @@ def _remedy(missing: list[str]) -> str:
 
 def _check_shapes(model: Any) -> None:
     """Refuses inputs with open dimensions: TFLM plans its memory once, before the first run."""
-    graph = model.subgraphs[0]
     for end in main_inputs(model):
         if all(size >= 0 for size in end.shape):
             continue
         shape = "x".join("?" if size < 0 else str(size) for size in end.shape)
-        readers = [
-            f"{operator_name(model, operator)} 0:{index}"
-            for index, operator in enumerate(graph.operators)
-            if end.index in integers(operator.inputs)
-        ]
         only_batch = all(size >= 0 for size in end.shape[1:])
         remedy = (
             "convert the model again with --batch 1"
@@ -172,6 +174,16 @@ def _check_shapes(model: Any) -> None:
             else "give the model's Input a fixed shape and convert it again"
         )
         raise UnsupportedError(
-            f"input {end.name!r} has an open shape ({shape}), read by {listed(tuple(readers))}, "
-            f"and TFLM plans its memory for fixed shapes: {remedy}"
+            f"{_touched(model, end)} has an open shape ({shape}), and TFLM plans its memory for "
+            f"fixed shapes: {remedy}"
         )
+
+
+def _touched(model: Any, end: Endpoint) -> str:
+    """An input or output, and the operators that read or write it."""
+    touching = [
+        f"{operator_name(model, operator)} 0:{index}"
+        for index, operator in enumerate(model.subgraphs[0].operators)
+        if end.index in (*integers(operator.inputs), *integers(operator.outputs))
+    ]
+    return f"tensor {end.name!r} of {listed(tuple(touching)) or 'no operator'}"
