@@ -59,7 +59,7 @@ def test_both_kerases_train(run: Any, files: Any, out: Path, tmp_path: Path, fla
         (("--clusters", "4", "--layer", "conv"), "--layer is 'conv': write PATTERN=VALUES"),
         (("--clusters", "4", "--layer", "a=x"), "--layer is 'a=x': write PATTERN=VALUES"),
         (("--clusters", "4", "--only", "conv"), "only names 'conv', which matches none of"),
-        (("--max-drop", "0.1"), "fine-tuning and max_drop need labelled data"),
+        (("--max-drop", "0.1"), "max_drop is measured on labelled data"),
         (("--clusters", "64"), "nothing to share in model 'dense' (hidden/kernel: 64 values"),
     ],
     ids=str,

@@ -13,7 +13,7 @@ from tflite_squeeze.compress.cluster_record import ClusterRecord
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.layers import select
 from tflite_squeeze.compress.share import cluster
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import load_data
 
 X = tiny_models.examples(96, 8)
@@ -103,7 +103,7 @@ def test_a_measured_drop_decides(library: Any, data: Any) -> None:
     _, loose = cluster(trained, Cluster(max_drop=0.6), data, one_shot=True)
     assert [weight.clusters for weight in loose.weights] == [2, 2]
     assert sum(weight.clusters for weight in strict.weights) > 4
-    with pytest.raises(UsageError, match="max_drop need labelled data"):
+    with pytest.raises(UsageError, match="max_drop is measured on labelled data"):
         cluster(model, Cluster(max_drop=0.1))
 
 
@@ -133,7 +133,12 @@ def test_skipped_layers_have_reasons(library: Any) -> None:
     assert reasons["y"] == "protected"
 
 
-def test_training_without_labels_is_refused(library: Any) -> None:
+def test_without_labels_the_original_has_to_teach(library: Any) -> None:
     model = tiny_models.dense(library)
-    with pytest.raises(UsageError, match="need labelled data"):
+    with pytest.raises(InputError, match="no labelled training part"):
         cluster(model, Cluster(clusters=4), {"x": X}, FineTune(epochs=1))
+    taught = FineTune(epochs=2, teacher="original")
+    shared, record = cluster(model, Cluster(clusters=4), {"x": X}, taught)
+    assert record.reached
+    assert len(record.history["loss"]) == 2
+    assert [len(np.unique(kernel)) for kernel in kernels(shared)] == [4, 4]

@@ -18,6 +18,7 @@ from tflite_squeeze.compress.cluster_plan import (
 )
 from tflite_squeeze.compress.cluster_record import ClusterRecord, SharedWeight
 from tflite_squeeze.compress.clustering_callback import ClusteringCallback
+from tflite_squeeze.compress.finetune import check_trainable, original_of, uses_labels
 from tflite_squeeze.compress.finetune import finetune as train
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.lut import entropy_bytes
@@ -55,7 +56,7 @@ def cluster(
         data: `Data` or anything that `load_data` takes. With a labelled training part the values
             are fine-tuned; without, weights share at once.
         finetune: how to train; 3 epochs by default. `FineTune` with data that has no labels is an
-            error.
+            error, unless the original model teaches (`FineTune(teacher="original")`).
         one_shot: share at once and train not, though there is data to train on.
         in_place: change the model itself, not a copy.
         measured: for `max_drop`, values by weight, measured already.
@@ -72,6 +73,7 @@ def cluster(
         >>> model, record = cluster(model, Cluster(clusters=16), "fashion-mnist")
     """
     started = time.perf_counter()
+    original = None if one_shot else original_of(model, finetune, in_place=in_place)
     shared = model if in_place else keras_variables.copy_of(model)
     samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(shared))
     if config.max_drop is not None and measured is None:
@@ -82,14 +84,16 @@ def cluster(
     weights = [np.array(sharing.target.variable) for sharing in plan.sharings]
     before = validation_quality(shared, samples)
     training = None if one_shot else finetune
-    if training is None and not one_shot and _trainable(samples):
+    if training is None and not one_shot and samples is not None and uses_labels(samples):
         training = FineTune()
     history: dict[str, list[float]] = {}
     if training is None:
         ModelSharing(plan.sharings, follows=False)
     else:
         callback = ClusteringCallback(config, measured=measured)
-        history = train(shared, _labelled(samples), training, [callback], verbose=verbose).history
+        fitting = check_trainable(samples, training)
+        trained = train(shared, fitting, training, [callback], original=original, verbose=verbose)
+        history = trained.history
     return Clustered(
         shared,
         ClusterRecord(
@@ -109,13 +113,9 @@ def cluster(
     )
 
 
-def _trainable(samples: Data | None) -> bool:
-    return samples is not None and samples.labelled and samples.train is not None
-
-
 def _labelled(samples: Data | None) -> Data:
     if samples is None or not samples.labelled:
-        raise UsageError("fine-tuning and max_drop need labelled data: pass data with labels")
+        raise UsageError("max_drop is measured on labelled data: pass data with labels")
     return samples
 
 

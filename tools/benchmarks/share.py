@@ -1,0 +1,329 @@
+"""Parameter sharing here and in TensorFlow Model Optimization, in one run; and the smallest files.
+
+python tools/benchmarks/share.py steps
+python tools/benchmarks/share.py accuracy --only lenet_5 --seed 0 --folder runs
+python tools/benchmarks/share.py sparsity
+python tools/benchmarks/share.py table --folder runs
+python tools/benchmarks/share.py chain lenet_300_100 --folder runs
+
+Every part prints a Markdown table and names machine and versions. TFMOT works on tf_keras only,
+so both sides share values in the same tf_keras networks. `accuracy` writes a file per run, so that
+it can be stopped and goes on; `table` collects them. `chain` (prune, share, int8 on MNIST) keeps
+the model of every stage in its folder.
+"""
+
+import os
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TFMOT fails to import without it
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras
+from tensorflow_model_optimization.python.core.clustering.keras.experimental import (
+    cluster as experimental,
+)
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from prune import BATCH, LOSS, StepTimes, accuracy, architectures, arrays, dense_model
+
+from tflite_squeeze import flavors
+from tflite_squeeze.compress.cluster_config import Cluster
+from tflite_squeeze.compress.clustering_callback import ClusteringCallback
+from tflite_squeeze.compress.finetune import finetune
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.layers import select
+from tflite_squeeze.compress.prune import prune
+from tflite_squeeze.compress.prune_config import Prune
+from tflite_squeeze.compress.schedules import Polynomial
+from tflite_squeeze.compress.share import cluster
+from tflite_squeeze.convert.config import Convert
+from tflite_squeeze.io.data import load_data
+from tflite_squeeze.io.named_sets import load_named_set
+from tflite_squeeze.io.preprocessing import Preprocessing
+from tflite_squeeze.measure.verify import Verify
+from tflite_squeeze.pipeline.convert import convert
+
+Build = Callable[[Any], tuple[Any, list[Any]]]
+KMEANS = tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """The command line."""
+    click.echo(
+        f"{os.uname().machine}, {os.cpu_count()} processors, tensorflow {tf.__version__}, "
+        f"tf_keras {tf_keras.__version__}, tfmot {tfmot.__version__}\n"
+    )
+
+
+def theirs(model: Any, clusters: int, *, sparsity: bool = False) -> Any:
+    """A model under TFMOT's wrappers, as its guide has it."""
+    if sparsity:
+        return experimental.cluster_weights(model, clusters, KMEANS, preserve_sparsity=True)
+    return tfmot.clustering.keras.cluster_weights(model, clusters, KMEANS)
+
+
+@main.command()
+@click.option("--network", default="lenet_300_100", show_default=True)
+@click.option("--repetitions", type=int, default=3, show_default=True)
+@click.option("--steps", "count", type=int, default=60, show_default=True)
+@click.option("--clusters", type=int, default=16, show_default=True)
+def steps(network: str, repetitions: int, count: int, clusters: int) -> None:
+    """Time of a training step over that of a plain one, sides in turns."""
+    x, y, _, _ = arrays("fashion-mnist")
+    batches = tf.data.Dataset.from_tensor_slices((x[: BATCH * count], y[: BATCH * count]))
+    batches = batches.cache().batch(BATCH, drop_remainder=True).repeat().prefetch(4)
+
+    def ours(reassign: int | None) -> Build:
+        config = Cluster(clusters=clusters, reassign=reassign, init="density")
+        return lambda model: (model, [ClusteringCallback(config)])
+
+    ways: dict[str, Build] = {
+        "plain": lambda model: (model, []),
+        "here": ours(None),
+        "here, assigned anew every 50 steps": ours(50),
+        "TFMOT": lambda model: (theirs(model, clusters), []),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for seed in range(repetitions):
+        for name, build in ways.items():
+            seconds[name].append(_step_seconds(network, build, batches, count, seed))
+    click.echo("| way | step (ms), fastest epoch | over a plain step |\n|---|---:|---:|")
+    plain = min(seconds["plain"])
+    for name, values in seconds.items():
+        click.echo(f"| {name} | {1000 * min(values):.2f} | {min(values) / plain:.2f} |")
+
+
+def _step_seconds(network: str, build: Build, batches: Any, count: int, seed: int) -> float:
+    tf_keras.utils.set_random_seed(seed)
+    model, callbacks = build(getattr(architectures, network)(tf_keras))
+    model.compile("adam", LOSS)
+    times = StepTimes(count)
+    model.fit(batches, steps_per_epoch=count, epochs=4, verbose=0, callbacks=[*callbacks, times])
+    return min(times.seconds[1:])  # the first epoch compiles
+
+
+NETWORKS = ("lenet_5", "mobilenet_v1_025")
+COUNTS = (16, 32)
+RATES = {"here": (1e-3,), "TFMOT": (1e-5, 1e-4, 1e-3)}
+
+
+@main.command(name="accuracy")
+@click.option("--only", type=click.Choice(NETWORKS), multiple=True)
+@click.option("--seed", "seeds", type=int, multiple=True, default=(0, 1, 2), show_default=True)
+@click.option("--steps", "count", type=int, default=150, show_default=True)
+@click.option("--folder", type=click.Path(path_type=Path), required=True)
+def accuracy_command(
+    only: tuple[str, ...], seeds: tuple[int, ...], count: int, folder: Path
+) -> None:
+    """Accuracy on Fashion-MNIST's test set after equally many steps from the trained weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    x, y, x_test, y_test = arrays("fashion-mnist")
+    for name in only or NETWORKS:
+        for clusters in COUNTS:
+            for seed in seeds:
+                for side, rates in RATES.items():
+                    for rate in rates:
+                        path = folder / f"{name}-{clusters}-{seed}-{side}-{rate:g}.json"
+                        if path.exists():
+                            continue
+                        chosen = np.random.default_rng(seed).permutation(len(x))[: BATCH * count]
+                        value = _shared_accuracy(
+                            name, clusters, side, rate, seed, x[chosen], y[chosen], x_test, y_test
+                        )
+                        path.write_text(json.dumps(value | {"steps": count}))
+                        click.echo(f"{path.stem}: {value['accuracy']:.2%}")
+
+
+def _shared_accuracy(
+    name: str, clusters: int, side: str, rate: float, seed: int, *data: Any
+) -> dict[str, Any]:
+    x, y, x_test, y_test = data
+    tf_keras.utils.set_random_seed(seed)
+    model = dense_model(name, "fashion-mnist", seed)
+    callbacks = []
+    if side == "here":
+        callbacks = [ClusteringCallback(Cluster(clusters=clusters, reassign=25, seed=seed))]
+    else:
+        model = theirs(model, clusters)
+    decay = tf_keras.optimizers.schedules.CosineDecay(rate, len(x) // BATCH)
+    model.compile(tf_keras.optimizers.Adam(decay), LOSS)
+    started = time.perf_counter()
+    model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0, callbacks=callbacks)
+    seconds = time.perf_counter() - started
+    if side == "TFMOT":
+        model = tfmot.clustering.keras.strip_clustering(model)
+    values = [len(np.unique(np.asarray(t.variable))) for t in select(model).targets]
+    return {"accuracy": accuracy(model, x_test, y_test), "values": values, "seconds": seconds}
+
+
+@main.command()
+@click.option("--folder", type=click.Path(path_type=Path), required=True)
+def table(folder: Path) -> None:
+    """The table of all runs that `accuracy` left; TFMOT at the best of its learning rates."""
+    click.echo("| network | values | here, median (each seed) | TFMOT, median (each seed), rate |")
+    click.echo("|---|---:|---:|---:|")
+    for name in NETWORKS:
+        for clusters in COUNTS:
+            cells = []
+            for side, rates in RATES.items():
+                found = {rate: _accuracies(folder, name, clusters, side, rate) for rate in rates}
+                best = max(
+                    (rate for rate in rates if found[rate]),
+                    key=lambda rate: statistics.median(found[rate]),
+                )
+                values = found[best]
+                each = ", ".join(f"{value:.2%}" for value in values)
+                shown = f"{statistics.median(values):.2%} ({each})"
+                cells.append(shown if side == "here" else f"{shown}, {best:g}")
+            click.echo(f"| {name} | {clusters} | {' | '.join(cells)} |")
+
+
+def _accuracies(folder: Path, name: str, clusters: int, side: str, rate: float) -> list[float]:
+    paths = sorted(folder.glob(f"{name}-{clusters}-*-{side}-{rate:g}.json"))
+    return [json.loads(path.read_text())["accuracy"] for path in paths]
+
+
+@main.command(name="sparsity")
+@click.option("--zeros", type=float, default=0.9, show_default=True)
+@click.option("--steps", "count", type=int, default=100, show_default=True)
+def sparsity_command(zeros: float, count: int) -> None:
+    """Zeros and values of a pruned LeNet-300-100 after sharing, here and in TFMOT."""
+    x, y, x_test, y_test = arrays("fashion-mnist")
+    x, y = x[: BATCH * count], y[: BATCH * count]
+    pruned, _ = prune(dense_model("lenet_300_100", "fashion-mnist", 0), Prune(sparsity=zeros))
+    click.echo("| | zeros | values other than 0 | accuracy |\n|---|---:|---:|---:|")
+    _show("pruned", pruned, x_test, y_test)
+    for side in ("here", "TFMOT, preserve_sparsity", "TFMOT"):
+        tf_keras.utils.set_random_seed(0)
+        model = tf_keras.models.clone_model(pruned)
+        model.set_weights(pruned.get_weights())
+        callbacks = [ClusteringCallback(Cluster(clusters=16))] if side == "here" else []
+        if side != "here":
+            model = theirs(model, 16, sparsity="preserve" in side)
+        model.compile(tf_keras.optimizers.Adam(1e-3), LOSS)
+        model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0, callbacks=callbacks)
+        if side != "here":
+            model = tfmot.clustering.keras.strip_clustering(model)
+        _show(side, model, x_test, y_test)
+
+
+def _show(side: str, model: Any, x: Any, y: Any) -> None:
+    kernels = [np.asarray(target.variable) for target in select(model).targets]
+    zeros = ", ".join(f"{int(np.sum(kernel == 0)):,}" for kernel in kernels)
+    values = ", ".join(f"{len(np.unique(kernel[kernel != 0])):,}" for kernel in kernels)
+    click.echo(f"| {side} | {zeros} | {values} | {accuracy(model, x, y):.2%} |")
+
+
+# Network → copies of the training images (each shifted by up to two pixels), zeros, values, and
+# epochs over all copies for the dense network, the zeros and the values.
+CHAINS = {
+    "lenet_300_100": {"copies": 4, "zeros": 0.972, "values": 8, "epochs": (8, 10, 3), "jit": True},
+    "lenet_5": {"copies": 2, "zeros": 0.985, "values": 8, "epochs": (3, 5, 1), "jit": False},
+}
+
+
+@main.command()
+@click.argument("network", type=click.Choice(tuple(CHAINS)))
+@click.option("--folder", type=click.Path(path_type=Path), required=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--stages", type=int, default=3, show_default=True, help="How many of the three.")
+def chain(network: str, folder: Path, seed: int, stages: int) -> None:
+    """Prune, share, int8 on MNIST: the bytes of the download and the error of the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plan: dict[str, Any] = CHAINS[network]
+    images, test = _shifted(plan["copies"], seed), load_data("mnist")
+    dense, zeros, values = plan["epochs"]
+    paths = [folder / f"{network}-{seed}-{stage}.keras" for stage in ("dense", "pruned", "shared")]
+
+    def how(epochs: int, rate: float, batch: int = BATCH) -> FineTune:
+        return FineTune(
+            epochs=epochs, learning_rate=rate, seed=seed, jit=plan["jit"], warmup=0.02, batch=batch
+        )
+
+    def trained() -> Any:
+        tf_keras.utils.set_random_seed(seed)
+        model = getattr(architectures, network)(tf_keras)
+        finetune(model, images.fitted_to(flavors.input_specs(model)), how(dense, 2e-3))
+        return model
+
+    def pruned() -> Any:
+        length = -(-images.raw.train.count // BATCH) * zeros
+        schedule = Polynomial(end=int(0.5 * length), frequency=50)
+        config = Prune(sparsity=plan["zeros"], budget="global", schedule=schedule)
+        return prune(_loaded(paths[0]), config, images, how(zeros, 2e-3)).model
+
+    def shared() -> Any:
+        config = Cluster(clusters=plan["values"], reassign=100)
+        return cluster(_loaded(paths[1]), config, images, how(values, 1e-3)).model
+
+    for path, stage in list(zip(paths, (trained, pruned, shared), strict=True))[:stages]:
+        if not path.exists():
+            started = time.perf_counter()
+            stage().save(path)
+            click.echo(f"{path.name}: {time.perf_counter() - started:.0f} s")
+    _chain_table([path for path in paths if path.exists()], test)
+
+
+def _chain_table(paths: list[Path], test: Any) -> None:
+    click.echo("| stage | non-zero | values | error | int8 error | raw | download | entropy |")
+    click.echo("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for path in paths:
+        model = _loaded(path)
+        kernels = [np.asarray(target.variable) for target in select(model).targets]
+        config = Convert(quantize="int8", per_channel_dense=False)
+        converted = convert(model, config, test, verification=Verify(samples=None, max_drop=None))
+        path.with_suffix(".tflite").write_bytes(converted.tflite)
+        record = converted.record
+        found = record.verification.outputs[0].accuracy
+        values = [len(np.unique(kernel[kernel != 0])) for kernel in kernels]
+        click.echo(
+            f"| {path.stem} | {sum(int(np.count_nonzero(kernel)) for kernel in kernels):,} "
+            f"| {max(values):,} | {1 - found.reference:.2%} | {1 - found.file:.2%} "
+            f"| {record.size.raw_bytes:,} | {record.size.download_bytes:,} "
+            f"| {record.size.entropy_bytes:,} |"
+        )
+
+
+def _loaded(path: Path) -> Any:
+    return tf_keras.models.load_model(path, compile=False)
+
+
+def _shifted(copies: int, seed: int) -> Any:
+    """MNIST with its training images shifted at random by up to two pixels along each axis."""
+    data = load_named_set("mnist")
+    rng = np.random.default_rng(seed)
+    images, labels = [data.x_train], [data.y_train]
+    for _ in range(copies - 1):
+        padded = np.pad(data.x_train, [(0, 0), (2, 2), (2, 2), *[(0, 0)] * (data.x_train.ndim - 3)])
+        moves = rng.integers(0, 5, size=(len(padded), 2))
+        moved = np.empty_like(data.x_train)
+        for row in range(5):
+            for column in range(5):
+                chosen = np.all(moves == (row, column), axis=1)
+                moved[chosen] = padded[chosen, row : row + 28, column : column + 28]
+        images.append(moved)
+        labels.append(data.y_train)
+    source = {
+        "x_train": np.concatenate(images),
+        "y_train": np.concatenate(labels),
+        "x_test": data.x_test,
+        "y_test": data.y_test,
+    }
+    return load_data(source, preprocessing=data.preprocessing or Preprocessing())
+
+
+if __name__ == "__main__":
+    main()
