@@ -32,12 +32,16 @@ def test_members_become_their_mean_and_zeros_stay(library: Any, follows: bool) -
 def test_what_lies_aside_can_go_to_another_value(library: Any) -> None:
     variable = kernel(library)
     projection = SharedProjection(variable, SEGMENTS, 3, follows=True)
-    steps = np.array([[0.0, 0.0, 5.0], [0.0, 0.0, 0.0]], np.float32)
+    steps = np.array([[0.0, 0.0, 6.0], [0.0, 0.0, 0.0]], np.float32)
     variable.assign(projection(variable + steps))
-    assert projection.free().tolist() == [[1, 3, 3], [0, -4, -6]]
+    # The second value moved by 6 / 3; of what is left of its own step (4, -2, -2), each weight
+    # goes one fiftieth.
+    assert np.asarray(variable).tolist() == [[2, 2, -2], [0, -2, -2]]
+    expected = np.array([[1, 3, -2 + 2 + 0.08], [0, -4 + 2 - 0.04, -6 + 2 - 0.04]], np.float32)
+    np.testing.assert_allclose(projection.free(), expected, rtol=1e-6)
     projection.assign(np.array([[1, 1, 1], [0, 2, 2]]), projection.free())
-    third = np.float32(7 / 3)
-    assert np.asarray(variable).tolist() == [[third] * 3, [0, -5, -5]]
+    first, second = np.float32(4.08 / 3), np.float32((-2.04 - 4.04) / 2)
+    np.testing.assert_allclose(variable, [[first] * 3, [0, second, second]], rtol=1e-6)
 
 
 def test_thousands_of_steps_do_not_drift(library: Any) -> None:

@@ -15,6 +15,11 @@ from tflite_squeeze.compress.projections import MaskProjection, new_state, parts
 
 Array = NDArray[Any]
 
+_FEW_SEGMENTS = 256
+# What lies aside follows its value, and goes its own way by this share of its steps. With all of
+# them, optimisers that scale steps (Adam) would carry any weight to any value within a few dozen.
+_OWN_WAY = 0.02
+
 
 class SharedProjection:
     """Keeps weights on few values: segment 0 is zero, each other segment has one value.
@@ -39,7 +44,9 @@ class SharedProjection:
             ),
             None,
         )
-        self._segments = new_state(segments.astype(np.int32), variable)
+        # Every step reads them all: bytes take a quarter of the time that int32 takes.
+        self._index = np.uint8 if count <= _FEW_SEGMENTS else np.int32
+        self._segments = new_state(segments.astype(self._index), variable)
         self._first = new_state(np.zeros(count, np.int32), variable)
         self._inverse = new_state(np.zeros(count, np.float32), variable)
         self._aside = new_state(values.astype(np.float32), variable) if follows else None
@@ -56,7 +63,7 @@ class SharedProjection:
 
     def _shared(self, tensor: Any) -> Any:
         flat = tf.cast(tf.reshape(tensor, [-1]), tf.float32)
-        segments = tf.reshape(self._segments, [-1])
+        segments = tf.cast(tf.reshape(self._segments, [-1]), tf.int32)
         inverse = tf.convert_to_tensor(self._inverse)
         if self._own_mask is not None:
             # A mask may have moved since the segments were counted: its zeros are no members.
@@ -65,19 +72,28 @@ class SharedProjection:
             inverse = tf.where(inverse > 0, tf.math.reciprocal_no_nan(counts), 0.0)
         # The mean is taken of distances from a member (or the last value), not of the weights:
         # a sum over thousands of equal numbers would drift by its rounding in every step.
-        base = tf.gather(flat, self._first) if self._values is None else self._values
-        away = tf.where(segments > 0, flat - tf.gather(base, segments), 0.0)
+        if self._values is None:
+            base = self._made(tf.gather(flat, self._first))
+        else:
+            base = tf.convert_to_tensor(self._values)
+        away = flat - tf.gather(base, segments)
         means = base + tf.math.unsorted_segment_sum(away, segments, self._count) * inverse
-        means = tf.where(inverse > 0, means, 0.0)
+        means = self._made(tf.where(inverse > 0, means, 0.0))
         if self._aside is not None:
-            self._aside.assign_add(tf.reshape(away, self._aside.shape))
+            own = away - tf.gather(means - base, segments)
+            moved = tf.where(segments > 0, away - (1.0 - _OWN_WAY) * own, 0.0)
+            self._aside.assign_add(tf.reshape(moved, self._aside.shape))
             self._values.assign(means)  # type: ignore[union-attr]
         return tf.cast(tf.reshape(tf.gather(means, segments), tensor.shape), tensor.dtype)
+
+    def _made(self, table: Any) -> Any:
+        """The same values; XLA would else compute them anew for each weight that reads them."""
+        return tf.math.unsorted_segment_sum(table, tf.range(self._count), self._count)
 
     @property
     def segments(self) -> Array:
         """The segment of each weight, (variable's shape)."""
-        return np.asarray(self._segments)
+        return np.asarray(self._segments).astype(np.int64)
 
     def free(self) -> Array:
         """The weights as they would be without sharing, where that is kept."""
@@ -98,7 +114,7 @@ class SharedProjection:
         means = np.divide(sums, counts, out=np.zeros(self._count), where=counts > 0)
         first = np.zeros(self._count, np.int32)
         first[flat[::-1]] = np.arange(flat.size - 1, -1, -1)
-        self._segments.assign(segments.astype(np.int32))
+        self._segments.assign(segments.astype(self._index))
         self._first.assign(first)
         self._inverse.assign(1.0 / np.where(counts > 0, counts, np.inf))
         means = means.astype(np.float32)
