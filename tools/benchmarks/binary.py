@@ -2,6 +2,8 @@
 
 python tools/benchmarks/binary.py ternary            # 784-1024-1024-10, ternary weights, MNIST
 python tools/benchmarks/binary.py ternary --scale trained
+python tools/benchmarks/binary.py dense              # the same, binary, beside Larq's conversion
+python tools/benchmarks/binary.py latency            # four convolutions in every form, one run
 python tools/benchmarks/binary.py convolutional --data mnist            # 13.19 KiB of weights
 python tools/benchmarks/binary.py convolutional --data fashion-mnist
 python tools/benchmarks/binary.py convolutional --data fashion-mnist --width 4
@@ -18,11 +20,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import platform
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -35,10 +39,16 @@ from tflite_squeeze.compress.bit_size import packed_bytes
 from tflite_squeeze.compress.finetune import finetune
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.quality import validation_quality
+from tflite_squeeze.convert.chatter import caught_chatter
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.io.data import load_data
+from tflite_squeeze.io.larq_library import larq
 from tflite_squeeze.io.models import load_model
 from tflite_squeeze.io.save import save_model
+from tflite_squeeze.measure.larq import LarqSession
+from tflite_squeeze.measure.latency import timed
+from tflite_squeeze.measure.run import run_file
+from tflite_squeeze.measure.session import Session
 from tflite_squeeze.measure.turns import in_turns
 from tflite_squeeze.measure.verify import Verify
 from tflite_squeeze.pipeline.convert import convert
@@ -81,7 +91,7 @@ def kept(folder: str | None, name: str, train: Callable[[], Any]) -> Any:
     model = train()
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_model(model, path)
+        save_model(model, path, force=True)
     return model
 
 
@@ -218,22 +228,105 @@ def dense(
     float_epochs: int, epochs: int, learning_rate: float, seed: int, folder: str | None
 ) -> None:
     """784-1024-1024-10, all but the last layer binary, beside Larq's own conversion."""
-    float_model = kept(
-        folder,
-        f"wide_dense_{seed}",
-        lambda: trained_float(wide_dense, "mnist", float_epochs, seed),
-    )
-    training = FineTune(epochs=epochs, learning_rate=learning_rate, seed=seed)
+    import larq_compute_engine
+
     config = Binarize(protect=("last",))
+    training = FineTune(epochs=epochs, learning_rate=learning_rate, seed=seed)
 
     def train() -> Any:
+        float_model = kept(
+            folder,
+            f"wide_dense_{seed}",
+            lambda: trained_float(wide_dense, "mnist", float_epochs, seed),
+        )
         model, record = binarize(float_model, config, "mnist", training)
         click.echo(f"{record.after:.2%} after {record.seconds:.0f} s", err=True)
         return model
 
     model = kept(folder, f"wide_binary_{seed}", train)
+    with caught_chatter():
+        theirs = bytes(larq_compute_engine.convert_keras_model(model))
+    converted = convert(model, Convert(runtime="larq"), verification=None)
     samples = load_data("mnist").fitted_to(flavors.input_specs(model))
-    click.echo(f"{validation_quality(model, samples):.2%}, {packed_bytes(model):,} bytes of bits")
+    images = samples.sample("validation", None)
+    answers = {
+        name: next(iter(run_file(tflite, images.inputs).outputs.values())).argmax(axis=-1)
+        for name, tflite in (("theirs", theirs), ("here", converted.tflite))
+    }
+    answers["model"] = model.predict(images.inputs["image"], verbose=0).argmax(axis=-1)
+    click.echo("| file | bytes | accuracy | same prediction as the other file |")
+    click.echo("|---|---:|---:|---:|")
+    same = float(np.mean(answers["theirs"] == answers["here"]))
+    for name, tflite in (("theirs", theirs), ("here", converted.tflite)):
+        accuracy = float(np.mean(answers[name] == images.labels))
+        click.echo(f"| {name} | {len(tflite):,} | {accuracy:.2%} | {same:.2%} |")
+    model_same = float(np.mean(answers["model"] == answers["here"]))
+    click.echo(
+        f"\n{len(theirs) / len(converted.tflite):.1f} times smaller; the Keras model and the file "
+        f"agree on {model_same:.2%} of {len(images.labels):,} images"
+    )
+
+
+@main.command()
+@click.option("--turns", default=20)
+def latency(turns: int) -> None:
+    """Four 3x3x128 convolutions at 28x28, one thread: float, int8, Larq's default and indirect."""
+    library = larq()
+    images = np.random.default_rng(0).normal(size=(64, 28, 28, 128)).astype(np.float32)
+    tf_keras.utils.set_random_seed(0)
+    plain = convert(four(tf_keras.layers.Conv2D), Convert(sparsity="dense"), verification=None)
+    eight = convert(
+        four(tf_keras.layers.Conv2D),
+        Convert(quantize="int8", sparsity="dense", calibration_samples=32),
+        {"x": images},
+        verification=None,
+    )
+    options = {
+        "input_quantizer": "ste_sign",
+        "kernel_quantizer": "ste_sign",
+        "kernel_constraint": "weight_clip",
+        "pad_values": 1.0,
+    }
+    binary = convert(
+        four(library.layers.QuantConv2D, **options), Convert(runtime="larq"), verification=None
+    )
+    image = images[:1]
+    with tempfile.TemporaryDirectory() as name:
+        invokes = {}
+        for kind, made in (("float", plain), ("int8", eight)):
+            path = Path(name) / f"{kind}.tflite"
+            path.write_bytes(made.tflite)
+            session = Session(path, signature=None, threads=1)
+            (end,) = session.inputs
+            invokes[kind] = (made, session.invoker({end.name: image}))
+        for kind, indirect in (("Larq, default", False), ("Larq, indirect", True)):
+            engine = LarqSession(binary.tflite, indirect=indirect)
+            (end,) = engine.inputs
+            invokes[kind] = (binary, engine.invoker({end.name: image}))
+        times: dict[str, list[float]] = {kind: [] for kind in invokes}
+        for _ in range(turns):
+            for kind, (_, invoke) in invokes.items():
+                times[kind].append(float(np.median(timed(invoke, runs=3, min_seconds=0.01))))
+    click.echo("| network | file bytes | ms, median of turns | ms, least | against float |")
+    click.echo("|---|---:|---:|---:|---:|")
+    base = times["float"]
+    for kind, (made, _) in invokes.items():
+        ratio = float(np.median(np.divide(times[kind], base)))
+        click.echo(
+            f"| {kind} | {len(made.tflite):,} | {np.median(times[kind]) / 1000:.2f} | "
+            f"{min(times[kind]) / 1000:.2f} | {ratio:.2f} |"
+        )
+
+
+def four(layer: Any, **options: Any) -> Any:
+    """Four SAME convolutions of 3x3 with 128 channels, each with normalisation."""
+    parts: list[Any] = [tf_keras.Input((28, 28, 128), name="image")]
+    for number in range(4):
+        parts.append(
+            layer(128, 3, padding="same", use_bias=False, name=f"conv_{number}", **options)
+        )
+        parts.append(tf_keras.layers.BatchNormalization(name=f"norm_{number}"))
+    return tf_keras.Sequential(parts, name="four")
 
 
 if __name__ == "__main__":
