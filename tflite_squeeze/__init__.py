@@ -14,6 +14,7 @@ from tflite_squeeze.version import __version__
 if TYPE_CHECKING:
     from tflite_squeeze.compress.binarize import binarize as binarize
     from tflite_squeeze.compress.binarize_config import Binarize as Binarize
+    from tflite_squeeze.compress.binarize_config import LayerQuantizers as LayerQuantizers
     from tflite_squeeze.compress.cluster_config import Cluster as Cluster
     from tflite_squeeze.compress.clustering_callback import ClusteringCallback as ClusteringCallback
     from tflite_squeeze.compress.distill_config import Distill as Distill
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.compress.factorized import merge as merge
     from tflite_squeeze.compress.factorized import unfold as unfold
     from tflite_squeeze.compress.finetune_config import FineTune as FineTune
+    from tflite_squeeze.compress.flip_ratio import flip_ratio_callback as flip_ratio_callback
     from tflite_squeeze.compress.l0 import l0_prune as l0_prune
     from tflite_squeeze.compress.l0_config import L0 as L0
     from tflite_squeeze.compress.narrow import narrow as narrow
@@ -80,6 +82,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Binarize": "tflite_squeeze.compress.binarize_config",
+    "LayerQuantizers": "tflite_squeeze.compress.binarize_config",
+    "flip_ratio_callback": "tflite_squeeze.compress.flip_ratio",
     "CheckFailed": "tflite_squeeze.errors",
     "Cluster": "tflite_squeeze.compress.cluster_config",
     "ClusteringCallback": "tflite_squeeze.compress.clustering_callback",
@@ -167,6 +171,7 @@ __all__ = [
     "FactorizedDense",
     "FineTune",
     "Hint",
+    "LayerQuantizers",
     "Limits",
     "MicroProfile",
     "Narrow",
@@ -193,6 +198,7 @@ __all__ = [
     "export_android",
     "export_micro",
     "factorize",
+    "flip_ratio_callback",
     "inspect",
     "l0_prune",
     "load_data",
