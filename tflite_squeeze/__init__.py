@@ -74,8 +74,8 @@ if TYPE_CHECKING:
     from tflite_squeeze.pipeline.recipe import Recipe as Recipe
     from tflite_squeeze.pipeline.recipe import Step as Step
     from tflite_squeeze.pipeline.recipe_file import load_recipe as load_recipe
+    from tflite_squeeze.pipeline.run import Result as Result
     from tflite_squeeze.pipeline.sensitivity import sensitivity as sensitivity
-    from tflite_squeeze.pipeline.squeeze import Result as Result
     from tflite_squeeze.pipeline.squeeze import squeeze as squeeze
     from tflite_squeeze.pipeline.verify import verify as verify
     from tflite_squeeze.report.squeeze_report import Report as Report
@@ -116,7 +116,7 @@ _HOMES = {
     "Quantization": "tflite_squeeze.convert.config",
     "Recipe": "tflite_squeeze.pipeline.recipe",
     "Report": "tflite_squeeze.report.squeeze_report",
-    "Result": "tflite_squeeze.pipeline.squeeze",
+    "Result": "tflite_squeeze.pipeline.run",
     "ScoringData": "tflite_squeeze.compress.scoring_data",
     "SqueezeError": "tflite_squeeze.errors",
     "Step": "tflite_squeeze.pipeline.recipe",

@@ -9,7 +9,7 @@ import pytest
 
 from tflite_squeeze.cli import squeeze as command
 from tflite_squeeze.pipeline.recipe_file import load_recipe
-from tflite_squeeze.pipeline.squeeze import Progress
+from tflite_squeeze.pipeline.run import Progress
 from tflite_squeeze.report.squeeze_report import Report
 
 RECIPE = """\

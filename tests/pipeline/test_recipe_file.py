@@ -106,6 +106,7 @@ def test_resolved_says_everything() -> None:
         ("name: small", "? [a]\n: 1", "r.yaml:1: a key is to be a name"),
         ("limits:", "\tlimits:", "r.yaml:11: it is not YAML"),
         ("name: small", "name: [small", "it is not YAML"),
+        ("  max_drop: 0.003", "  packed_bytes: 9", "r.yaml:1: limits.packed_bytes is of a packed"),
         ("  max_drop: 0.003", "  max_drop: 2001-01-01", "r.yaml:12: limits.max_drop: '2001-01-01'"),
     ],
 )  # fmt: skip

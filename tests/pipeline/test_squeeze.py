@@ -18,6 +18,7 @@ from tests import tiny_models
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.compress.layers import select
 from tflite_squeeze.convert.config import Convert
+from tflite_squeeze.convert.packed import unpack
 from tflite_squeeze.errors import CheckFailed, InputError, OutputError, UsageError
 from tflite_squeeze.io.models import load_model
 from tflite_squeeze.measure.turns import turn_by_turn
@@ -25,7 +26,8 @@ from tflite_squeeze.pipeline import outcome, run_step
 from tflite_squeeze.pipeline.convert import convert
 from tflite_squeeze.pipeline.recipe import Recipe
 from tflite_squeeze.pipeline.recipe_file import load_recipe
-from tflite_squeeze.pipeline.squeeze import Progress, squeeze
+from tflite_squeeze.pipeline.run import Progress
+from tflite_squeeze.pipeline.squeeze import squeeze
 from tflite_squeeze.report.squeeze_report import Report
 
 TRAINING = {"epochs": 2, "batch": 16, "learning_rate": 0.01}
@@ -202,6 +204,16 @@ def test_a_claim_that_does_not_hold_fails_the_run(
     assert not result.report.passed
     with pytest.raises(CheckFailed, match=r"hidden/kernel has 6. .zeros., claimed was 73 or more"):
         result.check()
+
+
+def test_the_packed_form(npz: Path, tmp_path: Path) -> None:
+    recipe = _recipe(pack=True, limits={"packed_bytes": 50})
+    result = squeeze(tiny_models.dense(LIBRARIES["keras"]), recipe, str(npz), tmp_path)
+    packed = (tmp_path / "dense.tflite.sqz").read_bytes()
+    assert unpack(packed) == result.tflite
+    assert result.report.outcome is not None
+    (limit,) = result.report.outcome.limits
+    assert (limit.found, limit.passed) == (len(packed), False)
 
 
 def test_zeros_of_an_earlier_step_stay(npz: Path, tmp_path: Path) -> None:

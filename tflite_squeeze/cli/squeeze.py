@@ -16,7 +16,7 @@ from tflite_squeeze.cli.output import check_json, force_option, json_option, say
 from tflite_squeeze.errors import UsageError
 
 if TYPE_CHECKING:
-    from tflite_squeeze.pipeline.squeeze import Progress
+    from tflite_squeeze.pipeline.run import Progress
 
 
 @click.command(

@@ -7,7 +7,7 @@ import numpy as np
 
 from tflite_squeeze.compress.layers import select
 from tflite_squeeze.compress.weight_records import zeros_of
-from tflite_squeeze.convert.config import Quantization
+from tflite_squeeze.convert.config import Convert, Quantization
 from tflite_squeeze.measure.claims import WeightClaim
 from tflite_squeeze.report.squeeze_report import Claimed
 
@@ -20,6 +20,8 @@ _DTYPES = {
     Quantization.INT16X8: ("int8",),
 }
 _DYNAMIC_FROM = 1024
+# Weights of so few values may be stored in less than a byte.
+_TERNARY = 3
 
 
 def claims_after(
@@ -81,6 +83,10 @@ def _ranks(record: Mapping[str, Any], names: Sequence[str]) -> dict[str, dict[st
     return found
 
 
+def _bits(record: Mapping[str, Any], _names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {weight["name"]: {"distinct": weight["most_values"]} for weight in record["weights"]}
+
+
 # Technique → what its record claims of each weight, by name.
 _CLAIMED: dict[str, Callable[[Mapping[str, Any], Sequence[str]], dict[str, dict[str, Any]]]] = {
     "prune": _zeros,
@@ -88,25 +94,26 @@ _CLAIMED: dict[str, Callable[[Mapping[str, Any], Sequence[str]], dict[str, dict[
     "cluster": _values,
     "factorize": _ranks,
     "narrow": _widths,
+    "binarize": _bits,
 }
 
 
-def file_claims(
-    claims: Mapping[str, Claimed], model: Any, quantization: Quantization
-) -> list[WeightClaim]:
+def file_claims(claims: Mapping[str, Claimed], model: Any, settings: Convert) -> list[WeightClaim]:
     """The claims as they are put to the file: one a weight, its type always among them.
 
     Args:
         claims: after the last step.
         model: the Keras model that was converted.
-        quantization: how it was converted.
+        settings: how it was converted.
     """
     found = []
     for target in select(model).targets:
         claim = claims.get(target.name, Claimed())
-        dtypes = _DTYPES[quantization]
-        if quantization is Quantization.DYNAMIC and target.size >= _DYNAMIC_FROM:
+        dtypes = _DTYPES[settings.quantize]
+        if settings.quantize is Quantization.DYNAMIC and target.size >= _DYNAMIC_FROM:
             dtypes = ("int8",)
+        if claim.distinct is not None and claim.distinct <= _TERNARY and settings.low_bit != "off":
+            dtypes = (*dtypes, "int2", "int4")
         found.append(
             WeightClaim(
                 weight=target.name,

@@ -11,6 +11,7 @@ from tflite_squeeze.io.data import Data
 from tflite_squeeze.io.models import LoadedModel
 from tflite_squeeze.measure.claims import check_claims
 from tflite_squeeze.measure.footprint import footprint, tensor_bytes
+from tflite_squeeze.measure.packing import pack_record
 from tflite_squeeze.measure.turns import turn_by_turn
 from tflite_squeeze.measure.verify import Verify, VerifyRecord
 from tflite_squeeze.pipeline.claims import file_claims
@@ -32,6 +33,7 @@ def judged(
     data: Data | None,
     steps: Sequence[StepReport],
     before: Mapping[str, bytes],
+    packed: bytes | None,
 ) -> Outcome:
     """Measures the file beside the model that was given, and checks limits and claims.
 
@@ -43,21 +45,25 @@ def judged(
         data: data fitted to the model.
         steps: what became of each step.
         before: files of the model before any step, by `PLAIN` and `START`.
+        packed: the file in its packed form, where the recipe asks for it.
     """
     kept = [step for step in steps if step.status == "done"]
-    claims = file_claims(kept[-1].claims if kept else {}, model, recipe.convert.quantize)
+    claims = file_claims(kept[-1].claims if kept else {}, model, recipe.convert)
     comparison = _compared(recipe, source, converted, data)
     latency = _timed(converted, before)
     file = footprint(converted.tflite)
+    packing = None if packed is None else pack_record(converted.tflite, packed)
     found = {
         "max_drop": _drop(comparison),
         "raw_bytes": file.raw_bytes,
         "download_bytes": file.download_bytes,
         "latency_ms": None if latency is None else latency.result_us / 1000,
+        "packed_bytes": None if packing is None else packing.packed_bytes,
         "min_agreement": _agreement(comparison),
     }
     return Outcome(
         file=file,
+        packing=packing,
         conversion=converted.record,
         comparison=comparison,
         latency=latency,

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from tflite_squeeze.compress.binarize_config import Binarize
 from tflite_squeeze.compress.cluster_config import Cluster
 from tflite_squeeze.compress.factorize_config import Factorize
 from tflite_squeeze.compress.finetune_config import FineTune
@@ -16,7 +17,7 @@ from tflite_squeeze.measure.verify import Verify
 from tflite_squeeze.pipeline.recipe_order import order_problem
 
 OnRefusal = Literal["skip", "stop"]
-TECHNIQUES = ("prune", "l0", "cluster", "factorize", "narrow")
+TECHNIQUES = ("prune", "l0", "cluster", "factorize", "narrow", "binarize")
 _NEEDS_TRAINING = ("l0",)
 
 
@@ -43,6 +44,7 @@ class Step(_Config):
         cluster: let the weights of a kernel share few values.
         factorize: replace kernels by products of smaller ones.
         narrow: take whole filters out.
+        binarize: weights of one or two bits.
         finetune: how to train while and after the technique works; without it, as the technique
             does by default where there are labels; false for no training at all.
         on_refusal: "skip" drops a step that does not pay, "stop" ends the run there; the
@@ -63,6 +65,7 @@ class Step(_Config):
     cluster: Cluster | None = None
     factorize: Factorize | None = None
     narrow: Narrow | None = None
+    binarize: Binarize | None = None
     finetune: FineTune | Literal[False] | None = None
     on_refusal: OnRefusal | None = None
     max_drop: float | None = Field(default=None, ge=0, lt=1)
@@ -97,6 +100,7 @@ class Limits(_Config):
             fraction, on the same examples.
         raw_bytes: largest size of the file.
         download_bytes: largest size after gzip -9.
+        packed_bytes: largest size of the packed file (.tflite.sqz); needs `pack`.
         latency_ms: longest median time of a run on this machine, one thread.
         min_agreement: least share of examples for which the file predicts the class that the model
             that was given predicts; needs no labels.
@@ -108,6 +112,7 @@ class Limits(_Config):
     max_drop: float | None = Field(default=None, ge=0, lt=1)
     raw_bytes: int | None = Field(default=None, ge=1)
     download_bytes: int | None = Field(default=None, ge=1)
+    packed_bytes: int | None = Field(default=None, ge=1)
     latency_ms: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     min_agreement: float | None = Field(default=None, ge=0, le=1)
 
@@ -122,6 +127,7 @@ class Recipe(_Config):
         on_refusal: what becomes of a step that does not pay, where the step does not say.
         steps: what is done to the model, in order.
         convert: how it becomes a file.
+        pack: whether the packed form (.tflite.sqz) is written too, for sending and storing.
         verify: how the file is compared with the compressed model; on all examples by default.
         limits: what the result is held to.
 
@@ -136,8 +142,15 @@ class Recipe(_Config):
     on_refusal: OnRefusal = "stop"
     steps: tuple[Step, ...] = ()
     convert: Convert = Convert()
+    pack: bool = False
     verify: Verify = Verify(samples=None)
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _limits_can_be_measured(self) -> "Recipe":
+        if self.limits.packed_bytes is not None and not self.pack:
+            raise ValueError("limits.packed_bytes is of a packed file: say pack: true too")
+        return self
 
     @model_validator(mode="after")
     def _order_is_possible(self) -> "Recipe":

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tflite_squeeze.compress.binarize import binarize
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.l0 import l0_prune
 from tflite_squeeze.compress.narrow import narrow
@@ -36,6 +37,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "cluster": cluster,
     "factorize": factorize,
     "narrow": narrow,
+    "binarize": binarize,
 }
 
 

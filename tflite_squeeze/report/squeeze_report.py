@@ -8,6 +8,7 @@ from tflite_squeeze.measure.claims import ClaimCheck
 from tflite_squeeze.measure.conversion import ConvertRecord, Source
 from tflite_squeeze.measure.footprint import Footprint, TensorBytes
 from tflite_squeeze.measure.machine import Machine
+from tflite_squeeze.measure.packing import PackRecord
 from tflite_squeeze.measure.verify import VerifyRecord
 
 
@@ -120,6 +121,7 @@ class Outcome(_Record):
 
     Attributes:
         file: what it costs.
+        packing: the packed form, where the recipe asks for it.
         conversion: how it was made, and its comparison with the compressed model.
         comparison: its comparison with the model that was given.
         latency: its time beside the plain file's; None where it was not measured.
@@ -129,6 +131,7 @@ class Outcome(_Record):
     """
 
     file: Footprint
+    packing: PackRecord | None = None
     conversion: ConvertRecord
     comparison: VerifyRecord | None
     latency: Latency | None

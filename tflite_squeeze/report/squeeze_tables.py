@@ -5,8 +5,14 @@ from tflite_squeeze.report.table import Cell, Table
 from tflite_squeeze.report.verify_tables import verify_tables
 
 _LONGEST_CLAIMS = 40
-_UNITS = {"max_drop": "accuracy lost", "raw_bytes": "bytes", "download_bytes": "bytes, gzip -9",
-          "latency_ms": "ms a run", "min_agreement": "same class"}  # fmt: skip
+_UNITS = {
+    "max_drop": "accuracy lost",
+    "raw_bytes": "bytes",
+    "download_bytes": "bytes, gzip -9",
+    "packed_bytes": "bytes, .sqz",
+    "latency_ms": "ms a run",
+    "min_agreement": "same class",
+}
 
 
 def squeeze_tables(report: Report) -> list[Table]:
@@ -41,10 +47,15 @@ def _summary(report: Report) -> Table:
     plain = base.plain
     rows: list[tuple[Cell, ...]] = []
     if outcome is not None:
-        file = outcome.file
+        file, packed = outcome.file, outcome.packing
         rows = [
             _compared("file (bytes)", plain.raw_bytes, file.raw_bytes),
             _compared("download, gzip -9 (bytes)", plain.download_bytes, file.download_bytes),
+            *(
+                [_compared("packed, .sqz (bytes)", plain.download_bytes, packed.packed_bytes)]
+                if packed
+                else []
+            ),
             _compared("parameters", plain.parameters, file.parameters),
             _compared("parameters that are not 0", plain.nonzeros, file.nonzeros),
             _compared("most distinct values of a weight", plain.distinct, file.distinct),
