@@ -121,6 +121,19 @@ def test_a_stream_is_said_to_be_one() -> None:
     assert "stream" not in export_micro(int8_dense_file()).files["model_golden.h"].decode()
 
 
+def test_golden_vectors_that_tell_nothing_are_said_to() -> None:
+    maker = FileMaker()
+    x, y = maker.tensor("x", (1, 4)), maker.tensor("y", (1, 4))
+    zeros = maker.tensor("zeros", (1, 4), data=np.zeros((1, 4), np.float32))
+    maker.operator("MUL", [x, zeros], [y], schema.MulOptionsT())
+    dull = export_micro(maker.file([x], [y]))
+    assert not dull.record.golden_tells
+    assert "little more" in dull.files["README.md"].decode()
+    bright = export_micro(int8_dense_file())
+    assert bright.record.golden_tells
+    assert "little more" not in bright.files["README.md"].decode()
+
+
 def test_a_sketch_is_a_folder_of_its_own_name() -> None:
     exported = export_micro(int8_dense_file(), ExportMicro(name="ears", arduino=True))
     assert all(path.startswith("ears/") for path in exported.files)

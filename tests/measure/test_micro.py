@@ -7,6 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from pydantic import ValidationError
 
 from tests.measure.runtime_files import (
+    constant_file,
     counter_file,
     custom_file,
     int8_dense_file,
@@ -129,6 +130,8 @@ def test_state_goes_from_example_to_example_as_on_a_device() -> None:
     record = profile_micro(counter_file(), MicroProfile(examples=5))
     assert record.stateful
     assert record.outputs[0].max_abs_difference < 1e-5
+    assert record.outputs[0].varies
+    assert not profile_micro(constant_file()).outputs[0].varies
 
 
 def test_of_several_signatures_the_main_subgraphs_runs() -> None:

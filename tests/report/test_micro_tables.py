@@ -71,3 +71,13 @@ def test_what_was_exported() -> None:
     assert sizes["golden vectors, in flash"] == 96
     assert "registered operators: FULLY_CONNECTED" in takes.notes
     assert dict(files.rows) == exported.files
+    dull = exported.model_copy(update={"golden_tells": False})
+    assert "proves little" in micro_export_tables(dull)[0].notes[-1]
+
+
+def test_an_output_that_never_changes_proves_little(record: MicroRecord) -> None:
+    (output,) = record.outputs
+    assert output.varies
+    dull = record.model_copy(update={"outputs": (output.model_copy(update={"varies": False}),)})
+    assert "y was the same for all of them" in micro_tables(dull)[1].notes[1]
+    assert len(micro_tables(record)[1].notes) == 1

@@ -142,6 +142,7 @@ def _record(
         operators=tuple(plan.operators),
         golden_cases=golden.cases,
         golden_bytes=golden.n_bytes,
+        golden_tells=golden.tells,
         files={path: len(data) for path, data in files.items()},
     )
 

@@ -95,6 +95,11 @@ class MicroGolden:
         """What they take in flash."""
         return sum(array.nbytes for array in (*self.inputs, *self.outputs))
 
+    @property
+    def tells(self) -> bool:
+        """Whether the outputs hold more than one value; else a broken model may pass too."""
+        return any(bool(np.any(array != array.flat[0])) for array in self.outputs)
+
 
 def golden_cases(tensors: Sequence[CTensor]) -> int:
     """How many cases fit: up to 4, in 64 KiB, one at least.

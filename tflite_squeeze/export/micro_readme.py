@@ -31,7 +31,7 @@ Made by `tflite-squeeze export micro` from the model with SHA-256 `@sha256@`.
 
 `selftest_@name@()` returns 0 where every output is right: integers to one step, reals to the
 tolerances in `@name@_golden.h`. Expected are the answers of TFLM's reference kernels.
-@state@
+@state@@dull@
 ## Inputs and outputs
 
 @tensors@
@@ -53,6 +53,12 @@ _ARDUINO_STEPS = """
 """
 
 
+_DULL = """
+Every output of the golden vectors is the same: made-up inputs never rouse this model. The self-test
+shows that it runs, and little more; put recordings of your own in their place.
+"""
+
+
 def readme(plan: MicroPlan, golden: MicroGolden) -> str:
     """`README.md`."""
     tensors = [f"- `{tensor.name}`: {tensor.described}" for tensor in (*plan.inputs, *plan.outputs)]
@@ -64,6 +70,7 @@ def readme(plan: MicroPlan, golden: MicroGolden) -> str:
         _README,
         steps=(_ARDUINO_STEPS if plan.arduino else _STEPS).strip("\n"),
         tensors="\n".join(tensors),
+        dull="" if golden.tells else _DULL,
         state=state if plan.stateful else "",
         main=f"{plan.name}.ino" if plan.arduino else "main.c",
         cpp=plan.cpp,

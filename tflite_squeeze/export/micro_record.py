@@ -20,6 +20,7 @@ class MicroExportRecord(BaseModel):
         operators: what the resolver registers.
         golden_cases: how many golden vectors there are.
         golden_bytes: their size in flash, where the self-test is linked in.
+        golden_tells: whether their outputs hold more than one value.
         files: bytes of every file by its path in the folder.
     """
 
@@ -35,4 +36,5 @@ class MicroExportRecord(BaseModel):
     operators: tuple[MicroOperator, ...]
     golden_cases: int
     golden_bytes: int
+    golden_tells: bool
     files: dict[str, int]

@@ -236,4 +236,5 @@ def _agreement(end: Endpoint, values: Array, reference: Array) -> MicroAgreement
             if classes[0] is None or classes[1] is None
             else float(np.mean(classes[0] == classes[1]))
         ),
+        varies=bool(np.any(reference != reference[:1])),
     )

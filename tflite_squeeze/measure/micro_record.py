@@ -90,6 +90,7 @@ class MicroAgreement(_Record):
         sqnr_db: LiteRT's output as signal, the difference as noise.
         cosine: cosine similarity.
         agreement: share of examples with the same predicted class; None where it has no classes.
+        varies: whether it was not the same for all examples, where agreement would prove little.
     """
 
     output: str
@@ -100,6 +101,7 @@ class MicroAgreement(_Record):
     sqnr_db: float
     cosine: float
     agreement: float | None
+    varies: bool
 
 
 class MicroRecord(_Record):

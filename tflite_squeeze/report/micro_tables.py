@@ -51,12 +51,17 @@ def micro_export_tables(record: MicroExportRecord) -> list[Table]:
         ("model, in flash", record.flash_bytes),
         ("golden vectors, in flash", record.golden_bytes),
     )
+    dull = (
+        ()
+        if record.golden_tells
+        else ("the golden outputs are all the same: the self-test proves little",)
+    )
     kinds = ", ".join(item.name for item in record.operators)
     takes = Table(
         title=f"{record.file or record.config.name} on a microcontroller",
         columns=("", "bytes"),
         rows=rows,
-        notes=(f"measured with TFLM {record.tflm}", f"registered operators: {kinds}"),
+        notes=(f"measured with TFLM {record.tflm}", f"registered operators: {kinds}", *dull),
     )
     files = Table(title="Files", columns=("file", "bytes"), rows=tuple(record.files.items()))
     return [takes, files]
@@ -89,12 +94,17 @@ def _outputs(record: MicroRecord) -> Table:
     rows = tuple(_output(item) for item in record.outputs)
     ends = ", ".join(f"{item.name} {item.dtype} {list(item.shape)}" for item in record.inputs)
     kind = "one stream of" if record.stateful else "the same"
-    notes = (f"{kind} {record.config.examples} made-up inputs: {ends or 'none'}",)
+    notes = [f"{kind} {record.config.examples} made-up inputs: {ends or 'none'}"]
+    notes += [
+        f"{item.output} was the same for all of them, so that equality proves little"
+        for item in record.outputs
+        if not item.varies
+    ]
     return Table(
         title="TFLM beside LiteRT",
         columns=("output", "type", "max |Δ|", "steps", "mean |Δ|", "SQNR (dB)", "cosine", "class"),
         rows=rows,
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
