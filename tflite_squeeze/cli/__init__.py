@@ -9,6 +9,7 @@ import click
 from tflite_squeeze.cli.interrupts import interruptible
 from tflite_squeeze.cli.lazy_group import LazyGroup
 from tflite_squeeze.errors import SqueezeError
+from tflite_squeeze.io.larq_library import arrange_for_files
 from tflite_squeeze.version import __version__
 
 # Command → (module, what it does). The line stands here so that `--help` imports no command.
@@ -58,6 +59,7 @@ def main(args: list[str] | None = None) -> Any:
     Exit codes: 0 done; 1 the result failed its check; 2 wrong use or unusable input; 130 stopped
     with Ctrl-C.
     """
+    arrange_for_files(sys.argv[1:] if args is None else args)
     try:
         with interruptible():
             cli.main(args=args, prog_name="tflite-squeeze", standalone_mode=False)
