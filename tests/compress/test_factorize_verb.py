@@ -132,7 +132,9 @@ def test_budgets(library: Any, unit: str) -> None:
     assert 0.6 < left <= 0.7
     assert record.reached
     with pytest.raises(UsageError, match="even at the lowest ranks"):
-        factorize(model, Factorize(**{f"{unit}_ratio": 0.05}))
+        factorize(tiny_models.dense(library), Factorize(**{f"{unit}_ratio": 0.2}))
+    with pytest.raises(UsageError, match=r"cannot be factorized need .* alone"):
+        factorize(model, Factorize(**{f"{unit}_ratio": 0.005}))
 
 
 def test_vbmf_finds_a_kernel_of_low_rank(library: Any) -> None:
@@ -224,6 +226,8 @@ def test_wrong_use(library: Any) -> None:
     ):
         with pytest.raises(UsageError, match=message):
             factorize(model, config, **options)
+    with pytest.raises(UsageError, match="no layer with weights"):
+        factorize(tiny_models.keyed(library), Factorize(rank=1))
     with pytest.raises(UsageError, match="is subclassed"):
         factorize(tiny_models.subclassed(library), Factorize(rank=1))
 

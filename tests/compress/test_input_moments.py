@@ -3,11 +3,13 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests import tiny_models
 from tflite_squeeze.compress.factorable import factorable
 from tflite_squeeze.compress.input_moments import input_moments, rows_of
-from tflite_squeeze.compress.observing import call_shapes
+from tflite_squeeze.compress.observing import OPEN_SIZE, call_shapes
+from tflite_squeeze.errors import InputError
 
 
 def _all(model: Any) -> list[Any]:
@@ -68,6 +70,16 @@ def test_ids_are_counted(library: Any) -> None:
     ids = np.array([[0, 0, 1], [4, 0, 1]])
     moment = input_moments(model, [one], [ids])[id(one.layer)]
     np.testing.assert_allclose(moment.second, np.array([4, 3, 1, 1, 2]) / 11)
+
+
+def test_open_sizes_are_taken_for_some(library: Any) -> None:
+    model = tiny_models.open_length(library)
+    layer = next(layer for layer in model.layers if type(layer).__name__ == "Conv1D")
+    assert call_shapes(model)[id(layer)] == [((1, OPEN_SIZE, 3), (1, OPEN_SIZE - 2, 4))]
+    x = library.Input((None, 3))
+    picky = library.Model(x, library.layers.Conv1D(2, OPEN_SIZE + 1)(x))
+    with pytest.raises(InputError, match="fixed sizes"):
+        call_shapes(picky)
 
 
 def test_every_call_is_seen(library: Any) -> None:

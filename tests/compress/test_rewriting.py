@@ -94,6 +94,23 @@ def test_layers_that_keras_does_not_know_come_along(library: Any) -> None:
     np.testing.assert_allclose(_outputs(library, made)[0], _outputs(library, model)[0], atol=1e-6)
 
 
+def test_lambdas_of_a_model_in_memory_are_trusted() -> None:
+    library = tiny_models.LIBRARIES["keras"]
+    layers = library.layers
+    model = library.Sequential(
+        [library.Input((4,)), layers.Dense(3, name="d"), layers.Lambda(lambda x: 2 * x)]
+    )
+    made = rewritten(model, _all_dense(model))
+    np.testing.assert_allclose(_outputs(library, made)[0], _outputs(library, model)[0], atol=1e-6)
+
+
+def test_lambdas_that_keras_cannot_make_again_are_refused(library: Any) -> None:
+    # The function stands outside the lambda, where no configuration keeps it.
+    model = tiny_models.odd(library, operation="sin")
+    with pytest.raises(UsageError, match="cannot be rebuilt"):
+        rewritten(model, _all_dense(model))
+
+
 def test_what_cannot_be_replaced_is_named(library: Any) -> None:
     layers = library.layers
     x = library.Input((5, 4), name="x")

@@ -84,6 +84,7 @@ def factorize(
     found = find(model, config, shapes)
     if not found.layers:
         reasons = "; ".join(f"{item.layer}: {item.reason}" for item in found.skipped)
+        reasons = reasons or "it has no layer with weights"
         raise UsageError(f"nothing to factorize in model {model.name!r} ({reasons}): see --only")
     moments = _moments(model, found.layers, samples, config)
     kept, refused, whole = _decided(model, found, shapes, config, moments, judge)

@@ -7,6 +7,10 @@ from typing import Any
 import tensorflow as tf
 
 from tflite_squeeze import flavors
+from tflite_squeeze.errors import InputError
+
+# What a size that the inputs leave open is taken for: 1 would be too short for most kernels.
+OPEN_SIZE = 32
 
 Observer = Callable[[Any, Any, Any], None]
 Shape = tuple[int, ...]
@@ -50,11 +54,14 @@ def call_shapes(model: Any) -> dict[int, list[tuple[Shape, Shape]]]:
 
     Args:
         model: a Keras model of either flavour that was built. Sizes that its inputs leave open
-            count as 1.
+            are taken for `OPEN_SIZE`.
 
     Returns:
         (input, output) shapes by id of the layer, batch included; layers with several inputs or
         outputs are left out.
+
+    Raises:
+        InputError: it does not run on an example of these sizes.
     """
     found: dict[int, list[tuple[Shape, Shape]]] = {}
 
@@ -63,10 +70,21 @@ def call_shapes(model: Any) -> dict[int, list[tuple[Shape, Shape]]]:
             shapes = tuple(inputs.shape), tuple(outputs.shape)
             found.setdefault(id(layer), []).append(shapes)
 
-    example = tf.nest.map_structure(
-        lambda spec: tf.zeros([size or 1 for size in spec.shape], spec.dtype),
+    try:
+        with observed(flavors.walk_layers(model), note):
+            model(example_for(model), training=False)
+    except (ValueError, tf.errors.OpError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
+        raise InputError(
+            f"model {model.name!r} does not run on an example of zeros, sizes that it leaves open "
+            f"taken for {OPEN_SIZE} ({reason}): build it with fixed sizes"
+        ) from error
+    return found
+
+
+def example_for(model: Any) -> Any:
+    """One example of zeros in the structure that a model takes, open sizes as `OPEN_SIZE`."""
+    return tf.nest.map_structure(
+        lambda spec: tf.zeros([1, *[size or OPEN_SIZE for size in spec.shape[1:]]], spec.dtype),
         flavors.input_structure(model),
     )
-    with observed(flavors.walk_layers(model), note):
-        model(example, training=False)
-    return found

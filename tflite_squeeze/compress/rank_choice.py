@@ -180,8 +180,13 @@ def budgeted(
         ]
         ways.append(some)
         options.append(Options(costs=np.array(costs, float), losses=np.array(losses)))
-    wholes = sum(one.macs if unit == "macs" else one.kernel.size for one in layers)
-    chosen = spend(options, ratio * total - (total - wholes))
+    stays = total - sum(one.macs if unit == "macs" else one.kernel.size for one in layers)
+    if ratio * total < stays:
+        raise UsageError(
+            f"{unit}_ratio {ratio:g} leaves {ratio * total:,.0f} of {total:,}, and the layers that "
+            f"cannot be factorized need {stays:,} alone: raise it above {stays / total:.2f}"
+        )
+    chosen = spend(options, ratio * total - stays)
     return [some[index] for some, index in zip(ways, chosen, strict=True)]
 
 

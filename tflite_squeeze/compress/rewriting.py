@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.keras_variables import open_batch
+from tflite_squeeze.compress.observing import example_for
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.flavors import Flavor
 from tflite_squeeze.io.factorized_layers import NAMES, factorized_class
@@ -136,10 +137,12 @@ def rewritten(model: Any, replacements: Replacements) -> Any:
     keras = flavors.keras_of(flavor)
     try:
         config = _replaced(model, model.get_config(), replacements, flavor)
-        made = type(model).from_config(config, custom_objects=_strangers(model, keras))
+        with flavors.trusted(flavor):
+            made = type(model).from_config(config, custom_objects=_strangers(model, keras))
         if not made.built:
             made.build(open_batch(model))
         _carry_weights(model, made, replacements)
+        made(example_for(model), training=False)  # what a Lambda lost shows only now
     except (NotImplementedError, TypeError, ValueError, AttributeError, KeyError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise UsageError(

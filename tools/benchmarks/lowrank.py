@@ -52,7 +52,7 @@ CONFIGS: dict[str, tuple[Factorize, FineTune]] = {
             ranks={"stack_1_conv_*": 16, "stack_2_conv_2": 16, "stack_3_conv_2": 32},
             scheme="spatial",
         ),
-        FineTune(epochs=3, learning_rate=1e-3),
+        FineTune(epochs=1, learning_rate=5e-4),
     ),
 }
 
@@ -149,16 +149,18 @@ def speed(folder: Path) -> None:
 
 
 @main.command()
-def refusals() -> None:
+@click.option("--only", type=int, help="One case, from 0.")
+def refusals(only: int | None) -> None:
     """What does not pay: int8 and tiny layers, as `--measure` finds it."""
     click.echo("| network | file | layer | scheme | rank | whole → split (us) | ratio | |")
     click.echo("|---|---|---|---|---:|---:|---:|---|")
     cases = (
+        ("lenet_300_100", "int8", {"rank": 32}),
         ("resnet_8", "none", {"ratio": 0.3}),
         ("resnet_8", "int8", {"ratio": 0.3}),
-        ("mobilenet_v1_025", "int8", {"ratio": 0.4}),
+        ("mobilenet_v1_025", "int8", {"ratio": 0.4, "only": ("block_*[369]_pointwise",)}),
     )
-    for name, quantize, setting in cases:
+    for name, quantize, setting in cases if only is None else cases[only : only + 1]:
         config = Factorize(measure=quantize, data_aware=False, **setting)
         record = factorize(network(name), config).record
         kept = [(split, "kept") for split in record.layers]
