@@ -9,6 +9,7 @@ from tflite_squeeze.compress.factorable import Factorable
 from tflite_squeeze.compress.factorable_layers import Found, Shapes, find
 from tflite_squeeze.compress.factorize_config import Factorize
 from tflite_squeeze.compress.factorize_record import FactorizeRecord, Refusal
+from tflite_squeeze.compress.finetune import check_trainable, original_of, uses_labels
 from tflite_squeeze.compress.finetune import finetune as train
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.input_moments import WIDEST, input_moments
@@ -59,7 +60,8 @@ def factorize(
         config: which ranks, of which layers.
         data: `Data` or anything that `load_data` takes. With it the factors keep what the layers
             answer on it; with a labelled training part the model is fine-tuned afterwards.
-        finetune: how to train; 3 epochs by default.
+        finetune: how to train; 3 epochs by default. With labels, unless the model as it was
+            teaches (`FineTune(teacher="original")`).
         one_shot: train not, though there is data to train on.
         in_place: without effect, since the layers are new ones; here because every verb has it.
         judge: measures candidates, for a config with `measure`; `pipeline.factorize` passes it.
@@ -93,7 +95,9 @@ def factorize(
     before = validation_quality(model, samples)
     history: dict[str, list[float]] = {}
     if training is not None and kept and samples is not None:
-        history = train(made, samples, training, verbose=verbose).history
+        original = original_of(model, training, in_place=False)
+        trained = train(made, samples, training, original=original, verbose=verbose)
+        history = trained.history
     macs = _macs(model, shapes)
     record = FactorizeRecord(
         model=model.name,
@@ -130,10 +134,10 @@ def _training(
     """How to train, where there is something to train on."""
     if one_shot:
         return None
-    able = samples is not None and samples.labelled and samples.train is not None
-    if finetune is not None and not able:
-        raise UsageError("fine-tuning needs labelled training data: pass data with labels")
-    return (finetune or FineTune()) if able else None
+    if finetune is not None:
+        check_trainable(samples, finetune)
+        return finetune
+    return FineTune() if samples is not None and uses_labels(samples) else None
 
 
 def _moments(

@@ -37,7 +37,8 @@ def factorize(
             timed beside the layer that it would replace, and kept only if it is really faster.
         data: `Data` or anything that `load_data` takes. With it the factors keep what the layers
             answer on it; with a labelled training part the model is fine-tuned afterwards.
-        finetune: how to train; 3 epochs by default.
+        finetune: how to train; 3 epochs by default. With labels, unless the model as it was
+            teaches (`FineTune(teacher="original")`).
         one_shot: train not, though there is data to train on.
         in_place: without effect, since the layers are new ones; here because every verb has it.
         verbose: as in `model.fit`.

@@ -27,6 +27,8 @@ import tensorflow as tf
 
 from tflite_squeeze import Convert, Factorize, FineTune, convert, factorize
 from tflite_squeeze.io.data import load_data
+from tflite_squeeze.io.named_sets import load_named_set
+from tflite_squeeze.io.preprocessing import preprocess_array
 from tflite_squeeze.measure.machine import this_machine
 from tflite_squeeze.measure.turns import turn_by_turn
 
@@ -44,9 +46,15 @@ ONESHOT: dict[str, tuple[dict[str, Any], ...]] = {
     "mobilenet_v1_025": ({"ratio": 0.3}, {"ratio": 0.4}, {"ratio": 0.5}),
 }
 
+# Training images, evenly spread; None for all 60,000.
+EXAMPLES: dict[str, int | None] = {"lenet_300_100": None, "resnet_8": 16_384}
+
 # What pays under XNNPACK: 16 and 32 channels fill its vectors of 16 floats.
 CONFIGS: dict[str, tuple[Factorize, FineTune]] = {
-    "lenet_300_100": (Factorize(rank=16), FineTune(epochs=8, learning_rate=1e-3, jit=True)),
+    "lenet_300_100": (
+        Factorize(ranks={"dense_300": 64, "dense_100": 32}),
+        FineTune(epochs=3, learning_rate=1e-4, jit=True),
+    ),
     "resnet_8": (
         Factorize(
             ranks={"stack_1_conv_*": 16, "stack_2_conv_2": 16, "stack_3_conv_2": 32},
@@ -73,7 +81,8 @@ def network(name: str) -> Any:
 
 @main.command()
 @click.option("--only", type=click.Choice(tuple(ONESHOT)), help="One network.")
-def oneshot(only: str | None) -> None:
+@click.option("--setting", "chosen", type=int, help="One of its settings, from 0.")
+def oneshot(only: str | None, chosen: int | None) -> None:
     """Accuracy at equal rank without any training."""
     click.echo("| network | ranks | MACs left | whole | plain SVD | data-aware |")
     click.echo("|---|---|---:|---:|---:|---:|")
@@ -82,7 +91,7 @@ def oneshot(only: str | None) -> None:
         if only not in (None, name):
             continue
         model = network(name)
-        for setting in settings:
+        for setting in settings if chosen is None else settings[chosen : chosen + 1]:
             cells = []
             for aware in (False, True):
                 config = Factorize(data_aware=aware, **setting)
@@ -93,6 +102,20 @@ def oneshot(only: str | None) -> None:
                 f"| {name} | {shown} | {record.macs_ratio:.0%} | {record.before:.2%} | "
                 f"{cells[0]} | {cells[1]} |"
             )
+
+
+def training_data(count: int | None) -> Any:
+    """The set, or so many of its training images and the whole test part."""
+    if count is None:
+        return DATA
+    data = load_named_set(DATA)
+    chosen = np.linspace(0, len(data.x_train) - 1, count).astype(int)
+    return {
+        "x_train": preprocess_array(data.x_train[chosen], data.preprocessing),
+        "y_train": data.y_train[chosen],
+        "x_test": preprocess_array(data.x_test, data.preprocessing),
+        "y_test": data.y_test,
+    }
 
 
 @main.command()
@@ -107,7 +130,8 @@ def train(name: str, seed: int, epochs: int | None, folder: Path) -> None:
     if epochs is not None:
         changes["epochs"] = epochs
     model = network(name)
-    made, record = factorize(model, config, DATA, training.model_copy(update=changes))
+    data = training_data(EXAMPLES[name])
+    made, record = factorize(model, config, data, training.model_copy(update=changes))
     folder.mkdir(parents=True, exist_ok=True)
     for stem, one in ((f"{name}_{seed}", made), (name, model)):
         tflite = convert(one, Convert(), verification=None).tflite
