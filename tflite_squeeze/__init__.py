@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.io.data import load_data as load_data
     from tflite_squeeze.io.models import load_model as load_model
     from tflite_squeeze.io.preprocessing import Preprocessing as Preprocessing
+    from tflite_squeeze.measure.compare_record import Compare as Compare
     from tflite_squeeze.measure.ethos_u import profile_ethos_u as profile_ethos_u
     from tflite_squeeze.measure.ethos_u_record import EthosUProfile as EthosUProfile
     from tflite_squeeze.measure.micro import profile_micro as profile_micro
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.measure.profile_record import Profile as Profile
     from tflite_squeeze.measure.size import size_ledger as size_ledger
     from tflite_squeeze.measure.verify import Verify as Verify
+    from tflite_squeeze.pipeline.compare import compare as compare
     from tflite_squeeze.pipeline.convert import Converted as Converted
     from tflite_squeeze.pipeline.convert import convert as convert
     from tflite_squeeze.pipeline.factorize import factorize as factorize
@@ -87,6 +89,7 @@ _HOMES = {
     "CheckFailed": "tflite_squeeze.errors",
     "Cluster": "tflite_squeeze.compress.cluster_config",
     "ClusteringCallback": "tflite_squeeze.compress.clustering_callback",
+    "Compare": "tflite_squeeze.measure.compare_record",
     "Constant": "tflite_squeeze.compress.schedules",
     "Convert": "tflite_squeeze.convert.config",
     "Converted": "tflite_squeeze.pipeline.convert",
@@ -124,6 +127,7 @@ _HOMES = {
     "Verify": "tflite_squeeze.measure.verify",
     "binarize": "tflite_squeeze.compress.binarize",
     "cluster": "tflite_squeeze.compress.share",
+    "compare": "tflite_squeeze.pipeline.compare",
     "convert": "tflite_squeeze.pipeline.convert",
     "export_android": "tflite_squeeze.export.android",
     "export_micro": "tflite_squeeze.export.micro",
@@ -156,6 +160,7 @@ __all__ = [
     "CheckFailed",
     "Cluster",
     "ClusteringCallback",
+    "Compare",
     "Constant",
     "Convert",
     "Converted",
@@ -194,6 +199,7 @@ __all__ = [
     "__version__",
     "binarize",
     "cluster",
+    "compare",
     "convert",
     "export_android",
     "export_micro",

@@ -17,6 +17,7 @@ _COMMANDS = {
     "convert": ("convert", "Turn a Keras model into a verified .tflite file."),
     "verify": ("verify", "Check that a .tflite file answers as its Keras model does."),
     "profile": ("profile", "Measure latency, memory and size of a .tflite file."),
+    "compare": ("compare", "Compare .tflite files: bytes, memory, time, accuracy; limits for CI."),
     "inspect": ("inspect", "Show what is inside a model or a file, and what could be better."),
     "prune": ("prune", "Zero the weights that matter least, and train the others around them."),
     "cluster": ("cluster", "Let the weights of each kernel share few values, and train those."),

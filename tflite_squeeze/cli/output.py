@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tflite_squeeze.cli.interrupts import stop_if_interrupted
+from tflite_squeeze.errors import UsageError
 from tflite_squeeze.io.files import check_output, write_atomically
 
 if TYPE_CHECKING:
@@ -58,6 +59,35 @@ def check_json(target: str | None, *, force: bool, inputs: Iterable[Path] = ()) 
     """Refuses a JSON target before any work is spent on it."""
     if target is not None and target != _STDOUT:
         check_output(Path(target), force=force, inputs=inputs)
+
+
+def check_outputs(
+    targets: Iterable[Path | None],
+    json_target: str | None,
+    *,
+    force: bool,
+    inputs: Iterable[Path] = (),
+) -> None:
+    """Refuses all the files that a command is to write before any work is spent on them.
+
+    Args:
+        targets: the files; None for those that were not asked for.
+        json_target: that of `--json`.
+        force: whether files that are there already may be replaced.
+        inputs: files that are read.
+
+    Raises:
+        OutputError: one of them cannot be written.
+        UsageError: two of them are the same.
+    """
+    sources = list(inputs)
+    wanted = [target for target in targets if target is not None]
+    if json_target is not None and json_target != _STDOUT:
+        wanted.append(Path(json_target))
+    for target in wanted:
+        check_output(target, force=force, inputs=sources)
+    if len({target.resolve() for target in wanted}) < len(wanted):
+        raise UsageError("two outputs go to the same file: name another file for one of them")
 
 
 def write_json(target: str | None, record: "BaseModel", *, force: bool) -> None:

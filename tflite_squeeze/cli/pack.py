@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from tflite_squeeze.cli.output import (
-    check_json,
+    check_outputs,
     force_option,
     json_option,
     progress,
@@ -13,7 +13,7 @@ from tflite_squeeze.cli.output import (
     show,
     write_json,
 )
-from tflite_squeeze.errors import CheckFailed, UsageError
+from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.io.files import check_output, read_file, write_atomically
 
 
@@ -53,12 +53,7 @@ def pack_command(
     Any .tflite file can be packed; unpacked, it is bit by bit the same. A file that gains nothing
     over gzip -9 is refused with the numbers.
     """
-    targets = [output] if reader is None else [output, reader]
-    if len({target.resolve() for target in targets}) < len(targets):
-        raise UsageError("--output and --reader name the same file: name another one")
-    for target in targets:
-        check_output(target, force=force, inputs=[tflite])
-    check_json(json_target, force=force, inputs=[tflite])
+    check_outputs([output, reader], json_target, force=force, inputs=[tflite])
     content = read_file(tflite, "file")
     with progress(ctx, f"packing {tflite}"):
         from tflite_squeeze.convert import sqz_reader

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from tflite_squeeze.cli.byte_size import ByteSize
 from tflite_squeeze.cli.output import (
-    check_json,
+    check_outputs,
     force_option,
     json_option,
     progress,
@@ -17,7 +17,7 @@ from tflite_squeeze.cli.output import (
     write_json,
 )
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.io.files import check_output, write_atomically
+from tflite_squeeze.io.files import write_atomically
 from tflite_squeeze.measure.ethos_u_names import ETHOS_U
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
     --runtime, what the file takes there, and whether it can run there at all.
     """
     force = options["force"]
-    _check_outputs(tflite, options)
+    targets = [options[name] for name in ("markdown", "csv", "plot")]
+    check_outputs(targets, options["json_target"], force=force, inputs=[tflite])
     if options["runtime"] not in ("litert", "larq"):
         from tflite_squeeze.cli.profile_targets import profile_target
 
@@ -142,19 +143,6 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
 def _given(ctx: click.Context, name: str) -> bool:
     """Whether the user named an option."""
     return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
-
-
-def _check_outputs(tflite: Path, options: dict[str, Any]) -> None:
-    """Refuses outputs before any work is spent on them."""
-    check_json(options["json_target"], force=options["force"], inputs=[tflite])
-    targets = [options[name] for name in ("markdown", "csv", "plot") if options[name] is not None]
-    for target in targets:
-        check_output(target, force=options["force"], inputs=[tflite])
-    json_target = options["json_target"]
-    if json_target not in (None, "-"):
-        targets.append(Path(json_target))
-    if len({target.resolve() for target in targets}) < len(targets):
-        raise UsageError("two outputs go to the same file: name another file for one of them")
 
 
 def _save(record: "ProfileRecord", options: dict[str, Any]) -> None:

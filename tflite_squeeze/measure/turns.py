@@ -18,7 +18,7 @@ _TURNS, _TURN_SECONDS, _WARMUP_SECONDS = 20, 0.02, 0.2
 
 
 def in_turns(files: Mapping[str, bytes], *, time_limit_s: float = 300.0) -> dict[str, float]:
-    """Times files that take the same inputs, one after the other, again and again.
+    """Times files one after the other, again and again, each on inputs of its own types.
 
     Args:
         files: content by name.
@@ -39,13 +39,18 @@ def in_turns(files: Mapping[str, bytes], *, time_limit_s: float = 300.0) -> dict
 
 
 def turn_by_turn(
-    files: Mapping[str, bytes], *, turns: int = _TURNS, time_limit_s: float = 300.0
+    files: Mapping[str, bytes],
+    *,
+    turns: int = _TURNS,
+    threads: int = 1,
+    time_limit_s: float = 300.0,
 ) -> dict[str, NDArray[np.float64]]:
     """The same, turn by turn: the median of ratios is what one file gains over another.
 
     Args:
         files: content by name.
         turns: how often each has its turn.
+        threads: threads for the kernels.
         time_limit_s: seconds after which it is given up.
 
     Returns:
@@ -61,7 +66,7 @@ def turn_by_turn(
     """
     first = next(iter(files.values()))
     arrays = {name: np.frombuffer(content, np.uint8) for name, content in files.items()}
-    request = {"seed": 0, "turns": turns}
+    request = {"seed": 0, "turns": turns, "threads": threads}
     return run_in_child("turns", first, request, arrays, time_limit_s=time_limit_s).arrays
 
 
@@ -72,25 +77,38 @@ def turns_job(
 
     Args:
         path: one of the files; the others are written beside it.
-        request: seed, turns.
+        request: seed, turns, threads.
         arrays: the bytes of every file.
     """
     paths = []
     for number, content in enumerate(arrays.values()):
         paths.append(path.with_name(f"file_{number}.tflite"))
         paths[-1].write_bytes(content.tobytes())
-    session = Session(path, signature=None, threads=1)
-    types = {item.name: (item.dtype, item.default_shape) for item in session.inputs}
-    times = times_in_turns(paths, made_up(types, request["seed"]), request["turns"])
+    times = times_in_turns(
+        paths, turns=request["turns"], threads=request["threads"], seed=request["seed"]
+    )
     return {}, dict(zip(arrays, times, strict=True))
 
 
 def times_in_turns(
-    paths: Sequence[Path], inputs: Arrays, turns: int = _TURNS
+    paths: Sequence[Path],
+    inputs: Arrays | None = None,
+    turns: int = _TURNS,
+    *,
+    threads: int = 1,
+    seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Median times of files, (files, turns); every second turn goes through them backwards."""
-    sessions = [Session(path, signature=None, threads=1) for path in paths]
-    invokes = [session.invoker(inputs) for session in sessions]
+    """Median times of files, (files, turns); every second turn goes through them backwards.
+
+    Args:
+        paths: the files.
+        inputs: what all of them run on; None for inputs that are made up for each.
+        turns: how often each has its turn.
+        threads: threads for the kernels.
+        seed: of what is made up.
+    """
+    sessions = [Session(path, signature=None, threads=threads) for path in paths]
+    invokes = [session.invoker(inputs or _made_up_for(session, seed)) for session in sessions]
     times = np.zeros((len(paths), turns))
     with litert_errors():
         for invoke in invokes:
@@ -100,3 +118,7 @@ def times_in_turns(
                 taken = timed(invokes[which], runs=3, min_seconds=_TURN_SECONDS)
                 times[which, turn] = float(np.median(taken))
     return times
+
+
+def _made_up_for(session: Session, seed: int) -> dict[str, NDArray[Any]]:
+    return made_up({end.name: (end.dtype, end.default_shape) for end in session.inputs}, seed)
