@@ -68,7 +68,7 @@ def test_a_file_that_crashes_cannot_pass(two: list[Path], run: Run) -> None:
         (["--fail-if", "speed > 1"], "'speed' is not known: use raw_bytes, raw_ratio"),
         (["--fail-if", "raw_ratio >"], "a name or a number is missing at its end"),
         (["--fail-if", "accuracy_drop > 0"], "accuracy_drop is not measured here: pass --data"),
-        (["--runtime", "gpu"], "'gpu' is not one of 'litert', 'micro'"),
+        (["--runtime", "gpu"], "'gpu' is not one of 'litert', 'larq', 'micro'"),
         (["--samples", "none"], "--samples is 'none'"),
     ],
 )

@@ -1,3 +1,5 @@
+import tf_keras
+
 from tests.convert.packed_files import with_channel_scales
 from tests.measure.runtime_files import (
     crashing_file,
@@ -6,6 +8,10 @@ from tests.measure.runtime_files import (
     named_dense_file,
     relu_file,
 )
+from tflite_squeeze.compress.binarize import binarize
+from tflite_squeeze.compress.binarize_config import Binarize
+from tflite_squeeze.convert.chatter import Chatter
+from tflite_squeeze.convert.larq import larq_file
 from tflite_squeeze.measure.compare_record import Compare
 from tflite_squeeze.measure.compare_runtimes import RUNTIMES, figures_on
 from tflite_squeeze.measure.ethos_u_names import ETHOS_U
@@ -63,4 +69,16 @@ def test_an_npu_estimates_times_without_an_interval() -> None:
 
 
 def test_every_runtime_has_a_name() -> None:
-    assert tuple(RUNTIMES) == ("litert", "micro", *ETHOS_U)
+    assert tuple(RUNTIMES) == ("litert", "larq", "micro", *ETHOS_U)
+
+
+def test_larq_runs_files_that_litert_lacks_operators_for() -> None:
+    layers = tf_keras.layers
+    parts = [layers.Dense(32, name="a"), layers.Dense(32, name="b"), layers.Dense(3, name="c")]
+    model = tf_keras.Sequential([tf_keras.Input((32,), name="x"), *parts])
+    binary = larq_file(binarize(model, Binarize()).model, Chatter())[0]
+    files = {"binary": binary, "dense": named_dense_file()}
+    found = figures_on("larq", files, QUICK)
+    assert found["binary"].latency_ratio is not None
+    assert found["dense"].latency_us is not None
+    assert "Lce" in figures_on("litert", files, QUICK)["binary"].unavailable

@@ -82,7 +82,7 @@ def test_paths_and_unusable_input(tmp_path: Path, pair: dict[str, bytes], traine
     assert record.data is None
     with pytest.raises(UsageError, match="two different files at least; got 1"):
         compare([paths[0], paths[0]])
-    with pytest.raises(UsageError, match="runtime 'gpu' is not known: use litert, micro"):
+    with pytest.raises(UsageError, match="runtime 'gpu' is not known: use litert, larq, micro"):
         compare(paths, config=Compare(runtimes=("gpu",)))
     with pytest.raises(InputError, match="does not exist"):
         compare([paths[0], tmp_path / "none.tflite"])

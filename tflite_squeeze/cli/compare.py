@@ -18,7 +18,7 @@ from tflite_squeeze.cli.output import (
 from tflite_squeeze.convert.chatter import caught_chatter
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.io.files import write_atomically
-from tflite_squeeze.measure.compare_record import LITERT, MICRO
+from tflite_squeeze.measure.compare_record import LARQ, LITERT, MICRO
 from tflite_squeeze.measure.ethos_u_names import ETHOS_U
 
 
@@ -34,12 +34,12 @@ from tflite_squeeze.measure.ethos_u_names import ETHOS_U
 @click.option(
     "--runtime",
     "runtimes",
-    type=click.Choice([LITERT, MICRO, *ETHOS_U]),
+    type=click.Choice([LITERT, LARQ, MICRO, *ETHOS_U]),
     multiple=True,
     default=[LITERT],
     show_default=True,
-    help="What runs them: this machine, a microcontroller (TFLM), an NPU (as its compiler "
-    "estimates it); may be repeated.",
+    help="What runs them: this machine (LiteRT, or Larq Compute Engine), a microcontroller (TFLM), "
+    "an NPU (as its compiler estimates it); may be repeated.",
 )
 @click.option(
     "--fail-if",

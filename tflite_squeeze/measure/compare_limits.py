@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.measure.compare_record import LITERT, MICRO, Figures, FileCompared
+from tflite_squeeze.measure.compare_record import LARQ, LITERT, MICRO, Figures, FileCompared
 from tflite_squeeze.measure.conditions import Condition, condition_of
 
-_TIMED = "litert or an Ethos-U NPU as --runtime"
+_TIMED = "litert, larq or an Ethos-U NPU as --runtime"
 _FLASHED = "micro or an Ethos-U NPU as --runtime"
 _LABELLED = "--data with labels"
 
@@ -48,7 +48,7 @@ def check_possible(
         "": True,
         _LABELLED: labelled,
         _TIMED: any(one != MICRO for one in runtimes),
-        _FLASHED: any(one != LITERT for one in runtimes),
+        _FLASHED: any(one not in (LITERT, LARQ) for one in runtimes),
     }
     for condition in conditions:
         for name in condition.names:

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tflite_squeeze.measure.machine import Machine
 
-LITERT, MICRO = "litert", "micro"
+LITERT, LARQ, MICRO = "litert", "larq", "micro"
 
 
 class _Record(BaseModel):
@@ -15,7 +15,7 @@ class Compare(_Record):
     """How to compare files.
 
     Attributes:
-        runtimes: what runs them: litert (this machine), micro, or a configuration of Ethos-U.
+        runtimes: litert or larq (both on this machine), micro, or a configuration of Ethos-U.
         fail_if: conditions on the figures of each file after the first; any that holds fails it.
         samples: labelled examples to run; None for all there are.
         threads: threads for the kernels on this machine.

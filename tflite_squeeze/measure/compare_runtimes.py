@@ -3,19 +3,22 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tflite_squeeze.errors import SqueezeError
-from tflite_squeeze.measure.compare_record import LITERT, MICRO, Compare, Figures, Ratio
+from tflite_squeeze.measure.compare_record import LARQ, LITERT, MICRO, Compare, Figures, Ratio
 from tflite_squeeze.measure.ethos_u import profile_ethos_u
 from tflite_squeeze.measure.ethos_u_names import ETHOS_U
 from tflite_squeeze.measure.ethos_u_record import EthosUProfile
 from tflite_squeeze.measure.intervals import median_interval
+from tflite_squeeze.measure.larq_files import RUNTIME
 from tflite_squeeze.measure.micro import profile_micro
 from tflite_squeeze.measure.micro_record import MicroProfile
 from tflite_squeeze.measure.process import run_in_child
 from tflite_squeeze.measure.turns import turn_by_turn
 
 Files = Mapping[str, bytes]
+Times = NDArray[np.float64]
 _Measure = Callable[[Files, Compare], dict[str, Figures]]
 
 
@@ -37,40 +40,54 @@ def figures_on(runtime: str, files: Files, config: Compare) -> dict[str, Figures
     return RUNTIMES[runtime](files, config)
 
 
-def _on_litert(files: Files, config: Compare) -> dict[str, Figures]:
-    """All that run here, in turns in one process; each alone first, since it may crash."""
-    alone = {name: _alone(content, config) for name, content in files.items()}
-    able = {name: files[name] for name, one in alone.items() if not one.unavailable}
-    if not able:
+def _here(runtime: str) -> _Measure:
+    """All files that run here, in turns in one process; each alone first, since it may crash."""
+
+    def measure(files: Files, config: Compare) -> dict[str, Figures]:
+        alone = {name: _alone(runtime, content, config) for name, content in files.items()}
+        able = {name: files[name] for name, one in alone.items() if not one.unavailable}
+        if not able:
+            return alone
+        times = turn_by_turn(
+            able,
+            turns=config.turns,
+            threads=config.threads,
+            larq=runtime == LARQ,
+            time_limit_s=config.time_limit_s,
+        )
+        first = times.get(next(iter(files)))
+        return {name: _timed(one, times.get(name), first) for name, one in alone.items()}
+
+    return measure
+
+
+def _timed(alone: Figures, taken: Times | None, first: Times | None) -> Figures:
+    """What a file takes, with its times; their ratio is taken turn by turn."""
+    if taken is None:
         return alone
-    times = turn_by_turn(
-        able, turns=config.turns, threads=config.threads, time_limit_s=config.time_limit_s
-    )
-    first = times.get(next(iter(files)))
-    found = dict(alone)
-    for name, taken in times.items():
-        ratio = None
-        if first is not None:
-            interval = median_interval(taken / first)
-            ratio = Ratio(value=interval.difference, low=interval.low, high=interval.high)
-        measured = {"latency_us": float(np.median(taken)), "latency_ratio": ratio}
-        found[name] = alone[name].model_copy(update=measured)
-    return found
+    ratio = None
+    if first is not None:
+        interval = median_interval(taken / first)
+        ratio = Ratio(value=interval.difference, low=interval.low, high=interval.high)
+    return alone.model_copy(update={"latency_us": float(np.median(taken)), "latency_ratio": ratio})
 
 
-def _alone(content: bytes, config: Compare) -> Figures:
-    """Whether a file runs on LiteRT, and the arena of its built-in kernels."""
-    request = {"signature": None, "threads": config.threads, "seed": 0}
+def _alone(runtime: str, content: bytes, config: Compare) -> Figures:
+    """Whether a file runs here, and the arena of LiteRT's built-in kernels."""
+    request = {"signature": None, "threads": config.threads, "seed": 0, "indirect_bgemm": True}
     once = {**request, "runs": 1, "min_seconds": 0.0, "warmup_seconds": 0.0}
+    job, name = ("latency", "LiteRT") if runtime == LITERT else ("larq_latency", RUNTIME)
     try:
-        run_in_child("latency", content, once, time_limit_s=config.time_limit_s)
+        run_in_child(job, content, once, time_limit_s=config.time_limit_s, runtime=name)
     except SqueezeError as error:
-        return Figures(runtime=LITERT, unavailable=str(error))
+        return Figures(runtime=runtime, unavailable=str(error))
+    if runtime == LARQ:
+        return Figures(runtime=runtime)  # it tells nothing of its arena
     try:
         memory = run_in_child("memory", content, request, time_limit_s=config.time_limit_s)
     except SqueezeError:  # what only the delegate can run has no such arena
-        return Figures(runtime=LITERT)
-    return Figures(runtime=LITERT, arena_bytes=memory.values["arena_bytes"])
+        return Figures(runtime=runtime)
+    return Figures(runtime=runtime, arena_bytes=memory.values["arena_bytes"])
 
 
 def _on_micro(files: Files, config: Compare) -> dict[str, Figures]:
@@ -131,7 +148,8 @@ def _exactly(value: float) -> Ratio:
 
 # A runtime that can measure more files goes here, and the command knows it.
 RUNTIMES: dict[str, _Measure] = {
-    LITERT: _on_litert,
+    LITERT: _here(LITERT),
+    LARQ: _here(LARQ),
     MICRO: _on_micro,
     **{name: _on_ethos_u(name) for name in ETHOS_U},
 }

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.measure.inputs import made_up
+from tflite_squeeze.measure.larq import LarqSession
+from tflite_squeeze.measure.larq_files import RUNTIME
 from tflite_squeeze.measure.latency import timed
 from tflite_squeeze.measure.process import run_in_child
 from tflite_squeeze.measure.session import Session, litert_errors
@@ -43,6 +45,7 @@ def turn_by_turn(
     *,
     turns: int = _TURNS,
     threads: int = 1,
+    larq: bool = False,
     time_limit_s: float = 300.0,
 ) -> dict[str, NDArray[np.float64]]:
     """The same, turn by turn: the median of ratios is what one file gains over another.
@@ -51,6 +54,7 @@ def turn_by_turn(
         files: content by name.
         turns: how often each has its turn.
         threads: threads for the kernels.
+        larq: whether Larq Compute Engine runs them, which runs ordinary files as well.
         time_limit_s: seconds after which it is given up.
 
     Returns:
@@ -66,8 +70,15 @@ def turn_by_turn(
     """
     first = next(iter(files.values()))
     arrays = {name: np.frombuffer(content, np.uint8) for name, content in files.items()}
-    request = {"seed": 0, "turns": turns, "threads": threads}
-    return run_in_child("turns", first, request, arrays, time_limit_s=time_limit_s).arrays
+    request = {"seed": 0, "turns": turns, "threads": threads, "larq": larq}
+    return run_in_child(
+        "turns",
+        first,
+        request,
+        arrays,
+        time_limit_s=time_limit_s,
+        runtime=RUNTIME if larq else "LiteRT",
+    ).arrays
 
 
 def turns_job(
@@ -77,16 +88,15 @@ def turns_job(
 
     Args:
         path: one of the files; the others are written beside it.
-        request: seed, turns, threads.
+        request: seed, turns, threads, larq.
         arrays: the bytes of every file.
     """
     paths = []
     for number, content in enumerate(arrays.values()):
         paths.append(path.with_name(f"file_{number}.tflite"))
         paths[-1].write_bytes(content.tobytes())
-    times = times_in_turns(
-        paths, turns=request["turns"], threads=request["threads"], seed=request["seed"]
-    )
+    about = {name: request[name] for name in ("turns", "threads", "larq", "seed")}
+    times = times_in_turns(paths, **about)
     return {}, dict(zip(arrays, times, strict=True))
 
 
@@ -96,6 +106,7 @@ def times_in_turns(
     turns: int = _TURNS,
     *,
     threads: int = 1,
+    larq: bool = False,
     seed: int = 0,
 ) -> NDArray[np.float64]:
     """Median times of files, (files, turns); every second turn goes through them backwards.
@@ -105,9 +116,10 @@ def times_in_turns(
         inputs: what all of them run on; None for inputs that are made up for each.
         turns: how often each has its turn.
         threads: threads for the kernels.
+        larq: whether Larq Compute Engine runs them.
         seed: of what is made up.
     """
-    sessions = [Session(path, signature=None, threads=threads) for path in paths]
+    sessions = [_opened(path, threads, larq=larq) for path in paths]
     invokes = [session.invoker(inputs or _made_up_for(session, seed)) for session in sessions]
     times = np.zeros((len(paths), turns))
     with litert_errors():
@@ -120,5 +132,11 @@ def times_in_turns(
     return times
 
 
-def _made_up_for(session: Session, seed: int) -> dict[str, NDArray[Any]]:
+def _opened(path: Path, threads: int, *, larq: bool) -> Session | LarqSession:
+    if larq:
+        return LarqSession(path.read_bytes(), threads=threads)
+    return Session(path, signature=None, threads=threads)
+
+
+def _made_up_for(session: Session | LarqSession, seed: int) -> dict[str, NDArray[Any]]:
     return made_up({end.name: (end.dtype, end.default_shape) for end in session.inputs}, seed)
