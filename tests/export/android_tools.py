@@ -164,5 +164,5 @@ def run_tests(
     java += ["-cp", os.pathsep.join(map(str, path))]
     java += [f"-Dapp.apk={app}", f"-Dtest.apk={test}", f"-Dbridge.python={sys.executable}"]
     java += [f"-Dbridge.script={HERE / 'litert_bridge.py'}", "org.junit.runner.JUnitCore"]
-    done = subprocess.run([*java, *names], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run([*java, *names], capture_output=True, text=True, check=False, timeout=600)
     return done.returncode, done.stdout + done.stderr
