@@ -68,7 +68,7 @@ data: $(STAMP)
 
 # Debian's packages; the C library brings the headers, C++'s own is not used.
 compilers:
-	@command -v arm-none-eabi-g++ >/dev/null && command -v g++ >/dev/null || { \
+	@command -v g++ >/dev/null && echo '#include <string.h>' | arm-none-eabi-g++ -x c++ -E - >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 	      gcc g++ libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi; \

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,21 @@ CORTEX_M = {
 
 def need(prefix: str) -> None:
     """Skips a test where its compiler is missing, and says how to get it."""
-    missing = [tool for tool in ("gcc", "g++", "size") if shutil.which(prefix + tool) is None]
+    missing = _missing(prefix)
     if missing:
-        names = ", ".join(prefix + tool for tool in missing)
-        pytest.skip(f"{names} not installed: make compilers")
+        pytest.skip(f"{missing} not installed: make compilers")
+
+
+@cache
+def _missing(prefix: str) -> str:
+    """The compilers that are not there, or the C library; empty where all is."""
+    tools = [prefix + tool for tool in ("gcc", "g++", "size")]
+    absent = [tool for tool in tools if shutil.which(tool) is None]
+    if absent:
+        return ", ".join(absent)
+    command = [tools[0], "-x", "c", "-E", "-"]
+    tried = subprocess.run(command, input=b"#include <string.h>", capture_output=True, check=False)
+    return "" if tried.returncode == 0 else f"the C library of {tools[0]}"
 
 
 def call(*command: object) -> str:
