@@ -1,5 +1,6 @@
 """The generated code under real compilers: host, Cortex-M4 and Cortex-M33."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +102,15 @@ def test_a_model_with_variables_compiles(tmp_path: Path) -> None:
     folder = written(counter_file(), tmp_path / "counter")
     compiled(folder, prefix=ARM, options=CORTEX_M["cortex-m33"])
     assert "MicroResourceVariables::Create(allocator, 1)" in (folder / "dense.cc").read_text()
+
+
+def test_a_reset_brings_back_what_variables_began_with(tmp_path: Path) -> None:
+    need(HOST)
+    folder = written(counter_file(), tmp_path / "counter")
+    (folder / "main.c").unlink()
+    shutil.copy(STUB / "counter.cc", folder / "counter.cc")
+    call("g++", *compiled(folder), "-o", tmp_path / "program")
+    assert call(tmp_path / "program") == "0 0 11 12\n"
 
 
 def test_a_sketch_compiles(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ alignas(16) uint8_t arena[@PREFIX@_ARENA_BYTES];
 tflite::MicroMutableOpResolver<@kinds@> resolver;
 tflite::MicroInterpreter* interpreter = nullptr;
 bool registered = false;
-
+@own@
 // Exactly the operators that the model uses, so that no other kernel is linked in.
 TfLiteStatus RegisterOperators() {
 @register@
@@ -39,7 +39,6 @@ extern "C" int init_@name@(void) {
   if (!registered && RegisterOperators() != kTfLiteOk) return @PREFIX@_NO_OPERATOR;
   registered = true;
 @create@
-  interpreter = &instance;
   if (interpreter->AllocateTensors() != kTfLiteOk) {
     interpreter = nullptr;
     return @PREFIX@_ARENA_TOO_SMALL;
@@ -61,7 +60,7 @@ extern "C" int run_@name@(@parameters@) {
 
 extern "C" int reset_@name@(void) {
   if (interpreter == nullptr) return @PREFIX@_NOT_READY;
-  return interpreter->Reset() == kTfLiteOk ? @PREFIX@_OK : @PREFIX@_FAILED;
+@reset@
 }
 
 extern "C" size_t arena_used_@name@(void) {
@@ -69,27 +68,45 @@ extern "C" size_t arena_used_@name@(void) {
 }
 """
 
-_PLAIN = """
+_PLAIN_CREATE = """
   static tflite::MicroInterpreter instance(model, resolver, arena, sizeof(arena));
+  interpreter = &instance;
 """
 
-_WITH_RESOURCES = """
+_PLAIN_RESET = """
+  return interpreter->Reset() == kTfLiteOk ? @PREFIX@_OK : @PREFIX@_FAILED;
+"""
+
+_OWN = """
+// The interpreter's own reset zeroes the variables of a model, whatever they began with, and does
+// not run CALL_ONCE again. So this one is reset by making it anew in the same place.
+struct Interpreter : tflite::MicroInterpreter {
+  using tflite::MicroInterpreter::MicroInterpreter;
+  static void* operator new(size_t, void* place) { return place; }
+  static void operator delete(void*, void*) {}
+};
+alignas(Interpreter) uint8_t place[sizeof(Interpreter)];
+"""
+
+_OWN_CREATE = """
   // The variables that the model keeps from run to run lie in the arena too.
-  static tflite::MicroAllocator* allocator = tflite::MicroAllocator::Create(arena, sizeof(arena));
+  tflite::MicroAllocator* allocator = tflite::MicroAllocator::Create(arena, sizeof(arena));
   if (allocator == nullptr) return @PREFIX@_ARENA_TOO_SMALL;
-  static tflite::MicroResourceVariables* variables =
+  tflite::MicroResourceVariables* variables =
       tflite::MicroResourceVariables::Create(allocator, @resources@);
-  static tflite::MicroInterpreter instance(model, resolver, allocator, variables);
+  if (variables == nullptr) return @PREFIX@_ARENA_TOO_SMALL;
+  interpreter = new (place) Interpreter(model, resolver, allocator, variables);
+"""
+
+_OWN_RESET = """
+  static_cast<Interpreter*>(interpreter)->~Interpreter();
+  interpreter = nullptr;
+  return init_@name@();
 """
 
 
 def source(plan: MicroPlan) -> str:
     """`<name>.cc`: the functions that the header declares, on TFLM."""
-    create = filled(
-        _WITH_RESOURCES if plan.resources else _PLAIN,
-        resources=plan.resources,
-        PREFIX=plan.prefix,
-    )
     return filled(
         _SOURCE,
         includes=_includes(plan),
@@ -104,7 +121,7 @@ def source(plan: MicroPlan) -> str:
             f" &&\n         interpreter->{_place(tensor)}->bytes == {_size(plan, tensor)}"
             for tensor in (*plan.inputs, *plan.outputs)
         ),
-        create=create.rstrip("\n"),
+        **_life(plan),
         put="\n".join(
             f"  memcpy(interpreter->{_place(tensor)}->data.raw, {tensor.name}, "
             f"{_size(plan, tensor)});"
@@ -119,6 +136,17 @@ def source(plan: MicroPlan) -> str:
         name=plan.name,
         PREFIX=plan.prefix,
     )
+
+
+def _life(plan: MicroPlan) -> dict[str, object]:
+    """How the interpreter is made and reset."""
+    words = {"resources": plan.resources, "PREFIX": plan.prefix, "name": plan.name}
+    kept = bool(plan.resources)
+    return {
+        "own": f"\n{_OWN.strip()}\n" if kept else "",
+        "create": filled(_OWN_CREATE if kept else _PLAIN_CREATE, **words).rstrip("\n"),
+        "reset": filled(_OWN_RESET if kept else _PLAIN_RESET, **words).rstrip("\n"),
+    }
 
 
 def _size(plan: MicroPlan, tensor: CTensor) -> str:

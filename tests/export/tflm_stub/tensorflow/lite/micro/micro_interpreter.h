@@ -27,6 +27,8 @@ extern "C" {
 extern const size_t stub_inputs, stub_outputs;
 extern const size_t stub_input_bytes[], stub_output_bytes[];
 void stub_model(void* const* inputs, void* const* outputs);
+void stub_begin(void);  // what a new interpreter begins with
+void stub_reset(void);  // what the interpreter's own reset does
 }
 
 namespace tflite {
@@ -63,6 +65,7 @@ class MicroInterpreter {
     if (model_ == nullptr || !resolver_.IsFull()) return kTfLiteError;
     for (size_t i = 0; i < stub_inputs; ++i) Place(&inputs_[i], stub_input_bytes[i]);
     for (size_t i = 0; i < stub_outputs; ++i) Place(&outputs_[i], stub_output_bytes[i]);
+    stub_begin();
     return used_ <= size_ ? kTfLiteOk : kTfLiteError;
   }
   TfLiteStatus Invoke() {
@@ -73,7 +76,10 @@ class MicroInterpreter {
     stub_model(inputs, outputs);
     return kTfLiteOk;
   }
-  TfLiteStatus Reset() { return kTfLiteOk; }
+  TfLiteStatus Reset() {
+    stub_reset();
+    return kTfLiteOk;
+  }
   TfLiteTensor* input(size_t index) { return &inputs_[index]; }
   TfLiteTensor* output(size_t index) { return &outputs_[index]; }
   size_t inputs_size() const { return stub_inputs; }
