@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.compress.binarize_config import LayerQuantizers as LayerQuantizers
     from tflite_squeeze.compress.cluster_config import Cluster as Cluster
     from tflite_squeeze.compress.clustering_callback import ClusteringCallback as ClusteringCallback
+    from tflite_squeeze.compress.distill import distill as distill
     from tflite_squeeze.compress.distill_config import Distill as Distill
     from tflite_squeeze.compress.distill_config import Hint as Hint
     from tflite_squeeze.compress.distiller import Distiller as Distiller
@@ -130,6 +131,7 @@ _HOMES = {
     "compare": "tflite_squeeze.pipeline.compare",
     "convert": "tflite_squeeze.pipeline.convert",
     "export_android": "tflite_squeeze.export.android",
+    "distill": "tflite_squeeze.compress.distill",
     "export_micro": "tflite_squeeze.export.micro",
     "factorize": "tflite_squeeze.pipeline.factorize",
     "inspect": "tflite_squeeze.pipeline.inspect",
@@ -201,6 +203,7 @@ __all__ = [
     "cluster",
     "compare",
     "convert",
+    "distill",
     "export_android",
     "export_micro",
     "factorize",

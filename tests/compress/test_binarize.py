@@ -137,5 +137,5 @@ def test_refusals(library: Any) -> None:
     model = library.Sequential([library.Input((8, 8, 1)), library.layers.Flatten()], name="flat")
     with pytest.raises(UsageError, match="nothing to binarise in model 'flat'"):
         binarize(model, TERNARY)
-    with pytest.raises(UsageError, match="trained on labelled data"):
+    with pytest.raises(UsageError, match="fine-tuning needs data"):
         binarize(tiny_models.dense(library), TERNARY, None, FineTune(epochs=1))

@@ -6,7 +6,6 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from tests import tiny_models
-from tflite_squeeze.compress.finetune import training_steps
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.l0 import l0_prune
 from tflite_squeeze.compress.l0_config import L0
@@ -14,6 +13,7 @@ from tflite_squeeze.compress.l0_gates import gated_network
 from tflite_squeeze.compress.l0_record import L0Record
 from tflite_squeeze.compress.layers import select
 from tflite_squeeze.compress.replacing import place_of, replaced
+from tflite_squeeze.compress.training_data import training_steps
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import load_data
 from tflite_squeeze.pipeline.convert import convert

@@ -9,13 +9,19 @@ from pydantic import ValidationError
 from tests import tiny_models
 from tests.tiny_models import LIBRARIES, examples
 from tflite_squeeze import flavors
+from tflite_squeeze.compress.binarize import binarize
+from tflite_squeeze.compress.binarize_config import Binarize
+from tflite_squeeze.compress.cluster_config import Cluster
 from tflite_squeeze.compress.distill_config import Distill
+from tflite_squeeze.compress.factorize import factorize
+from tflite_squeeze.compress.factorize_config import Factorize
 from tflite_squeeze.compress.finetune import finetune
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.l0 import l0_prune
 from tflite_squeeze.compress.l0_config import L0
 from tflite_squeeze.compress.prune import prune
 from tflite_squeeze.compress.prune_config import Prune
+from tflite_squeeze.compress.share import cluster
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import load_data
 
@@ -92,6 +98,25 @@ def test_l0_recovers_without_labels(trained: dict[str, Any]) -> None:
     assert 0.2 < record.sparsity < 1.0
     assert agreement(pruned, model) > 0.8
     assert [type(layer) for layer in pruned.layers] == [type(layer) for layer in model.layers]
+
+
+@pytest.mark.parametrize(
+    ("verb", "config"),
+    [
+        (cluster, Cluster(clusters=4)),
+        (factorize, Factorize(rank=2, only=("hidden",))),
+        (binarize, Binarize(weights="ternary", inputs="float", protect=())),
+    ],
+)
+def test_the_other_techniques_take_it_too(trained: dict[str, Any], verb: Any, config: Any) -> None:
+    model = trained["tf_keras" if verb is cluster else "keras"]
+    training = RECOVERY.model_copy(update={"epochs": 12})
+    changed, record = verb(model, config, {"x_calibration": X}, training)
+    assert record.finetune == training
+    distances = record.history["distillation"]
+    assert len(distances) == 12
+    assert distances[-1] < distances[0]
+    assert changed is not model
 
 
 def test_labelled_test_data_measures_what_unlabelled_data_recovered(model: Any) -> None:

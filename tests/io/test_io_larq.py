@@ -1,6 +1,5 @@
 """Models with Larq's layers: saved, recognised and loaded without naming their classes."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,7 @@ import pytest
 from tests import tiny_models
 from tflite_squeeze.compress.binarize import binarize
 from tflite_squeeze.compress.binarize_config import Binarize
-from tflite_squeeze.io.larq_library import (
-    VARIABLE,
-    arrange_for_files,
-    has_larq_layers,
-    is_larq_model,
-    may_need_larq,
-)
+from tflite_squeeze.io.larq_library import has_larq_layers, is_larq_model, may_need_larq
 from tflite_squeeze.io.models import ModelKind, load_model
 from tflite_squeeze.io.save import save_model
 
@@ -40,17 +33,6 @@ def test_round_trips(binary: Any, tmp_path: Path, suffix: str) -> None:
     assert is_larq_model(loaded.model)
     x = tiny_models.examples(4, 8)
     np.testing.assert_array_equal(loaded.model.predict(x, verbose=0), binary.predict(x, verbose=0))
-
-
-def test_the_command_line_looks_at_the_files_that_it_is_given(
-    binary: Any, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    save_model(binary, tmp_path / "binary.h5")
-    monkeypatch.delenv(VARIABLE, raising=False)
-    arrange_for_files(["convert", str(models / "lenet_5.h5"), "-o", "missing.h5", "--data", "x"])
-    assert VARIABLE not in os.environ
-    arrange_for_files(["convert", str(tmp_path / "binary.h5")])
-    assert os.environ[VARIABLE] == "1"
 
 
 def test_plain_models_need_no_larq(models: Path, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import click
 from tflite_squeeze.cli.interrupts import interruptible
 from tflite_squeeze.cli.lazy_group import LazyGroup
 from tflite_squeeze.errors import SqueezeError
-from tflite_squeeze.io.larq_library import arrange_for_files
 from tflite_squeeze.version import __version__
 
 # Command → (module, what it does). The line stands here so that `--help` imports no command.
@@ -23,6 +22,7 @@ _COMMANDS = {
     "cluster": ("cluster", "Let the weights of each kernel share few values, and train those."),
     "factorize": ("factorize", "Split layers into thinner ones where that saves and pays."),
     "binarize": ("binarize", "Give weights, or weights and inputs, one or two bits."),
+    "distill": ("distill", "Train a student by what a teacher answers, with labels or without."),
     "sensitivity": ("sensitivity", "Measure what pruning costs, layer by layer."),
     "export": ("export", "Write what an application needs to run a .tflite file on its target."),
     "squeeze": ("squeeze", "Run a recipe: compress, convert, verify and report, step by step."),
@@ -60,7 +60,6 @@ def main(args: list[str] | None = None) -> Any:
     Exit codes: 0 done; 1 the result failed its check; 2 wrong use or unusable input; 130 stopped
     with Ctrl-C.
     """
-    arrange_for_files(sys.argv[1:] if args is None else args)
     try:
         with interruptible():
             cli.main(args=args, prog_name="tflite-squeeze", standalone_mode=False)

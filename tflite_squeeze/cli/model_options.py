@@ -11,6 +11,7 @@ import click
 from tflite_squeeze.cli.data_options import read_data
 from tflite_squeeze.convert.chatter import caught_chatter
 from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.io.larq_library import arrange_for_larq, may_need_larq
 
 if TYPE_CHECKING:
     from tflite_squeeze.io.data import Data
@@ -80,6 +81,8 @@ def open_model(
     """
     if not path.exists():
         raise InputError(f"model {path} does not exist: check the path")
+    if may_need_larq(path):
+        arrange_for_larq()
     # TensorFlow greets whoever imports it, whatever its log level.
     with caught_chatter():
         import tensorflow  # noqa: F401

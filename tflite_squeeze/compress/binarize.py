@@ -12,8 +12,8 @@ from tflite_squeeze.compress.binarize_config import Binarize
 from tflite_squeeze.compress.binarize_made import Made
 from tflite_squeeze.compress.binarize_record import BinarizedWeight, BinarizeRecord
 from tflite_squeeze.compress.bit_size import stored_numbers
-from tflite_squeeze.compress.finetune import check_trainable, original_of, uses_labels
 from tflite_squeeze.compress.finetune import finetune as train
+from tflite_squeeze.compress.finetune import original_of, training_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.layers import Selection, Target, select
 from tflite_squeeze.compress.quality import metric_name, validation_quality
@@ -76,7 +76,7 @@ def binarize(
     if config.inputs == "binary" and in_place:
         raise UsageError("binary inputs take layers of another kind: leave in_place out")
     samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
-    training = _training(samples, finetune, one_shot=one_shot)
+    training = training_of(samples, finetune, one_shot=one_shot)
     original = original_of(model, training, in_place=in_place)
     before = validation_quality(model, samples)
     if config.inputs == "binary":
@@ -156,18 +156,6 @@ def _selected(model: Any, config: Binarize) -> Selection:
             f"nothing to binarise in model {model.name!r} ({reasons}): see --only and --protect"
         )
     return replace(selection, targets=tuple(kept), skipped=tuple(skipped))
-
-
-def _training(
-    samples: Data | None, finetune: FineTune | None, *, one_shot: bool
-) -> FineTune | None:
-    """How to train, or None for not at all."""
-    if one_shot:
-        return None
-    if finetune is not None:
-        check_trainable(samples, finetune)
-        return finetune
-    return FineTune() if samples is not None and uses_labels(samples) else None
 
 
 def _weight(target: Target, config: Binarize) -> BinarizedWeight:

@@ -58,11 +58,12 @@ class ClusteringCallback(StepCallback):
     def _set_up(self, step: int) -> None:
         if step < self.config.begin:
             return
-        plan = cluster_plan(self.model, self.config, self._measured)
+        model = keras_variables.student_of(self.model)
+        plan = cluster_plan(model, self.config, self._measured)
         if not plan.sharings and any(item.reason == NOT_BUILT for item in plan.skipped):
             return  # the first step builds the model
         if not plan.sharings:
-            self._warn(f"nothing to share in model {self.model.name!r}: {plan.why_nothing()}")
+            self._warn(f"nothing to share in model {model.name!r}: {plan.why_nothing()}")
         self._shared = ModelSharing(plan.sharings, follows=self.config.reassign is not None)
         self._shared.attach()
         keras_variables.retrace(self.model)

@@ -45,7 +45,7 @@ class OutputDistance:
     ) -> None:
         self._config = config
         self._teachers = tuple(teachers)
-        self._kinds = tuple(kinds)
+        self.kinds = tuple(kinds)
         self._distances = [self._function(family(kind)) for kind in kinds]
         for teacher in teachers:
             _check_kinds(teacher, kinds)
@@ -91,18 +91,27 @@ class OutputDistance:
             (N,).
         """
         total = 0.0
-        for index, (kind, distance) in enumerate(zip(self._kinds, self._distances, strict=True)):
-            taught = self._together([answer[index] for answer in answers], index)
+        for index, (kind, distance) in enumerate(zip(self.kinds, self._distances, strict=True)):
+            taught = self.together(answers, index)
             student = _comparable(as_logits(outputs[index], kind), kind)
             classes = _class_ids(labels, taught) if family(kind) == "classes" else None
             total += distance(taught, student, classes)
         return total
 
-    def _together(self, answers: Sequence[Any], index: int) -> Any:
-        """What several teachers say of one output."""
+    def compares_classes(self, index: int) -> bool:
+        """Whether an output is a score per class."""
+        return family(self.kinds[index]) == "classes"
+
+    def together(self, answers: Sequence[Sequence[Any]], index: int) -> Any:
+        """What all teachers say of one output, as logits or values.
+
+        Args:
+            answers: by teacher, its outputs.
+            index: which output.
+        """
         comparable = [
             _comparable(
-                as_logits(answer, teacher.kinds[index], smallest=teacher.smallest[index]),
+                as_logits(answer[index], teacher.kinds[index], smallest=teacher.smallest[index]),
                 teacher.kinds[index],
             )
             for teacher, answer in zip(self._teachers, answers, strict=True)

@@ -52,7 +52,12 @@ def Distiller(student: Any, teacher: Any, config: Distill | None = None) -> Any:
 
 
 def distiller_of(
-    student: Any, teachers: tuple[Teacher, ...], config: Distill, *, like: Any = None
+    student: Any,
+    teachers: tuple[Teacher, ...],
+    config: Distill,
+    *,
+    like: Any = None,
+    live: bool = True,
 ) -> Any:
     """The same with teachers that are open already.
 
@@ -61,6 +66,7 @@ def distiller_of(
         teachers: one or more.
         config: what is learnt from them.
         like: a model of the same inputs and outputs, where the student has that one inside.
+        live: whether the teachers answer in each step; else their answers come with the data.
     """
     flavor = flavors.known_flavor(student)
     like = student if like is None else like
@@ -76,7 +82,10 @@ def distiller_of(
     )  # fmt: skip
     distance = OutputDistance(config, teachers, kinds)
     hints = hints_of(student, teachers, config.hints) if config.hints else None
-    return _distiller_class(flavor)(student, teachers, config, distance, hints)
+    distiller = _distiller_class(flavor)(student, teachers, config, distance, hints)
+    if live and not all(teacher.compilable for teacher in teachers):
+        distiller.supports_jit = False
+    return distiller
 
 
 class _Distiller:
@@ -101,8 +110,8 @@ class _Distiller:
         super().__init__(name="distiller")  # type: ignore[call-arg]
         self.student = student
         # Past the tracking of Keras: teachers are not part of what is trained, counted or saved.
-        self.__dict__.update(_teachers=teachers, _config=config, _distance=distance, _hints=hints)
-        self.__dict__["_with_features"] = False
+        self.__dict__.update(_teachers=teachers, _config=config, distance=distance, _hints=hints)
+        self.__dict__.update(_with_features=False, kinds=distance.kinds)
         keras = flavors.keras_of(flavors.known_flavor(student))
         self._objective = keras.metrics.Mean(name="objective")
         self._distillation = keras.metrics.Mean(name="distillation")
@@ -116,15 +125,10 @@ class _Distiller:
             for number, pair in enumerate(hints.pairs if hints else ())
             if pair.projected
         ]
-        if not all(teacher.compilable for teacher in teachers):
-            self.supports_jit = False
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles as any model; see the class of the student's Keras."""
-        if kwargs.get("jit_compile") is True and not all(
-            teacher.compilable
-            for teacher in self._teachers  # type: ignore[attr-defined]
-        ):
+        if kwargs.get("jit_compile") is True and not getattr(self, "supports_jit", True):
             raise UsageError(
                 "jit_compile is True, but XLA cannot call a .tflite teacher: leave it out, or "
                 "compute the teacher's answers once, with distill(...) and its cache"
@@ -182,7 +186,7 @@ class _Distiller:
             both = super().compute_loss(x, labels, outputs, sample_weight)  # type: ignore[misc]
             total += config.label_weight * (tf.cast(both, tf.float32) - total)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        answers = self._distance(y[ANSWERS], tf.nest.flatten(outputs), labels)  # type: ignore[attr-defined]
+        answers = self.distance(y[ANSWERS], tf.nest.flatten(outputs), labels)  # type: ignore[attr-defined]
         distance = _mean(answers, sample_weight)
         self._distillation.update_state(distance)
         total += config.lam * distance / replicas

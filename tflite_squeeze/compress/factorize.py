@@ -9,8 +9,8 @@ from tflite_squeeze.compress.factorable import Factorable
 from tflite_squeeze.compress.factorable_layers import Found, Shapes, find
 from tflite_squeeze.compress.factorize_config import Factorize
 from tflite_squeeze.compress.factorize_record import FactorizeRecord, Refusal
-from tflite_squeeze.compress.finetune import check_trainable, original_of, uses_labels
 from tflite_squeeze.compress.finetune import finetune as train
+from tflite_squeeze.compress.finetune import original_of, training_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.input_moments import WIDEST, input_moments
 from tflite_squeeze.compress.layer_macs import layer_macs, model_layers
@@ -81,7 +81,7 @@ def factorize(
     started = time.perf_counter()
     _check(config, data, judge)
     samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
-    training = _training(finetune, samples, one_shot=one_shot)
+    training = training_of(samples, finetune, one_shot=one_shot)
     shapes = call_shapes(model)
     found = find(model, config, shapes)
     if not found.layers:
@@ -126,18 +126,6 @@ def _check(config: Factorize, data: Any, judge: Judge | None) -> None:
         raise UsageError("max_error bounds the outputs of layers on samples: pass data")
     if config.measure is not None and judge is None:
         raise UsageError("measure times candidates: use tflite_squeeze.factorize, which can")
-
-
-def _training(
-    finetune: FineTune | None, samples: Data | None, *, one_shot: bool
-) -> FineTune | None:
-    """How to train, where there is something to train on."""
-    if one_shot:
-        return None
-    if finetune is not None:
-        check_trainable(samples, finetune)
-        return finetune
-    return FineTune() if samples is not None and uses_labels(samples) else None
 
 
 def _moments(

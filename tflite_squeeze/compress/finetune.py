@@ -12,11 +12,13 @@ from tflite_squeeze.compress.distiller import distiller_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.keras_variables import copy_of, output_shape
 from tflite_squeeze.compress.originals import given_original
+from tflite_squeeze.compress.teacher_answers import Answers, known_answers, temporary_folder
 from tflite_squeeze.compress.teachers import teachers_of
+from tflite_squeeze.compress.training_data import training_batches, training_steps, uses_labels
 from tflite_squeeze.compress.watching import watching
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import Data
-from tflite_squeeze.io.raw_data import RawPart, reading
+from tflite_squeeze.io.raw_data import reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,28 +74,23 @@ def finetune(
     """
     config = config or FineTune()
     check_trainable(data, config)
-    keras = flavors.keras_of(flavors.known_flavor(model))
-    keras.utils.set_random_seed(config.seed)
     trained = model if around is None else around
-    if config.teacher is not None:
-        trained = _taught(model, trained, original, config)
-    labelled = uses_labels(data)
-    steps = training_steps(data, config)
-    compiled_here = _compile(model, trained, keras, config, steps, optimizer, labelled=labelled)
-    batches = training_batches(model, data, config.batch, config.seed)
-    with reading(data.source):
-        history = trained.fit(
-            batches,
-            epochs=config.epochs,
-            callbacks=[*callbacks, *watching(config.epochs)],
-            verbose=verbose,
-            shuffle=False,  # the data is shuffled already, and Keras warns if asked to
+    if config.teacher is None:
+        return train(model, trained, data, config, callbacks, optimizer=optimizer, verbose=verbose)
+    original = given_original() if original is None else original
+    if original is None:
+        raise UsageError(
+            "teacher='original' is asked for, but this step keeps no original: leave it out"
         )
-    return Trained(
-        history={name: [float(v) for v in values] for name, values in history.history.items()},
-        steps=int(np.asarray(trained.optimizer.iterations)),
-        compiled_here=compiled_here,
-    )
+    distill = config.distill or Distill()
+    teachers = teachers_of(original, model, distill.teacher_outputs)
+    with temporary_folder() as folder:
+        answers, _ = known_answers(model, teachers, distill, data, config.epochs, folder)
+        taught = distiller_of(trained, teachers, distill, like=model, live=answers is None)
+        return train(
+            model, taught, data, config, callbacks,
+            answers=answers, optimizer=optimizer, verbose=verbose,
+        )  # fmt: skip
 
 
 def check_trainable(data: Data | None, config: FineTune) -> Data:
@@ -117,9 +114,23 @@ def check_trainable(data: Data | None, config: FineTune) -> Data:
     return data
 
 
-def uses_labels(data: Data) -> bool:
-    """Whether what is trained on carries labels; a part that only calibrates does not."""
-    return data.labelled and data.train is not None
+def training_of(data: Data | None, finetune: FineTune | None, *, one_shot: bool) -> FineTune | None:
+    """How a verb trains: as asked; by default where there are labels; or not at all.
+
+    Args:
+        data: what there is, fitted to the model.
+        finetune: what the user asks for.
+        one_shot: whether training was declined.
+
+    Raises:
+        UsageError: as `check_trainable`.
+    """
+    if one_shot:
+        return None
+    if finetune is not None:
+        check_trainable(data, finetune)
+        return finetune
+    return FineTune() if data is not None and uses_labels(data) else None
 
 
 def original_of(model: Any, config: FineTune | None, *, in_place: bool) -> Any:
@@ -138,48 +149,51 @@ def original_of(model: Any, config: FineTune | None, *, in_place: bool) -> Any:
     return copy_of(model) if in_place else model
 
 
-def _taught(model: Any, trained: Any, original: Any, config: FineTune) -> Any:
-    """What is trained, with the original as its teacher."""
-    original = given_original() if original is None else original
-    if original is None:
-        raise UsageError(
-            "teacher='original' is asked for, but this step keeps no original: leave it out"
+def train(
+    model: Any,
+    trained: Any,
+    data: Data,
+    config: FineTune,
+    callbacks: Sequence[Any] = (),
+    *,
+    answers: Answers | None = None,
+    augment: Callable[[Any], Any] | None = None,
+    optimizer: Callable[[Any], Any] | None = None,
+    verbose: int = 0,
+) -> Trained:
+    """Compiles and fits what `finetune` and `distill` have made ready.
+
+    Args:
+        model: whose inputs, outputs and loss count.
+        trained: what is trained: the model, or one that has it inside.
+        data: fitted to the model.
+        config: how.
+        callbacks: as in `finetune`.
+        answers: what teachers say of each example, where that is known already.
+        augment: changes a batch of inputs.
+        optimizer: as in `finetune`.
+        verbose: as in `model.fit`.
+    """
+    keras = flavors.keras_of(flavors.known_flavor(model))
+    keras.utils.set_random_seed(config.seed)
+    steps, labelled = training_steps(data, config), uses_labels(data)
+    compiled_here = _compile(model, trained, keras, config, steps, optimizer, labelled=labelled)
+    batches = training_batches(
+        model, data, config.batch, config.seed, answers=answers, augment=augment
+    )
+    with reading(data.source):
+        history = trained.fit(
+            batches,
+            epochs=config.epochs,
+            callbacks=[*callbacks, *watching(config.epochs)],
+            verbose=verbose,
+            shuffle=False,  # the data is shuffled already, and Keras warns if asked to
         )
-    distill = config.distill or Distill()
-    teachers = teachers_of(original, model, distill.teacher_outputs)
-    return distiller_of(trained, teachers, distill, like=model)
-
-
-def _training_part(data: Data) -> tuple[Any, RawPart]:
-    """What is trained on: the training part, or what only calibrates where there is none."""
-    if data.train is not None and data.raw.train is not None:
-        return data.train, data.raw.train
-    return data.calibration, data.raw.calibration
-
-
-def training_steps(data: Data, config: FineTune) -> int:
-    """How many steps a training has; at 1,000 an epoch where the data does not know its length."""
-    count = _training_part(data)[1].count
-    return (1000 if count is None else -(-count // config.batch)) * config.epochs
-
-
-def training_batches(model: Any, data: Data, batch: int, seed: int) -> Any:
-    """The training part as shuffled batches in the structure that the model takes."""
-    import tensorflow as tf
-
-    structure = flavors.input_structure(model)
-    names = [spec.name for spec in tf.nest.flatten(structure)]
-
-    def arranged(inputs: Any, labels: Any = None) -> Any:
-        packed = tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])
-        return (packed,) if labels is None else (packed, labels)
-
-    dataset, raw = _training_part(data)
-    if isinstance(dataset.element_spec, tuple) and not uses_labels(data):
-        dataset = dataset.map(lambda inputs, _: inputs)
-    count = raw.count
-    shuffled = dataset.shuffle(min(count or 10_000, 60_000), seed=seed)
-    return shuffled.batch(batch).map(arranged, num_parallel_calls=2).prefetch(2)
+    return Trained(
+        history={name: [float(v) for v in values] for name, values in history.history.items()},
+        steps=int(np.asarray(trained.optimizer.iterations)),
+        compiled_here=compiled_here,
+    )
 
 
 def _compile(

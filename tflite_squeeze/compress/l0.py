@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tflite_squeeze import flavors
-from tflite_squeeze.compress.finetune import check_trainable, original_of, training_steps
+from tflite_squeeze.compress.finetune import check_trainable, original_of
 from tflite_squeeze.compress.finetune import finetune as train
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.keras_variables import copy_of
@@ -20,6 +20,7 @@ from tflite_squeeze.compress.layers import Selection, select
 from tflite_squeeze.compress.projections import MaskProjection, constrained
 from tflite_squeeze.compress.quality import metric_name, validation_quality
 from tflite_squeeze.compress.replacing import replaceable
+from tflite_squeeze.compress.training_data import training_steps
 from tflite_squeeze.compress.weight_records import weight_records, zeros_of
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.io.data import Data, load_data

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.channels import Group, channel_groups
 from tflite_squeeze.compress.finetune import finetune as train
-from tflite_squeeze.compress.finetune import original_of, uses_labels
+from tflite_squeeze.compress.finetune import original_of, training_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.layers import matches, select
 from tflite_squeeze.compress.narrow_config import Narrow
@@ -79,9 +79,7 @@ def narrow(
         raise UsageError(f"nothing to narrow in model {model.name!r} ({reasons})")
     samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
     narrower = _rebuilt(model, kept)
-    training = None if one_shot else finetune
-    if training is None and not one_shot and samples is not None and uses_labels(samples):
-        training = FineTune()
+    training = training_of(samples, finetune, one_shot=one_shot)
     history: dict[str, list[float]] = {}
     if training is not None:
         history = _trained(model, narrower, samples, training, verbose)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from tflite_squeeze import flavors
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.budget import Curves, unit_of
-from tflite_squeeze.compress.finetune import check_trainable, original_of, uses_labels
 from tflite_squeeze.compress.finetune import finetune as train
+from tflite_squeeze.compress.finetune import original_of, training_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.grouped_masks import GroupedMasks, groups_of
 from tflite_squeeze.compress.prune_config import Prune
@@ -81,16 +81,13 @@ def prune(
         curves = measure_curves(
             pruned, _labelled(samples), selection, granularity=config.granularity
         )
-    training = None if one_shot else finetune
-    if training is None and not one_shot and samples is not None and uses_labels(samples):
-        training = FineTune()
+    training = training_of(samples, finetune, one_shot=one_shot)
     history: dict[str, list[float]] = {}
-    if training is None:
+    if training is None or samples is None:
         GroupedMasks(pruned, groups, data=scoring, curves=curves).update(lambda target: target)
     else:
         callback = PruningCallback(config, data=scoring, curves=curves)
-        fitting = check_trainable(samples, training)
-        trained = train(pruned, fitting, training, [callback], original=original, verbose=verbose)
+        trained = train(pruned, samples, training, [callback], original=original, verbose=verbose)
         history = trained.history
     return Pruned(
         pruned,

@@ -18,8 +18,8 @@ from tflite_squeeze.compress.cluster_plan import (
 )
 from tflite_squeeze.compress.cluster_record import ClusterRecord, SharedWeight
 from tflite_squeeze.compress.clustering_callback import ClusteringCallback
-from tflite_squeeze.compress.finetune import check_trainable, original_of, uses_labels
 from tflite_squeeze.compress.finetune import finetune as train
+from tflite_squeeze.compress.finetune import original_of, training_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.lut import entropy_bytes
 from tflite_squeeze.compress.quality import metric_name, validation_quality
@@ -83,16 +83,13 @@ def cluster(
         raise UsageError(f"nothing to share in model {model.name!r} ({plan.why_nothing()})")
     weights = [np.array(sharing.target.variable) for sharing in plan.sharings]
     before = validation_quality(shared, samples)
-    training = None if one_shot else finetune
-    if training is None and not one_shot and samples is not None and uses_labels(samples):
-        training = FineTune()
+    training = training_of(samples, finetune, one_shot=one_shot)
     history: dict[str, list[float]] = {}
-    if training is None:
+    if training is None or samples is None:
         ModelSharing(plan.sharings, follows=False)
     else:
         callback = ClusteringCallback(config, measured=measured)
-        fitting = check_trainable(samples, training)
-        trained = train(shared, fitting, training, [callback], original=original, verbose=verbose)
+        trained = train(shared, samples, training, [callback], original=original, verbose=verbose)
         history = trained.history
     return Clustered(
         shared,

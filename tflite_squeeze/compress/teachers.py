@@ -35,6 +35,7 @@ class Teacher:
         kinds: what each output is.
         smallest: what the probabilities of each output are raised to.
         compilable: whether XLA can compile it.
+        keeps: what has to stay alive while the teacher answers.
         model: the Keras model, or None.
         arrange: the student's inputs, flat → what the Keras model takes.
     """
@@ -46,6 +47,7 @@ class Teacher:
     kinds: tuple[OutputKind, ...]
     smallest: tuple[float, ...]
     compilable: bool
+    keeps: Any
     model: Any = None
     arrange: Callable[[Sequence[Any]], Any] | None = None
 
@@ -109,6 +111,7 @@ def _teacher_of(loaded: LoadedModel, student: Any, stated: Stated) -> Teacher:
         kinds=(),
         smallest=tuple(max(SMALLEST, step / 2) for step in source.steps),
         compilable=source.compilable,
+        keeps=loaded.model,
         model=loaded.model if pack is not None else None,
         arrange=None if pack is None else lambda inputs: pack(arranged(inputs)),
     )

@@ -103,9 +103,9 @@ class TfliteRunner:
         Args:
             tensors: (N, ...) per input.
         """
-        answers = tf.numpy_function(
-            self.run, tensors, [tf.float32] * len(self._outputs), stateful=False
-        )
+        dtypes = [tf.float32] * len(self._outputs)
+        # Where there is one output, an eager call returns it bare.
+        answers = tf.nest.flatten(tf.numpy_function(self.run, tensors, dtypes, stateful=False))
         for answer, detail in zip(answers, self._outputs, strict=True):
             answer.set_shape([None, *detail["shape"][1:]])
         return list(answers)

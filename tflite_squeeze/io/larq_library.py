@@ -4,7 +4,6 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -76,19 +75,6 @@ def is_larq_model(model: Any) -> bool:
     if flavor_of(model) is not Flavor.TF_KERAS:
         return False
     return any(type(layer).__module__.startswith("larq.") for layer in walk_layers(model))
-
-
-def arrange_for_files(arguments: Iterable[str]) -> None:
-    """Arranges for Larq where one of a command's arguments is a model with Larq's layers.
-
-    Args:
-        arguments: of any kind; only those that end as model files do, and folders, are looked at.
-    """
-    for argument in arguments:
-        path = Path(argument)
-        named = path.suffix in (".h5", ".hdf5", ".keras")
-        if (named or (path / "keras_metadata.pb").is_file()) and may_need_larq(path):
-            arrange_for_larq()
 
 
 def arrange_for_larq() -> None:

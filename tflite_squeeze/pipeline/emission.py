@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from tflite_squeeze.compress.bit_size import packed_bytes
 from tflite_squeeze.convert.chatter import Chatter
 from tflite_squeeze.convert.config import Convert, Quantization
 from tflite_squeeze.convert.converter import Batches, Emitted, emit, labelled
@@ -20,7 +18,6 @@ from tflite_squeeze.io.larq_library import is_larq_model
 from tflite_squeeze.io.models import LoadedModel
 from tflite_squeeze.measure.graph_weights import weights_of
 from tflite_squeeze.measure.low_bit import LowBitRecord
-from tflite_squeeze.measure.size import size_ledger
 from tflite_squeeze.pipeline.low_bit import Packed, with_low_bits
 
 
@@ -75,8 +72,7 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
     if packed.record is None:
         packed = Packed(tflite=tflite, record=None)
     if is_larq_model(source.model):
-        cost = _stock_note(source.model, packed.tflite)
-        emitted = replace(emitted, notes=(*emitted.notes, cost))
+        emitted = replace(emitted, notes=(*emitted.notes, _STOCK_NOTE))
     return Made(
         tflite=packed.tflite,
         emitted=emitted,
@@ -86,14 +82,10 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
     )
 
 
-def _stock_note(model: Any, tflite: bytes) -> str:
-    """What binary layers cost on the stock runtime."""
-    here, there = size_ledger(tflite).weights_bytes, packed_bytes(model)
-    return (
-        f"binary layers on the stock runtime: {here:,} bytes of weights, {here / there:.1f} times "
-        f"the {there:,} that they take in single bits with --runtime larq; signs are multiplied "
-        f"as 8-bit numbers where Larq's kernels compare bits"
-    )
+_STOCK_NOTE = (
+    "binary layers on the stock runtime: a weight takes 2 bits or 8 where Larq's takes 1, and "
+    "products are multiplied where Larq's kernels compare bits"
+)
 
 
 def _for_larq(source: LoadedModel, config: Convert) -> Made:

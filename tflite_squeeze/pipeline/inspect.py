@@ -89,8 +89,6 @@ def _measured(tflite: bytes, operators: int) -> tuple[float | None, tuple[Advice
     run_us = record.latency.median_us
     if times.unavailable is not None:
         return run_us, (), times.unavailable
-    if times.by_difference:  # in Larq's runtime, which has no delegate for its own operators
-        return run_us, (), ""
     left = [
         LeftOperator(name=one.name, subgraph=one.subgraph, index=one.index, run_us=one.us_per_run)
         for one in times.operators
