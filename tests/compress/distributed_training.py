@@ -1,4 +1,4 @@
-"""Prunes under a strategy, in a process of its own, and prints what each replica holds as JSON.
+"""Prunes and shares under a strategy, in a process of its own, and prints each replica as JSON.
 
 Usage: distributed_training.py mirrored|workers FLAVOR...
 """
@@ -21,12 +21,25 @@ def strategy(kind: str) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
-def trained(library: Any, scope: tf.distribute.Strategy, *, grow: bool) -> dict[str, Any]:
-    """Trains a small model, and reports its history and the zeros of each replica."""
-    from tflite_squeeze.compress.keras_variables import raw_variable
+def callbacks() -> list[Any]:
+    """Pruning, pruning with growth, sharing, and sharing with weights that are assigned anew."""
+    from tflite_squeeze.compress.cluster_config import Cluster
+    from tflite_squeeze.compress.clustering_callback import ClusteringCallback
     from tflite_squeeze.compress.prune_config import Prune
     from tflite_squeeze.compress.pruning_callback import PruningCallback
     from tflite_squeeze.compress.schedules import Polynomial
+
+    return [
+        PruningCallback(Prune(sparsity=0.75, schedule=Polynomial(end=10, frequency=2))),
+        PruningCallback(Prune(sparsity=0.75, schedule=Polynomial(end=10, frequency=5), grow=True)),
+        ClusteringCallback(Cluster(clusters=4)),
+        ClusteringCallback(Cluster(clusters=4, reassign=3)),
+    ]
+
+
+def trained(library: Any, scope: tf.distribute.Strategy, callback: Any) -> dict[str, Any]:
+    """Trains a small model; reports its history, and zeros and values of each replica."""
+    from tflite_squeeze.compress.keras_variables import raw_variable
 
     library.utils.set_random_seed(7)
     with scope.scope():
@@ -42,29 +55,28 @@ def trained(library: Any, scope: tf.distribute.Strategy, *, grow: bool) -> dict[
     data = tf.data.Dataset.from_tensor_slices((x, (x[:, 0] > 0).astype(np.int64))).batch(8)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    schedule = Polynomial(end=10, frequency=5 if grow else 2)
-    callback = PruningCallback(Prune(sparsity=0.75, schedule=schedule, grow=grow))
     history = model.fit(
         data.with_options(options), epochs=2, callbacks=[callback], verbose=0, shuffle=False
     )
     kernel = raw_variable(model.layers[-2].kernel)
     replicas = [np.asarray(part) for part in getattr(kernel, "values", [kernel])]
     return {
-        "sparsity": history.history["sparsity"],
+        "history": history.history,
         "zeros": [int(np.sum(replica == 0)) for replica in replicas],
+        "values": [len(np.unique(replica)) for replica in replicas],
         "alike": all(np.array_equal(replica, replicas[0]) for replica in replicas),
         "sum": float(replicas[0].sum()),
     }
 
 
 def main() -> None:
-    """Runs both ways of pruning, in each Keras that is named."""
+    """Runs all of them, in each Keras that is named."""
     kind, *names = sys.argv[1:]
     scope = strategy(kind)  # before anything else starts TensorFlow
     results = [
-        trained(importlib.import_module(name), scope, grow=grow)
+        trained(importlib.import_module(name), scope, callback)
         for name in names
-        for grow in (False, True)
+        for callback in callbacks()
     ]
     sys.stdout.write(json.dumps(results) + "\n")
 

@@ -1,4 +1,4 @@
-"""Pruning under `tf.distribute`: logical CPUs and processes, each apart from this one."""
+"""Pruning and sharing under `tf.distribute`: logical CPUs, and processes apart from this one."""
 
 import json
 import os
@@ -30,6 +30,14 @@ def result(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
     return json.loads(out.splitlines()[-1])
 
 
+def parted(results: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Those of pruning, and those of sharing."""
+    shared = [found for found in results if "shared_values" in found["history"]]
+    pruned = [found for found in results if "sparsity" in found["history"]]
+    assert len(shared) == len(pruned) == len(results) / 2
+    return pruned, shared
+
+
 def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
@@ -41,10 +49,15 @@ def free_ports(count: int) -> list[int]:
 
 
 def test_mirrored_on_two_devices() -> None:
-    for found in result(start("mirrored", "keras", "tf_keras")):
+    results = result(start("mirrored", "keras", "tf_keras"))
+    assert all(found["alike"] for found in results)
+    pruned, shared = parted(results)
+    for found in pruned:
         assert found["zeros"] == [96, 96]
-        assert found["alike"]
-        assert found["sparsity"][-1] == 0.75
+        assert found["history"]["sparsity"][-1] == 0.75
+    for found in shared:
+        assert found["values"] == [4, 4]
+        assert found["history"]["shared_values"] == [4, 4]
 
 
 def test_two_workers_on_the_loopback() -> None:
@@ -57,6 +70,9 @@ def test_two_workers_on_the_loopback() -> None:
     processes = [start("workers", "tf_keras", TF_CONFIG=json.dumps(task)) for task in tasks]
     first, second = (result(process) for process in processes)
     assert first == second
-    for found in first:
+    pruned, shared = parted(first)
+    for found in pruned:
         assert found["zeros"] == [96]
-        assert found["sparsity"][-1] == 0.75
+        assert found["history"]["sparsity"][-1] == 0.75
+    for found in shared:
+        assert found["values"] == [4]

@@ -44,16 +44,17 @@ class SharedProjection:
             ),
             None,
         )
-        # Every step reads them all: bytes take a quarter of the time that int32 takes.
-        self._index = np.uint8 if count <= _FEW_SEGMENTS else np.int32
+        # XLA gathers and sums several times as fast as TensorFlow's own kernels do; it is not
+        # made for variables that live on several devices.
+        plain = keras_variables.strategy_of(variable).num_replicas_in_sync == 1
+        # Every step reads all segments, and bytes are a quarter of int32; several devices cannot
+        # send each other bytes.
+        self._index = np.uint8 if plain and count <= _FEW_SEGMENTS else np.int32
         self._segments = new_state(segments.astype(self._index), variable)
         self._first = new_state(np.zeros(count, np.int32), variable)
         self._inverse = new_state(np.zeros(count, np.float32), variable)
         self._aside = new_state(values.astype(np.float32), variable) if follows else None
         self._values = new_state(np.zeros(count, np.float32), variable) if follows else None
-        # XLA gathers and sums several times as fast as TensorFlow's own kernels do; it is not
-        # made for variables that live on several devices.
-        plain = keras_variables.strategy_of(variable).num_replicas_in_sync == 1
         self._compiled = tf.function(self._shared, jit_compile=True) if plain else self._shared
         self.assign(segments)
 
