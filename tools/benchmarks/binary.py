@@ -44,6 +44,8 @@ from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.io.data import load_data
 from tflite_squeeze.io.larq_library import larq
 from tflite_squeeze.io.models import load_model
+from tflite_squeeze.io.named_sets import load_named_set
+from tflite_squeeze.io.preprocessing import preprocess_array
 from tflite_squeeze.io.save import save_model
 from tflite_squeeze.measure.larq import LarqSession
 from tflite_squeeze.measure.latency import timed
@@ -95,13 +97,26 @@ def kept(folder: str | None, name: str, train: Callable[[], Any]) -> Any:
     return model
 
 
-def trained_float(build: Callable[[], Any], data: str, epochs: int, seed: int) -> Any:
+def mnist(train_images: int | None) -> Any:
+    """MNIST, or so many of its training images and all its test images."""
+    if train_images is None:
+        return "mnist"
+    named = load_named_set("mnist")
+    return {
+        "x_train": preprocess_array(named.x_train[:train_images], named.preprocessing),
+        "y_train": named.y_train[:train_images],
+        "x_test": preprocess_array(named.x_test, named.preprocessing),
+        "y_test": named.y_test,
+    }
+
+
+def trained_float(build: Callable[[], Any], data: Any, epochs: int, seed: int) -> Any:
     """A float network, trained from scratch."""
     tf_keras.utils.set_random_seed(seed)
     model = build()
     samples = load_data(data).fitted_to(flavors.input_specs(model))
     finetune(model, samples, FineTune(epochs=epochs, learning_rate=1e-3, seed=seed))
-    click.echo(f"float {model.name} on {data}: {validation_quality(model, samples):.2%}", err=True)
+    click.echo(f"float {model.name}: {validation_quality(model, samples):.2%}", err=True)
     return model
 
 
@@ -111,28 +126,34 @@ def trained_float(build: Callable[[], Any], data: str, epochs: int, seed: int) -
 @click.option("--epochs", default=12)
 @click.option("--learning-rate", default=1e-3)
 @click.option("--seed", default=0)
+@click.option("--train-images", type=int, default=None, help="The first so many; all by default.")
 @click.option("--folder", default=None, help="Where trained models are kept.")
 def ternary(
-    scale: Any, float_epochs: int, epochs: int, learning_rate: float, seed: int, folder: str | None
+    scale: Any,
+    float_epochs: int,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    train_images: int | None,
+    folder: str | None,
 ) -> None:
     """784-1024-1024-10 with ternary weights on the stock runtime."""
+    data = mnist(train_images)
     dense = kept(
         folder,
         f"wide_dense_{seed}",
-        lambda: trained_float(wide_dense, "mnist", float_epochs, seed),
+        lambda: trained_float(wide_dense, data, float_epochs, seed),
     )
     config = Binarize(weights="ternary", inputs="float", scale=scale, protect=("last",))
     training = FineTune(epochs=epochs, learning_rate=learning_rate, seed=seed)
     model = kept(
         folder,
         f"ternary_{scale}_{seed}",
-        lambda: binarize(dense, config, "mnist", training).model,
+        lambda: binarize(dense, config, data, training).model,
     )
     plain = Convert(low_bit="off", sparsity="dense")
     float_file = convert(dense, plain, verification=None).tflite
-    converted = convert(
-        model, Convert(quantize="dynamic"), "mnist", verification=Verify(samples=None)
-    )
+    converted = convert(model, Convert(quantize="dynamic"), data, verification=Verify(samples=None))
     record = converted.record
     (output,) = record.verification.outputs
     times = in_turns({"float": float_file, "ternary": converted.tflite})
@@ -186,7 +207,7 @@ def convolutional_network(width: int) -> Any:
 @click.option("--data", type=click.Choice(("mnist", "fashion-mnist")), default="mnist")
 @click.option("--width", default=1, help="Channels, as a multiple of Larq's example.")
 @click.option("--epochs", default=15)
-@click.option("--learning-rate", default=5e-3)
+@click.option("--learning-rate", default=1e-2)
 @click.option("--batch", default=64)
 @click.option("--optimizer", type=click.Choice(("adam", "bop")), default="adam")
 @click.option("--seed", default=0)
@@ -223,11 +244,18 @@ def convolutional(
 @click.option("--epochs", default=15)
 @click.option("--learning-rate", default=2e-3)
 @click.option("--seed", default=0)
+@click.option("--train-images", type=int, default=None, help="The first so many; all by default.")
 @click.option("--folder", default=None, help="Where trained models are kept.")
 def dense(
-    float_epochs: int, epochs: int, learning_rate: float, seed: int, folder: str | None
+    float_epochs: int,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    train_images: int | None,
+    folder: str | None,
 ) -> None:
     """784-1024-1024-10, all but the last layer binary, beside Larq's own conversion."""
+    data = mnist(train_images)
     import larq_compute_engine
 
     config = Binarize(protect=("last",))
@@ -237,9 +265,9 @@ def dense(
         float_model = kept(
             folder,
             f"wide_dense_{seed}",
-            lambda: trained_float(wide_dense, "mnist", float_epochs, seed),
+            lambda: trained_float(wide_dense, data, float_epochs, seed),
         )
-        model, record = binarize(float_model, config, "mnist", training)
+        model, record = binarize(float_model, config, data, training)
         click.echo(f"{record.after:.2%} after {record.seconds:.0f} s", err=True)
         return model
 
@@ -247,7 +275,7 @@ def dense(
     with caught_chatter():
         theirs = bytes(larq_compute_engine.convert_keras_model(model))
     converted = convert(model, Convert(runtime="larq"), verification=None)
-    samples = load_data("mnist").fitted_to(flavors.input_specs(model))
+    samples = load_data(data).fitted_to(flavors.input_specs(model))
     images = samples.sample("validation", None)
     answers = {
         name: next(iter(run_file(tflite, images.inputs).outputs.values())).argmax(axis=-1)
