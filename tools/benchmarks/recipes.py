@@ -144,38 +144,48 @@ KILL_RECIPE = {
 @click.argument("model")
 @click.option("--data", default="fashion-mnist", show_default=True)
 @click.option("--kills", type=int, default=10, show_default=True)
+@click.option("--only", type=int, help="Only the kill of this number.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the moments.")
 @click.option("--folder", type=click.Path(path_type=Path), required=True)
-def kill(model: str, data: str, kills: int, seed: int, folder: Path) -> None:
-    """SIGKILL at random moments, resumed each time: the same bytes, no corrupt file."""
+def kill(model: str, data: str, kills: int, only: int | None, seed: int, folder: Path) -> None:
+    """SIGKILL at random moments, resumed each time: the same bytes, no damaged file.
+
+    The folder "whole" has the run that is let alone; what took it is measured once.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     recipe = folder / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(KILL_RECIPE))
-    started = time.monotonic()
     whole = _whole(model, recipe, data, folder / "whole")
-    seconds = time.monotonic() - started
-    moments = random.Random(seed)
-    print(f"{model}: {seconds:.1f} s uninterrupted, {kills} kills")
+    report = Report.model_validate_json((folder / "whole" / "report.json").read_bytes())
+    print(f"{model}: {report.seconds:.1f} s uninterrupted, once TensorFlow is loaded")
     same = 0
-    for number in range(1, kills + 1):
-        out = folder / f"killed_{number}"
-        moment = moments.uniform(0.05, 0.95) * seconds
-        child = _started(model, recipe, data, out)
-        try:
-            child.wait(timeout=moment)
-            print(f"{number}: it ended before {moment:.1f} s")
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-        left = sorted(file.name for file in out.iterdir()) if out.exists() else []
-        damaged = [name for name in left if not _readable(out / name)]
-        bytes_again = _whole(model, recipe, data, out)
-        same += bytes_again == whole and not damaged
-        print(f"{number}: killed at {moment:.1f} s with {len(left)} files there, {len(damaged)} "
-              f"damaged; resumed: {'the same bytes' if bytes_again == whole else 'OTHER BYTES'}",
-              flush=True)  # fmt: skip
-    print(f"{same} of {kills} ended with the same bytes and no damaged file")
-    sys.exit(same != kills)
+    numbers = [only] if only else list(range(1, kills + 1))
+    for number in numbers:
+        same += _killed(model, recipe, data, folder, number, seed, report.seconds) == whole
+    print(f"{same} of {len(numbers)} ended with the same bytes and no damaged file")
+    sys.exit(same != len(numbers))
+
+
+def _killed(
+    model: str, recipe: Path, data: str, folder: Path, number: int, seed: int, seconds: float
+) -> bytes:
+    """What a run makes that is killed once and resumed; nothing where it left a damaged file."""
+    out = folder / f"killed_{number}"
+    share = random.Random(f"{seed}-{number}").random()
+    child = _started(model, recipe, data, out)
+    while not (out / "state.json").exists() and child.poll() is None:
+        time.sleep(0.05)  # TensorFlow is loaded, the model and the data are read
+    try:
+        child.wait(timeout=share * seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+    killed = child.wait() == -signal.SIGKILL
+    left = sorted(file.name for file in out.iterdir())
+    damaged = [name for name in left if not _readable(out / name)]
+    made = _whole(model, recipe, data, out)
+    print(f"{number}: {'killed' if killed else 'ENDED'} after {share:.0%} of the time, left "
+          f"{', '.join(left)}; {len(damaged)} damaged", flush=True)  # fmt: skip
+    return b"" if damaged or not killed else made
 
 
 def _started(model: str, recipe: Path, data: str, out: Path) -> subprocess.Popen[bytes]:
@@ -187,9 +197,9 @@ def _started(model: str, recipe: Path, data: str, out: Path) -> subprocess.Popen
 
 
 def _whole(model: str, recipe: Path, data: str, out: Path) -> bytes:
-    """The file of a run that is let go on to its end."""
-    child = _started(model, recipe, data, out)
-    assert child.wait() == 0
+    """The file of a run that goes on to its end."""
+    if not (out / "report.json").exists():
+        assert _started(model, recipe, data, out).wait() == 0
     return (out / f"{model}.tflite").read_bytes()
 
 
