@@ -73,6 +73,8 @@ def test_a_row_per_file_and_runtime(record: CompareRecord) -> None:
     notes = "\n".join(table.notes)
     assert "a.tflite on micro: no kernel for DENSIFY" in notes
     assert "b.tflite fails: latency_ratio > 1 on litert" in notes
+    assert "arena: of the built-in kernels (litert); TFLM's smallest (micro)" in notes
+    assert "median of 20 turns" in notes
     assert "on 80 labelled examples of set" in notes
 
 
@@ -92,6 +94,13 @@ def test_no_data_no_accuracy(record: CompareRecord) -> None:
     (table,) = compare_tables(bare)
     assert "accuracy" not in table.columns
     assert not [note for note in table.notes if "labelled" in note]
+
+
+def test_estimates_have_no_turns(record: CompareRecord) -> None:
+    config = Compare(runtimes=("ethos-u55-128",))
+    notes = comparison_table(record.model_copy(update={"config": config})).notes
+    assert "arena: SRAM and DRAM, estimated by Vela (ethos-u55-128)" in notes
+    assert not [note for note in notes if "turns" in note]
 
 
 def test_csv_holds_every_figure(record: CompareRecord) -> None:

@@ -2,6 +2,11 @@
 
 Weights go through a range coder whose frequencies follow what lies around each weight; names,
 tables and other small things through LZMA. `sqz_reader`, one file of 100 lines, unpacks it.
+
+A packed file is, in order: SQZ1; 4 bytes of the SHA-256 of all that follows; the SHA-256 of the
+.tflite file; the size of the frame and how many numbers it holds, 4 bytes each; the frame, packed
+with LZMA; bytes that gain nothing from coding; and the codes. The frame is the numbers that say
+how to read the others, 4 bytes each, and the rest of the .tflite file.
 """
 
 import lzma

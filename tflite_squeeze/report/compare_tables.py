@@ -1,11 +1,19 @@
 """Files side by side, as tables."""
 
 from tflite_squeeze.measure.compare_limits import NAMES, values_of
-from tflite_squeeze.measure.compare_record import CompareRecord, FileCompared, Ratio
+from tflite_squeeze.measure.compare_record import (
+    LARQ,
+    LITERT,
+    MICRO,
+    CompareRecord,
+    FileCompared,
+    Ratio,
+)
 from tflite_squeeze.report.table import Cell, Table
 
 _WORST_CLASSES = 5
 _LEAST_SHOWN = 0.0001
+_ARENAS = {LITERT: "of the built-in kernels", MICRO: "TFLM's smallest", LARQ: ""}
 
 
 def compare_tables(record: CompareRecord) -> tuple[Table, ...]:
@@ -139,13 +147,16 @@ def _losing_classes(record: CompareRecord) -> list[tuple[Cell, ...]]:
 
 
 def _notes(record: CompareRecord) -> list[str]:
-    machine = record.machine
-    notes = [
-        f"ratios, Δ and p are to the first file; latency: the median of {record.config.turns} "
-        f"turns in one process, LiteRT {machine.litert} on {machine.cpu}",
-        "arena: of the built-in kernels (litert), TFLM's smallest (micro), SRAM and DRAM as Vela "
-        "estimates them (ethos-u…)",
-    ]
+    machine, config = record.machine, record.config
+    notes = ["ratios, Δ and p are to the first file"]
+    if {LITERT, LARQ} & set(config.runtimes):
+        notes.append(
+            f"latency: the median of {config.turns} turns in one process, LiteRT "
+            f"{machine.litert} on {machine.cpu}"
+        )
+    arenas = {one: _ARENAS.get(one, "SRAM and DRAM, estimated by Vela") for one in config.runtimes}
+    told = (f"{what} ({runtime})" for runtime, what in arenas.items() if what)
+    notes += [f"arena: {'; '.join(told)}"] if any(arenas.values()) else []
     examples = next((one.accuracy.examples for one in record.files if one.accuracy), None)
     if record.data is not None and examples is not None:
         notes.append(f"accuracy: on {examples:,} labelled examples of {record.data}, by LiteRT")
