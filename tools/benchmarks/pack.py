@@ -5,9 +5,10 @@ python tools/benchmarks/pack.py --only resnet_8
 
 "order 0" is the entropy of the weights with the list of their values; "constriction" is what
 that library's range coder makes of the weights of integer files with such models, tables of two
-bytes a value included. Both leave out all that a file has beside its weights. Limits: every file
-takes less than xz -9, the reference models in int8 at most 1.02 times order 0 plus 2 KB. Each
-conversion runs in a process of its own; seconds are processor time on one core.
+bytes a value included. Both leave out all that a file has beside its weights. lenet_5 in tf_keras
+has the weights of lenet_5, and is left out. Limits: every file takes less than xz -9, the
+reference models in int8 at most 1.02 times order 0 plus 2 KB. Each conversion runs in a process
+of its own; seconds are processor time on one core.
 """
 
 import json
