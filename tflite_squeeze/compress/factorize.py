@@ -83,26 +83,19 @@ def factorize(
     samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
     training = training_of(samples, finetune, one_shot=one_shot)
     shapes = call_shapes(model)
-    found = find(model, config, shapes)
-    if not found.layers:
-        reasons = "; ".join(f"{item.layer}: {item.reason}" for item in found.skipped)
-        reasons = reasons or "it has no layer with weights"
-        raise UsageError(f"nothing to factorize in model {model.name!r} ({reasons}): see --only")
+    found = _found(model, config, shapes)
     moments = _moments(model, found.layers, samples, config)
     kept, refused, whole = _decided(model, found, shapes, config, moments, judge)
     made = rewritten(model, {id(one.one.layer): one.specs for one in kept})
     file_time = judge(model, [made])[0] if judge is not None and kept else None
     before = validation_quality(model, samples)
-    history: dict[str, list[float]] = {}
-    if training is not None and kept and samples is not None:
-        original = original_of(model, training, in_place=False)
-        trained = train(made, samples, training, original=original, verbose=verbose)
-        history = trained.history
+    training = training if kept else None
+    history = _trained(model, made, samples, training, verbose)
     macs = _macs(model, shapes)
     record = FactorizeRecord(
         model=model.name,
         config=config,
-        finetune=training if kept else None,
+        finetune=training,
         layers=tuple(one.split for one in kept),
         refused=tuple(refused),
         skipped=(*found.skipped, *whole),
@@ -126,6 +119,26 @@ def _check(config: Factorize, data: Any, judge: Judge | None) -> None:
         raise UsageError("max_error bounds the outputs of layers on samples: pass data")
     if config.measure is not None and judge is None:
         raise UsageError("measure times candidates: use tflite_squeeze.factorize, which can")
+
+
+def _found(model: Any, config: Factorize, shapes: Shapes) -> Found:
+    """The layers to factorize: one at least."""
+    found = find(model, config, shapes)
+    if not found.layers:
+        reasons = "; ".join(f"{item.layer}: {item.reason}" for item in found.skipped)
+        reasons = reasons or "it has no layer with weights"
+        raise UsageError(f"nothing to factorize in model {model.name!r} ({reasons}): see --only")
+    return found
+
+
+def _trained(
+    model: Any, made: Any, samples: Data | None, training: FineTune | None, verbose: int
+) -> dict[str, list[float]]:
+    """Trains the factors, and returns the history."""
+    if training is None or samples is None:
+        return {}
+    original = original_of(model, training, in_place=False)
+    return train(made, samples, training, original=original, verbose=verbose).history
 
 
 def _moments(

@@ -1,5 +1,7 @@
 """What factorization did, as a record that knows no Keras."""
 
+import fnmatch
+
 from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.compress.factorize_config import Factorize
@@ -119,8 +121,6 @@ class FactorizeRecord(StepRecord):
 
 def _ranked(record: FactorizeRecord, split: Split) -> bool:
     """Whether the rank of a layer was given by name."""
-    import fnmatch
-
     return any(
         fnmatch.fnmatchcase(split.layer, pattern)
         or fnmatch.fnmatchcase(split.layer_type, pattern.removeprefix("type:"))

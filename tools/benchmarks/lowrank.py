@@ -47,7 +47,7 @@ ONESHOT: dict[str, tuple[dict[str, Any], ...]] = {
 }
 
 # Training images, evenly spread; None for all 60,000.
-EXAMPLES: dict[str, int | None] = {"lenet_300_100": None, "resnet_8": 16_384}
+EXAMPLES: dict[str, int | None] = {"lenet_300_100": None, "resnet_8": 32_768}
 
 # What pays under XNNPACK: 16 and 32 channels fill its vectors of 16 floats.
 CONFIGS: dict[str, tuple[Factorize, FineTune]] = {
@@ -57,10 +57,11 @@ CONFIGS: dict[str, tuple[Factorize, FineTune]] = {
     ),
     "resnet_8": (
         Factorize(
-            ranks={"stack_1_conv_*": 16, "stack_2_conv_2": 16, "stack_3_conv_2": 32},
+            ranks={"stack_1_conv_*": 16, "stack_2_conv_2": (16, 32), "stack_3_conv_2": 32},
+            schemes={"stack_2_conv_2": "tucker"},
             scheme="spatial",
         ),
-        FineTune(epochs=1, learning_rate=5e-4),
+        FineTune(epochs=1, learning_rate=1e-3),
     ),
 }
 
