@@ -162,7 +162,7 @@ def speed(folder: Path) -> None:
         before = next(iter(records.values()))["before"]
         after = [record["after"] for record in records.values()]
         layers = next(iter(records.values()))["layers"]
-        ranks = ", ".join(f"{one['layer']} {one['ranks'][0]}" for one in layers)
+        ranks = ", ".join(f"{one['layer']} {'+'.join(map(str, one['ranks']))}" for one in layers)
         fastest = min(float(times[stem].min()) for stem in records)
         click.echo(
             f"| {name} | {ranks} | {times[name].min():.1f} | {fastest:.1f} | "
