@@ -93,6 +93,8 @@ def test_rules_and_their_numbers(library: Any) -> None:
     wanted = int(np.argmax(energy >= 0.6)) + 1
     assert factorize(model, Factorize(energy=0.6)).record.layers[0].ranks == (wanted,)
     assert factorize(model, Factorize(ratio=0.25)).record.layers[0].ranks == (2,)
+    named = Factorize(ranks={"Dense": 2}, only=("hidden",))
+    assert [split.layer for split in factorize(model, named).record.layers] == ["hidden"]
     config = Factorize(rank=1, ranks={"hidden": 2}, multiple=4)
     assert factorize(model, config).record.layers[0].ranks == (2,)
     assert factorize(model, Factorize(rank=1, multiple=4)).record.layers[0].ranks == (4,)

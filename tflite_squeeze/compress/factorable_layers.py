@@ -44,13 +44,14 @@ def find(model: Any, config: Factorize, shapes: Shapes) -> Found:
     )
     able = [layer for layer in standing if layer.weights and not why_not(layer)]
     ends = _ends(able, config.protect)
-    named = tuple(config.ranks) if config.rule is None else config.only
+    ranked = tuple(config.ranks) if config.rule is None else ()
     layers, skipped = [], []
     for layer in inside:
         reason = why_not(layer) or elsewhere.get(id(layer), "")
         if not layer.weights or _is_model(layer):
             continue
-        if not reason and not matches_any(layer, named or ("*",)):
+        asked = all(matches_any(layer, some or ("*",)) for some in (config.only, ranked))
+        if not reason and not asked:
             reason = "not among the layers that were asked for"
         if not reason and (matches_any(layer, config.protect) or id(layer) in ends):
             reason = "protected"
