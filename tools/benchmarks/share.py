@@ -303,14 +303,19 @@ def chain(network: str, folder: Path, seed: int, stages: int | None) -> None:
 
 
 def _chain_table(paths: list[Path], test: Any) -> None:
-    click.echo("| stage | non-zero | values | error | int8 error | raw | download | entropy |")
-    click.echo("|---|---:|---:|---:|---:|---:|---:|---:|")
+    click.echo(
+        "| stage | non-zero | values | error | int8 error | raw | download | download, dense "
+        "encoding | entropy |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    )
     for path in paths:
         model = _loaded(path)
         kernels = [np.asarray(target.variable) for target in select(model).targets]
         config = Convert(quantize="int8", per_channel_dense=False)
         converted = convert(model, config, test, verification=Verify(samples=None, max_drop=None))
         path.with_suffix(".tflite").write_bytes(converted.tflite)
+        dense = convert(
+            model, config.model_copy(update={"sparsity": "dense"}), test, verification=None
+        )
         record = converted.record
         found = record.verification.outputs[0].accuracy
         values = [len(np.unique(kernel[kernel != 0])) for kernel in kernels]
@@ -318,7 +323,7 @@ def _chain_table(paths: list[Path], test: Any) -> None:
             f"| {path.stem} | {sum(int(np.count_nonzero(kernel)) for kernel in kernels):,} "
             f"| {max(values):,} | {1 - found.reference:.2%} | {1 - found.file:.2%} "
             f"| {record.size.raw_bytes:,} | {record.size.download_bytes:,} "
-            f"| {record.size.entropy_bytes:,} |"
+            f"| {dense.record.size.download_bytes:,} | {record.size.entropy_bytes:,} |"
         )
 
 
