@@ -16,6 +16,8 @@ from tflite_squeeze.convert.tidy import tidied
 from tflite_squeeze.convert.weight_only import with_stored_weights
 from tflite_squeeze.io.larq_library import larq
 from tflite_squeeze.measure.graph_weights import weights_of
+from tflite_squeeze.measure.profile import profile
+from tflite_squeeze.measure.profile_record import Profile
 from tflite_squeeze.measure.run import run_file
 
 layers = tf_keras.layers
@@ -112,3 +114,6 @@ def test_plus_minus_s_behind_dequantize() -> None:
     before, after = (run_file(one, {"image": x}).outputs for one in (tflite, stored))
     for name, values in before.items():
         np.testing.assert_array_equal(values, after[name])
+    times = profile(stored, Profile(runs=2, min_seconds=0, warmup_seconds=0)).operators
+    assert times.unavailable is None
+    assert times.operators[0].us_per_run == 0  # it runs once, at load
