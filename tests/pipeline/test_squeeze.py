@@ -206,6 +206,20 @@ def test_a_claim_that_does_not_hold_fails_the_run(
         result.check()
 
 
+def test_the_given_model_teaches(trained: Any, npz: Path, tmp_path: Path) -> None:
+    """Zeros stay while it is distilled, and no label is needed."""
+    once = {"prune": {"sparsity": 0.5}, "finetune": False}
+    taught = {"distill": {"distance": "mse"}, "finetune": {**TRAINING, "epochs": 10}}
+    x = np.load(npz)
+    images = {"x_train": x["x_train"], "x_test": x["x_test"]}
+    result = squeeze(trained, _recipe(once, taught), images, tmp_path)
+    assert result.report.failures == ()
+    record = result.report.steps[1].record
+    assert record is not None
+    assert record["distance_after"] < record["distance_before"]
+    assert _zeros(tmp_path / "step_2_distill.keras") == [64, 24]
+
+
 def test_the_packed_form(npz: Path, tmp_path: Path) -> None:
     recipe = _recipe(pack=True, limits={"packed_bytes": 50})
     result = squeeze(tiny_models.dense(LIBRARIES["keras"]), recipe, str(npz), tmp_path)

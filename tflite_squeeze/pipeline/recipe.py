@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from tflite_squeeze.compress.binarize_config import Binarize
 from tflite_squeeze.compress.cluster_config import Cluster
+from tflite_squeeze.compress.distill_config import Distill
 from tflite_squeeze.compress.factorize_config import Factorize
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.l0_config import L0
@@ -17,8 +18,8 @@ from tflite_squeeze.measure.verify import Verify
 from tflite_squeeze.pipeline.recipe_order import order_problem
 
 OnRefusal = Literal["skip", "stop"]
-TECHNIQUES = ("prune", "l0", "cluster", "factorize", "narrow", "binarize")
-_NEEDS_TRAINING = ("l0",)
+TECHNIQUES = ("prune", "l0", "cluster", "factorize", "narrow", "distill", "binarize")
+_NEEDS_TRAINING = ("l0", "distill")
 
 
 def _one_technique(schema: dict[str, Any]) -> None:
@@ -44,6 +45,7 @@ class Step(_Config):
         cluster: let the weights of a kernel share few values.
         factorize: replace kernels by products of smaller ones.
         narrow: take whole filters out.
+        distill: train on, taught by the model that was given; labels are not needed.
         binarize: weights of one or two bits.
         finetune: how to train while and after the technique works; without it, as the technique
             does by default where there are labels; false for no training at all.
@@ -65,6 +67,7 @@ class Step(_Config):
     cluster: Cluster | None = None
     factorize: Factorize | None = None
     narrow: Narrow | None = None
+    distill: Distill | None = None
     binarize: Binarize | None = None
     finetune: FineTune | Literal[False] | None = None
     on_refusal: OnRefusal | None = None

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from tflite_squeeze.compress.binarize import binarize
+from tflite_squeeze.compress.distill import distill
+from tflite_squeeze.compress.distill_config import Distill
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.l0 import l0_prune
 from tflite_squeeze.compress.narrow import narrow
-from tflite_squeeze.compress.originals import taught_by
+from tflite_squeeze.compress.originals import given_original, taught_by
 from tflite_squeeze.compress.projections import MaskProjection, constrained
 from tflite_squeeze.compress.prune import prune
 from tflite_squeeze.compress.pruning_callback import TargetNotReached
@@ -30,6 +32,14 @@ from tflite_squeeze.pipeline.factorize import factorize
 from tflite_squeeze.pipeline.recipe import Step
 from tflite_squeeze.report.squeeze_report import Claimed, StepReport
 
+
+def _distilled(model: Any, config: Distill, data: Data | None, *args: Any, **options: Any) -> Any:
+    """The verb `distill`, with the model that was given as the teacher."""
+    if data is None:
+        raise UsageError("distill trains on samples: pass data, with labels or without")
+    return distill(model, config, data, given_original(), *args, **options)
+
+
 # Technique → verb(model, config, data, finetune, in_place=..., verbose=...) → (model, record).
 VERBS: dict[str, Callable[..., Any]] = {
     "prune": prune,
@@ -37,6 +47,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "cluster": cluster,
     "factorize": factorize,
     "narrow": narrow,
+    "distill": _distilled,
     "binarize": binarize,
 }
 
