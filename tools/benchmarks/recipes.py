@@ -2,6 +2,7 @@
 
     python tools/benchmarks/recipes.py run small-download lenet_5 --seed 0 --folder runs
     python tools/benchmarks/recipes.py table --folder runs
+    python tools/benchmarks/recipes.py widths
     python tools/benchmarks/recipes.py kill lenet_300_100 --folder kills
 
 `run` can be stopped and started again; `table` reads the reports of all that ran. Accuracy is that
@@ -22,8 +23,11 @@ import click
 import numpy as np
 import yaml
 
+from tflite_squeeze.compress.narrow import narrow
+from tflite_squeeze.compress.narrow_config import Narrow
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.io.data import load_data
+from tflite_squeeze.io.models import load_model
 from tflite_squeeze.measure.turns import turn_by_turn
 from tflite_squeeze.pipeline.convert import convert
 from tflite_squeeze.pipeline.squeeze import squeeze
@@ -129,6 +133,29 @@ def _ratios(path: Path) -> tuple[float, float]:
     return over[0], over[1]
 
 
+@main.command()
+def widths() -> None:
+    """What narrower shapes gain on this machine: int8 files in turns, untrained."""
+    cases = {
+        "resnet_8": {"half, trunk kept": Narrow(ratio=0.5, coupled=False),
+                     "half": Narrow(ratio=0.5)},
+        "mobilenet_v1_025": {"quarter": Narrow(ratio=0.25), "half": Narrow(ratio=0.5)},
+    }  # fmt: skip
+    samples = REPOSITORY / "models" / "samples" / "fashion-mnist.npz"
+    print("| network | filters out | time of float32 | of int8 |\n|---|---|---:|---:|")
+    for name, configs in cases.items():
+        model = load_model(REPOSITORY / "models" / f"{name}.keras").model
+        files = {}
+        for case, config in {"float": None, "int8": None, **configs}.items():
+            changed = model if config is None else narrow(model, config)[0]
+            settings = Convert(quantize="none" if case == "float" else "int8")
+            files[case] = convert(changed, settings, samples, verification=None).tflite
+        times = turn_by_turn(files)
+        for case in files:
+            ratios = [float(np.median(times[case] / times[one])) for one in ("float", "int8")]
+            print(f"| {name} | {case} | {ratios[0]:.2f} | {ratios[1]:.2f} |", flush=True)
+
+
 KILL_RECIPE = {
     "name": "killed",
     "steps": [
@@ -206,7 +233,6 @@ def _whole(model: str, recipe: Path, data: str, out: Path) -> bytes:
 def _readable(path: Path) -> bool:
     """Whether a file of a killed run is whole; what has not got its name yet does not count."""
     from tflite_squeeze.errors import SqueezeError
-    from tflite_squeeze.io.models import load_model
     from tflite_squeeze.pipeline.run_folder import RunState
 
     if path.name.startswith(".tflite-squeeze-"):
