@@ -12,12 +12,13 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 MODEL := models/lenet_5.keras
 SAMPLES := models/samples/fashion-mnist.npz
 
-.PHONY: help demo test lint data compilers android-tools format table clean
+.PHONY: help demo test lint docs data compilers android-tools format table clean
 
 help:
 	@echo "make demo    convert, verify, profile and inspect a reference model"
 	@echo "make test    run the whole test suite"
 	@echo "make lint    ruff, mypy and import-linter"
+	@echo "make docs    build the documentation site into build/site"
 	@echo "make data    install or download Fashion-MNIST"
 	@echo "make compilers   install the compilers for Cortex-M that tests of exports use"
 	@echo "make android-tools   install what tests of exports for Android use"
@@ -35,7 +36,7 @@ $(BIN)/python:
 
 $(STAMP): $(BIN)/python pyproject.toml tools/constraints.txt tools/data-requirements.txt
 	@echo "Installing into $(VENV) (TensorFlow is large: some minutes the first time) …"
-	@$(BIN)/pip install $(PIP_OPTIONS) --constraint tools/constraints.txt --editable '.[dev,micro,ethos-u]'
+	@$(BIN)/pip install $(PIP_OPTIONS) --constraint tools/constraints.txt --editable '.[dev,docs,micro,ethos-u]'
 	@$(BIN)/pip install $(PIP_OPTIONS) --no-deps --requirement tools/data-requirements.txt
 	@touch $(STAMP)
 
@@ -58,6 +59,10 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Warnings are errors: a page that is not in the navigation, a link or a name that leads nowhere.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
