@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from tflite_squeeze.compress.factorize_config import Factorize, factorize_config
+from tflite_squeeze.compress.configs import config_of
+from tflite_squeeze.compress.factorize_config import Factorize
 from tflite_squeeze.errors import UsageError
 
 
@@ -31,7 +32,7 @@ def test_refusals(values: dict, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Factorize(**values)
     with pytest.raises(UsageError, match=message):
-        factorize_config(**values)
+        config_of(Factorize, **values)
 
 
 def test_budgets() -> None:

@@ -107,13 +107,15 @@ def factorize_command(ctx: click.Context, /, model: Path, output: Path, **option
 
 
 def _config(options: dict[str, Any]) -> "Factorize":
-    from tflite_squeeze.compress.factorize_config import factorize_config
+    from tflite_squeeze.compress.configs import config_of
+    from tflite_squeeze.compress.factorize_config import Factorize
 
     if options["quantize"] is not None and not options["measure"]:
         raise UsageError("--quantize says what --measure converts to: pass both")
     names = ("rank", "ratio", "energy", "max_error", "macs_ratio", "bytes_ratio", "scheme",
              "multiple", "only", "protect", "samples")  # fmt: skip
-    return factorize_config(
+    return config_of(
+        Factorize,
         **{name: options[name] for name in names},
         vbmf=options["vbmf"],
         ranks=_ranks(options["layers"]),

@@ -1,6 +1,6 @@
 """What low-rank factorization is asked for."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -94,27 +94,3 @@ class Factorize(BaseModel):
         if self.macs_ratio is not None:
             return "macs"
         return "bytes" if self.bytes_ratio is not None else None
-
-
-def factorize_config(**values: Any) -> Factorize:
-    """A config from options of which some were not given.
-
-    Args:
-        values: fields of `Factorize`; None means not given.
-
-    Raises:
-        UsageError: a value cannot be used.
-    """
-    from pydantic import ValidationError
-
-    from tflite_squeeze.errors import UsageError
-
-    try:
-        return Factorize(**{key: value for key, value in values.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][:1])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(
-            f"{field} is {values.get(field)!r}: {reason}" if field else reason
-        ) from error
