@@ -29,8 +29,8 @@ import click
 import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TEACHER_EPOCHS, TEACHER_BATCH = 10, 256
-STUDENT_EPOCHS, STUDENT_BATCH = 8, 128
+TEACHER_EPOCHS, TEACHER_BATCH = 40, 256
+STUDENT_EPOCHS, STUDENT_BATCH = 16, 128
 TEMPERATURE = 6.0
 UNLABELLED = 2000
 SEEDS = (0, 1, 2)
@@ -121,7 +121,7 @@ def teacher(part: int, folder: Path, seed: int) -> None:
     else:
         keras.utils.set_random_seed(seed)
         model = network((1200, 1200), dropout=True)
-        rate = keras.optimizers.schedules.CosineDecay(2e-3, steps * TEACHER_EPOCHS)
+        rate = keras.optimizers.schedules.CosineDecay(1e-3, steps * TEACHER_EPOCHS)
         model.compile(
             keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=True
         )
