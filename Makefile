@@ -22,7 +22,7 @@ help:
 	@echo "make data    install or download Fashion-MNIST"
 	@echo "make compilers   install the compilers for Cortex-M that tests of exports use"
 	@echo "make android-tools   install what tests of exports for Android use"
-	@echo "make table   convert and measure every reference model (for the README)"
+	@echo "make table   convert and measure every reference model (for docs/measured/models.md)"
 
 $(BIN)/python:
 	@echo "Making $(VENV) with $(PYTHON) …"

@@ -4,8 +4,8 @@ The reference models are fine-tuned with zeros, with 16 values per kernel, or wi
 converted to int8 with integer inputs and outputs; weights stay dense, since the NPU's compiler has
 an encoding of its own. Accuracy is on the full Fashion-MNIST test set.
 
-python tools/benchmarks/ethos_u.py                    # what is missing in the JSON; then the README
-python tools/benchmarks/ethos_u.py --only lenet_5     # one model; the README stays as it is
+python tools/benchmarks/ethos_u.py                    # what is missing in the JSON; then the page
+python tools/benchmarks/ethos_u.py --only lenet_5     # one model; the page stays as it is
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
-from readme_table import renew_readme
+from measured_table import renew_page
 
 from tflite_squeeze.measure.ethos_u import profile_ethos_u
 from tflite_squeeze.measure.ethos_u_record import EthosUProfile
@@ -94,7 +94,7 @@ def recorded() -> list[dict[str, Any]]:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """The table of the README; differences are to the plain file of the same model."""
+    """The table of docs/measured/micro.md; differences are to the plain file of the same model."""
     plain = {row["model"]: row for row in rows if row["variant"] == "plain"}
     lines = [
         "| model | weights | accuracy | flash (compiled file) | saved | cycles | saved | "
@@ -131,7 +131,7 @@ def main(only: str | None) -> None:
     table = markdown(rows)
     click.echo(table)
     if only is None:
-        renew_readme("ethos-u", table)
+        renew_page("micro", "ethos-u", table)
 
 
 if __name__ == "__main__":

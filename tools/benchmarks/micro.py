@@ -1,6 +1,6 @@
 """Every reference model in int8 on a microcontroller: arena, flash, answers, object code.
 
-python tools/benchmarks/micro.py     # renews the table in the README and the JSON beside this
+python tools/benchmarks/micro.py     # renews table and JSON
 
 Each model is converted (integer weights, float inputs and outputs), run on TFLM's interpreter
 beside LiteRT, exported, and compiled for Cortex-M4 around the stand-ins for TFLM's headers that
@@ -19,7 +19,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
-from readme_table import renew_readme
+from measured_table import renew_page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -86,7 +86,7 @@ def object_sizes(files: dict[str, bytes]) -> dict[str, int]:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """The table of the README."""
+    """The table of docs/measured/micro.md."""
     lines = [
         "| model, int8 | file | arena in the header | smallest that works | head | tail | "
         "largest difference to LiteRT | constants in objects | RAM in objects |",
@@ -115,7 +115,7 @@ def main() -> None:
     table = markdown(rows)
     click.echo(table)
     RESULTS.write_text(json.dumps(rows, indent=2) + "\n")
-    renew_readme("micro", table)
+    renew_page("micro", "micro", table)
 
 
 if __name__ == "__main__":

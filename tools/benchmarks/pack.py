@@ -1,6 +1,6 @@
 """The packed form beside gzip, xz and zstd: every reference model, quantized, and pruned ones.
 
-python tools/benchmarks/pack.py                    # prints the table, renews README and JSON
+python tools/benchmarks/pack.py                    # prints the table, renews page and JSON
 python tools/benchmarks/pack.py --only resnet_8
 
 "order 0" is the entropy of the weights with the list of their values; "constriction" is what
@@ -26,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import numpy as np
 import zstandard
-from readme_table import renew_readme
+from measured_table import renew_page
 
 from tflite_squeeze.convert.flatbuffer import read_model
 from tflite_squeeze.convert.packed import pack, unpack
@@ -130,7 +130,7 @@ def rows(only: str | None) -> Iterator[dict[str, Any]]:
 
 
 def markdown(found: list[dict[str, Any]]) -> str:
-    """The table of the README."""
+    """The table of docs/measured/pack.md."""
     lines = [
         "| model | quantization | raw | gzip -9 | zstd -19 | xz -9 | packed | order 0 | "
         "constriction | unpacking (s) |",
@@ -161,7 +161,7 @@ def failures(found: list[dict[str, Any]]) -> list[str]:
 
 
 @click.command(help=__doc__)
-@click.option("--only", help="This model only; README and JSON stay as they are.")
+@click.option("--only", help="This model only; page and JSON stay as they are.")
 def main(only: str | None) -> None:
     """The command line."""
     found = []
@@ -173,7 +173,7 @@ def main(only: str | None) -> None:
         click.echo(f"missed: {line}")
     if only is None:
         RESULTS.write_text(json.dumps(found, indent=2) + "\n")
-        renew_readme("pack", markdown(found))
+        renew_page("pack", "pack", markdown(found))
     raise SystemExit(1 if missed else 0)
 
 

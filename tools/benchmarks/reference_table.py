@@ -1,6 +1,6 @@
 """Every reference model in every quantization: bytes, latency and accuracy on the full test set.
 
-python tools/benchmarks/reference_table.py              # prints the table, renews README and JSON
+python tools/benchmarks/reference_table.py              # prints the table, renews page and JSON
 python tools/benchmarks/reference_table.py --only lenet_5
 
 Each conversion runs in a process of its own, since TensorFlow's converter keeps memory. Latency
@@ -20,7 +20,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
-from readme_table import renew_readme
+from measured_table import renew_page
 
 from tflite_squeeze.measure.profile import Profile, profile
 
@@ -69,7 +69,7 @@ def measured(entry: dict[str, Any], rounds: int) -> list[dict[str, Any]]:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """The table of the README."""
+    """The table of docs/measured/models.md."""
     lines = [
         "| model | quantization | raw bytes | download bytes | median latency (µs) | "
         "accuracy: model | file | Δ points [95 % interval] |",
@@ -86,7 +86,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 @click.command(help=__doc__)
-@click.option("--only", help="This model only; README and JSON stay as they are.")
+@click.option("--only", help="This model only; page and JSON stay as they are.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
 def main(only: str | None, rounds: int) -> None:
     """The command line."""
@@ -104,7 +104,7 @@ def main(only: str | None, rounds: int) -> None:
     )
     if only is None:
         RESULTS.write_text(json.dumps(rows, indent=2) + "\n")
-        renew_readme("reference", table)
+        renew_page("models", "reference", table)
 
 
 if __name__ == "__main__":
