@@ -80,3 +80,15 @@ def test_mixed_precision(library: Any) -> None:
     pairs = attach([(variable, projection)])
     assert np.asarray(variable).tolist() == [[2, 2, -4], [0, -4, -4]]
     detach(pairs)
+
+
+def test_the_table_is_told_as_long_as_the_weights_keep_to_it(library: Any) -> None:
+    variable = kernel(library)
+    projection = SharedProjection(variable, SEGMENTS, 4, follows=False)
+    table = projection.table()
+    assert table is not None
+    assert table.tolist() == [0, 2, -4, 0]
+    variable.assign([[2.0, 2.5, -4.0], [0.0, -4.0, -4.0]])
+    assert projection.table() is None
+    variable.assign([[2.0, 2.0, -4.0], [0.5, -4.0, -4.0]])
+    assert projection.table() is None

@@ -100,6 +100,17 @@ class SharedProjection:
         """The weights as they would be without sharing, where that is kept."""
         return np.asarray(self._variable if self._aside is None else self._aside)
 
+    def table(self) -> Array | None:
+        """The value of each segment as the weights have it now, (segments,), 0 where it is empty.
+
+        Returns:
+            None where the weights do not share as the segments say.
+        """
+        flat = np.asarray(self._variable).ravel()
+        values = np.where(np.asarray(self._inverse) > 0, flat[np.asarray(self._first)], 0)
+        held = np.array_equal(values[np.asarray(self._segments).ravel()], flat)
+        return values if held else None
+
     def assign(self, segments: Array, weights: Array | None = None) -> None:
         """Gives every weight a segment, and every segment the mean of its members.
 

@@ -133,6 +133,8 @@ class ModelSharing:
     def hold(self) -> None:
         """Makes weights share again, whatever was assigned to them meanwhile."""
         for sharing, projection in zip(self._sharings, self._projections, strict=True):
+            if projection.table() is not None:
+                continue
             weights = np.asarray(sharing.target.variable)
             segments = projection.segments
             if max(sharing.distinct(weights)) <= sharing.clusters:
@@ -141,7 +143,13 @@ class ModelSharing:
 
     def distinct(self) -> int:
         """The most values other than 0 that any table has, counted now."""
-        return max(
-            (n for each in self._sharings for n in each.distinct(np.asarray(each.target.variable))),
-            default=0,
-        )
+        return max(map(self._distinct, self._sharings, self._projections), default=0)
+
+    @staticmethod
+    def _distinct(sharing: Sharing, projection: SharedProjection) -> int:
+        table = projection.table()
+        if table is None:
+            return max(sharing.distinct(np.asarray(sharing.target.variable)))
+        # Sorting all weights of a large network would take as long as several steps.
+        rows = table[1:].reshape(sharing.tables, sharing.clusters)
+        return max(len(np.unique(row[row != 0])) for row in rows)
