@@ -9,6 +9,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tflite_squeeze.displayed import display_with
 from tflite_squeeze.version import __version__
 
 if TYPE_CHECKING:
@@ -233,6 +234,15 @@ __all__ = [
 
 def _home_of(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), name)
+
+
+def _html_of(record: object) -> str:
+    """Loads the room that shows records when the first one is shown."""
+    html: str = import_module("tflite_squeeze.report.display").html_of(record)
+    return html
+
+
+display_with(_html_of)
 
 
 class _Package(ModuleType):

@@ -14,6 +14,7 @@ from tflite_squeeze.measure.footprint import Footprint, TensorBytes
 from tflite_squeeze.measure.machine import this_machine
 from tflite_squeeze.measure.size import size_ledger
 from tflite_squeeze.pipeline.convert import convert
+from tflite_squeeze.pipeline.run import Result
 from tflite_squeeze.report.markdown import to_markdown
 from tflite_squeeze.report.squeeze_plots import steps_plot, tensors_plot
 from tflite_squeeze.report.squeeze_report import (
@@ -148,3 +149,12 @@ def test_pictures() -> None:
     none = _report(baseline=unlabelled, steps=(_step(1, after=None, metric="loss"),), outcome=None)
     assert _pixels(steps_plot(none)).shape[0] > 300
     assert _pixels(tensors_plot(_report())).shape[1] > 1000
+
+
+def test_a_notebook_shows_tables_and_both_pictures() -> None:
+    report = _report()
+    html = report._repr_html_()
+    assert "10.0x smaller" in html
+    assert html.count("data:image/png;base64,") == 2
+    result = Result(model=None, tflite=None, report=report, folder=None)
+    assert result._repr_html_() == html

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.prune_config import Prune
+from tflite_squeeze.displayed import Displayed
 
 
 class _Record(BaseModel):
@@ -44,7 +45,7 @@ class PrunedWeight(_Record):
         return self.zeros_after / self.parameters
 
 
-class StepRecord(_Record):
+class StepRecord(Displayed, _Record):
     """What every technique says of what it did to a model.
 
     Attributes:

@@ -2,10 +2,12 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.displayed import Displayed
+
 Curve = tuple[tuple[float, float], ...]
 
 
-class SensitivityRecord(BaseModel):
+class SensitivityRecord(Displayed, BaseModel):
     """What pruning each weight alone costs.
 
     Attributes:

@@ -38,6 +38,9 @@ class AndroidExport:
     files: dict[str, bytes]
     record: AndroidRecord
 
+    def _repr_html_(self) -> str:
+        return self.record._repr_html_()
+
     def save(self, folder: str | Path, *, force: bool = False) -> Path:
         """Writes the files.
 

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.export.android_config import ExportAndroid
 from tflite_squeeze.export.android_interface import AndroidInterface
 
@@ -22,7 +23,7 @@ class ExportedFile(BaseModel):
     sha256: str
 
 
-class AndroidRecord(BaseModel):
+class AndroidRecord(Displayed, BaseModel):
     """An export for Android.
 
     Attributes:

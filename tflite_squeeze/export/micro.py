@@ -43,6 +43,9 @@ class MicroExport:
     files: dict[str, bytes]
     record: MicroExportRecord
 
+    def _repr_html_(self) -> str:
+        return self.record._repr_html_()
+
 
 def export_micro(tflite: bytes | Path | str, config: ExportMicro | None = None) -> MicroExport:
     """Writes a file as C and C++, after running it on TFLM's interpreter.

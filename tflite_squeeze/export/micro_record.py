@@ -2,11 +2,12 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.export.micro_config import ExportMicro
 from tflite_squeeze.measure.micro_record import Arena, MicroOperator
 
 
-class MicroExportRecord(BaseModel):
+class MicroExportRecord(Displayed, BaseModel):
     """What was written, and what it takes.
 
     Attributes:

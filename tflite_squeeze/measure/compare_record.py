@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.measure.machine import Machine
 
 LITERT, LARQ, MICRO = "litert", "larq", "micro"
@@ -148,7 +149,7 @@ class FileCompared(_Record):
     failed: tuple[str, ...] = ()
 
 
-class CompareRecord(_Record):
+class CompareRecord(Displayed, _Record):
     """Files beside the first of them.
 
     Attributes:

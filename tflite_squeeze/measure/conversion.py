@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.convert.flatbuffer import operator_names
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.measure.low_bit import LowBitRecord
 from tflite_squeeze.measure.sharing import SharedInFile
 from tflite_squeeze.measure.size import SizeLedger
@@ -34,7 +35,7 @@ class Source(BaseModel):
     model_bytes: int | None = None
 
 
-class ConvertRecord(BaseModel):
+class ConvertRecord(Displayed, BaseModel):
     """What a conversion did.
 
     Attributes:

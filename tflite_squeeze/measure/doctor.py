@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.io.named_sets import NAMED_SETS, load_named_set
 from tflite_squeeze.version import __version__
@@ -57,7 +58,7 @@ class Part(BaseModel):
     hint: str = ""
 
 
-class DoctorRecord(BaseModel):
+class DoctorRecord(Displayed, BaseModel):
     """The state of an installation.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.measure.ethos_u_names import EthosU
 
 
@@ -42,7 +43,7 @@ class CpuOperator(_Record):
     reason: str
 
 
-class EthosURecord(_Record):
+class EthosURecord(Displayed, _Record):
     """What the compiler Vela estimates; nothing here was measured on a device.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.measure.advice_record import Advice
 from tflite_squeeze.measure.graph import OperatorRecord, WeightRecord
 from tflite_squeeze.measure.size import SizeLedger
@@ -30,7 +31,7 @@ class LayerRecord(BaseModel):
     weights: tuple[WeightRecord, ...]
 
 
-class InspectRecord(BaseModel):
+class InspectRecord(Displayed, BaseModel):
     """A model or a file from inside.
 
     Attributes:

@@ -5,9 +5,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.convert.low_bit_plan import LowBitMode, LowBitTensor
+from tflite_squeeze.displayed import Displayed
 
 
-class LowBitRecord(BaseModel):
+class LowBitRecord(Displayed, BaseModel):
     """The forms that were tried, and the one that was kept.
 
     Attributes:

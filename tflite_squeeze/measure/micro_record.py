@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.measure.profile_record import InputUsed
 from tflite_squeeze.measure.size import SizeLedger
 
@@ -104,7 +105,7 @@ class MicroAgreement(_Record):
     varies: bool
 
 
-class MicroRecord(_Record):
+class MicroRecord(Displayed, _Record):
     """What a file takes on a microcontroller, measured with TFLM's own interpreter.
 
     Attributes:

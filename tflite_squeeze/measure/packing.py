@@ -4,10 +4,11 @@ import lzma
 
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.measure.size import download_bytes, size_ledger
 
 
-class PackRecord(BaseModel):
+class PackRecord(Displayed, BaseModel):
     """The size of a file, packed and otherwise.
 
     Attributes:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.measure.machine import Machine
 from tflite_squeeze.measure.size import SizeLedger
 
@@ -160,7 +161,7 @@ class InputUsed(_Record):
     shape: tuple[int, ...]
 
 
-class ProfileRecord(_Record):
+class ProfileRecord(Displayed, _Record):
     """Everything that was measured on one file.
 
     Attributes:

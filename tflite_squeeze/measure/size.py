@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from tflite_squeeze.convert.flatbuffer import read_model
 from tflite_squeeze.convert.flatbuffer_fields import integers, operator_name, shape_of
 from tflite_squeeze.convert.flatbuffer_regions import Region, region_bytes
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.measure.graph_calls import subgraph_runs
 from tflite_squeeze.measure.graph_weights import Weight, constant_buffers, weights_of
 from tflite_squeeze.measure.macs import Macs, operator_macs
 
 
-class SizeLedger(BaseModel):
+class SizeLedger(Displayed, BaseModel):
     """The bytes of a file by what they are for, and what they could be.
 
     Attributes:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.convert.sparse_plan import SparsityPlan
 from tflite_squeeze.convert.sparse_tensor import densified
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.measure.inputs import made_up
 from tflite_squeeze.measure.process import run_in_child
 from tflite_squeeze.measure.session import Session
@@ -42,7 +43,7 @@ class SparseRun(BaseModel):
     latency_ratio: float
 
 
-class SparsityRecord(BaseModel):
+class SparsityRecord(Displayed, BaseModel):
     """What became of a file's zeros.
 
     Attributes:

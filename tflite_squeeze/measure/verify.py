@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.convert.config import Quantization
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.measure.fidelity import (
     are_probabilities,
@@ -84,7 +85,7 @@ class TensorFidelity(_Record):
     max_abs_difference: float
 
 
-class VerifyRecord(_Record):
+class VerifyRecord(Displayed, _Record):
     """What the comparison of a file with its Keras model found.
 
     Attributes:

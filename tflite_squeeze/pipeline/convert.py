@@ -44,6 +44,9 @@ class Converted:
     record: ConvertRecord
     chatter: tuple[str, ...] = ()
 
+    def _repr_html_(self) -> str:
+        return self.record._repr_html_()
+
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Writes the file, unless it failed its check.
 

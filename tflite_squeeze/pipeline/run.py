@@ -63,6 +63,9 @@ class Result:
     report: Report
     folder: Path | None
 
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
+
     def check(self) -> None:
         """Complains where the run does not meet what the recipe asks.
 

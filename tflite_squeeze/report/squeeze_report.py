@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.displayed import Displayed
 from tflite_squeeze.measure.claims import ClaimCheck
 from tflite_squeeze.measure.conversion import ConvertRecord, Source
 from tflite_squeeze.measure.footprint import Footprint, TensorBytes
@@ -156,7 +157,7 @@ class Outcome(_Record):
         return tuple(lines)
 
 
-class Report(_Record):
+class Report(Displayed, _Record):
     """The evidence of a run.
 
     Attributes:
