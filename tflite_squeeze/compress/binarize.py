@@ -1,27 +1,22 @@
 """The verb: give weights, or weights and inputs, one or two bits."""
 
-import time
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tflite_squeeze import flavors
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.binarize_config import Binarize
 from tflite_squeeze.compress.binarize_made import Made
 from tflite_squeeze.compress.binarize_record import BinarizedWeight, BinarizeRecord
 from tflite_squeeze.compress.bit_size import stored_numbers
-from tflite_squeeze.compress.finetune import finetune as train
-from tflite_squeeze.compress.finetune import original_of, training_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.layers import Selection, Target, select
-from tflite_squeeze.compress.quality import metric_name, validation_quality
 from tflite_squeeze.compress.records import SkippedLayer
 from tflite_squeeze.compress.replacing import replaceable
+from tflite_squeeze.compress.step_run import StepRun
 from tflite_squeeze.compress.ternary_network import shared_axes, ternary_network
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.io.data import Data, load_data
 
 _STORED = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D",
            "SeparableConv2D")  # fmt: skip
@@ -72,65 +67,37 @@ def binarize(
         >>> config = Binarize(weights="ternary", inputs="float")
         >>> model, record = binarize(model, config, "mnist", FineTune(epochs=20))
     """
-    started = time.perf_counter()
     if config.inputs == "binary" and in_place:
         raise UsageError("binary inputs take layers of another kind: leave in_place out")
-    samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
-    training = training_of(samples, finetune, one_shot=one_shot)
-    original = original_of(model, training, in_place=in_place)
-    before = validation_quality(model, samples)
+    run = StepRun(model, data, finetune, one_shot=one_shot, in_place=in_place)
     if config.inputs == "binary":
         from tflite_squeeze.compress.larq_binarize import with_binary_inputs
 
-        made = with_binary_inputs(
-            model, config, samples, training, original=original, verbose=verbose
-        )
+        made = with_binary_inputs(model, config, run, verbose=verbose)
     else:
         changed = model if in_place else keras_variables.copy_of(model)
-        made = _with_float_inputs(
-            changed, config, samples, training, original=original, verbose=verbose
-        )
+        made = _with_float_inputs(changed, config, run, verbose=verbose)
     binarised = sum(weight.parameters for weight in made.weights)
     record = BinarizeRecord(
-        model=model.name,
         config=config,
-        finetune=training,
         weights=made.weights,
         other_parameters=stored_numbers(made.model) - binarised,
         changes=made.changes,
         skipped=made.skipped,
-        metric=metric_name(model),
-        before=before,
-        after=validation_quality(made.model, samples),
-        history=made.history,
-        notes=(*(samples.notes if samples is not None else ()), *made.notes),
-        seconds=time.perf_counter() - started,
+        **run.facts(made.model, *made.notes),
     )
     return Binarized(made.model, record)
 
 
-def _with_float_inputs(
-    model: Any,
-    config: Binarize,
-    samples: Data | None,
-    training: FineTune | None,
-    *,
-    original: Any,
-    verbose: int,
-) -> Made:
+def _with_float_inputs(model: Any, config: Binarize, run: StepRun, *, verbose: int) -> Made:
     selection = _selected(model, config)
     network = ternary_network(model, selection.targets, config)
-    history: dict[str, list[float]] = {}
-    if training is not None and samples is not None:
-        history = train(
-            model, samples, training, around=network, original=original, verbose=verbose
-        ).history
+    run.train(model, around=network, verbose=verbose)
     network.write_values()
     return Made(
         model=model,
         weights=tuple(_weight(target, config) for target in selection.targets),
         skipped=selection.skipped,
-        history=history,
     )
 
 

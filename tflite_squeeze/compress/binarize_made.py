@@ -1,6 +1,6 @@
 """What either way to binarise a model hands back."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tflite_squeeze.compress.binarize_record import BinarizedWeight, LayerChange
@@ -15,7 +15,6 @@ class Made:
         model: the Keras model.
         weights: every weight that was binarised.
         skipped: layers that were not, with reasons.
-        history: metric → value per epoch.
         changes: what was done to the layers around them.
         notes: what else to know.
     """
@@ -23,6 +22,5 @@ class Made:
     model: Any
     weights: tuple[BinarizedWeight, ...]
     skipped: tuple[SkippedLayer, ...]
-    history: dict[str, list[float]] = field(default_factory=dict)
     changes: tuple[LayerChange, ...] = ()
     notes: tuple[str, ...] = ()

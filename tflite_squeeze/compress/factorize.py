@@ -1,6 +1,5 @@
 """The verb: split layers into thinner ones, with or without data and training."""
 
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,14 +8,11 @@ from tflite_squeeze.compress.factorable import Factorable
 from tflite_squeeze.compress.factorable_layers import Found, Shapes, find
 from tflite_squeeze.compress.factorize_config import Factorize
 from tflite_squeeze.compress.factorize_record import FactorizeRecord, Refusal
-from tflite_squeeze.compress.finetune import finetune as train
-from tflite_squeeze.compress.finetune import original_of, training_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.input_moments import WIDEST, input_moments
 from tflite_squeeze.compress.layer_macs import layer_macs, model_layers
 from tflite_squeeze.compress.low_rank import Moment
 from tflite_squeeze.compress.observing import call_shapes
-from tflite_squeeze.compress.quality import metric_name, validation_quality
 from tflite_squeeze.compress.rank_choice import Choice, budgeted, choices
 from tflite_squeeze.compress.records import SkippedLayer
 from tflite_squeeze.compress.rewriting import rewritten
@@ -29,8 +25,9 @@ from tflite_squeeze.compress.splitting import (
     objection,
     second_of,
 )
+from tflite_squeeze.compress.step_run import StepRun
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.io.data import Data, load_data
+from tflite_squeeze.io.data import Data
 
 _BATCH = 64
 
@@ -78,24 +75,20 @@ def factorize(
     Example:
         >>> model, record = factorize(model, Factorize(energy=0.9), "fashion-mnist")
     """
-    started = time.perf_counter()
     _check(config, data, judge)
-    samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
-    training = training_of(samples, finetune, one_shot=one_shot)
+    run = StepRun(model, data, finetune, one_shot=one_shot)
     shapes = call_shapes(model)
     found = _found(model, config, shapes)
-    moments = _moments(model, found.layers, samples, config)
+    moments = _moments(model, found.layers, run.samples, config)
     kept, refused, whole = _decided(model, found, shapes, config, moments, judge)
     made = rewritten(model, {id(one.one.layer): one.specs for one in kept})
     file_time = judge(model, [made])[0] if judge is not None and kept else None
-    before = validation_quality(model, samples)
-    training = training if kept else None
-    history = _trained(model, made, samples, training, verbose)
+    if not kept:
+        run.training = None  # an equal copy has nothing to recover from
+    run.train(made, verbose=verbose)
     macs = _macs(model, shapes)
     record = FactorizeRecord(
-        model=model.name,
         config=config,
-        finetune=training,
         layers=tuple(one.split for one in kept),
         refused=tuple(refused),
         skipped=(*found.skipped, *whole),
@@ -104,12 +97,7 @@ def factorize(
         macs_before=macs,
         macs_after=macs - sum(one.split.macs_before - one.split.macs_after for one in kept),
         file_time=file_time,
-        metric=metric_name(model),
-        before=before,
-        after=validation_quality(made, samples),
-        history=history,
-        notes=_notes(found.layers, samples, config, moments),
-        seconds=time.perf_counter() - started,
+        **run.facts(made, *_notes(found.layers, run.samples, config, moments)),
     )
     return Factorized(made, record)
 
@@ -129,16 +117,6 @@ def _found(model: Any, config: Factorize, shapes: Shapes) -> Found:
         reasons = reasons or "it has no layer with weights"
         raise UsageError(f"nothing to factorize in model {model.name!r} ({reasons}): see --only")
     return found
-
-
-def _trained(
-    model: Any, made: Any, samples: Data | None, training: FineTune | None, verbose: int
-) -> dict[str, list[float]]:
-    """Trains the factors, and returns the history."""
-    if training is None or samples is None:
-        return {}
-    original = original_of(model, training, in_place=False)
-    return train(made, samples, training, original=original, verbose=verbose).history
 
 
 def _moments(
@@ -217,7 +195,7 @@ def _notes(
     config: Factorize,
     moments: dict[int, Moment],
 ) -> tuple[str, ...]:
-    notes = list(samples.notes) if samples is not None else []
+    notes = []
     for one in layers:
         if samples is not None and config.data_aware and id(one.layer) not in moments:
             size = one.kernel[..., 0].size

@@ -9,31 +9,20 @@ from tflite_squeeze.compress.binarize_made import Made
 from tflite_squeeze.compress.binarize_record import BinarizedWeight, LayerChange
 from tflite_squeeze.compress.binary_layout import projections, rearranged
 from tflite_squeeze.compress.bit_size import quantised_weights
-from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.larq_layers import KERNELS, chosen, quantizers
 from tflite_squeeze.compress.larq_training import trained
 from tflite_squeeze.compress.layer_graph import Graph, graph_of
-from tflite_squeeze.io.data import Data
+from tflite_squeeze.compress.step_run import StepRun
 from tflite_squeeze.io.larq_library import larq
 
 
-def with_binary_inputs(
-    model: Any,
-    config: Binarize,
-    samples: Data | None,
-    training: FineTune | None,
-    *,
-    original: Any = None,
-    verbose: int = 0,
-) -> Made:
+def with_binary_inputs(model: Any, config: Binarize, run: StepRun, *, verbose: int = 0) -> Made:
     """Puts Larq's layers in a model's place and trains them.
 
     Args:
         model: of either Keras, Sequential or functional.
         config: what becomes binary, and how.
-        samples: labelled data fitted to the model; None where nothing is trained.
-        training: how; None for not at all.
-        original: the model as it was, which teaches where the training says so.
+        run: its data and training.
         verbose: as in `model.fit`.
 
     Raises:
@@ -47,21 +36,12 @@ def with_binary_inputs(
     signs = [name for name in names if quantizers(graph, name, config)[0] != "none"]
     changes = rearranged(graph, names, signs)
     changes += _padding(graph, signs)
-    network, history = trained(
-        graph,
-        config,
-        names,
-        samples,
-        training,
-        loss=getattr(model, "loss", None),
-        teacher=original,
-        verbose=verbose,
-    )
+    loss = getattr(model, "loss", None)
+    network = trained(graph, config, names, run, loss=loss, verbose=verbose)
     return Made(
         model=network,
         weights=_weights(network),
         skipped=skipped,
-        history=history,
         changes=tuple(changes),
         notes=_notes(graph, names),
     )

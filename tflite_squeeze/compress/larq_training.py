@@ -7,12 +7,10 @@ import numpy as np
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.binarize_config import Binarize
-from tflite_squeeze.compress.finetune import finetune as train
-from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.flip_ratio import flip_ratio_callback
 from tflite_squeeze.compress.larq_layers import Phase, with_larq_layers
 from tflite_squeeze.compress.layer_graph import Graph, copy_weights, rebuilt
-from tflite_squeeze.io.data import Data
+from tflite_squeeze.compress.step_run import StepRun
 from tflite_squeeze.io.larq_library import larq
 
 Phases = dict[str, Phase]
@@ -57,31 +55,26 @@ def trained(
     graph: Graph,
     config: Binarize,
     names: tuple[str, ...],
-    samples: Data | None,
-    training: FineTune | None,
+    run: StepRun,
     *,
     loss: Any = None,
-    teacher: Any = None,
     verbose: int = 0,
-) -> tuple[Any, dict[str, list[float]]]:
+) -> Any:
     """Builds the binary network and trains it, stage by stage.
 
     Args:
         graph: the model in its new order.
         config: what is asked for.
         names: the nodes that become binary.
-        samples: labelled data; None, as `training`, for a network that is not trained.
-        training: how.
+        run: its data and training.
         loss: the original's own; None where it had none.
-        teacher: the original, where it teaches.
         verbose: as in `model.fit`.
 
     Returns:
-        The model, and metric → value per epoch.
+        The model.
     """
     library = larq()
-    epochs = training.epochs if training is not None else 1
-    history: dict[str, list[float]] = {}
+    epochs = run.training.epochs if run.training is not None else 1
     weights = None
     for phases, count in stages_of(config, names, epochs):
         model = built(graph, config, phases)
@@ -93,22 +86,15 @@ def trained(
             _to_signs(model, library)
         if loss is not None:
             model.compile(loss=loss)
-        if training is not None and samples is not None:
-            stage = training.model_copy(update={"epochs": count})
-            callback, optimizer = flip_ratio_callback(), _optimizer(config, library)
-            done = train(
-                model,
-                samples,
-                stage,
-                [callback],
-                optimizer=optimizer,
-                original=teacher,
-                verbose=verbose,
-            )
-            for name, values in done.history.items():
-                history.setdefault(name, []).extend(values)
+        run.train(
+            model,
+            [flip_ratio_callback()],
+            epochs=count,
+            optimizer=_optimizer(config, library),
+            verbose=verbose,
+        )
         weights = model.get_weights()
-    return model, history
+    return model
 
 
 def _to_signs(model: Any, library: Any) -> None:

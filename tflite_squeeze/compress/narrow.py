@@ -4,7 +4,6 @@ Reference: Li et al. 2017, arXiv:1608.08710.
 """
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,17 +12,14 @@ from numpy.typing import NDArray
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.channels import Group, channel_groups
-from tflite_squeeze.compress.finetune import finetune as train
-from tflite_squeeze.compress.finetune import original_of, training_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.layers import matches, select
 from tflite_squeeze.compress.narrow_config import Narrow
 from tflite_squeeze.compress.narrow_record import NarrowedGroup, NarrowRecord, RefusedNarrowing
 from tflite_squeeze.compress.projections import MaskProjection, constrained
-from tflite_squeeze.compress.quality import metric_name, validation_quality
+from tflite_squeeze.compress.step_run import StepRun
 from tflite_squeeze.compress.weight_records import zeros_of
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.io.data import Data, load_data
 
 Array = NDArray[Any]
 
@@ -70,54 +66,38 @@ def narrow(
     Example:
         >>> model, record = narrow(model, Narrow(ratio=0.5), "fashion-mnist")
     """
-    started = time.perf_counter()
     selection = select(model, only=config.only, protect=config.protect)
     asked = {id(target.layer) for target in selection.targets}
     kept, groups, refused = _decided(channel_groups(model), config, asked)
     if not groups:
         reasons = "; ".join(f"{', '.join(one.layers)}: {one.reason}" for one in refused)
         raise UsageError(f"nothing to narrow in model {model.name!r} ({reasons})")
-    samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
+    run = StepRun(model, data, finetune, one_shot=one_shot)
     narrower = _rebuilt(model, kept)
-    training = training_of(samples, finetune, one_shot=one_shot)
-    history: dict[str, list[float]] = {}
-    if training is not None:
-        history = _trained(model, narrower, samples, training, verbose)
+    if run.trains:
+        with constrained(_zero_masks(narrower)):
+            run.train(narrower, verbose=verbose)
     return Narrowed(
         narrower,
         NarrowRecord(
-            model=model.name,
             config=config,
-            finetune=training,
             groups=groups,
             refused=refused,
             skipped=selection.skipped,
             parameters_before=int(model.count_params()),
             parameters_after=int(narrower.count_params()),
-            metric=metric_name(model),
-            before=validation_quality(model, samples),
-            after=validation_quality(narrower, samples),
-            history=history,
-            notes=samples.notes if samples is not None else (),
-            seconds=time.perf_counter() - started,
+            **run.facts(narrower),
         ),
     )
 
 
-def _trained(
-    model: Any, narrower: Any, samples: Data | None, training: FineTune, verbose: int
-) -> dict[str, list[float]]:
-    """Trains the narrower model; what is zero in it stays zero."""
-    if samples is None:
-        raise UsageError("fine-tuning needs data: pass some")
-    masks: dict[int, tuple[Any, Callable[[Any], Any]]] = {
+def _zero_masks(narrower: Any) -> dict[int, tuple[Any, Callable[[Any], Any]]]:
+    """What keeps the zeros that earlier pruning left, for the time of a training."""
+    return {
         number: (target.variable, MaskProjection(target.variable))
         for number, target in enumerate(select(narrower).targets)
         if zeros_of(target.variable)
     }
-    original = original_of(model, training, in_place=False)
-    with constrained(masks):
-        return train(narrower, samples, training, original=original, verbose=verbose).history
 
 
 def _decided(

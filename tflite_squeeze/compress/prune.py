@@ -1,24 +1,21 @@
 """The verb: prune a model, with or without training."""
 
-import time
 from typing import Any, NamedTuple
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.budget import Curves, unit_of
-from tflite_squeeze.compress.finetune import finetune as train
-from tflite_squeeze.compress.finetune import original_of, training_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.grouped_masks import GroupedMasks, groups_of
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.pruning_callback import PruningCallback
-from tflite_squeeze.compress.quality import metric_name, validation_quality
 from tflite_squeeze.compress.records import PruneRecord
 from tflite_squeeze.compress.scoring_data import ScoringData
 from tflite_squeeze.compress.sensitivity import measure_curves
+from tflite_squeeze.compress.step_run import StepRun
 from tflite_squeeze.compress.weight_records import weight_records, zeros_of
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.io.data import Data, load_data
+from tflite_squeeze.io.data import Data
 
 _SCORING_SAMPLES = 512
 
@@ -65,36 +62,28 @@ def prune(
     Example:
         >>> model, record = prune(model, Prune(sparsity=0.9), "fashion-mnist")
     """
-    started = time.perf_counter()
-    original = None if one_shot else original_of(model, finetune, in_place=in_place)
     pruned = model if in_place else keras_variables.copy_of(model)
     groups = groups_of(pruned, config)
     selection = groups.selection
     if not selection.targets:
         reasons = "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped)
         raise UsageError(f"nothing to prune in model {model.name!r} ({reasons}): see --only")
-    samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(pruned))
+    run = StepRun(pruned, data, finetune, one_shot=one_shot, original=model, in_place=in_place)
     zeros = [zeros_of(target.variable) for target in selection.targets]
-    before = validation_quality(pruned, samples)
-    scoring = _scoring_data(pruned, config, samples)
+    scoring = _scoring_data(pruned, config, run.samples)
     if config.budget == "sensitivity" and curves is None:
         curves = measure_curves(
-            pruned, _labelled(samples), selection, granularity=config.granularity
+            pruned, _labelled(run.samples), selection, granularity=config.granularity
         )
-    training = training_of(samples, finetune, one_shot=one_shot)
-    history: dict[str, list[float]] = {}
-    if training is None or samples is None:
-        GroupedMasks(pruned, groups, data=scoring, curves=curves).update(lambda target: target)
-    else:
+    if run.trains:
         callback = PruningCallback(config, data=scoring, curves=curves)
-        trained = train(pruned, samples, training, [callback], original=original, verbose=verbose)
-        history = trained.history
+        run.train(pruned, [callback], verbose=verbose)
+    else:
+        GroupedMasks(pruned, groups, data=scoring, curves=curves).update(lambda target: target)
     return Pruned(
         pruned,
         PruneRecord(
-            model=model.name,
             config=config,
-            finetune=training,
             weights=weight_records(
                 groups.selection.targets,
                 zeros,
@@ -102,12 +91,7 @@ def prune(
             ),
             skipped=selection.skipped,
             target=groups.goal(),
-            metric=metric_name(pruned),
-            before=before,
-            after=validation_quality(pruned, samples),
-            history=history,
-            notes=samples.notes if samples is not None else (),
-            seconds=time.perf_counter() - started,
+            **run.facts(pruned),
         ),
     )
 

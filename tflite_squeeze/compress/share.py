@@ -1,13 +1,11 @@
 """The verb: let the weights of a model share few values, with or without training."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze import flavors
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.cluster_config import Cluster
 from tflite_squeeze.compress.cluster_plan import (
@@ -18,14 +16,12 @@ from tflite_squeeze.compress.cluster_plan import (
 )
 from tflite_squeeze.compress.cluster_record import ClusterRecord, SharedWeight
 from tflite_squeeze.compress.clustering_callback import ClusteringCallback
-from tflite_squeeze.compress.finetune import finetune as train
-from tflite_squeeze.compress.finetune import original_of, training_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.lut import entropy_bytes
-from tflite_squeeze.compress.quality import metric_name, validation_quality
 from tflite_squeeze.compress.sharing import ModelSharing, Sharing
+from tflite_squeeze.compress.step_run import StepRun
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.io.data import Data, load_data
+from tflite_squeeze.io.data import Data
 
 Array = NDArray[Any]
 
@@ -72,40 +68,26 @@ def cluster(
     Example:
         >>> model, record = cluster(model, Cluster(clusters=16), "fashion-mnist")
     """
-    started = time.perf_counter()
-    original = None if one_shot else original_of(model, finetune, in_place=in_place)
     shared = model if in_place else keras_variables.copy_of(model)
-    samples = None if data is None else load_data(data).fitted_to(flavors.input_specs(shared))
+    run = StepRun(shared, data, finetune, one_shot=one_shot, original=model, in_place=in_place)
     if config.max_drop is not None and measured is None:
-        measured = measured_counts(shared, config, _labelled(samples))
+        measured = measured_counts(shared, config, _labelled(run.samples))
     plan = cluster_plan(shared, config, measured)
     if not plan.sharings:
         raise UsageError(f"nothing to share in model {model.name!r} ({plan.why_nothing()})")
     weights = [np.array(sharing.target.variable) for sharing in plan.sharings]
-    before = validation_quality(shared, samples)
-    training = training_of(samples, finetune, one_shot=one_shot)
-    history: dict[str, list[float]] = {}
-    if training is None or samples is None:
-        ModelSharing(plan.sharings, follows=False)
+    if run.trains:
+        run.train(shared, [ClusteringCallback(config, measured=measured)], verbose=verbose)
     else:
-        callback = ClusteringCallback(config, measured=measured)
-        trained = train(shared, samples, training, [callback], original=original, verbose=verbose)
-        history = trained.history
+        ModelSharing(plan.sharings, follows=False)
     return Clustered(
         shared,
         ClusterRecord(
-            model=model.name,
             config=config,
-            finetune=training,
             weights=_weights(plan, weights),
             skipped=plan.skipped,
             refused=plan.refused,
-            metric=metric_name(shared),
-            before=before,
-            after=validation_quality(shared, samples),
-            history=history,
-            notes=samples.notes if samples is not None else (),
-            seconds=time.perf_counter() - started,
+            **run.facts(shared),
         ),
     )
 
