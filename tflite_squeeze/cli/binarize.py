@@ -5,18 +5,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from tflite_squeeze.cli.compressing import check_targets, compressed, keep
 from tflite_squeeze.cli.data_options import data_options
-from tflite_squeeze.cli.model_options import model_options, open_data, open_layers
-from tflite_squeeze.cli.output import (
-    check_json,
-    force_option,
-    json_option,
-    progress,
-    say,
-    show,
-    write_json,
-)
-from tflite_squeeze.cli.training_options import finetune_of, training_options, trains
+from tflite_squeeze.cli.model_options import model_options, open_layers
+from tflite_squeeze.cli.output import force_option, json_option, say
+from tflite_squeeze.cli.training_options import finetune_of, training_options
 from tflite_squeeze.compress.binarize_config import (
     Binarize,
     LayerQuantizers,
@@ -25,7 +18,6 @@ from tflite_squeeze.compress.binarize_config import (
 from tflite_squeeze.compress.configs import config_of
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.io.larq_library import arrange_for_larq
-from tflite_squeeze.io.save import check_model_output, save_model
 
 if TYPE_CHECKING:
     from tflite_squeeze.compress.binarize_record import BinarizeRecord
@@ -91,8 +83,7 @@ def binarize_command(ctx: click.Context, /, model: Path, output: Path, **options
     or with --epochs 0, they are quantised once. Exits 1 when a weight has more values than it
     should.
     """
-    check_model_output(output, force=options["force"], inputs=[model])
-    check_json(options["json_target"], force=options["force"], inputs=[model, output])
+    check_targets(output, options, [model])
     config, training = _config(options), finetune_of(options)
     if config.inputs == "binary":
         arrange_for_larq()
@@ -100,15 +91,9 @@ def binarize_command(ctx: click.Context, /, model: Path, output: Path, **options
     from tflite_squeeze.compress.binarize import binarize
     from tflite_squeeze.report.binarize_tables import binarize_tables
 
-    data = open_data(options)
-    one_shot = not trains(data, options)
-    with progress(ctx, f"Binarising {model}"):
-        binarised, record = binarize(
-            source.model, config, data, None if one_shot else training, one_shot=one_shot
-        )
-    save_model(binarised, output, force=options["force"])
-    show(ctx, binarize_tables(record))
-    write_json(options["json_target"], record, force=options["force"])
+    doing = f"Binarising {model}"
+    binarised, record = compressed(ctx, doing, binarize, source.model, config, training, options)
+    keep(ctx, binarised, output, record, binarize_tables(record), options)
     if not record.reached:
         raise CheckFailed(_too_many(output, record))
     say(

@@ -5,21 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tflite_squeeze.cli.compressing import check_targets, compressed, keep
 from tflite_squeeze.cli.data_options import data_options
 from tflite_squeeze.cli.layer_options import read_layers
-from tflite_squeeze.cli.model_options import model_options, open_data, open_layers
-from tflite_squeeze.cli.output import (
-    check_json,
-    force_option,
-    json_option,
-    progress,
-    say,
-    show,
-    write_json,
-)
-from tflite_squeeze.cli.training_options import finetune_of, training_options, trains
+from tflite_squeeze.cli.model_options import model_options, open_layers
+from tflite_squeeze.cli.output import force_option, json_option, say
+from tflite_squeeze.cli.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed
-from tflite_squeeze.io.save import check_model_output, save_model
 
 if TYPE_CHECKING:
     from tflite_squeeze.compress.cluster_config import Cluster
@@ -73,22 +65,15 @@ def cluster_command(ctx: click.Context, /, model: Path, output: Path, **options:
     trained; without, or with --epochs 0, weights share at once. Exits 1 when a kernel ends with
     more values than were asked for.
     """
-    check_model_output(output, force=options["force"], inputs=[model])
-    check_json(options["json_target"], force=options["force"], inputs=[model, output])
+    check_targets(output, options, [model])
     config, training = _config(options), finetune_of(options)
     source = open_layers(model, options)
     from tflite_squeeze.compress.share import cluster
     from tflite_squeeze.report.cluster_tables import cluster_tables
 
-    data = open_data(options)
-    one_shot = not trains(data, options)
-    with progress(ctx, f"Sharing values in {model}"):
-        shared, record = cluster(
-            source.model, config, data, None if one_shot else training, one_shot=one_shot
-        )
-    save_model(shared, output, force=options["force"])
-    show(ctx, cluster_tables(record))
-    write_json(options["json_target"], record, force=options["force"])
+    doing = f"Sharing values in {model}"
+    shared, record = compressed(ctx, doing, cluster, source.model, config, training, options)
+    keep(ctx, shared, output, record, cluster_tables(record), options)
     if not record.reached:
         names = ", ".join(weight.name for weight in record.weights if not weight.reached)
         raise CheckFailed(

@@ -5,21 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tflite_squeeze.cli.compressing import check_targets, keep
 from tflite_squeeze.cli.data_options import data_options
 from tflite_squeeze.cli.model_options import model_options, open_data, open_layers, open_model
-from tflite_squeeze.cli.output import (
-    check_json,
-    force_option,
-    json_option,
-    progress,
-    say,
-    show,
-    write_json,
-)
+from tflite_squeeze.cli.output import force_option, json_option, progress, say
 from tflite_squeeze.cli.training_options import finetune_of, plain_training_options
 from tflite_squeeze.convert.chatter import caught_chatter
 from tflite_squeeze.errors import CheckFailed, UsageError
-from tflite_squeeze.io.save import check_model_output, save_model
 
 if TYPE_CHECKING:
     from tflite_squeeze.compress.distill_config import Distill
@@ -75,9 +67,7 @@ def distill_command(
     A teacher is a Keras model, a SavedModel or a .tflite file; several are an ensemble. Exits 1
     when the student ends worse than it was.
     """
-    inputs = [student, *teachers]
-    check_model_output(output, force=options["force"], inputs=inputs)
-    check_json(options["json_target"], force=options["force"], inputs=[*inputs, output])
+    check_targets(output, options, [student, *teachers])
     config, training = _config(options), finetune_of(options)
     if options["epochs"] == 0:
         raise UsageError("--epochs is 0, but distilling is training: give at least 1")
@@ -92,9 +82,7 @@ def distill_command(
     # LiteRT greets whoever loads a file with it.
     with progress(ctx, f"Distilling into {student}"), caught_chatter():
         model, record = distill(source.model, config, data, taught_by, training)
-    save_model(model, output, force=options["force"])
-    show(ctx, distill_tables(record))
-    write_json(options["json_target"], record, force=options["force"])
+    keep(ctx, model, output, record, distill_tables(record), options)
     if not record.reached:
         raise CheckFailed(
             f"{output} is worse than the student was: train for more epochs, or at another "

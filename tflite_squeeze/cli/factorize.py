@@ -5,20 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tflite_squeeze.cli.compressing import check_targets, compressed, keep
 from tflite_squeeze.cli.data_options import data_options
-from tflite_squeeze.cli.model_options import model_options, open_data, open_layers
-from tflite_squeeze.cli.output import (
-    check_json,
-    force_option,
-    json_option,
-    progress,
-    say,
-    show,
-    write_json,
-)
-from tflite_squeeze.cli.training_options import finetune_of, training_options, trains
+from tflite_squeeze.cli.model_options import model_options, open_layers
+from tflite_squeeze.cli.output import force_option, json_option, say
+from tflite_squeeze.cli.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed, UsageError
-from tflite_squeeze.io.save import check_model_output, save_model
 
 if TYPE_CHECKING:
     from tflite_squeeze.compress.factorize_config import Factorize
@@ -75,23 +67,15 @@ def factorize_command(ctx: click.Context, /, model: Path, output: Path, **option
     trained on, unless --epochs is 0. Splits that save nothing, or with --measure are not faster,
     are refused with the numbers. Exits 1 when no split was left, or a budget was missed.
     """
-    check_model_output(output, force=options["force"], inputs=[model])
-    check_json(options["json_target"], force=options["force"], inputs=[model, output])
+    check_targets(output, options, [model])
     config, training = _config(options), finetune_of(options)
     source = open_layers(model, options)
     from tflite_squeeze.pipeline.factorize import factorize
     from tflite_squeeze.report.factorize_tables import factorize_tables
 
-    data = open_data(options)
-    one_shot = not trains(data, options)
-    with progress(ctx, f"Factorizing {model}"):
-        factorized, record = factorize(
-            source.model, config, data, None if one_shot else training, one_shot=one_shot
-        )
-    if record.layers:
-        save_model(factorized, output, force=options["force"])
-    show(ctx, factorize_tables(record))
-    write_json(options["json_target"], record, force=options["force"])
+    doing = f"Factorizing {model}"
+    thin, record = compressed(ctx, doing, factorize, source.model, config, training, options)
+    keep(ctx, thin if record.layers else None, output, record, factorize_tables(record), options)
     if not record.layers:
         raise CheckFailed(
             f"{output} was not written, every split was refused (see the reasons): ask for lower "

@@ -6,21 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tflite_squeeze.cli.compressing import check_targets, compressed, keep
 from tflite_squeeze.cli.data_options import data_options
 from tflite_squeeze.cli.layer_options import read_layers
-from tflite_squeeze.cli.model_options import model_options, open_data, open_layers
-from tflite_squeeze.cli.output import (
-    check_json,
-    force_option,
-    json_option,
-    progress,
-    say,
-    show,
-    write_json,
-)
-from tflite_squeeze.cli.training_options import finetune_of, training_options, trains
+from tflite_squeeze.cli.model_options import model_options, open_layers
+from tflite_squeeze.cli.output import force_option, json_option, say
+from tflite_squeeze.cli.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed, UsageError
-from tflite_squeeze.io.save import check_model_output, save_model
 
 if TYPE_CHECKING:
     from tflite_squeeze.compress.prune_config import Prune
@@ -85,8 +77,7 @@ def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: A
     --epochs 0, it is pruned at once. Exits 1 when the sparsity was not reached.
     """
     inputs = [model] if options["curves"] is None else [model, options["curves"]]
-    check_model_output(output, force=options["force"], inputs=inputs)
-    check_json(options["json_target"], force=options["force"], inputs=[*inputs, output])
+    check_targets(output, options, inputs)
     config, training = _config(options), finetune_of(options)
     source = open_layers(model, options, keep_prunable=True)
     from tflite_squeeze.compress.prune import prune
@@ -94,22 +85,14 @@ def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: A
     from tflite_squeeze.io.unwrapping import plain
     from tflite_squeeze.report.prune_tables import prune_tables
 
-    curves, data = _curves(source, config, options), open_data(options)
-    one_shot = not trains(data, options)
-    with progress(ctx, f"Pruning {model}"), warnings.catch_warnings():
+    doing, curves = f"Pruning {model}", _curves(source, config, options)
+    with warnings.catch_warnings():
         # The last line and the exit code say so.
         warnings.simplefilter("ignore", TargetNotReached)
-        pruned, record = prune(
-            source.model,
-            config,
-            data,
-            None if one_shot else training,
-            one_shot=one_shot,
-            curves=curves,
+        pruned, record = compressed(
+            ctx, doing, prune, source.model, config, training, options, curves=curves
         )
-    save_model(plain(pruned)[0], output, force=options["force"])
-    show(ctx, prune_tables(record))
-    write_json(options["json_target"], record, force=options["force"])
+    keep(ctx, plain(pruned)[0], output, record, prune_tables(record), options)
     if not record.reached:
         raise CheckFailed(
             f"{output} has {record.sparsity:.2%} zeros, not {record.target:.2%}: train for more "
