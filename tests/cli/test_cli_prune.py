@@ -263,7 +263,7 @@ def curves(files: Any, tmp_path: Path) -> Path:
 def test_measured_curves_are_not_measured_again(
     run: Any, files: Any, out: Path, curves: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tflite_squeeze.compress.step_run as room
+    import tflite_squeeze.compress.prune as room
 
     monkeypatch.setattr(room, "measure_curves", lambda *a, **o: pytest.fail("measured again"))
     args = ("prune", files.model, "-o", out, "--sparsity", "0.25", "--budget", "sensitivity")
