@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 from tflite_squeeze.convert.flatbuffer import read_model
 from tflite_squeeze.convert.flatbuffer_fields import dtype_name, items, scales_of, shape_of, text
 from tflite_squeeze.errors import RuntimeFailure, UsageError
-from tflite_squeeze.measure.inputs import made_up
 from tflite_squeeze.measure.larq_files import RUNTIME
-from tflite_squeeze.measure.latency import timed
-from tflite_squeeze.measure.memory import forget_peak, peak_bytes, resident_bytes
+from tflite_squeeze.measure.latency import timed_session
 from tflite_squeeze.measure.runner import batch_of, chunks, examples_in, fitted, joined
 from tflite_squeeze.measure.session import Endpoint
 
@@ -139,26 +137,8 @@ def larq_latency_job(
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Times a file's runs on made-up inputs; answers as `latency_job` does."""
     content = path.read_bytes()
-    forget_peak()
-    before = resident_bytes()
-    session = LarqSession(content, threads=request["threads"], indirect=request["indirect_bgemm"])
-    types = {item.name: (item.dtype, item.default_shape) for item in session.inputs}
-    inputs = made_up(types, request["seed"])
-    invoke = session.invoker(inputs)
-    (first,) = timed(invoke, runs=1, min_seconds=0)
-    warm = timed(invoke, runs=0, min_seconds=request["warmup_seconds"])
-    times = timed(invoke, runs=request["runs"], min_seconds=request["min_seconds"])
-    peak = peak_bytes()
-    values = {
-        "signature": session.signature,
-        "init_us": session.init_ns / _NS_PER_US,
-        "first_us": first,
-        "warmup_runs": len(warm),
-        "inputs": {name: [array.dtype.name, *array.shape] for name, array in inputs.items()},
-        "memory": {
-            "arena_bytes": None,
-            "process_peak_bytes": peak,
-            "process_growth_bytes": max(peak - before, 0),
-        },
-    }
-    return values, {"times_us": np.array(times)}
+
+    def opened() -> LarqSession:
+        return LarqSession(content, threads=request["threads"], indirect=request["indirect_bgemm"])
+
+    return timed_session(opened, request, lambda _session: None)

@@ -30,17 +30,38 @@ def latency_job(
         Values (init_us, first_us, warmup_runs, signature, inputs, memory) and the array
         `times_us` with a time per run.
     """
+
+    def opened() -> Session:
+        return Session(path, signature=request["signature"], threads=request["threads"])
+
+    with litert_errors():
+        return timed_session(
+            opened, request, lambda session: arena_bytes(session.interpreter, path)
+        )
+
+
+def timed_session(
+    opened: Callable[[], Any], request: Mapping[str, Any], arena: Callable[[Any], int | None]
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Times the runs of any runtime's session, and reads what memory opening and running took.
+
+    Args:
+        opened: opens the session, which has `inputs`, `signature`, `init_ns` and `invoker`.
+        request: as `latency_job` takes it.
+        arena: the bytes of the session's arena, None where the runtime does not tell.
+
+    Returns:
+        As `latency_job`.
+    """
     forget_peak()
     before = resident_bytes()
-    session = Session(path, signature=request["signature"], threads=request["threads"])
-    inputs = made_up(
-        {item.name: (item.dtype, item.default_shape) for item in session.inputs}, request["seed"]
-    )
+    session = opened()
+    types = {item.name: (item.dtype, item.default_shape) for item in session.inputs}
+    inputs = made_up(types, request["seed"])
     invoke = session.invoker(inputs)
-    with litert_errors():
-        (first,) = timed(invoke, runs=1, min_seconds=0)
-        warm = timed(invoke, runs=0, min_seconds=request["warmup_seconds"])
-        times = timed(invoke, runs=request["runs"], min_seconds=request["min_seconds"])
+    (first,) = timed(invoke, runs=1, min_seconds=0)
+    warm = timed(invoke, runs=0, min_seconds=request["warmup_seconds"])
+    times = timed(invoke, runs=request["runs"], min_seconds=request["min_seconds"])
     peak = peak_bytes()
     values = {
         "signature": session.signature,
@@ -49,7 +70,7 @@ def latency_job(
         "warmup_runs": len(warm),
         "inputs": {name: [array.dtype.name, *array.shape] for name, array in inputs.items()},
         "memory": {
-            "arena_bytes": arena_bytes(session.interpreter, path),
+            "arena_bytes": arena(session),
             "process_peak_bytes": peak,
             "process_growth_bytes": max(peak - before, 0),
         },
