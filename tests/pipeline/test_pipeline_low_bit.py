@@ -9,6 +9,7 @@ from tests import tiny_models
 from tflite_squeeze.compress.binarize import binarize
 from tflite_squeeze.compress.binarize_config import Binarize
 from tflite_squeeze.convert.config import Convert, Quantization
+from tflite_squeeze.convert.facts import facts_of
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.measure.conversion import ConvertRecord
 from tflite_squeeze.pipeline import low_bit
@@ -42,7 +43,8 @@ def test_converted_to_two_bits_and_verified(ternary: Any, samples: Path) -> None
     assert record.low_bit is not None
     assert record.low_bit.stored in ("int2", "int4")
     assert [tensor.stored for tensor in record.low_bit.tensors] == [record.low_bit.stored] * 2
-    # Only what is noted of the preprocessing comes on top.
+    assert facts_of(converted.tflite)["weights"] == record.low_bit.stored
+    # Only what is noted of the preprocessing and of the weights comes on top.
     assert 0 <= record.size.raw_bytes - record.low_bit.raw_bytes[record.low_bit.stored] < 200
     assert record.low_bit.raw_bytes["int2"] < record.low_bit.raw_bytes["float32"] / 8
     assert record.verification is not None
@@ -56,6 +58,7 @@ def test_converted_to_two_bits_and_verified(ternary: Any, samples: Path) -> None
     assert len(dynamic.tflite) <= record.low_bit.raw_bytes["int2"] + 200
     off = convert(ternary, Convert(low_bit="off", sparsity="dense"), verification=None)
     assert off.record.low_bit is None
+    assert "weights" not in facts_of(off.tflite)
     assert len(off.tflite) > 8 * record.low_bit.raw_bytes["int2"]
 
 

@@ -16,8 +16,9 @@ def facts_of(tflite: bytes) -> dict[str, Any]:
         tflite: the file's content.
 
     Returns:
-        name, version, labels, source_sha256, quantize and, where values were scaled on their way
-        to the model, preprocessing; nothing for a file of another converter.
+        name, version, labels, source_sha256, quantize, weights where they are "int2" or "int4"
+        and, where values were scaled on their way to the model, preprocessing; nothing for a file
+        of another converter.
 
     Raises:
         InputError: the file or its facts are damaged.

@@ -22,7 +22,7 @@ from tflite_squeeze.io.models import LoadedModel, load_model
 from tflite_squeeze.measure.conversion import ConvertRecord, Source, count_operators
 from tflite_squeeze.measure.size import size_ledger
 from tflite_squeeze.measure.verify import Verify, refused_record
-from tflite_squeeze.pipeline.emission import made
+from tflite_squeeze.pipeline.emission import Made, made
 from tflite_squeeze.pipeline.sharing import shared_in_file
 from tflite_squeeze.pipeline.sparsity import with_best_encoding
 from tflite_squeeze.pipeline.verify import verify, why_unverifiable
@@ -123,7 +123,7 @@ def convert(
     emitted = file.emitted
     # What LiteRT does not run cannot be measured in it.
     sparsity = config.sparsity if config.runtime == "litert" else "dense"
-    decided = with_best_encoding(_with_preprocessing(file.tflite, samples), sparsity)
+    decided = with_best_encoding(_with_more_facts(file, samples), sparsity)
     seconds = time.perf_counter() - started
     about = _about(source, config, samples)
     notes += tuple(about.get("notes", ()))
@@ -164,12 +164,16 @@ def _verified(
     return replace(converted, record=converted.record.model_copy(update={"verification": found}))
 
 
-def _with_preprocessing(tflite: bytes, samples: Data | None) -> bytes:
-    """The file with what happened to raw values on their way to the model, if anything did."""
-    if samples is None or not samples.preprocessing.changes_values:
-        return tflite
-    stated = samples.preprocessing.model_dump(mode="json", exclude_defaults=True)
-    return with_facts(tflite, preprocessing=stated)
+def _with_more_facts(file: Made, samples: Data | None) -> bytes:
+    """The file with the type of few-bit weights, and what raw values go through before it."""
+    facts: dict[str, Any] = {}
+    if file.low_bit is not None and file.low_bit.stored:
+        facts["weights"] = file.low_bit.stored
+    if samples is not None and samples.preprocessing.changes_values:
+        facts["preprocessing"] = samples.preprocessing.model_dump(
+            mode="json", exclude_defaults=True
+        )
+    return with_facts(file.tflite, **facts) if facts else file.tflite
 
 
 def _about(source: LoadedModel, config: Convert, samples: Data | None) -> dict[str, Any]:
