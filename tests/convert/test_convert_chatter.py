@@ -1,5 +1,6 @@
 """What is printed during a conversion is caught, and everything is put back."""
 
+import io
 import logging
 import os
 import sys
@@ -101,3 +102,18 @@ def test_a_log_handler_made_inside_does_not_outlive_its_stream(monkeypatch) -> N
         logging.warning("from the root")  # makes a handler where there is none
     assert "from the root" in "".join(chatter.lines)
     assert logging.root.handlers == []
+
+
+def test_a_logger_that_holds_a_stream_of_its_own_is_caught_and_put_back() -> None:
+    # TensorFlow's logger in a notebook.
+    logger, cell = logging.getLogger("tensorflow"), io.StringIO()
+    handler = logging.StreamHandler(cell)
+    logger.addHandler(handler)
+    try:
+        with caught_chatter() as chatter:
+            logger.error("in the block")
+        logger.error("after it")
+    finally:
+        logger.removeHandler(handler)
+    assert any("in the block" in line for line in chatter.lines)
+    assert cell.getvalue() == "after it\n"

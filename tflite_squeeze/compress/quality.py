@@ -10,6 +10,7 @@ from tflite_squeeze import flavors
 from tflite_squeeze.compress.finetune import classifies, loss_of
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.io.data import Data
+from tflite_squeeze.io.save import quietly
 
 Array = NDArray[Any]
 
@@ -87,7 +88,8 @@ def predict(model: Any, inputs: dict[str, Array], *, batch: int = 256) -> Any:
     structure = flavors.input_structure(model)
     names = [spec.name for spec in tf.nest.flatten(structure)]
     packed = tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])
-    return model.predict(packed, batch_size=batch, verbose=0)
+    with quietly():  # one model after another is traced anew, which TensorFlow warns of
+        return model.predict(packed, batch_size=batch, verbose=0)
 
 
 def validation_quality(model: Any, data: Data | None, count: int | None = None) -> float | None:

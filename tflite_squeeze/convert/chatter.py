@@ -67,9 +67,18 @@ def _turned_aside(sink: int) -> Iterator[None]:
         undo.callback(_forget, stream)
         undo.enter_context(redirect_stdout(stream))
         undo.enter_context(redirect_stderr(stream))
+        _turn_loggers_aside(stream, undo)
         # What the program's own streams still hold belongs to the block as well.
         undo.callback(_flush, sys.__stdout__, sys.__stderr__)
         yield
+
+
+def _turn_loggers_aside(stream: TextIO, undo: ExitStack) -> None:
+    """In a notebook TensorFlow's logger holds the cell's own stream, which no redirection moves."""
+    for handler in logging.getLogger("tensorflow").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            undo.callback(handler.setStream, handler.stream)
+            handler.setStream(stream)
 
 
 def _forget(stream: TextIO) -> None:

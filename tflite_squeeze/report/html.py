@@ -77,7 +77,7 @@ def _bar(cell: Cell) -> str:
 def _picture(words: str, png: bytes) -> str:
     data = base64.b64encode(png).decode()
     return (
-        f'<p style="margin:10px 0"><img alt="{_safe(words)}" style="max-width:100%;width:760px" '
+        f'<p style="margin:10px 0"><img alt="{_safe(words)}" style="max-width:min(100%,760px)" '
         f'src="data:image/png;base64,{data}"></p>'
     )
 
