@@ -1,4 +1,4 @@
-"""Prunes and shares under a strategy, in a process of its own, and prints each replica as JSON.
+"""Prunes, shares and distils under a strategy, in a process of its own; prints JSON.
 
 Usage: distributed_training.py mirrored|workers FLAVOR...
 """
@@ -37,26 +37,49 @@ def callbacks() -> list[Any]:
     ]
 
 
+def network(library: Any, units: int) -> Any:
+    """A small classifier."""
+    return library.Sequential(
+        [
+            library.Input((8,)),
+            library.layers.Dense(units, activation="relu"),
+            library.layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
 def trained(library: Any, scope: tf.distribute.Strategy, callback: Any) -> dict[str, Any]:
     """Trains a small model; reports its history, and zeros and values of each replica."""
-    from tflite_squeeze.compress.keras_variables import raw_variable
+    library.utils.set_random_seed(7)
+    with scope.scope():
+        model = network(library, 16)
+        model.compile("adam", "sparse_categorical_crossentropy")
+    return fitted(model, model, [callback])
+
+
+def distilled(library: Any, scope: tf.distribute.Strategy) -> dict[str, Any]:
+    """The same of a student that a larger network teaches."""
+    from tflite_squeeze.compress.distill_config import Distill
+    from tflite_squeeze.compress.distiller import Distiller
 
     library.utils.set_random_seed(7)
     with scope.scope():
-        model = library.Sequential(
-            [
-                library.Input((8,)),
-                library.layers.Dense(16, activation="relu"),
-                library.layers.Dense(3, activation="softmax"),
-            ]
-        )
-        model.compile("adam", "sparse_categorical_crossentropy")
+        teacher, student = network(library, 32), network(library, 16)
+        distiller = Distiller(student, teacher, Distill())
+        distiller.compile("adam", "sparse_categorical_crossentropy")
+    return fitted(distiller, student, [])
+
+
+def fitted(trained: Any, model: Any, callbacks: list[Any]) -> dict[str, Any]:
+    """Fits, and reports on the first layer of the model."""
+    from tflite_squeeze.compress.keras_variables import raw_variable
+
     x = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
     data = tf.data.Dataset.from_tensor_slices((x, (x[:, 0] > 0).astype(np.int64))).batch(8)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    history = model.fit(
-        data.with_options(options), epochs=2, callbacks=[callback], verbose=0, shuffle=False
+    history = trained.fit(
+        data.with_options(options), epochs=2, callbacks=callbacks, verbose=0, shuffle=False
     )
     kernel = raw_variable(model.layers[-2].kernel)
     replicas = [np.asarray(part) for part in getattr(kernel, "values", [kernel])]
@@ -73,11 +96,10 @@ def main() -> None:
     """Runs all of them, in each Keras that is named."""
     kind, *names = sys.argv[1:]
     scope = strategy(kind)  # before anything else starts TensorFlow
-    results = [
-        trained(importlib.import_module(name), scope, callback)
-        for name in names
-        for callback in callbacks()
-    ]
+    results = []
+    for library in map(importlib.import_module, names):
+        results += [trained(library, scope, callback) for callback in callbacks()]
+        results.append(distilled(library, scope))
     sys.stdout.write(json.dumps(results) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Pruning and sharing under `tf.distribute`: logical CPUs, and processes apart from this one."""
+"""Pruning, sharing and distilling under `tf.distribute`: logical CPUs, and processes apart from this one."""
 
 import json
 import os
@@ -30,12 +30,14 @@ def result(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
     return json.loads(out.splitlines()[-1])
 
 
-def parted(results: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Those of pruning, and those of sharing."""
-    shared = [found for found in results if "shared_values" in found["history"]]
-    pruned = [found for found in results if "sparsity" in found["history"]]
-    assert len(shared) == len(pruned) == len(results) / 2
-    return pruned, shared
+def parted(results: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Those of pruning, of sharing, and of distilling."""
+    logged = ("sparsity", "shared_values", "distillation")
+    parts = [[found for found in results if name in found["history"]] for name in logged]
+    pruned, shared, distilled = map(len, parts)
+    assert pruned == shared == 2 * distilled
+    assert pruned + shared + distilled == len(results)
+    return parts
 
 
 def free_ports(count: int) -> list[int]:
@@ -51,13 +53,15 @@ def free_ports(count: int) -> list[int]:
 def test_mirrored_on_two_devices() -> None:
     results = result(start("mirrored", "keras", "tf_keras"))
     assert all(found["alike"] for found in results)
-    pruned, shared = parted(results)
+    pruned, shared, distilled = parted(results)
     for found in pruned:
         assert found["zeros"] == [96, 96]
         assert found["history"]["sparsity"][-1] == 0.75
     for found in shared:
         assert found["values"] == [4, 4]
         assert found["history"]["shared_values"] == [4, 4]
+    for found in distilled:
+        assert found["history"]["distillation"][1] < found["history"]["distillation"][0]
 
 
 def test_two_workers_on_the_loopback() -> None:
@@ -70,9 +74,11 @@ def test_two_workers_on_the_loopback() -> None:
     processes = [start("workers", "tf_keras", TF_CONFIG=json.dumps(task)) for task in tasks]
     first, second = (result(process) for process in processes)
     assert first == second
-    pruned, shared = parted(first)
+    pruned, shared, distilled = parted(first)
     for found in pruned:
         assert found["zeros"] == [96]
         assert found["history"]["sparsity"][-1] == 0.75
     for found in shared:
         assert found["values"] == [4]
+    for found in distilled:
+        assert found["history"]["distillation"][1] < found["history"]["distillation"][0]
