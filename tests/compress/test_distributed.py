@@ -1,4 +1,4 @@
-"""Pruning, sharing and distilling under `tf.distribute`: logical CPUs, and processes apart from this one."""
+"""Pruning, sharing and distilling under `tf.distribute`: on logical CPUs, and in processes."""
 
 import json
 import os
