@@ -88,7 +88,7 @@ def _draw_quality(axes: Axes, places: list[_Place], metric: str) -> None:
     axes.set_ylabel(f"{metric} of the model")
     axes.margins(y=0.35)
     if metric == "accuracy":
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1%}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2%}"))
     if not known:
         axes.set_yticks([])
         axes.text(0.5, 0.5, "no labels: not measured", ha="center", transform=axes.transAxes)
