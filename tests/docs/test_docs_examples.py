@@ -1,60 +1,118 @@
-"""Every example in the guides runs: Python blocks, one page a namespace, and commands."""
+"""Every example in README and guides runs, and prints what the page shows.
 
-import re
-import shlex
+The blocks of a page run in order, in one folder and one namespace, with quick settings. A text
+block is what the last command before it prints; one that begins with an error is how that command
+fails. What cannot run here says so in the block itself, and is in the list below, which is closed.
+"""
+
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
-FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+from tests.conftest import REPOSITORY
+from tests.docs.pages import PAGES, Block, blocks, commands, name_of, quick
+from tests.docs.printed import difference
+
+RUNNABLE = {"python", "console", "yaml"}
+NOT_RUN = {
+    ("README.md", "it makes the environment that they run in"),
+    ("README.md", "it waits for a browser"),
+    ("CONTRIBUTING.md", "they are what runs it"),
+    ("CONTRIBUTING.md", "it changes the clone's hooks"),
+}
 
 
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """The kind and text of each fenced block that can be run."""
-    return FENCE.findall(page.read_text())
+def _fails(block: Block | None) -> bool:
+    return block is not None and block.kind == "text" and block.text.startswith("Error: ")
 
 
-def commands(text: str) -> list[list[str]]:
-    """The words of each `tflite-squeeze` command in a block; `make` is tried by other tests."""
-    lines = [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
-    return [shlex.split(line)[1:] for line in lines if line.startswith("tflite-squeeze ")]
+def _run_command(words: list[str], capfd: Any, *, fails: bool) -> str:
+    """What a command prints; what it says of its failure where it shall fail."""
+    from tflite_squeeze.cli import main
+
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    out, err = capfd.readouterr()
+    assert (ended.value.code in (1, 2)) == fails, f"{words}: {out[-2000:]}{err}"
+    return str(err if fails else out)
 
 
-def name_of(page: Path) -> str:
-    return str(page.relative_to(REPOSITORY / "docs"))
+def _run_console(block: Block, after: Block | None, capfd: Any) -> str | None:
+    """What the last command prints; it alone may fail."""
+    printed, lines = None, commands(quick(block.text))
+    for number, words in enumerate(lines, start=1):
+        fails = number == len(lines) and _fails(after)
+        printed = _run_command(words, capfd, fails=fails)
+    return printed
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name_of)
+def run_blocks(found: list[Block], namespace: dict[str, Any], name: str, capfd: Any) -> None:
+    """Runs blocks in the working folder, and compares text blocks with what was printed."""
+    printed = None
+    for block, after in pairwise([*found, None]):
+        assert block is not None
+        if block.not_run:
+            printed = None
+        elif block.kind == "text" and printed is not None:
+            assert difference(block.text, printed) is None
+        elif block.kind == "yaml" and block.title:
+            Path(block.title).write_text(quick(block.text))
+        elif block.kind == "python":
+            capfd.readouterr()
+            exec(compile(quick(block.text), name, "exec"), namespace)
+            printed = capfd.readouterr().out
+        elif block.kind == "console":
+            printed = _run_console(block, after, capfd)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if {b.kind for b in blocks(page)} & RUNNABLE], ids=name_of
+)
 def test_examples_of_a_page(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
-    from tflite_squeeze.cli import main
-
     (tmp_path / "models").symlink_to(REPOSITORY / "models")
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, Any] = {}
-    for kind, text in blocks(page):
-        if kind == "python":
-            exec(compile(text, f"{page}", "exec"), namespace)
-            continue
-        for words in commands(text):
-            with pytest.raises(SystemExit) as ended:
-                main(words)
-            assert ended.value.code == 0, f"{words}: {capfd.readouterr().err}"
+    run_blocks(blocks(page), {}, name_of(page), capfd)
 
 
-def test_a_block_that_fails_is_seen(tmp_path: Path) -> None:
+def test_what_is_not_run_is_a_closed_list() -> None:
+    marked = {
+        (name_of(page), block.not_run)
+        for page in PAGES
+        for block in blocks(page)
+        if block.not_run is not None
+    }
+    assert marked == NOT_RUN
+
+
+def test_a_block_that_fails_is_seen(tmp_path: Path, capfd: Any) -> None:
     page = tmp_path / "page.md"
     page.write_text("Text.\n\n```python\nraise KeyError('seen')\n```\n\n```text\nnot run\n```\n")
-    ((kind, text),) = blocks(page)
-    assert kind == "python"
     with pytest.raises(KeyError, match="seen"):
-        exec(text, {})
+        run_blocks(blocks(page), {}, "page", capfd)
 
 
-def test_commands_are_read() -> None:
-    text = "$ make demo\n$ tflite-squeeze pack 'a b.tflite'\noutput\n"
-    assert commands(text) == [["pack", "a b.tflite"]]
+def test_an_output_that_is_not_printed_is_seen(tmp_path: Path, capfd: Any) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint('12 bytes')\n```\n\n```text\n13 bytes\n```\n")
+    with pytest.raises(AssertionError, match="13 bytes"):
+        run_blocks(blocks(page), {}, "page", capfd)
+
+
+def test_a_command_that_fails_is_seen(tmp_path: Path, capfd: Any) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ tflite-squeeze profile none.tflite\n```\n")
+    with pytest.raises(AssertionError, match=r"none\.tflite"):
+        run_blocks(blocks(page), {}, "page", capfd)
+
+
+def test_a_command_that_should_fail_and_does_not_is_seen(tmp_path: Path, capfd: Any) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ tflite-squeeze schema\n```\n\n```text\nError: none\n```\n")
+    with pytest.raises(AssertionError, match="schema"):
+        run_blocks(blocks(page), {}, "page", capfd)
