@@ -12,7 +12,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 MODEL := models/lenet_5.keras
 SAMPLES := models/samples/fashion-mnist.npz
 
-.PHONY: help demo test lint docs data compilers android-tools format table notebooks clean
+.PHONY: help demo test lint docs data compilers android-tools format table notebooks benchmark clean
 
 help:
 	@echo "make demo    convert, verify, profile and inspect a reference model"
@@ -23,6 +23,7 @@ help:
 	@echo "make compilers   install the compilers for Cortex-M that tests of exports use"
 	@echo "make android-tools   install what tests of exports for Android use"
 	@echo "make notebooks   execute the notebooks with their full settings, and keep what they put out"
+	@echo "make benchmark   every comparison with other tools that is not finished yet, and its page"
 	@echo "make table   convert and measure every reference model (for docs/measured/models.md)"
 
 $(BIN)/python:
@@ -85,6 +86,12 @@ compilers:
 # Debian's packaging tools and JUnit, the Kotlin compiler, the task libraries' reader of metadata.
 android-tools: $(STAMP)
 	@$(BIN)/python tools/get_android_tools.py
+
+# Hours on two cores; what is finished is not repeated: tools/benchmarks/suite.py list.
+benchmark: $(STAMP) data
+	@$(BIN)/pip install $(PIP_OPTIONS) --constraint tools/constraints.txt --editable '.[benchmark]'
+	$(BIN)/python tools/benchmarks/suite.py run
+	$(BIN)/python tools/benchmarks/suite.py page
 
 table: $(STAMP) data
 	$(BIN)/python tools/benchmarks/reference_table.py

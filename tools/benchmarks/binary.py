@@ -256,8 +256,6 @@ def dense(
 ) -> None:
     """784-1024-1024-10, all but the last layer binary, beside Larq's own conversion."""
     data = mnist(train_images)
-    import larq_compute_engine
-
     config = Binarize(protect=("last",))
     training = FineTune(epochs=epochs, learning_rate=learning_rate, seed=seed)
 
@@ -272,27 +270,35 @@ def dense(
         return model
 
     model = kept(folder, f"wide_binary_{seed}", train)
-    with caught_chatter():
-        theirs = bytes(larq_compute_engine.convert_keras_model(model))
-    converted = convert(model, Convert(runtime="larq"), verification=None)
+    files = converted_by_both(model)
     samples = load_data(data).fitted_to(flavors.input_specs(model))
     images = samples.sample("validation", None)
     answers = {
         name: next(iter(run_file(tflite, images.inputs).outputs.values())).argmax(axis=-1)
-        for name, tflite in (("theirs", theirs), ("here", converted.tflite))
+        for name, tflite in files.items()
     }
     answers["model"] = model.predict(images.inputs["image"], verbose=0).argmax(axis=-1)
     click.echo("| file | bytes | accuracy | same prediction as the other file |")
     click.echo("|---|---:|---:|---:|")
     same = float(np.mean(answers["theirs"] == answers["here"]))
-    for name, tflite in (("theirs", theirs), ("here", converted.tflite)):
+    for name, tflite in files.items():
         accuracy = float(np.mean(answers[name] == images.labels))
         click.echo(f"| {name} | {len(tflite):,} | {accuracy:.2%} | {same:.2%} |")
     model_same = float(np.mean(answers["model"] == answers["here"]))
     click.echo(
-        f"\n{len(theirs) / len(converted.tflite):.1f} times smaller; the Keras model and the file "
-        f"agree on {model_same:.2%} of {len(images.labels):,} images"
+        f"\n{len(files['theirs']) / len(files['here']):.1f} times smaller; the Keras model and the "
+        f"file agree on {model_same:.2%} of {len(images.labels):,} images"
     )
+
+
+def converted_by_both(model: Any) -> dict[str, bytes]:
+    """A Larq model's file by Larq Compute Engine's own converter ("theirs"), and by this one."""
+    import larq_compute_engine
+
+    with caught_chatter():
+        theirs = bytes(larq_compute_engine.convert_keras_model(model))
+    here = convert(model, Convert(runtime="larq"), verification=None)
+    return {"theirs": theirs, "here": here.tflite}
 
 
 @main.command()
@@ -318,19 +324,17 @@ def latency(turns: int) -> None:
     binary = convert(
         four(library.layers.QuantConv2D, **options), Convert(runtime="larq"), verification=None
     )
-    image = images[:1]
     with tempfile.TemporaryDirectory() as name:
-        invokes = {}
-        for kind, made in (("float", plain), ("int8", eight)):
-            path = Path(name) / f"{kind}.tflite"
-            path.write_bytes(made.tflite)
-            session = Session(path, signature=None, threads=1)
-            (end,) = session.inputs
-            invokes[kind] = (made, session.invoker({end.name: image}))
-        for kind, indirect in (("Larq, default", False), ("Larq, indirect", True)):
-            engine = LarqSession(binary.tflite, indirect=indirect)
-            (end,) = engine.inputs
-            invokes[kind] = (binary, engine.invoker({end.name: image}))
+        sessions = {
+            "float": (plain, stock_session(plain.tflite, Path(name) / "float.tflite")),
+            "int8": (eight, stock_session(eight.tflite, Path(name) / "int8.tflite")),
+            "Larq, default": (binary, LarqSession(binary.tflite, indirect=False)),
+            "Larq, indirect": (binary, LarqSession(binary.tflite, indirect=True)),
+        }
+        invokes = {
+            kind: (made, session.invoker({session.inputs[0].name: images[:1]}))
+            for kind, (made, session) in sessions.items()
+        }
         times: dict[str, list[float]] = {kind: [] for kind in invokes}
         for _ in range(turns):
             for kind, (_, invoke) in invokes.items():
@@ -344,6 +348,12 @@ def latency(turns: int) -> None:
             f"| {kind} | {len(made.tflite):,} | {np.median(times[kind]) / 1000:.2f} | "
             f"{min(times[kind]) / 1000:.2f} | {ratio:.2f} |"
         )
+
+
+def stock_session(tflite: bytes, path: Path) -> Session:
+    """A file in LiteRT's own interpreter, on one thread."""
+    path.write_bytes(tflite)
+    return Session(path, signature=None, threads=1)
 
 
 def four(layer: Any, **options: Any) -> Any:

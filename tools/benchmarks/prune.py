@@ -205,7 +205,8 @@ def accuracy_command(seeds: int, first_seed: int, only: str | None) -> None:
             training = FineTune(epochs=EPOCHS, learning_rate=rate, seed=seed, jit=name in XLA)
             pruned, _ = prune(model, config, load_data(dataset), training)
             results["ours"].append(accuracy(pruned, x_test, y_test))
-            results["theirs"].append(tfmot_accuracy(model, sparsity, seed, x, y, x_test, y_test))
+            theirs = tfmot_pruned(model, sparsity, seed, x, y, epochs=EPOCHS, rate=1e-3)
+            results["theirs"].append(accuracy(theirs, x_test, y_test))
         shown = {
             side: f"{statistics.median(values):.2%} ({', '.join(f'{v:.2%}' for v in values)})"
             for side, values in results.items()
@@ -216,25 +217,25 @@ def accuracy_command(seeds: int, first_seed: int, only: str | None) -> None:
         )
 
 
-def tfmot_accuracy(
-    model: Any, sparsity: float, seed: int, x: Any, y: Any, x_test: Any, y_test: Any
-) -> float:
-    """TFMOT in the same budget, as its guide has it."""
+def tfmot_pruned(
+    model: Any, sparsity: float, seed: int, x: Any, y: Any, *, epochs: int, rate: float
+) -> Any:
+    """A model pruned by TFMOT as its guide has it, stripped of its wrappers."""
     tf_keras.utils.set_random_seed(seed)
     copied = tf_keras.models.clone_model(model)
     copied.set_weights(model.get_weights())
-    total = EPOCHS * (len(x) // BATCH)
+    total = epochs * (len(x) // BATCH)
     theirs = wrapped(copied, sparsity, int(0.6 * total), 100)
-    theirs.compile(tf_keras.optimizers.Adam(1e-3), LOSS)
+    theirs.compile(tf_keras.optimizers.Adam(rate), LOSS)
     theirs.fit(
         x,
         y,
         batch_size=BATCH,
-        epochs=EPOCHS,
+        epochs=epochs,
         verbose=0,
         callbacks=[tfmot.sparsity.keras.UpdatePruningStep()],
     )
-    return accuracy(tfmot.sparsity.keras.strip_pruning(theirs), x_test, y_test)
+    return tfmot.sparsity.keras.strip_pruning(theirs)
 
 
 @main.command()

@@ -111,14 +111,15 @@ def steps(network: str, repetitions: int, count: int, clusters: int) -> None:
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for seed in range(repetitions):
         for name, build in ways.items():
-            seconds[name].append(_step_seconds(network, build, batches, count, seed))
+            seconds[name].append(step_seconds(network, build, batches, count, seed))
     click.echo("| way | CPU ms of a step, fastest epoch | over a plain step |\n|---|---:|---:|")
     plain = min(seconds["plain"])
     for name, values in seconds.items():
         click.echo(f"| {name} | {1000 * min(values):.2f} | {min(values) / plain:.2f} |")
 
 
-def _step_seconds(network: str, build: Build, batches: Any, count: int, seed: int) -> float:
+def step_seconds(network: str, build: Build, batches: Any, count: int, seed: int) -> float:
+    """Processor seconds of a training step, the least of five epochs after one that compiles."""
     tf_keras.utils.set_random_seed(seed)
     model, callbacks = build(getattr(architectures, network)(tf_keras))
     model.compile("adam", LOSS)
@@ -152,17 +153,22 @@ def accuracy_command(
                         if path.exists():
                             continue
                         chosen = np.random.default_rng(seed).permutation(len(x))[: BATCH * count]
-                        value = _shared_accuracy(
-                            name, clusters, side, rate, seed, x[chosen], y[chosen], x_test, y_test
-                        )
+                        started = time.perf_counter()
+                        model = shared_model(name, clusters, side, rate, seed, x[chosen], y[chosen])
+                        seconds = time.perf_counter() - started
+                        value = {
+                            "accuracy": accuracy(model, x_test, y_test),
+                            "values": value_counts(model),
+                            "seconds": seconds,
+                        }
                         path.write_text(json.dumps(value | {"steps": count}))
                         click.echo(f"{path.stem}: {value['accuracy']:.2%}")
 
 
-def _shared_accuracy(
-    name: str, clusters: int, side: str, rate: float, seed: int, *data: Any
-) -> dict[str, Any]:
-    x, y, x_test, y_test = data
+def shared_model(
+    name: str, clusters: int, side: str, rate: float, seed: int, x: Any, y: Any
+) -> Any:
+    """A reference network that shares values after one epoch on these images, by one side."""
     tf_keras.utils.set_random_seed(seed)
     model = dense_model(name, "fashion-mnist", seed)
     callbacks = []
@@ -172,13 +178,13 @@ def _shared_accuracy(
         model = theirs(model, clusters)
     decay = tf_keras.optimizers.schedules.CosineDecay(rate, len(x) // BATCH)
     model.compile(tf_keras.optimizers.Adam(decay), LOSS)
-    started = time.perf_counter()
     model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0, callbacks=callbacks)
-    seconds = time.perf_counter() - started
-    if side == "TFMOT":
-        model = tfmot.clustering.keras.strip_clustering(model)
-    values = [len(np.unique(np.asarray(t.variable))) for t in select(model).targets]
-    return {"accuracy": accuracy(model, x_test, y_test), "values": values, "seconds": seconds}
+    return model if side == "here" else tfmot.clustering.keras.strip_clustering(model)
+
+
+def value_counts(model: Any) -> list[int]:
+    """How many distinct values each kernel holds."""
+    return [len(np.unique(np.asarray(target.variable))) for target in select(model).targets]
 
 
 @main.command()
