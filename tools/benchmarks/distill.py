@@ -197,9 +197,12 @@ def reference(name: str) -> Any:
 @click.argument("name", type=click.Choice(["lenet_300_100", "resnet_8", "mobilenet_v1_025"]))
 @click.option("--epochs", type=int, default=60, show_default=True)
 @click.option("--learning-rate", type=float, default=3e-3, show_default=True)
+@click.option("--budget", help="How zeros are spread; erk on MobileNet, else uniform.")
 @FOLDER
 @SEED
-def recovery(name: str, epochs: int, learning_rate: float, folder: Path, seed: int) -> None:
+def recovery(
+    name: str, epochs: int, learning_rate: float, budget: Any, folder: Path, seed: int
+) -> None:
     """Prunes to 90 % and recovers from the original, with 2,000 images and no label."""
     from tflite_squeeze.compress.finetune_config import FineTune
     from tflite_squeeze.compress.prune import prune
@@ -210,10 +213,15 @@ def recovery(name: str, epochs: int, learning_rate: float, folder: Path, seed: i
     x, _, x_test, y_test = arrays("fashion-mnist")
     chosen = np.random.default_rng(seed).choice(len(x), UNLABELLED, replace=False)
     data = {"x_calibration": x[chosen], "x_test": x_test, "y_test": y_test}
-    model, config = reference(name), Prune(sparsity=0.9)
+    depthwise = name == "mobilenet_v1_025"
+    # Kernels of nine weights a channel cannot spare nine tenths of them.
+    config = Prune(sparsity=0.9, budget=budget or ("erk" if depthwise else "uniform"))
+    model = reference(name)
+    # XLA takes several times as long over depthwise convolutions as TensorFlow's own kernels do.
+    jit = not depthwise
     _, at_once = prune(model, config, data, one_shot=True)
     training = FineTune(
-        epochs=epochs, batch=64, learning_rate=learning_rate, seed=seed, jit=True,
+        epochs=epochs, batch=64, learning_rate=learning_rate, seed=seed, jit=jit,
         teacher="original",
     )  # fmt: skip
     _, record = prune(model, config, data, training)

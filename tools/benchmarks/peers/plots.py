@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .results import MEASURES, Row, Verdict, ratio_of, verdict_of
 
@@ -47,6 +47,7 @@ def ratio_plot(title: str, rows: Sequence[Row]) -> bytes | None:
             )  # fmt: skip
         axes.axvline(1, color="#444444", linewidth=1)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         labels = [f"{row.what}: {MEASURES[row.measure].label.split(',')[0]}" for row, _ in drawn]
