@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,6 +103,22 @@ def test_a_log_handler_made_inside_does_not_outlive_its_stream(monkeypatch) -> N
         logging.warning("from the root")  # makes a handler where there is none
     assert "from the root" in "".join(chatter.lines)
     assert logging.root.handlers == []
+
+
+def test_a_librarys_handler_made_inside_goes_on_with_the_stream_outside(capfd: Any) -> None:
+    # TensorFlow's, where the block imports it.
+    logger = logging.getLogger("tensorflow")
+    with caught_chatter():
+        handler = logging.StreamHandler()
+        logger.addHandler(handler)
+    try:
+        logger.error("after it")
+        with caught_chatter() as chatter:
+            logger.error("in another block")
+    finally:
+        logger.removeHandler(handler)
+    assert "after it" in capfd.readouterr().err
+    assert any("in another block" in line for line in chatter.lines)
 
 
 def test_a_logger_that_holds_a_stream_of_its_own_is_caught_and_put_back() -> None:

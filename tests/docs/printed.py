@@ -22,6 +22,8 @@ _RECIPE_TIMES = re.compile(r"^ run, one thread \(µs\) ")
 _RECIPE_STEP = re.compile(r"^ \d+ +\w+ +(done|skipped|stopped) ")
 _BAR = re.compile(r"[█▏▎▍▌▋▊▉]+")
 _RULE = re.compile(r"─+")
+# A note that stands below a table of times or not, as the times themselves have it.
+_NOTE = re.compile(r"^XNNPACK's clock counts whole microseconds")
 
 
 def normal(line: str) -> str:
@@ -42,8 +44,9 @@ def normal(line: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines that say something: tables are padded with blank ones."""
-    return [found for line in text.splitlines() if (found := normal(line))]
+    """Lines that say something in every run: tables are padded with blank ones."""
+    found = [normal(line) for line in text.splitlines()]
+    return [line for line in found if line and not _NOTE.search(line)]
 
 
 def difference(shown: str, printed: str) -> str | None:

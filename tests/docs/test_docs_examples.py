@@ -5,6 +5,7 @@ block is what the last command before it prints; one that begins with an error i
 fails. What cannot run here says so in the block itself, and is in the list below, which is closed.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,21 @@ def run_blocks(found: list[Block], namespace: dict[str, Any], name: str, capfd: 
             printed = _run_console(block, after, capfd)
 
 
+@pytest.fixture
+def registered() -> Iterator[None]:
+    """Classes that Keras knows by name come back when a page has taken them out."""
+    import keras
+    import tf_keras
+
+    known = [library.saving.get_custom_objects() for library in (keras, tf_keras)]
+    before = [dict(classes) for classes in known]
+    yield
+    for classes, kept in zip(known, before, strict=True):
+        classes |= kept
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("registered")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if {b.kind for b in blocks(page)} & RUNNABLE], ids=name_of
 )

@@ -132,6 +132,20 @@ def test_prunable_wrappers_come_off_on_load(library, flavor, suffix, tmp_path):
 
 
 @LIBRARIES
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_files_load_where_the_classes_are_not_registered(
+    library, flavor, suffix, tmp_path, monkeypatch
+):
+    """As in a new process, which has not used them yet."""
+    with_prunables(library, flavor).save(tmp_path / f"net{suffix}")
+    known = library.saving.get_custom_objects()
+    for name in [name for name in known if name.startswith("tflite_squeeze>")]:
+        monkeypatch.delitem(known, name)
+    assert "Prunable" not in names(load_model(tmp_path / f"net{suffix}").model)
+
+
+@LIBRARIES
 def test_a_plain_model_is_not_rebuilt(library, flavor):
     model = library.Sequential([library.Input((4,)), library.layers.Dense(2)])
     assert unwrapped(model) is model

@@ -64,7 +64,7 @@ def _turned_aside(sink: int) -> Iterator[None]:
         stream = undo.enter_context(
             os.fdopen(os.dup(sink), "w", encoding="utf-8", errors="replace", buffering=1)
         )
-        undo.callback(_forget, stream)
+        undo.callback(_let_go, stream)
         undo.enter_context(redirect_stdout(stream))
         undo.enter_context(redirect_stderr(stream))
         _turn_loggers_aside(stream, undo)
@@ -81,11 +81,18 @@ def _turn_loggers_aside(stream: TextIO, undo: ExitStack) -> None:
             handler.setStream(stream)
 
 
-def _forget(stream: TextIO) -> None:
-    """Takes out log handlers that were made in the block: their stream ends with it."""
+def _let_go(stream: TextIO) -> None:
+    """Log handlers that were made in the block would outlive the stream that they hold.
+
+    Root's own are taken out: there were none before. A library's, as TensorFlow's where the block
+    imports it, go on with the stream that is in its place again.
+    """
     for handler in list(logging.root.handlers):
         if getattr(handler, "stream", None) is stream:
             logging.root.removeHandler(handler)
+    for handler in logging.getLogger("tensorflow").handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
+            handler.setStream(sys.stderr)
 
 
 def _flush(*streams: TextIO | None) -> None:

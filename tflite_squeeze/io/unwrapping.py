@@ -1,5 +1,7 @@
 """Models rebuilt without the wrappers that pruning has put around their layers."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tflite_squeeze.errors import InputError
@@ -22,17 +24,16 @@ def custom_objects(flavor: Flavor, config: str) -> dict[str, Any]:
     Returns:
         Classes by every name that a file may give them.
     """
-    found: dict[str, Any] = {}
-    if f'"{prunable_layer.NAME}"' in config:
-        made = prunable_layer.prunable_class(flavor)
-        found |= {
-            prunable_layer.NAME: made,
-            f"{prunable_layer.PACKAGE}>{prunable_layer.NAME}": made,
-        }
+    package, found = prunable_layer.PACKAGE, dict[str, Any]()
+    makers: dict[str, Callable[[], Any]] = {
+        prunable_layer.NAME: lambda: prunable_layer.prunable_class(flavor)
+    }
     for name in factorized_layers.NAMES:
-        if f'"{name}"' in config:
-            # The class is found by its registered name, once this has registered it.
-            found[name] = factorized_layers.factorized_class(name, flavor)
+        makers[name] = partial(factorized_layers.factorized_class, name, flavor)
+    for name, make in makers.items():
+        # HDF5 files hold the registered name alone, where .keras files hold both.
+        if f'"{name}"' in config or f'"{package}>{name}"' in config:
+            found |= dict.fromkeys((name, f"{package}>{name}"), make())
     if f'"{tfmot.NAME}"' in config and flavor is Flavor.TF_KERAS:
         found[tfmot.NAME] = tfmot.stand_in()
     return found
