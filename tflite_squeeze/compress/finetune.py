@@ -225,8 +225,28 @@ def _compile(
     if labelled:
         chosen = loss if loss else loss_of(model)
         metrics = ["accuracy"] if loss is None and classifies(model) else None
-    trained.compile(optimizer=optimizer, loss=chosen, metrics=metrics, jit_compile=config.jit)
+    jit = compiling_pays(model, trained) if config.jit == "auto" else config.jit
+    trained.compile(optimizer=optimizer, loss=chosen, metrics=metrics, jit_compile=jit)
     return not loss
+
+
+def compiling_pays(model: Any, trained: Any) -> bool:
+    """Whether XLA is likely to make training steps faster on a processor.
+
+    Its convolutions by groups of channels are several times slower there than TensorFlow's own,
+    in particular depthwise ones.
+
+    Args:
+        model: whose layers count.
+        trained: what is trained: the model, or one that has it inside.
+    """
+    grouped = any(
+        kind.startswith(("Depthwise", "Separable"))
+        or (kind.startswith("Conv") and getattr(layer, "groups", 1) > 1)
+        for layer in flavors.walk_layers(model)
+        for kind in [type(layer).__name__]
+    )
+    return getattr(trained, "supports_jit", True) and not grouped
 
 
 def loss_of(model: Any) -> Any:

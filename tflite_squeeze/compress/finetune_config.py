@@ -17,7 +17,7 @@ class FineTune(BaseModel):
         warmup: share of the steps over which the rate rises to its peak.
         optimizer: "adam" or "sgd" (with momentum 0.9).
         seed: of the order of the examples.
-        jit: whether XLA compiles the training step.
+        jit: whether XLA compiles the training step; "auto" where that is likely to pay.
         teacher: "original" for recovery by distillation: the model as it was before the step
             teaches what the step makes of it. Labels are then not needed, and a few thousand
             examples may do; with labels, it learns from both.
@@ -38,7 +38,7 @@ class FineTune(BaseModel):
     warmup: float = Field(default=0.0, ge=0, lt=1)
     optimizer: Literal["adam", "sgd"] = "adam"
     seed: int = Field(default=0, ge=0)
-    jit: bool = False
+    jit: bool | Literal["auto"] = False
     teacher: Literal["original"] | None = None
     distill: Distill | None = None
 
