@@ -94,15 +94,14 @@ def distill(
         finetune=training,
         skipped=(),
         metric=metric_name(learner),
-        **_standings(before, after),
         history=trained.history,
         notes=samples.notes,
         seconds=time.perf_counter() - started,
-        teachers=tuple(_teacher_record(teacher) for teacher in teachers),
         student_outputs=distiller.kinds,
         labelled=uses_labels(samples) and config.label_weight > 0,
         cache=cache,
-        teacher_quality=compared.teacher_quality(),
+        **_standings(before, after),
+        **_about(teachers, compared),
     )
     return Distilled(learner, record)
 
@@ -119,7 +118,10 @@ def _standings(before: Standing, after: Standing) -> dict[str, Any]:
     }
 
 
-def _teacher_record(teacher: Teacher) -> TeacherRecord:
-    return TeacherRecord(
-        name=teacher.name, form=str(teacher.form), sha256=teacher.sha256, outputs=teacher.kinds
+def _about(teachers: Sequence[Teacher], compared: Comparison) -> dict[str, Any]:
+    """The teachers and how good they are, under the names that the record has for it."""
+    records = tuple(
+        TeacherRecord(name=one.name, form=str(one.form), sha256=one.sha256, outputs=one.kinds)
+        for one in teachers
     )
+    return {"teachers": records, "teacher_quality": compared.teacher_quality()}

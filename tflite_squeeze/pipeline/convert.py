@@ -24,7 +24,7 @@ from tflite_squeeze.measure.size import size_ledger
 from tflite_squeeze.measure.verify import Verify, refused_record
 from tflite_squeeze.pipeline.emission import Made, made
 from tflite_squeeze.pipeline.sharing import shared_in_file
-from tflite_squeeze.pipeline.sparsity import with_best_encoding
+from tflite_squeeze.pipeline.sparsity import Decided, with_best_encoding
 from tflite_squeeze.pipeline.verify import verify, why_unverifiable
 
 _NOT_ASKED = "the check was left out, as asked"
@@ -120,34 +120,40 @@ def convert(
     if config.quantize.calibrates and samples is not None:
         calibration = _calibration(source, config, samples, seen)
     file = made(source, config, calibration)
-    emitted = file.emitted
     # What LiteRT does not run cannot be measured in it.
     sparsity = config.sparsity if config.runtime == "litert" else "dense"
     decided = with_best_encoding(_with_more_facts(file, samples), sparsity)
     seconds = time.perf_counter() - started
     about = _about(source, config, samples)
-    notes += tuple(about.get("notes", ()))
+    told = (*notes, *about.get("notes", ()), *file.emitted.notes)
     record = ConvertRecord(
         source=source_of(source),
         config=config,
-        sha256=hashlib.sha256(decided.tflite).hexdigest(),
-        size=size_ledger(decided.tflite),
-        operators=count_operators(decided.tflite),
-        float_operators=emitted.float_operators,
         calibration_examples=max(seen.values(), default=0),
         data=about,
-        notes=tuple(dict.fromkeys(notes + emitted.notes)),
-        sparsity=decided.record,
-        low_bit=file.low_bit,
-        sharing=shared_in_file(decided.tflite, file.kernels, file.tensors),
+        notes=tuple(dict.fromkeys(told)),
         convert_seconds=seconds,
+        **_told_by_file(file, decided),
     )
-    converted = Converted(tflite=decided.tflite, record=record, chatter=emitted.chatter)
+    converted = Converted(tflite=decided.tflite, record=record, chatter=file.emitted.chatter)
     unverified = _NOT_ASKED if verification is None else why_unverifiable(decided.tflite)
     if verification is None or unverified:
         unchecked = record.model_copy(update={"unverified": unverified})
         return replace(converted, record=unchecked)
     return _verified(converted, source, samples, verification)
+
+
+def _told_by_file(file: Made, decided: Decided) -> dict[str, Any]:
+    """Fields of a record that the file itself fills."""
+    return {
+        "sha256": hashlib.sha256(decided.tflite).hexdigest(),
+        "size": size_ledger(decided.tflite),
+        "operators": count_operators(decided.tflite),
+        "float_operators": file.emitted.float_operators,
+        "sparsity": decided.record,
+        "low_bit": file.low_bit,
+        "sharing": shared_in_file(decided.tflite, file.kernels, file.tensors),
+    }
 
 
 def _verified(

@@ -50,6 +50,7 @@ class _Comparison:
     endpoint: Endpoint
     there: FileSignature
     inputs: dict[str, str]
+    specs: dict[str, tf.TensorSpec]
     samples: Samples
     outputs: list[OutputFidelity] = field(default_factory=list)
 
@@ -100,34 +101,34 @@ def verify(
     binary = larq or is_larq_model(source.model)
     tolerance = tolerance_of(config, kind, binary=binary)
     comparisons = [
-        _compare(endpoint, there, content, samples, config, by_prediction=binary)
+        _begun(endpoint, there, samples, config)
         for endpoint, there in _pairs(endpoints_of(source), signatures_of(content))
     ]
+    for comparison in comparisons:
+        comparison.outputs = _compared(
+            comparison, content, threads=config.threads, by_prediction=binary
+        )
     outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
     failures = failures_of(outputs, tolerance)
     tensors: tuple[TensorFidelity, ...] = ()
-    more: tuple[str, ...] = ()
     if failures and not larq:
         bad = next(item for item in comparisons if failures_of(tuple(item.outputs), tolerance))
         tensors, more = _divergence(source, content, bad)
-    more = (
-        tuple(note for item in comparisons for note in item.samples.about.get("notes", ())) + more
-    )
-    real = all(comparison.samples.real for comparison in comparisons)
-    if not real:
-        more += ("verified on random numbers for want of data: pass --data for real samples",)
+    else:
+        more = ()
+    told = (*notes, *_about_samples(comparisons), *more, *chance_notes(outputs, tolerance.max_drop))
     return VerifyRecord(
         passed=not failures,
         failures=failures,
         tolerance=tolerance,
         quantization=kind,
         examples=max(_count(comparison.samples) for comparison in comparisons),
-        real_samples=real,
+        real_samples=all(comparison.samples.real for comparison in comparisons),
         data=comparisons[0].samples.about,
         outputs=outputs,
         tensors=tensors,
         diverges_at=first_collapse(tensors, tolerance.min_sqnr_db),
-        notes=tuple(dict.fromkeys(notes + more + chance_notes(outputs, tolerance.max_drop))),
+        notes=tuple(dict.fromkeys(told)),
         seconds=time.perf_counter() - started,
     )
 
@@ -167,16 +168,18 @@ def _pairs(
     return [(endpoint, by_name[endpoint.name]) for endpoint in endpoints]
 
 
-def _compare(
-    endpoint: Endpoint,
-    there: FileSignature,
-    tflite: bytes,
-    data: Data | None,
-    config: Verify,
-    *,
-    by_prediction: bool,
+def _about_samples(comparisons: list[_Comparison]) -> list[str]:
+    """What is to be known about the samples."""
+    notes = [note for item in comparisons for note in item.samples.about.get("notes", ())]
+    if not all(comparison.samples.real for comparison in comparisons):
+        notes.append("verified on random numbers for want of data: pass --data for real samples")
+    return notes
+
+
+def _begun(
+    endpoint: Endpoint, there: FileSignature, data: Data | None, config: Verify
 ) -> _Comparison:
-    """Runs both on the same samples."""
+    """What the model and the file are both to be run on."""
     inputs = matched_names(
         {name: _known(spec.shape) for name, spec in endpoint.inputs.items()},
         {name: shape[1:] for name, shape in there.inputs.items()},
@@ -190,23 +193,25 @@ def _compare(
         for name, spec in endpoint.inputs.items()
     }
     samples = _samples(endpoint, specs, examples, data, config)
-    reference = reference_outputs(endpoint, specs, samples.inputs)
-    found = run_file(
-        tflite,
-        {inputs[name]: array for name, array in samples.inputs.items()},
-        signature=there.name,
-        threads=config.threads,
-    ).outputs
+    return _Comparison(endpoint=endpoint, there=there, inputs=inputs, specs=specs, samples=samples)
+
+
+def _compared(
+    begun: _Comparison, tflite: bytes, *, threads: int, by_prediction: bool
+) -> list[OutputFidelity]:
+    """Runs both on the same samples."""
+    reference = reference_outputs(begun.endpoint, begun.specs, begun.samples.inputs)
+    given = {begun.inputs[name]: array for name, array in begun.samples.inputs.items()}
+    found = run_file(tflite, given, signature=begun.there.name, threads=threads).outputs
     names = matched_names(
         {name: array.shape[1:] for name, array in reference.items()},
         {name: array.shape[1:] for name, array in found.items()},
         "output",
     )
-    comparison = _Comparison(endpoint=endpoint, there=there, inputs=inputs, samples=samples)
-    labels_for = _labels(samples.labels, reference)
-    comparison.outputs = [
+    labels_for = _labels(begun.samples.labels, reference)
+    return [
         compare_output(
-            endpoint.name,
+            begun.endpoint.name,
             name,
             reference[name],
             found[other],
@@ -215,7 +220,6 @@ def _compare(
         )
         for name, other in names.items()
     ]
-    return comparison
 
 
 def _known(shape: tf.TensorShape) -> tuple[int, ...]:
