@@ -12,13 +12,9 @@ exits with 1 where a goal is missed. Accuracies are of the full test sets of 10,
 end of the training; nothing is chosen by them.
 """
 
-import json
 import os
-import platform
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,78 +23,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import click
 import numpy as np
+from distill_networks import STUDENT_BATCH, accuracy, arrays, network
+from distill_report import FOLDER, SEED, done, report, write
+from distill_steps import steps
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEACHER_EPOCHS, TEACHER_BATCH = 40, 256
-STUDENT_EPOCHS, STUDENT_BATCH = 16, 128
+STUDENT_EPOCHS = 16
 TEMPERATURE = 6.0
 UNLABELLED = 2000
-SEEDS = (0, 1, 2)
-FOLDER = click.option(
-    "--folder", type=click.Path(path_type=Path), default=Path("distill_results"), show_default=True
-)
-SEED = click.option("--seed", type=int, default=0, show_default=True)
 
 
 @click.group(help=__doc__)
 def main() -> None:
     """The command line."""
-
-
-def write(folder: Path, name: str, values: dict[str, Any]) -> None:
-    """Leaves one result behind, with machine and versions."""
-    import keras
-    import tensorflow as tf
-
-    machine = (
-        f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, "
-        f"tensorflow {tf.__version__}, keras {keras.__version__}"
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({**values, "machine": machine, "command": " ".join(sys.argv[1:])}, indent=1)
-    (folder / f"{name}.json").write_text(text + "\n")
-    click.echo(f"{name}: {text}")
-
-
-def done(folder: Path, name: str) -> bool:
-    """Whether a result is there already."""
-    return (folder / f"{name}.json").exists()
-
-
-def arrays(name: str) -> tuple[Any, Any, Any, Any]:
-    """A named set, preprocessed."""
-    from tflite_squeeze.io.named_sets import load_named_set
-    from tflite_squeeze.io.preprocessing import preprocess_array
-
-    data = load_named_set(name)
-    x, x_test = (preprocess_array(part, data.preprocessing) for part in (data.x_train, data.x_test))
-    return x, data.y_train, x_test, data.y_test
-
-
-def accuracy(model: Any, x: Any, y: Any) -> float:
-    """Share of examples that a model gets right."""
-    return float(np.mean(np.argmax(model.predict(x, batch_size=500, verbose=0), axis=1) == y))
-
-
-def network(width: tuple[int, ...], *, dropout: bool = False) -> Any:
-    """A fully connected network on MNIST's images."""
-    import keras
-
-    layers = keras.layers
-    inner = [layers.Flatten(), *([layers.Dropout(0.2)] if dropout else [])]
-    for units in width:
-        inner += [
-            layers.Dense(units, activation="relu"),
-            *([layers.Dropout(0.5)] if dropout else []),
-        ]
-    return keras.Sequential(
-        [
-            keras.Input((28, 28, 1), name="image"),
-            *inner,
-            layers.Dense(10, activation="softmax"),
-        ],
-        name="-".join(map(str, width)),
-    )
 
 
 @main.command()
@@ -217,11 +155,9 @@ def recovery(
     # Kernels of nine weights a channel cannot spare nine tenths of them.
     config = Prune(sparsity=0.9, budget=budget or ("erk" if depthwise else "uniform"))
     model = reference(name)
-    # XLA takes several times as long over depthwise convolutions as TensorFlow's own kernels do.
-    jit = not depthwise
     _, at_once = prune(model, config, data, one_shot=True)
     training = FineTune(
-        epochs=epochs, batch=64, learning_rate=learning_rate, seed=seed, jit=jit,
+        epochs=epochs, batch=64, learning_rate=learning_rate, seed=seed, jit="auto",
         teacher="original",
     )  # fmt: skip
     _, record = prune(model, config, data, training)
@@ -278,147 +214,8 @@ def original(
     write(folder, name, {**values, "seconds": record.seconds})
 
 
-class _Clock:
-    """Processor seconds per step of the cheapest epoch but the first, which compiles.
-
-    Processor time, all threads together, since the machine may be shared.
-    """
-
-    def __init__(self, keras: Any, steps: int) -> None:
-        class Times(keras.callbacks.Callback):  # type: ignore[misc,name-defined]
-            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-                self.started = time.process_time()
-
-            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-                seconds.append((time.process_time() - self.started) / steps)
-
-        seconds: list[float] = []
-        self.seconds, self.callback = seconds, Times()
-
-    def fastest(self) -> float:
-        """In seconds."""
-        return min(self.seconds[1:])
-
-
-@main.command()
-@click.option("--repetitions", type=int, default=3, show_default=True)
-@click.option("--steps", "count", type=int, default=100, show_default=True)
-@FOLDER
-def steps(repetitions: int, count: int, folder: Path) -> None:
-    """Processor time of a step of an 800-800 student of a 1200-1200 teacher, over its parts."""
-    import keras
-    import tensorflow as tf
-
-    from tflite_squeeze import flavors
-    from tflite_squeeze.compress.distill_config import Distill
-    from tflite_squeeze.compress.distiller import distiller_of
-    from tflite_squeeze.compress.finetune import train
-    from tflite_squeeze.compress.finetune_config import FineTune
-    from tflite_squeeze.compress.teacher_answers import known_answers
-    from tflite_squeeze.compress.teachers import teachers_of
-    from tflite_squeeze.io.data import load_data
-
-    x, y, _, _ = arrays("mnist")
-    size = STUDENT_BATCH * count
-    big = network((1200, 1200), dropout=True)
-    training = FineTune(epochs=4, batch=STUDENT_BATCH, jit=True)
-    loaded = load_data({"x_train": x[:size], "y_train": y[:size], "x_test": x[:8], "y_test": y[:8]})
-
-    def trained(way: str) -> float:
-        model = network((800, 800))
-        data = loaded.fitted_to(flavors.input_specs(model))
-        clock, config = _Clock(keras, count), Distill()
-        taught, answers = model, None
-        if way != "student":
-            teachers = teachers_of(big, model)
-            if way == "cached":
-                kept = folder / "step_answers"
-                answers, _ = known_answers(model, teachers, config, data, 2, kept)
-            taught = distiller_of(model, teachers, config, live=answers is None)
-        train(model, taught, data, training, [clock.callback], answers=answers)
-        return clock.fastest()
-
-    infer = tf.function(lambda batch: big(batch, training=False), jit_compile=True)
-    batches = [tf.constant(x[i : i + STUDENT_BATCH]) for i in range(0, size, STUDENT_BATCH)]
-
-    def inference() -> float:
-        infer(batches[0])
-        started = time.process_time()
-        for batch in batches:
-            infer(batch)
-        return (time.process_time() - started) / count
-
-    rows: list[dict[str, float]] = []
-    for _ in range(repetitions):
-        row = {way: trained(way) for way in ("student", "live", "cached")}
-        row["teacher"] = min(inference() for _ in range(3))
-        rows.append(row)
-    fastest = {name: min(row[name] for row in rows) for name in rows[0]}
-    live = fastest["live"] / (fastest["student"] + fastest["teacher"])
-    cached = fastest["cached"] / fastest["student"]
-    write(folder, "steps", {"cpu_ms": {k: 1e3 * v for k, v in fastest.items()}, "live": live,
-                            "cached": cached})  # fmt: skip
-
-
-def results(folder: Path, names: Iterable[str]) -> list[dict[str, Any]]:
-    """The results that are there."""
-    paths = [folder / f"{name}.json" for name in names]
-    return [json.loads(path.read_text()) for path in paths if path.exists()]
-
-
-def shown(values: list[float], form: Callable[[float], str] = "{:.2%}".format) -> str:
-    """The mean and each."""
-    return f"{form(statistics.mean(values))} ({', '.join(map(form, values))})" if values else "-"
-
-
-@main.command()
-@FOLDER
-def report(folder: Path) -> None:
-    """Prints the tables; exit code 1 when a goal is missed or a result is not there."""
-    goals: list[tuple[str, bool]] = []
-    teacher_accuracy = [row["accuracy"] for row in results(folder, ["teacher"])]
-    click.echo("| MNIST | teacher | alone | distilled | gap closed |\n|---|---:|---:|---:|---:|")
-    for student in ("800", "lenet"):
-        alone, distilled = (
-            [row["accuracy"] for row in results(folder, [f"{name}_{seed}" for seed in SEEDS])]
-            for name in (f"mnist_{student}_alone", f"mnist_{student}_distilled")
-        )
-        complete = len(alone) == len(distilled) == len(SEEDS) and len(teacher_accuracy) == 1
-        closed = [
-            (d - a) / (teacher_accuracy[0] - a) for a, d in zip(alone, distilled, strict=False)
-        ] if teacher_accuracy else []  # fmt: skip
-        click.echo(
-            f"| {student} | {shown(teacher_accuracy)} | {shown(alone)} | {shown(distilled)} | "
-            f"{shown(closed)} |"
-        )
-        if student == "800":
-            goals.append(
-                ("800-800: gap closed >= 60 %", complete and statistics.mean(closed) >= 0.6)
-            )
-        else:
-            goals.append(("LeNet: outside the spread", complete and min(distilled) > max(alone)))
-    click.echo("\n| 90 % zeros, no labels | dense | at once | recovered | regained |")
-    click.echo("|---|---:|---:|---:|---:|")
-    for name in ("lenet_300_100", "resnet_8", "mobilenet_v1_025"):
-        rows = results(folder, [f"recovery_{name}_{seed}" for seed in SEEDS])
-        cells = [
-            shown([row[key] for row in rows])
-            for key in ("dense", "at_once", "recovered", "regained")
-        ]
-        click.echo(f"| {name} | {' | '.join(cells)} |")
-        enough = len(rows) == len(SEEDS) and min(row["regained"] for row in rows) >= 0.9
-        goals.append((f"{name}: regained >= 90 %", enough))
-    for name in ("original", "labels"):
-        pruned = [row["pruned"] for row in results(folder, [f"{name}_{seed}" for seed in SEEDS])]
-        click.echo(f"\nLeNet-300-100, Fashion-MNIST, 95 % zeros, {name}: {shown(pruned)}")
-    for row in results(folder, ["steps"]):
-        click.echo(f"step: {row['live']:.2f} of student + teacher, {row['cached']:.2f} cached")
-        goals.append(("steps <= 1.1", row["live"] <= 1.1 and row["cached"] <= 1.1))
-    for goal, reached in goals:
-        click.echo(f"{'reached' if reached else 'MISSED'}: {goal}")
-    if not all(reached for _, reached in goals):
-        raise SystemExit(1)
-
+main.add_command(steps)
+main.add_command(report)
 
 if __name__ == "__main__":
     main()

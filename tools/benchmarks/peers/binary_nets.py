@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import binary as benchmark
+import binary_latency
 import numpy as np
 import tf_keras
 
@@ -73,7 +74,7 @@ def convolutions() -> Iterator[Row]:
     """Four binary convolutions of 128 channels, with random weights: both conversions."""
     tf_keras.utils.set_random_seed(0)
     options = _BINARY | {"input_quantizer": "ste_sign", "pad_values": 1.0}
-    files = benchmark.converted_by_both(benchmark.four(larq().layers.QuantConv2D, **options))
+    files = benchmark.converted_by_both(binary_latency.four(larq().layers.QuantConv2D, **options))
     what = "four binary convolutions, converted"
     yield from size_rows(what, files["here"], files["theirs"])
     yield latency_row(what, files["here"], files["theirs"], turns=20, larq=True)
