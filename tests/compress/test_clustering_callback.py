@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_models
+from tests.compress.short_fits import BATCH, X, Y, compiled, fit
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.compress.cluster_config import Cluster
 from tflite_squeeze.compress.clustering_callback import ClusteringCallback, NothingShared
@@ -18,22 +19,6 @@ from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.pruning_callback import PruningCallback
 from tflite_squeeze.compress.schedules import Polynomial
 from tflite_squeeze.errors import UsageError
-
-X = tiny_models.examples(64, 8)
-Y = (X[:, 0] > 0).astype(np.int64)
-BATCH = 8  # 8 steps in an epoch
-
-
-def compiled(library: Any, *, optimizer: Any = "adam", **options: Any) -> Any:
-    model = tiny_models.dense(library)
-    model.compile(optimizer, "sparse_categorical_crossentropy", **options)
-    return model
-
-
-def fit(model: Any, *callbacks: Any, epochs: int = 2, **options: Any) -> Any:
-    return model.fit(
-        X, Y, batch_size=BATCH, epochs=epochs, callbacks=list(callbacks), verbose=0, **options
-    )
 
 
 def kernels(model: Any) -> list[np.ndarray]:

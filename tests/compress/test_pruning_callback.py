@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import tiny_models
-from tests.compress.pruning_fit import BATCH, QUICK, Watch, X, Y, compiled, fit, kernel, zeros
+from tests.compress.short_fits import BATCH, QUICK, Watch, X, Y, compiled, fit, kernel, zeros
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.compress.keras_variables import constraint_of
 from tflite_squeeze.compress.layers import select

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.compress.pruning_fit import QUICK, Watch, compiled, fit, kernel, zeros
+from tests.compress.short_fits import QUICK, Watch, compiled, fit, kernel, zeros
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.compress.keras_variables import constraint_of
 from tflite_squeeze.compress.prune_config import Prune

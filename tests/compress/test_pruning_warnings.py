@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from tests.compress.pruning_fit import BATCH, QUICK, X, Y, compiled, fit, zeros
+from tests.compress.short_fits import BATCH, QUICK, X, Y, compiled, fit, zeros
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.pruning_callback import PruningCallback, TargetNotReached

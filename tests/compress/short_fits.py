@@ -1,4 +1,4 @@
-"""A small network that is pruned inside `fit`, and what to look at."""
+"""A small network that is compressed inside `fit`, and what to look at."""
 
 from typing import Any
 
