@@ -13,7 +13,7 @@ from tflite_squeeze.compress.input_moments import WIDEST, input_moments
 from tflite_squeeze.compress.layer_macs import layer_macs, model_layers
 from tflite_squeeze.compress.low_rank import Moment
 from tflite_squeeze.compress.observing import call_shapes
-from tflite_squeeze.compress.rank_choice import Choice, budgeted, choices
+from tflite_squeeze.compress.rank_choice import Choice, budgeted, choices, raised
 from tflite_squeeze.compress.records import SkippedLayer
 from tflite_squeeze.compress.rewriting import rewritten
 from tflite_squeeze.compress.splitting import (
@@ -148,7 +148,7 @@ def _decided(
             whole.append(SkippedLayer(layer=one.layer.name, layer_type=kind, reason=reason))
             continue
         moment = moments.get(id(one.layer))
-        made = [candidate(one, way, moment, config.emit) for way in some]
+        made = [_candidate(one, way, moment, config) for way in some]
         able = [each for each in made if not objection(each.split)]
         if not able:
             best = min(made, key=lambda each: each.split.macs_after)
@@ -162,6 +162,21 @@ def _decided(
         else:
             kept.append(decision)
     return kept, refused, whole
+
+
+def _candidate(one: Factorable, way: Choice, moment: Moment | None, config: Factorize) -> Candidate:
+    """A chain with the ranks chosen, or with higher ones where its error is above `max_error`.
+
+    Spectra tell the error of a channel chain. For one that cuts twice, or splits rows from
+    columns, they only estimate it.
+    """
+    made = candidate(one, way, moment, config.emit)
+    while config.max_error is not None and made.split.error > config.max_error:
+        higher = raised(one, way, config)
+        if higher is None:
+            break
+        way, made = higher, candidate(one, higher, moment, config.emit)
+    return made
 
 
 def _ways(

@@ -84,6 +84,27 @@ def choices(one: Factorable, config: Factorize, second: Array | None) -> list[Ch
     return sorted(ways, key=lambda way: (way.macs, way.parameters))
 
 
+def raised(one: Factorable, way: Choice, config: Factorize) -> Choice | None:
+    """The same chain with the next higher ranks.
+
+    Args:
+        one: the layer.
+        way: its choice so far.
+        config: what was asked for; ranks rise by its `multiple`.
+
+    Returns:
+        None where nothing is left to raise, or the config gives the layer's rank by name.
+    """
+    if _named(one.layer, config.ranks) is not None:
+        return None
+    full = full_ranks(way.scheme, one.shape)
+    ranks = tuple(
+        min(rank + config.multiple, most) for rank, most in zip(way.ranks, full, strict=True)
+    )
+    higher = choice_of(one, way.scheme, ranks)
+    return higher if higher.ranks != way.ranks else None
+
+
 def _named(layer: Any, by_pattern: dict[str, Any]) -> Any:
     """What the first pattern that means a layer stands for; None where none does."""
     return next((value for key, value in by_pattern.items() if matches(layer, key)), None)
