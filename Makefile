@@ -12,10 +12,11 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 MODEL := models/lenet_5.keras
 SAMPLES := models/samples/fashion-mnist.npz
 
-.PHONY: help demo test lint docs data compilers android-tools format table notebooks benchmark clean
+.PHONY: help demo quick test lint docs data compilers android-tools format table notebooks benchmark clean
 
 help:
 	@echo "make demo    convert, verify, profile and inspect a reference model"
+	@echo "make quick   run the tests that are not slow, in minutes"
 	@echo "make test    run the whole test suite"
 	@echo "make lint    ruff, mypy and import-linter"
 	@echo "make docs    build the documentation site into build/site"
@@ -48,6 +49,9 @@ demo: $(STAMP)
 	$(BIN)/tflite-squeeze verify $(MODEL) demo/lenet_5.tflite --data $(SAMPLES)
 	$(BIN)/tflite-squeeze profile demo/lenet_5.tflite --plot demo/lenet_5.png --force
 	$(BIN)/tflite-squeeze inspect demo/lenet_5.tflite
+
+quick: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 # Tests that need the full set are skipped, and say so, where it cannot be had.
 test: $(STAMP)

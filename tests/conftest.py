@@ -27,7 +27,30 @@ def samples(models):
 
 
 def pytest_collection_modifyitems(items):
-    """Skips, with a reason, what needs a data set that this machine lacks."""
+    """Most slow tests are not traced; those that need a data set that is not here are skipped.
+
+    Tracing takes a third of the time of whatever runs TensorFlow, and quick tests reach nearly
+    every line by themselves. A slow module that alone reaches some says so.
+    """
+    for item in items:
+        if _untraced(item):
+            item.add_marker("no_cover")
+    _skip_without_data(items)
+
+
+@pytest.fixture(autouse=True)
+def _untraced_children(request, monkeypatch):
+    """Nor are the processes that such tests start."""
+    if _untraced(request.node):
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
+def _untraced(item):
+    slow = item.get_closest_marker("slow")
+    return slow is not None and not slow.kwargs.get("traced", False)
+
+
+def _skip_without_data(items):
     from tflite_squeeze.errors import InputError
     from tflite_squeeze.io.named_sets import load_named_set
 

@@ -32,6 +32,7 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "wide.keras"
 
 
+@pytest.mark.slow
 def test_binarize_convert_verify_profile(run: Run, model: Path, tmp_path: Path) -> None:
     data, binary, tflite = tmp_path / "data.npz", tmp_path / "b.h5", tmp_path / "b.tflite"
     saved = tmp_path / "b.json"

@@ -34,6 +34,7 @@ def test_without_data_weights_share_at_once(run: Any, files: Any, out: Path) -> 
     assert _values(out) == [4, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flavor", LIBRARIES)
 def test_both_kerases_train(run: Any, files: Any, out: Path, tmp_path: Path, flavor: str) -> None:
     source = tmp_path / "net.keras"

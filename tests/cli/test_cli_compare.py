@@ -35,6 +35,7 @@ def test_a_condition_that_holds_exits_with_1(two: list[Path], run: Run) -> None:
     assert "Comparison with" in outcome.out
 
 
+@pytest.mark.slow
 def test_data_files_and_outputs(files: Files, tmp_path: Path, run: Run) -> None:
     copy = tmp_path / "copy.tflite"
     copy.write_bytes(files.tflite.read_bytes())
@@ -54,6 +55,7 @@ def test_data_files_and_outputs(files: Files, tmp_path: Path, run: Run) -> None:
     assert "exists" in again.refused()
 
 
+@pytest.mark.slow
 def test_a_file_that_crashes_cannot_pass(two: list[Path], run: Run) -> None:
     two[1].write_bytes(crashing_file())
     outcome = run("compare", *two, *QUICK, "--fail-if", "latency_ratio > 1000")

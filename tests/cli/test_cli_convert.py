@@ -55,6 +55,7 @@ def test_reference_models_in_int8(
     assert record.model_dump_json(indent=2) + "\n" == outcome.out
 
 
+@pytest.mark.slow
 def test_the_watch_lstm_is_fused(run: Any, models: Path, samples: Path, out: Path) -> None:
     outcome = run(
         "convert", models / "watch_lstm.keras", "-o", out, "--data", samples / "watch.npz"
@@ -102,6 +103,7 @@ def test_quiet_prints_nothing(run: Any, files: Any, out: Path) -> None:
     assert out.is_file()
 
 
+@pytest.mark.slow
 def test_verbose_shows_what_the_converter_says(files: Any, out: Path) -> None:
     environment = {
         name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"
@@ -118,6 +120,7 @@ def test_verbose_shows_what_the_converter_says(files: Any, out: Path) -> None:
     assert said["-q"] == ""
 
 
+@pytest.mark.slow
 def test_a_file_that_fails_is_set_aside(run: Any, files: Any, out: Path) -> None:
     args = ("convert", files.model, "-o", out, "--data", files.data, "--min-sqnr-db", "300")
     outcome = run(*args, "--quantize", "int8", "--json", "-")

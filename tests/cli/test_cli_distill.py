@@ -38,6 +38,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 TRAINING = ("--epochs", "12", "--batch-size", "16", "--learning-rate", "0.02")
 
 
+@pytest.mark.slow
 def test_with_labels_from_a_model(run: Any, files: Any, student: Path, tmp_path: Path) -> None:
     out = tmp_path / "taught.h5"
     outcome = run("distill", student, files.model, "-o", out, "--data", files.data, *TRAINING)
@@ -48,6 +49,7 @@ def test_with_labels_from_a_model(run: Any, files: Any, student: Path, tmp_path:
     assert load_model(out).kind.value == "tf_keras"
 
 
+@pytest.mark.slow
 def test_without_labels_from_an_ensemble(
     run: Any, files: Any, student: Path, unlabelled: Path, tmp_path: Path, cache: Path
 ) -> None:
@@ -122,6 +124,7 @@ def test_prune_recovers_from_the_original_without_labels(
     assert same.mean() > 0.85
 
 
+@pytest.mark.slow
 def test_cluster_recovers_from_the_original(
     run: Any, files: Any, unlabelled: Path, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ def labels(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_folder_is_written_and_shown(run: Any, dense: Path, labels: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run(

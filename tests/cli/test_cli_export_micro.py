@@ -15,6 +15,7 @@ def dense(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_folder_is_written_and_told_of(run: Run, dense: Path, tmp_path: Path) -> None:
     folder = tmp_path / "firmware"
     outcome = run("export", "micro", dense, "-o", folder, "--name", "dense")

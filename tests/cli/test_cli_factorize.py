@@ -36,6 +36,7 @@ def test_without_data_it_is_factorized_at_once(run: Any, files: Any, out: Path) 
     assert _kernels(out) == [(8, 2), (2, 16), (16, 2), (2, 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flavor", LIBRARIES)
 def test_trained_on_labels_with_the_record_as_json(
     run: Any, files: Any, out: Path, tmp_path: Path, flavor: str
@@ -64,6 +65,7 @@ def test_where_nothing_pays_no_file_is_written(run: Any, files: Any, out: Path) 
     assert _left(out) == []
 
 
+@pytest.mark.slow
 def test_measured(run: Any, files: Any, out: Path) -> None:
     outcome = run(
         "factorize", files.model, "-o", out, "--rank", "2", "--only", "hidden", "--measure"

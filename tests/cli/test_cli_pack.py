@@ -41,6 +41,7 @@ def test_a_converted_model_there_and_back(files: Files, tmp_path: Path, run: Run
     assert back.read_bytes() == files.tflite.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_reader_that_is_written_unpacks_the_file(net: Path, tmp_path: Path, run: Run) -> None:
     packed, reader = tmp_path / "net.sqz", tmp_path / "reader.py"
     assert run("pack", net, "-o", packed, "--reader", reader).code == 0
@@ -72,6 +73,7 @@ def test_what_gains_nothing_is_written_only_on_demand(
     assert packed.read_bytes() == dense_file() + b"more"
 
 
+@pytest.mark.slow
 def test_files_are_replaced_only_on_demand(net: Path, tmp_path: Path, run: Run) -> None:
     packed, back = tmp_path / "net.sqz", tmp_path / "back.tflite"
     for arguments in (("pack", net, "-o", packed), ("unpack", packed, "-o", back)):

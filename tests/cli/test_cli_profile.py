@@ -23,6 +23,7 @@ def squeeze(*arguments) -> int:
     return ended.value.code
 
 
+@pytest.mark.slow
 def test_tables_are_printed(dense, capsys) -> None:
     assert squeeze("profile", dense, *QUICK) == 0
     out = capsys.readouterr().out
@@ -31,6 +32,7 @@ def test_tables_are_printed(dense, capsys) -> None:
     assert "XNNPACK" in out
 
 
+@pytest.mark.slow
 def test_json_alone_goes_to_standard_output(dense, capsys) -> None:
     assert squeeze("profile", dense, *QUICK, "--threads", 2, "--json", "-") == 0
     record = ProfileRecord.model_validate(json.loads(capsys.readouterr().out))
@@ -38,6 +40,7 @@ def test_json_alone_goes_to_standard_output(dense, capsys) -> None:
     assert record.latency.runs >= 3
 
 
+@pytest.mark.slow
 def test_results_are_saved_in_every_form(dense, tmp_path, capsys) -> None:
     names = {"--json": "p.json", "--markdown": "p.md", "--csv": "p.csv", "--plot": "p.png"}
     targets = {option: tmp_path / name for option, name in names.items()}

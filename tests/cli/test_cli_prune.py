@@ -45,6 +45,7 @@ def test_without_data_it_is_pruned_at_once(run: Any, files: Any, out: Path) -> N
     assert _zeros(out) == {"hidden/kernel": 96, "scores/kernel": 36}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize("flavor", LIBRARIES)
 def test_both_kerases_in_both_formats(

@@ -91,6 +91,7 @@ def test_a_run_that_was_stopped_goes_on(
     assert _record(tmp_path / "curves").complete
 
 
+@pytest.mark.slow
 def test_results_of_another_model_stay(run: Any, files: Any, tmp_path: Path) -> None:
     args = ("-o", tmp_path / "curves", "--data", files.data)
     assert run("-q", "sensitivity", files.model, *args).out == ""

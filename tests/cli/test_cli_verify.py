@@ -51,6 +51,7 @@ def test_json_alone_round_trips_even_for_a_failure(run: Any, files: Any, corrupt
         assert record.passed is (code == 0)
 
 
+@pytest.mark.slow
 def test_limits_are_applied(run: Any, files: Any) -> None:
     args = ("verify", files.model, files.tflite, "--data", files.data, "--samples", "8")
     assert run(*args, "--min-sqnr-db", "300").code == 1

@@ -58,6 +58,7 @@ def test_at_once_without_data(library: Any) -> None:
     assert BinarizeRecord.model_validate_json(record.model_dump_json()) == record
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weights", "scale", "values"),
     [("ternary", "mean", 2), ("ternary", "trained", 2), ("binary", "mean", 1)],

@@ -95,6 +95,7 @@ def test_the_error_by_hand() -> None:
     assert relative_error(np.zeros(3), np.array([0.0])) == 0.0
 
 
+@pytest.mark.slow
 def test_the_fewest_that_stay_within_a_bound() -> None:
     values = RNG.normal(size=20_000)
     count = fewest(values, 0.1, 256)

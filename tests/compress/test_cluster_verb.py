@@ -16,6 +16,8 @@ from tflite_squeeze.compress.share import cluster
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import load_data
 
+pytestmark = pytest.mark.slow
+
 X = tiny_models.examples(96, 8)
 
 

@@ -20,6 +20,8 @@ from tflite_squeeze.compress.pruning_callback import PruningCallback
 from tflite_squeeze.compress.schedules import Polynomial
 from tflite_squeeze.errors import UsageError
 
+pytestmark = pytest.mark.slow(traced=True)
+
 
 def kernels(model: Any) -> list[np.ndarray]:
     return [np.asarray(target.variable) for target in select(model).targets]

@@ -21,6 +21,8 @@ from tflite_squeeze.flavors import input_specs
 from tflite_squeeze.io.data import load_data
 from tflite_squeeze.pipeline.convert import convert
 
+pytestmark = pytest.mark.slow
+
 X = examples(160, 8)
 Y = np.argmax(X[:, :3], axis=1)
 LABELLED = {"x_train": X[:96], "y_train": Y[:96], "x_test": X[96:], "y_test": Y[96:]}

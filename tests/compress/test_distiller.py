@@ -53,6 +53,7 @@ def taught(library: Any, teacher: Any, config: Distill | None = None, **fit: Any
     return distiller
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", LIBRARIES)
 def test_it_learns_without_labels_from_a_teacher_of_either_flavour(
     library: Any, teachers: dict[str, Any], other: str
@@ -70,6 +71,7 @@ def test_it_learns_without_labels_from_a_teacher_of_either_flavour(
     assert len(distiller.trainable_weights) == len(untrained.trainable_weights)
 
 
+@pytest.mark.slow
 def test_labels_metrics_and_validation(library: Any, teacher: Any) -> None:
     distiller = Distiller(tiny_models.dense(library), teacher)
     distiller.compile(
@@ -133,6 +135,7 @@ def test_sample_weights_choose_whom_to_learn_from(library: Any, teacher: Any) ->
     assert some["distillation"] == pytest.approx(alone["distillation"], rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", ["mse", "cosine", "dkd", "dist"])
 def test_every_distance_teaches(teachers: dict[str, Any], distance: str) -> None:
     library = keras if distance in ("mse", "dkd") else tf_keras
@@ -155,6 +158,7 @@ def test_a_function_teaches(
     assert agreement(taught(tf_keras, teachers["keras"], config).student, teachers["keras"]) > 0.9
 
 
+@pytest.mark.slow
 def test_pruning_inside_its_fit_prunes_the_student(library: Any, teacher: Any) -> None:
     hints = (Hint(student="hidden", teacher="hidden"),)
     callback = PruningCallback(Prune(sparsity=0.5, schedule=Constant()))
@@ -190,6 +194,7 @@ def test_early_stopping_reaches_the_training(library: Any, teacher: Any) -> None
     assert len(history["loss"]) == 2
 
 
+@pytest.mark.slow
 def test_the_student_alone_is_saved(library: Any, teacher: Any, tmp_path: Any) -> None:
     path = tmp_path / "best.keras"
     checkpoint = library.callbacks.ModelCheckpoint(str(path))
@@ -214,6 +219,7 @@ def image_model(library: Any, channels: int, size: int, name: str) -> Any:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compare", ["features", "attention"])
 def test_hidden_layers_come_closer(library: Any, compare: str) -> None:
     x = examples(64, 8, 8, 1)

@@ -70,6 +70,7 @@ def test_convolutions_in_factors_and_back(library: Any) -> None:
         np.testing.assert_allclose(merge(made)(x), made(x), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_trained_saved_and_loaded(library: Any, tmp_path: Any, suffix: str) -> None:
     model, x = _network(library), tiny_models.examples(8, 8, 8, 3)

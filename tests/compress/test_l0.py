@@ -18,6 +18,8 @@ from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import load_data
 from tflite_squeeze.pipeline.convert import convert
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(256, 8, 8, 1)).astype(np.float32)
 # Four classes that two pixels tell apart: nearly all weights are of no use.

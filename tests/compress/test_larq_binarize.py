@@ -17,6 +17,8 @@ from tflite_squeeze.compress.flip_ratio import flip_ratio
 from tflite_squeeze.compress.larq_training import stages_of
 from tflite_squeeze.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 
 def wide(library: Any) -> Any:
     """8 → 32 → 32 → 3."""

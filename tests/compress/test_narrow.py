@@ -119,6 +119,7 @@ def test_layers_of_their_own_and_protected_ones(library: Any) -> None:
     assert any("asked for" in one.reason for one in record.refused)
 
 
+@pytest.mark.slow
 def test_it_trains_and_keeps_zeros_and_runs_faster_shapes(library: Any, images: np.ndarray) -> None:
     model = residual(library)
     pruned, _ = prune(model, Prune(sparsity=0.5, only=("hidden",)))

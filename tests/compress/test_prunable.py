@@ -13,6 +13,8 @@ from tflite_squeeze.compress.pruning_callback import PruningCallback
 from tflite_squeeze.compress.schedules import Polynomial
 from tflite_squeeze.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 X = tiny_models.examples(64, 8)
 Y = np.arange(64) % 4
 QUICK = Polynomial(end=6, frequency=1)

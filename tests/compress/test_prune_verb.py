@@ -64,6 +64,7 @@ def test_in_place(library: Any) -> None:
     assert zeros(model) == [8, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", ["uniform", "global", "erk", "sensitivity"])
 def test_budgets_meet_the_target(library: Any, npz: str, budget: str) -> None:
     config = Prune(sparsity=0.7, budget=budget)
@@ -147,6 +148,7 @@ def test_protected_values_never_change(library: Any) -> None:
     }
 
 
+@pytest.mark.slow
 def test_with_training_the_other_weights_learn(library: Any, npz: str) -> None:
     config = Prune(sparsity=0.75, schedule="constant")
     training = FineTune(epochs=30, batch=16, learning_rate=0.02)
@@ -211,6 +213,7 @@ def test_finetuning_needs_labels(library: Any) -> None:
         prune(tiny_models.dense(library), Prune(sparsity=0.5), None, FineTune())
 
 
+@pytest.mark.slow
 def test_the_zeros_are_in_the_file(library: Any) -> None:
     pruned, _ = prune(tiny_models.convolutional(library), Prune(sparsity=0.75))
     tflite = convert(pruned, verification=None).tflite

@@ -20,6 +20,8 @@ from tflite_squeeze.compress.pruning_callback import PruningCallback
 from tflite_squeeze.compress.schedules import Constant, Polynomial, Stepwise
 from tflite_squeeze.compress.scoring_data import ScoringData
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_ends_at_the_target_and_leaves_a_plain_model(library: Any) -> None:
     model = compiled(library)

@@ -15,6 +15,8 @@ from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.pruning_callback import PruningCallback, TargetNotReached
 from tflite_squeeze.compress.schedules import Polynomial
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_second_fit_goes_on(library: Any) -> None:
     model = compiled(library)

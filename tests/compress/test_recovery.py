@@ -25,6 +25,8 @@ from tflite_squeeze.compress.share import cluster
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import load_data
 
+pytestmark = pytest.mark.slow
+
 X = examples(160, 8)
 RECOVERY = FineTune(epochs=40, batch=32, learning_rate=0.02, teacher="original")
 

@@ -17,6 +17,7 @@ Y = np.argmax(X[:, :3], axis=1)
 DATA = {"x_train": X[:64], "y_train": Y[:64], "x_test": X[64:], "y_test": Y[64:]}
 
 
+@pytest.mark.slow
 def test_stages_add_up_and_facts_make_a_record(library: Any) -> None:
     model = tiny_models.dense(library)
     run = StepRun(model, DATA, FineTune(epochs=9, learning_rate=0.05), one_shot=False)

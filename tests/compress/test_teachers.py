@@ -17,6 +17,8 @@ from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.pipeline.convert import convert
 
+pytestmark = pytest.mark.slow(traced=True)
+
 X = examples(21, 8)
 
 

@@ -29,6 +29,8 @@ from tflite_squeeze.measure.run import run_file
 from tflite_squeeze.measure.signatures import signatures_of
 from tflite_squeeze.version import __version__
 
+pytestmark = pytest.mark.slow
+
 IMAGES = examples(24, 8, 8, 1)
 
 

@@ -20,6 +20,8 @@ from tflite_squeeze.measure.profile import profile
 from tflite_squeeze.measure.profile_record import Profile
 from tflite_squeeze.measure.run import run_file
 
+pytestmark = pytest.mark.slow
+
 layers = tf_keras.layers
 
 

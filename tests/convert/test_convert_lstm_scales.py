@@ -15,6 +15,9 @@ from tflite_squeeze.io.models import load_model
 from tflite_squeeze.measure.fidelity import sqnr_db
 from tflite_squeeze.measure.run import run_file
 
+# On one worker, which makes what they share once.
+pytestmark = [pytest.mark.xdist_group("lstm-scales"), pytest.mark.slow]
+
 STEPS = examples(32, 10, 3)
 
 

@@ -15,6 +15,8 @@ from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.io.models import load_model
 from tflite_squeeze.measure.run import run_file
 
+pytestmark = pytest.mark.slow
+
 STEPS = examples(16, 10, 3)
 
 

@@ -38,6 +38,7 @@ def test_files_of_every_kind_come_back_bit_by_bit(name: str) -> None:
     assert len(packed) < len(lzma.compress(FILES[name], preset=9)) + 64
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     values=hnp.arrays(
@@ -104,6 +105,7 @@ def test_bias_scales_that_are_products_cost_nothing() -> None:
     assert len(pack(with_channel_scales(100, exact=False))) > exact + 250
 
 
+@pytest.mark.slow
 def test_the_hardest_reference_model_stays_within_its_limits(models: Path, samples: Path) -> None:
     from tflite_squeeze.pipeline.convert import convert
 

@@ -11,6 +11,8 @@ from tests.convert.packed_files import FILES
 from tflite_squeeze.convert.packed import pack, unpack
 from tflite_squeeze.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 _MUTATIONS = 400
 _HEAD_BYTES = 48
 

@@ -21,6 +21,8 @@ from tflite_squeeze.convert.tensor_values import dequantized, tensor_values
 from tflite_squeeze.io.models import load_model
 from tflite_squeeze.measure.sharing import stored_values
 
+pytestmark = pytest.mark.slow(traced=True)
+
 IMAGES = tiny_models.examples(32, 10, 10, 3)
 
 

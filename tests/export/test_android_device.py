@@ -14,7 +14,7 @@ from tflite_squeeze.export.android_config import ExportAndroid
 
 needs_packager = tools.needed(tools.missing_packager())
 needs_compiler = tools.needed(tools.missing_packager() or tools.missing_compiler())
-pytestmark = pytest.mark.xdist_group("android")
+pytestmark = [pytest.mark.xdist_group("android"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,7 @@ def test_metadata_follow_the_order_of_the_subgraph() -> None:
     assert [one["name"] for one in subgraph["output_tensor_metadata"]] == ['$"run\\', "a b"]
 
 
+@pytest.mark.slow
 def test_what_our_own_files_carry_is_taken_over() -> None:
     told = with_facts(named_dense_file(), **TOLD, preprocessing={"scale": 0.5, "mean": 1.0})
     one = export_android(told)
@@ -119,6 +120,7 @@ def test_what_our_own_files_carry_is_taken_over() -> None:
     assert export_android(told, config).record.labels == ("a", "b")
 
 
+@pytest.mark.slow
 def test_metadata_that_are_there_already_are_kept() -> None:
     before = with_model_metadata(named_dense_file(), {"name": "theirs", "author": "A"}, {})
     one = export_android(before)

@@ -58,6 +58,7 @@ def test_everything_is_written_and_the_array_reads_back() -> None:
     assert not any("@" in text.decode() for text in exported.files.values())
 
 
+@pytest.mark.slow
 def test_the_arena_of_the_header_is_within_5_percent_of_what_tflm_takes() -> None:
     for tflite in (int8_dense_file(), named_dense_file(), counter_file()):
         exported = export_micro(tflite)

@@ -24,6 +24,7 @@ def test_outputs_are_those_of_the_file() -> None:
     assert not np.array_equal(golden.inputs[0]["a b"], golden.inputs[1]["a b"])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_vectors() -> None:
     interface = android_interface(named_dense_file())
     files = {

@@ -8,6 +8,8 @@ import pytest
 
 from tflite_squeeze import Convert, Profile, convert, profile
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def emotion_model() -> Path:

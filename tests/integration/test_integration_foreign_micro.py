@@ -15,6 +15,8 @@ from tflite_squeeze import (
 )
 from tflite_squeeze.errors import UnsupportedError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", STREAMING)
 def test_wake_words_run_stream_and_are_exported(name: str) -> None:

@@ -11,6 +11,9 @@ from tests.export.micro_build import ARM, CORTEX_M, compiled, need, section_size
 from tflite_squeeze import Convert, ExportMicro, convert, export_micro, profile_micro
 from tflite_squeeze.io.folders import write_folder
 
+# On one worker, which makes what they share once.
+pytestmark = [pytest.mark.xdist_group("integration-micro"), pytest.mark.slow]
+
 RECORDED = REPOSITORY / "tools" / "benchmarks" / "micro.json"
 
 

@@ -20,6 +20,7 @@ def binary() -> Any:
     return binarize(tiny_models.dense(tiny_models.LIBRARIES["keras"]), config).model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".h5", ".keras", ""])
 def test_round_trips(binary: Any, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"binary{suffix}"

@@ -95,6 +95,7 @@ def test_folder_glob_gzip_and_parts(tmp_path: Path) -> None:
     assert any("no test part" in note for note in globbed.notes)
 
 
+@pytest.mark.slow
 def test_only_as_many_records_are_read_as_were_asked_for(tmp_path: Path) -> None:
     """A file whose tail is cut off can be sampled, so its end was never looked at."""
     path = write(tmp_path / "set.tfrecord", *pictures(20_000))

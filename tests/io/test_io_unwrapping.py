@@ -16,6 +16,9 @@ from tflite_squeeze.io.prunable_layer import prunable_class
 from tflite_squeeze.io.unwrapping import custom_objects, unwrapped, wrappers_in
 from tflite_squeeze.pipeline.convert import convert
 
+# On one worker, which makes what they share once.
+pytestmark = [pytest.mark.xdist_group("unwrapping"), pytest.mark.slow]
+
 X = np.random.default_rng(0).normal(size=(3, 8, 8, 1)).astype(np.float32)
 FILES = ["wrapped.h5", "wrapped.keras", "saved_model"]
 

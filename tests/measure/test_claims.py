@@ -11,6 +11,8 @@ from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.measure.claims import WeightClaim, check_claims
 from tflite_squeeze.pipeline.convert import convert
 
+pytestmark = pytest.mark.slow(traced=True)
+
 
 def _claims(model: Any, **claimed: Any) -> list[WeightClaim]:
     return [

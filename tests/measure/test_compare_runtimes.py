@@ -1,3 +1,4 @@
+import pytest
 import tf_keras
 
 from tests.convert.packed_files import with_channel_scales
@@ -20,6 +21,7 @@ from tflite_squeeze.measure.turns import turn_by_turn
 QUICK = Compare(turns=3)
 
 
+@pytest.mark.slow
 def test_files_with_other_inputs_side_by_side() -> None:
     found = figures_on("litert", {"a": named_dense_file(), "b": relu_file((1, 64, 64))}, QUICK)
     assert found["a"].arena_bytes is not None
@@ -72,6 +74,7 @@ def test_every_runtime_has_a_name() -> None:
     assert tuple(RUNTIMES) == ("litert", "larq", "micro", *ETHOS_U)
 
 
+@pytest.mark.slow
 def test_larq_runs_files_that_litert_lacks_operators_for() -> None:
     layers = tf_keras.layers
     parts = [layers.Dense(32, name="a"), layers.Dense(32, name="b"), layers.Dense(3, name="c")]

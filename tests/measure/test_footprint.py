@@ -1,6 +1,7 @@
 """A file in a handful of numbers."""
 
 import numpy as np
+import pytest
 
 from tests.tiny_models import LIBRARIES, dense, examples
 from tflite_squeeze.compress.layers import select
@@ -31,6 +32,7 @@ def test_numbers_of_a_file() -> None:
     assert found.macs == 8 * 16 + 16 * 3
 
 
+@pytest.mark.slow
 def test_bytes_of_each_tensor() -> None:
     plain = tensor_bytes(_file())
     assert [one.bytes for one in plain] == [512, 192]
@@ -43,6 +45,7 @@ def test_bytes_of_each_tensor() -> None:
     assert first.dtype == "int8"
 
 
+@pytest.mark.slow
 def test_times_of_two_files_in_turns() -> None:
     times = turn_by_turn({"float": _file(), "int8": _file(quantize="int8")}, turns=3)
     assert set(times) == {"float", "int8"}

@@ -51,6 +51,7 @@ def test_inputs_are_checked(tflite: bytes) -> None:
         run_file(tflite, {"x": x[:, :7]})
 
 
+@pytest.mark.slow
 def test_profile(tflite: bytes) -> None:
     config = Profile(min_seconds=0.02, runs=5, warmup_seconds=0.01)
     record = profile(tflite, config)

@@ -123,6 +123,7 @@ def test_a_difference_to_litert_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert output.sqnr_db < 60
 
 
+@pytest.mark.slow
 def test_state_goes_from_example_to_example_as_on_a_device() -> None:
     ones = np.ones((3, 1, 1), np.float32)
     run = run_micro(counter_file(), [ones])
@@ -140,6 +141,7 @@ def test_of_several_signatures_the_main_subgraphs_runs() -> None:
     assert record.outputs[0].max_abs_difference == 0
 
 
+@pytest.mark.slow
 def test_budgets() -> None:
     tight = profile_micro(int8_dense_file(), MicroProfile(max_ram_bytes=16, max_flash_bytes=64))
     assert not tight.passed

@@ -1,9 +1,12 @@
 """Files in turns."""
 
+import pytest
+
 from tests.convert.sparse_files import convolution, dense_chain
 from tflite_squeeze.measure.turns import in_turns
 
 
+@pytest.mark.slow
 def test_the_larger_file_takes_longer() -> None:
     times = in_turns({"one": dense_chain(), "same": dense_chain(), "many": dense_chain(batch=1)})
     assert set(times) == {"one", "same", "many"}

@@ -13,6 +13,9 @@ from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.io.data import load_data
 
+# On one worker, which makes what they share once.
+pytestmark = [pytest.mark.xdist_group("compare"), pytest.mark.slow]
+
 QUICK = Compare(turns=3)
 
 

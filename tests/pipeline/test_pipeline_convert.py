@@ -17,6 +17,8 @@ from tflite_squeeze.measure.conversion import ConvertRecord, select_operators
 from tflite_squeeze.measure.verify import Verify
 from tflite_squeeze.pipeline.convert import Converted, convert, rejected_path
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def int8(trained: Any) -> Converted:

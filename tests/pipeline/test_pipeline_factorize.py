@@ -12,6 +12,8 @@ from tflite_squeeze.measure.turns import in_turns, turn_by_turn
 from tflite_squeeze.pipeline.convert import convert
 from tflite_squeeze.pipeline.factorize import factorize
 
+pytestmark = pytest.mark.slow
+
 
 def _wide() -> Any:
     """A layer that is far wider than its rank must be, and one too small to matter."""

@@ -16,6 +16,8 @@ from tflite_squeeze.measure.verify import Verify, tolerance_of
 from tflite_squeeze.pipeline.convert import convert
 from tflite_squeeze.pipeline.verify import verify
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def binary() -> Any:

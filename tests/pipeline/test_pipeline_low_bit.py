@@ -16,6 +16,8 @@ from tflite_squeeze.pipeline import low_bit
 from tflite_squeeze.pipeline.convert import convert
 from tflite_squeeze.report.convert_tables import convert_tables
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ternary(library: Any) -> Any:

@@ -105,6 +105,7 @@ def test_what_is_not_finite_round_trips() -> None:
     assert record.losses() == {"a": ((0.5, float("inf")),)}
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(folder: Path) -> None:
     model = tiny_models.dense(keras)
     data = _labelled(model)
@@ -136,6 +137,7 @@ def test_a_finished_run_measures_nothing_again(folder: Path) -> None:
     assert told == [(6, 6)]
 
 
+@pytest.mark.slow
 def test_results_of_something_else_stay_unless_forced(folder: Path) -> None:
     model = tiny_models.dense(keras)
     data = _labelled(model)
@@ -197,6 +199,7 @@ def test_what_cannot_be_measured_leaves_no_folder(library: Any, folder: Path) ->
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_curves_are_losses_in_points(library: Any, folder: Path, tmp_path: Path) -> None:
     model = tiny_models.dense(library)
     model.save(tmp_path / "net.keras")

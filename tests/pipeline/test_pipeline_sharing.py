@@ -16,6 +16,8 @@ from tflite_squeeze.io.models import load_model
 from tflite_squeeze.measure.conversion import ConvertRecord
 from tflite_squeeze.pipeline.convert import convert
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> str:

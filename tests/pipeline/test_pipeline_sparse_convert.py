@@ -13,6 +13,8 @@ from tflite_squeeze.pipeline import sparsity
 from tflite_squeeze.pipeline.convert import convert
 from tflite_squeeze.report.convert_tables import convert_tables
 
+pytestmark = pytest.mark.slow
+
 
 def _pruned(path: Path, zeros: float) -> keras.Model:
     model = keras.models.load_model(path, compile=False)

@@ -38,6 +38,7 @@ def good(trained: Any) -> bytes:
     return convert(trained.model, verification=None).tflite
 
 
+@pytest.mark.slow
 def test_a_sound_file_passes(trained: Any, good: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.tflite").write_bytes(good)
     for file in (good, tmp_path / "a.tflite", str(tmp_path / "a.tflite")):
@@ -49,6 +50,7 @@ def test_a_sound_file_passes(trained: Any, good: bytes, tmp_path: Path) -> None:
         assert record.tensors == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "layer"), [(0, "hidden"), (1, "scores")], ids=["first", "second"]
 )
@@ -73,6 +75,7 @@ def test_a_layer_that_was_tampered_with_is_found(
         assert first.sqnr_db > 60
 
 
+@pytest.mark.slow
 def test_weights_of_nan_fail(trained: Any, good: bytes) -> None:
     bad = _with_weights(good, 0, lambda w: np.full_like(w, np.nan))
     record = verify(trained.model, bad, (trained.x, trained.y))
@@ -81,6 +84,7 @@ def test_weights_of_nan_fail(trained: Any, good: bytes) -> None:
     assert record.outputs[0].max_abs_difference == np.inf
 
 
+@pytest.mark.slow
 def test_the_loss_of_accuracy_is_held_to_the_users_limit(trained: Any, good: bytes) -> None:
     worse = _with_weights(good, 1, lambda w: np.roll(w, 1))
     loose = Verify(min_sqnr_db=-100, min_agreement=0)
@@ -111,6 +115,7 @@ def test_the_number_of_samples_is_the_one_asked_for(trained: Any, good: bytes) -
         assert found.examples == run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantize", ["none", "float16", "dynamic", "int8", "int16x8"])
 def test_the_quantization_is_read_from_the_file(quantize: str) -> None:
     library = LIBRARIES["keras"]
@@ -128,6 +133,7 @@ def test_another_models_file_is_refused(trained: Any, good: bytes) -> None:
         verify(tiny_models.two_ended(LIBRARIES["keras"]), good)
 
 
+@pytest.mark.slow
 def test_a_model_of_equal_shapes_but_other_weights_fails(good: bytes) -> None:
     other = tiny_models.dense(LIBRARIES["tf_keras"])
     other.set_weights([weight + 0.5 for weight in other.get_weights()])
@@ -166,6 +172,7 @@ def test_bytes_that_are_no_file_are_refused(trained: Any, tmp_path: Path) -> Non
         verify(trained.model, tmp_path / "a.tflite")
 
 
+@pytest.mark.slow
 def test_a_batch_of_four_and_a_dynamic_one_are_verified(trained: Any) -> None:
     for batch in (4, "dynamic"):
         tflite = convert(trained.model, Convert(batch=batch), verification=None).tflite

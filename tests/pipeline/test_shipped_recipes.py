@@ -15,6 +15,8 @@ from tflite_squeeze.pipeline.recipe_file import load_recipe, recipe_names
 from tflite_squeeze.pipeline.squeeze import squeeze
 from tflite_squeeze.report.squeeze_report import Report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def network() -> Any:

@@ -24,7 +24,7 @@ from tflite_squeeze.pipeline.run import Progress
 from tflite_squeeze.pipeline.squeeze import squeeze
 from tflite_squeeze.report.squeeze_report import Report
 
-pytestmark = pytest.mark.usefixtures("fixed_times")
+pytestmark = [pytest.mark.usefixtures("fixed_times"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tflite_squeeze.errors import InputError, OutputError
 from tflite_squeeze.pipeline import run_step
 from tflite_squeeze.pipeline.squeeze import squeeze
 
-pytestmark = pytest.mark.usefixtures("fixed_times")
+pytestmark = [pytest.mark.usefixtures("fixed_times"), pytest.mark.slow]
 
 
 class _Killed(BaseException):

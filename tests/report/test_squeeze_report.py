@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.tiny_models import LIBRARIES, dense
@@ -89,6 +90,7 @@ def test_through_json_and_back() -> None:
     assert report.failures == ()
 
 
+@pytest.mark.slow(traced=True)
 def test_everything_that_is_not_met_is_told() -> None:
     report = _report(
         outcome=_outcome(limits=(LIMIT, LIMIT.model_copy(update={"found": None})), claims=(CLAIM,))
@@ -103,6 +105,7 @@ def test_everything_that_is_not_met_is_told() -> None:
     assert not stopped.passed
 
 
+@pytest.mark.slow(traced=True)
 def test_tables() -> None:
     text = to_markdown(squeeze_tables(_report(outcome=_outcome(limits=(LIMIT,)))))
     for line in (
@@ -119,6 +122,7 @@ def test_tables() -> None:
     assert "absent" not in text
 
 
+@pytest.mark.slow(traced=True)
 def test_a_long_list_of_claims_is_cut_and_those_that_fail_come_first() -> None:
     good = CLAIM.model_copy(update={"passed": True})
     tables = squeeze_tables(_report(outcome=_outcome(claims=(*[good] * 50, CLAIM))))
@@ -138,6 +142,7 @@ def _pixels(png: bytes) -> Any:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
+@pytest.mark.slow(traced=True)
 def test_pictures() -> None:
     """Grey, which stands for what was not kept, is there only where a step was not kept."""
     grey = np.array([0xBB, 0xBB, 0xBB])
@@ -151,6 +156,7 @@ def test_pictures() -> None:
     assert _pixels(tensors_plot(_report())).shape[1] > 1000
 
 
+@pytest.mark.slow(traced=True)
 def test_a_notebook_shows_tables_and_both_pictures() -> None:
     report = _report()
     html = report._repr_html_()
