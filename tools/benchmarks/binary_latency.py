@@ -1,6 +1,5 @@
 """Latency of convolutions in every form; `python tools/benchmarks/binary.py latency`."""
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,6 @@ from typing import Any
 import click
 import numpy as np
 import tf_keras
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.io.larq_library import larq

@@ -1,13 +1,8 @@
 """What a step of distillation costs; `python tools/benchmarks/distill.py steps`."""
 
-import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import click
 from distill_networks import STUDENT_BATCH, arrays, network

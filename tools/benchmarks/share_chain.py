@@ -1,6 +1,5 @@
 """The smallest files for MNIST: prune, share, int8; `python tools/benchmarks/share.py chain`."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,6 @@ from typing import Any
 import click
 import numpy as np
 import tf_keras
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 from prune import dense_model
 
 from tflite_squeeze.compress.cluster_config import Cluster

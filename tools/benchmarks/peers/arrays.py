@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 
 from tflite_squeeze.io.named_sets import load_named_set
@@ -65,6 +67,7 @@ def fashion_mnist(*, quick: bool) -> Arrays:
     )
 
 
-def model_path(network: str) -> Path:
-    """The reference model of that name."""
-    return REPOSITORY / "models" / f"{network}.keras"
+def reference_model(network: str) -> Any:
+    """The reference model of that name, each time anew."""
+    path = REPOSITORY / "models" / f"{network}.keras"
+    return keras.models.load_model(path, compile=False)

@@ -14,7 +14,7 @@ from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.io.larq_library import larq
 
 from .arrays import Arrays, fashion_mnist
-from .files import accuracy_row, beside, latency_row, size_rows
+from .files import accuracy_row, beside, latency_row, size_rows, turns_of
 from .results import Row
 
 _BINARY = {"kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip"}
@@ -66,7 +66,7 @@ def dense(
     files = benchmark.converted_by_both(model)
     yield from beside(
         "wide_dense, converted", files["here"], files["theirs"], data,
-        turns=3 if quick else 20, larq=True,
+        quick=quick, larq=True,
     )  # fmt: skip
 
 
@@ -77,4 +77,4 @@ def convolutions() -> Iterator[Row]:
     files = benchmark.converted_by_both(binary_latency.four(larq().layers.QuantConv2D, **options))
     what = "four binary convolutions, converted"
     yield from size_rows(what, files["here"], files["theirs"])
-    yield latency_row(what, files["here"], files["theirs"], turns=20, larq=True)
+    yield latency_row(what, files["here"], files["theirs"], turns=turns_of(quick=False), larq=True)

@@ -12,8 +12,7 @@ from tflite_squeeze.compress.cluster_config import Cluster
 from tflite_squeeze.compress.clustering_callback import ClusteringCallback
 
 from .arrays import fashion_mnist
-from .converter import own_file, plain_file
-from .files import beside
+from .converter import int8_beside
 from .pruning import one_thread, step_batches, step_row
 from .results import Row, seeds_row
 
@@ -42,9 +41,7 @@ def shared(
     yield seeds_row(what, "accuracy", found["here"], found[rate])
     mine, theirs = (max(share.value_counts(models[name])) for name in ("here", rate))
     yield Row(what=what, measure="values", here=mine, peer=theirs)
-    here = own_file(models["here"], "int8", data)
-    peer = plain_file(models[rate], "int8", data.calibration)
-    yield from beside(f"{what}, int8", here, peer, data, turns=3 if quick else 20)
+    yield from int8_beside(what, models["here"], models[rate], data, quick=quick)
 
 
 def steps(network: str, repetitions: int, count: int, clusters: int) -> Iterator[Row]:

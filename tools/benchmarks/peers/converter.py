@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,7 +13,7 @@ from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.measure.verify import Verify
 from tflite_squeeze.pipeline.convert import convert
 
-from .arrays import Arrays, fashion_mnist, model_path
+from .arrays import Arrays, fashion_mnist, reference_model
 from .files import beside
 from .results import Row, seeds_row
 
@@ -41,6 +40,12 @@ def own_file(
     return convert(model, config, samples, verification=verification).tflite
 
 
+def int8_beside(what: str, here: Any, peer: Any, data: Arrays, *, quick: bool) -> list[Row]:
+    """Two compressed models as int8 files: this one by `convert`, the peer's by TFLiteConverter."""
+    files = own_file(here, "int8", data), plain_file(peer, "int8", data.calibration)
+    return beside(f"{what}, int8", *files, data, quick=quick)
+
+
 def cpu_seconds(work: Callable[[], Any]) -> float:
     """Processor time of one call, with that of child processes that it waited for."""
     before = os.times()
@@ -54,11 +59,11 @@ def quantized(
 ) -> Iterator[Row]:
     """Bytes, latency and accuracy of a reference network's files, and the time to make them."""
     data = fashion_mnist(quick=quick)
-    model = keras.models.load_model(model_path(network), compile=False)
+    model = reference_model(network)
     for mode in modes:
         what = f"{network}, {mode if mode != 'none' else 'float'}"
         here, peer = own_file(model, mode, data), plain_file(model, mode, data.calibration)
-        yield from beside(what, here, peer, data, turns=3 if quick else 20)
+        yield from beside(what, here, peer, data, quick=quick)
         if mode in ("none", "int8"):
             yield from _times(what, model, mode, data, repetitions)
 

@@ -34,6 +34,11 @@ def size_rows(what: str, here: bytes, peer: bytes, note: str = "") -> list[Row]:
     ]
 
 
+def turns_of(*, quick: bool) -> int:
+    """How often two files take turns."""
+    return 3 if quick else 20
+
+
 def latency_row(what: str, here: bytes, peer: bytes, *, turns: int, larq: bool = False) -> Row:
     """Times of two files that took turns in one process, one thread."""
     times = turn_by_turn({"here": here, "peer": peer}, turns=turns, larq=larq)
@@ -68,7 +73,7 @@ def beside(
     peer: bytes,
     data: Arrays,
     *,
-    turns: int,
+    quick: bool,
     larq: bool = False,
     note: str = "",
 ) -> list[Row]:
@@ -77,7 +82,7 @@ def beside(
     mine = right(here, data)
     try:
         theirs = right(peer, data)
-        latency = latency_row(what, here, peer, turns=turns, larq=larq)
+        latency = latency_row(what, here, peer, turns=turns_of(quick=quick), larq=larq)
     except RuntimeFailure as error:
         reason = f"the peer's file does not run: {first_line(error)}"
         alone = {"what": what, "peer": None, "note": reason}

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from .arrays import fashion_mnist, model_path
+from .arrays import fashion_mnist, reference_model
 from .converter import own_file
 from .files import beside, first_line
 from .results import Row
@@ -28,7 +28,7 @@ WAYS: dict[str, tuple[str, Any]] = {
 
 def exported(network: str, how: str | None) -> bytes:
     """The file that Keras writes."""
-    model = keras.models.load_model(model_path(network), compile=False)
+    model = reference_model(network)
     options: dict[str, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a line for each layer that it leaves as it is
@@ -48,7 +48,7 @@ def exported(network: str, how: str | None) -> bytes:
 def quantized(network: str, ways: Sequence[str], *, quick: bool = False) -> Iterator[Row]:
     """Bytes, latency and accuracy of a reference network's files; what fails says why."""
     data = fashion_mnist(quick=quick)
-    model = keras.models.load_model(model_path(network), compile=False)
+    model = reference_model(network)
     for way in ways:
         mode, how = WAYS[way]
         what = f"{network}, {way} / {mode if mode != 'none' else 'float'} here"
@@ -59,7 +59,7 @@ def quantized(network: str, ways: Sequence[str], *, quick: bool = False) -> Iter
             reason = f"no file: {type(error).__name__}: {reason_of(error)}"
             yield Row(what=what, measure="file_bytes", here=len(here), peer=None, note=reason)
             continue
-        yield from beside(what, here, peer, data, turns=3 if quick else 20)
+        yield from beside(what, here, peer, data, quick=quick)
 
 
 def reason_of(error: Exception) -> str:

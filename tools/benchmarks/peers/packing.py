@@ -5,11 +5,9 @@ import lzma
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-import keras
-
 from tflite_squeeze.convert.packed import pack, unpack
 
-from .arrays import fashion_mnist, model_path
+from .arrays import fashion_mnist, reference_model
 from .converter import cpu_seconds, own_file
 from .results import Row, seeds_row
 
@@ -26,7 +24,7 @@ def packed(
 ) -> Iterator[Row]:
     """Bytes to send and CPU time to pack and unpack, for each packer."""
     data = fashion_mnist(quick=quick)
-    model = keras.models.load_model(model_path(network), compile=False)
+    model = reference_model(network)
     for mode in modes:
         tflite = own_file(model, mode, data)
         mine = pack(tflite)

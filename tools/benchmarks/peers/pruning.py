@@ -17,8 +17,7 @@ from tflite_squeeze.compress.schedules import Polynomial
 from tflite_squeeze.io.data import load_data
 
 from .arrays import Arrays, fashion_mnist
-from .converter import own_file, plain_file
-from .files import beside
+from .converter import int8_beside
 from .results import Row, seeds_row
 
 RATE_HERE, RATES_PEER = 5e-3, (1e-3, 5e-3)
@@ -61,9 +60,7 @@ def pruned(
     )
     for budget in ("global", "uniform"):
         yield seeds_row(f"{what}, {budget} here", "accuracy", found[budget], found[rate])
-    here = own_file(models["global"], "int8", data)
-    peer = plain_file(models[rate], "int8", data.calibration)
-    yield from beside(f"{what}, int8", here, peer, data, turns=3 if quick else 20)
+    yield from int8_beside(what, models["global"], models[rate], data, quick=quick)
 
 
 def steps(network: str, repetitions: int, count: int) -> Iterator[Row]:

@@ -7,10 +7,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import keras
 from litert_quantizer import quantizer, recipe
 
-from .arrays import Arrays, fashion_mnist, model_path
+from .arrays import Arrays, fashion_mnist, reference_model
 from .converter import own_file
 from .files import beside
 from .results import Row
@@ -46,11 +45,11 @@ def quantized_by_peer(float_file: bytes, name: str, data: Arrays) -> bytes:
 def quantized(network: str, recipes: Sequence[str], *, quick: bool = False) -> Iterator[Row]:
     """Bytes, latency and accuracy of a reference network's files."""
     data = fashion_mnist(quick=quick)
-    model = keras.models.load_model(model_path(network), compile=False)
+    model = reference_model(network)
     float_file = own_file(model, "none", data)
     for name in recipes:
         mode, note = RECIPES[name]
         peer = quantized_by_peer(float_file, name, data)
         here = own_file(model, mode, data)
         what = f"{network}, {name} / {mode} here"
-        yield from beside(what, here, peer, data, turns=3 if quick else 20, note=note)
+        yield from beside(what, here, peer, data, quick=quick, note=note)

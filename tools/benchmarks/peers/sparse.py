@@ -11,7 +11,7 @@ from tflite_squeeze.measure.intervals import median_interval
 from tflite_squeeze.measure.turns import turn_by_turn
 from tflite_squeeze.pipeline.convert import convert
 
-from .files import first_line, size_rows
+from .files import first_line, size_rows, turns_of
 from .results import Row
 
 
@@ -25,7 +25,7 @@ def encoded(zeros: float, *, quick: bool = False) -> Iterator[Row]:
     peer = sparse_files.tensorflow_file(model, "int8", sparse=True)
     what = f"lenet_300_100, {zeros:.0%} zeros"
     yield from size_rows(what, here, peer)
-    turns = 3 if quick else 20
+    turns = turns_of(quick=quick)
     mine = turn_by_turn({"sparse": here, "dense": dense}, turns=turns)
     ratio = median_interval(mine["sparse"] / mine["dense"]).difference
     try:
