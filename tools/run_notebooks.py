@@ -124,9 +124,10 @@ def noise_in(notebook: Any) -> list[str]:
             if output.get("name") == "stderr" or "WARNING:" in output.get("text", ""):
                 found.append(f"cell {number} warns: {output.text[:200]}")
             text = _PICTURE.sub("", str(output))
-            for place in (str(NOTEBOOKS.parent), "/home/", "/root/", "/tmp/"):
-                if place in text:
-                    found.append(f"cell {number} shows the path {place}")
+            places = (str(NOTEBOOKS.parent), "/home/", "/root/", "/tmp/")
+            # The repository may itself be below another: its path is not told twice.
+            if place := next((place for place in places if place in text), None):
+                found.append(f"cell {number} shows the path {place}")
     return found
 
 

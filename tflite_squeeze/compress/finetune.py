@@ -240,13 +240,15 @@ def compiling_pays(model: Any, trained: Any) -> bool:
         model: whose layers count.
         trained: what is trained: the model, or one that has it inside.
     """
-    grouped = any(
-        kind.startswith(("Depthwise", "Separable"))
-        or (kind.startswith("Conv") and getattr(layer, "groups", 1) > 1)
-        for layer in flavors.walk_layers(model)
-        for kind in [type(layer).__name__]
-    )
-    return getattr(trained, "supports_jit", True) and not grouped
+    by_groups = any(_convolves_by_groups(layer) for layer in flavors.walk_layers(model))
+    return getattr(trained, "supports_jit", True) and not by_groups
+
+
+def _convolves_by_groups(layer: Any) -> bool:
+    kind = type(layer).__name__
+    if kind.startswith("Conv"):
+        return bool(getattr(layer, "groups", 1) > 1)
+    return kind.startswith(("Depthwise", "Separable"))
 
 
 def loss_of(model: Any) -> Any:

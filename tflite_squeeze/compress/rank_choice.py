@@ -99,7 +99,8 @@ def raised(one: Factorable, way: Choice, config: Factorize) -> Choice | None:
         return None
     full = full_ranks(way.scheme, one.shape)
     ranks = tuple(
-        min(rank + config.multiple, most) for rank, most in zip(way.ranks, full, strict=True)
+        rounded_up(rank + 1, most, config.multiple)
+        for rank, most in zip(way.ranks, full, strict=True)
     )
     higher = choice_of(one, way.scheme, ranks)
     return higher if higher.ranks != way.ranks else None

@@ -75,10 +75,9 @@ def _turned_aside(sink: int) -> Iterator[None]:
 
 def _turn_loggers_aside(stream: TextIO, undo: ExitStack) -> None:
     """In a notebook TensorFlow's logger holds the cell's own stream, which no redirection moves."""
-    for handler in logging.getLogger("tensorflow").handlers:
-        if isinstance(handler, logging.StreamHandler):
-            undo.callback(handler.setStream, handler.stream)
-            handler.setStream(stream)
+    for handler in _tensorflow_handlers():
+        undo.callback(handler.setStream, handler.stream)
+        handler.setStream(stream)
 
 
 def _let_go(stream: TextIO) -> None:
@@ -90,9 +89,14 @@ def _let_go(stream: TextIO) -> None:
     for handler in list(logging.root.handlers):
         if getattr(handler, "stream", None) is stream:
             logging.root.removeHandler(handler)
-    for handler in logging.getLogger("tensorflow").handlers:
-        if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
-            handler.setStream(sys.stderr)
+    for tensorflows in _tensorflow_handlers():
+        if tensorflows.stream is stream:
+            tensorflows.setStream(sys.stderr)
+
+
+def _tensorflow_handlers() -> list[logging.StreamHandler[TextIO]]:
+    handlers = logging.getLogger("tensorflow").handlers
+    return [handler for handler in handlers if isinstance(handler, logging.StreamHandler)]
 
 
 def _flush(*streams: TextIO | None) -> None:

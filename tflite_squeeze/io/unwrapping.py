@@ -1,7 +1,5 @@
 """Models rebuilt without the wrappers that pruning has put around their layers."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from tflite_squeeze.errors import InputError
@@ -24,16 +22,17 @@ def custom_objects(flavor: Flavor, config: str) -> dict[str, Any]:
     Returns:
         Classes by every name that a file may give them.
     """
-    package, found = prunable_layer.PACKAGE, dict[str, Any]()
-    makers: dict[str, Callable[[], Any]] = {
-        prunable_layer.NAME: lambda: prunable_layer.prunable_class(flavor)
-    }
-    for name in factorized_layers.NAMES:
-        makers[name] = partial(factorized_layers.factorized_class, name, flavor)
-    for name, make in makers.items():
+    found: dict[str, Any] = {}
+    for name in (prunable_layer.NAME, *factorized_layers.NAMES):
         # HDF5 files hold the registered name alone, where .keras files hold both.
-        if f'"{name}"' in config or f'"{package}>{name}"' in config:
-            found |= dict.fromkeys((name, f"{package}>{name}"), make())
+        names = (name, f"{prunable_layer.PACKAGE}>{name}")
+        if not any(f'"{each}"' in config for each in names):
+            continue
+        if name == prunable_layer.NAME:
+            made = prunable_layer.prunable_class(flavor)
+        else:
+            made = factorized_layers.factorized_class(name, flavor)
+        found |= dict.fromkeys(names, made)
     if f'"{tfmot.NAME}"' in config and flavor is Flavor.TF_KERAS:
         found[tfmot.NAME] = tfmot.stand_in()
     return found

@@ -41,6 +41,7 @@ from tflite_squeeze.pipeline.reference import Samples, random_samples, reference
 
 # Without real samples nothing is learnt by running many.
 _RANDOM_SAMPLES = 16
+_RANDOM = "verified on random numbers for want of data: pass --data for real samples"
 
 
 @dataclass
@@ -111,19 +112,25 @@ def verify(
     outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
     failures = failures_of(outputs, tolerance)
     tensors: tuple[TensorFidelity, ...] = ()
+    more: tuple[str, ...] = ()
     if failures and not larq:
         bad = next(item for item in comparisons if failures_of(tuple(item.outputs), tolerance))
         tensors, more = _divergence(source, content, bad)
-    else:
-        more = ()
-    told = (*notes, *_about_samples(comparisons), *more, *chance_notes(outputs, tolerance.max_drop))
+    real = all(comparison.samples.real for comparison in comparisons)
+    told = (
+        *notes,
+        *(note for item in comparisons for note in item.samples.about.get("notes", ())),
+        *more,
+        *(() if real else (_RANDOM,)),
+        *chance_notes(outputs, tolerance.max_drop),
+    )
     return VerifyRecord(
         passed=not failures,
         failures=failures,
         tolerance=tolerance,
         quantization=kind,
         examples=max(_count(comparison.samples) for comparison in comparisons),
-        real_samples=all(comparison.samples.real for comparison in comparisons),
+        real_samples=real,
         data=comparisons[0].samples.about,
         outputs=outputs,
         tensors=tensors,
@@ -166,14 +173,6 @@ def _pairs(
             f"{', '.join(str(name) for name in by_name)}: verify the file with its own model"
         )
     return [(endpoint, by_name[endpoint.name]) for endpoint in endpoints]
-
-
-def _about_samples(comparisons: list[_Comparison]) -> list[str]:
-    """What is to be known about the samples."""
-    notes = [note for item in comparisons for note in item.samples.about.get("notes", ())]
-    if not all(comparison.samples.real for comparison in comparisons):
-        notes.append("verified on random numbers for want of data: pass --data for real samples")
-    return notes
 
 
 def _begun(
