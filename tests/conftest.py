@@ -6,7 +6,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 # Larq wants tf_keras behind tf.keras; nothing else here looks at tf.keras.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a core, and its threads would fight
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -36,6 +40,12 @@ def pytest_collection_modifyitems(items):
         if _untraced(item):
             item.add_marker("no_cover")
     _skip_without_data(items)
+
+
+def pytest_collection_finish():
+    """Takes what modules hold out of collections: the converter collects in every conversion."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -74,6 +75,15 @@ def test_exit_codes(
     assert outcome.err.lstrip("\n") == said
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts, also where the tests themselves were started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("raised", [TypeError(), InputError("damaged: copy it again")])
 def test_an_interrupt_that_a_library_turns_into_another_error_is_an_interrupt(
     run: Any, monkeypatch: pytest.MonkeyPatch, raised: Exception
@@ -92,6 +102,7 @@ def test_an_interrupt_that_a_library_turns_into_another_error_is_an_interrupt(
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_that_a_library_drops_stops_before_results(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

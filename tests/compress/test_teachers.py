@@ -17,7 +17,7 @@ from tflite_squeeze.convert.config import Convert
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.pipeline.convert import convert
 
-pytestmark = pytest.mark.slow(traced=True)
+pytestmark = [pytest.mark.xdist_group("teachers"), pytest.mark.slow(traced=True)]
 
 X = examples(21, 8)
 

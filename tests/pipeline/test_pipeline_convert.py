@@ -17,7 +17,7 @@ from tflite_squeeze.measure.conversion import ConvertRecord, select_operators
 from tflite_squeeze.measure.verify import Verify
 from tflite_squeeze.pipeline.convert import Converted, convert, rejected_path
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.xdist_group("pipeline-convert"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

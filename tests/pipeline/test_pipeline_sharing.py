@@ -68,8 +68,8 @@ def test_pruned_shared_and_sparse(models: Path, samples: Path) -> None:
     pruned, _ = prune(model, Prune(sparsity=0.97, budget="global"))
     shared, record = cluster(pruned, Cluster(clusters=8))
     assert record.reached
-    converted = convert(shared, Convert(quantize="int8"), samples / "fashion-mnist.npz",
-                        verification=None)  # fmt: skip
+    config = Convert(quantize="int8", sparsity="sparse")
+    converted = convert(shared, config, samples / "fashion-mnist.npz", verification=None)
     assert converted.record.sparsity is not None
     assert converted.record.sparsity.sparse
     assert all(one.kept for one in converted.record.sharing)

@@ -20,7 +20,7 @@ class SharedWeight(BaseModel):
         distinct_after: the most values other than 0 that a table has after.
         zeros_before: zeros before.
         zeros_after: zeros after.
-        error: ‖w - shared‖ / ‖w‖ when the sharing began, before any training.
+        error: ‖w - shared‖ / ‖w‖ when the sharing began; 0 where it never did.
         entropy_bytes: what indices need in an ideal coder that knows how often each value occurs.
     """
 

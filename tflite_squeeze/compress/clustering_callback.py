@@ -36,6 +36,9 @@ class ClusteringCallback(StepCallback):
         config: how many values, which layers, and when.
         measured: for `max_drop`, values by weight.
 
+    Attributes:
+        errors: by weight, ‖w - shared‖ / ‖w‖ as the sharing began; empty before.
+
     Example:
         >>> model.fit(x, y, epochs=3, callbacks=[ClusteringCallback(Cluster(clusters=16))])
     """
@@ -43,6 +46,7 @@ class ClusteringCallback(StepCallback):
     def __init__(self, config: Cluster, *, measured: Mapping[str, int] | None = None) -> None:
         super().__init__()
         self.config = config
+        self.errors: dict[str, float] = {}
         self._measured = measured
         self._shared: ModelSharing | None = None
 
@@ -65,6 +69,7 @@ class ClusteringCallback(StepCallback):
         if not plan.sharings:
             self._warn(f"nothing to share in model {model.name!r}: {plan.why_nothing()}")
         self._shared = ModelSharing(plan.sharings, follows=self.config.reassign is not None)
+        self.errors = self._shared.errors
         self._shared.attach()
         keras_variables.retrace(self.model)
 

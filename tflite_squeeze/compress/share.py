@@ -12,7 +12,6 @@ from tflite_squeeze.compress.cluster_plan import (
     ClusterPlan,
     cluster_plan,
     measured_counts,
-    shared_at_once,
 )
 from tflite_squeeze.compress.cluster_record import ClusterRecord, SharedWeight
 from tflite_squeeze.compress.clustering_callback import ClusteringCallback
@@ -77,14 +76,16 @@ def cluster(
         raise UsageError(f"nothing to share in model {model.name!r} ({plan.why_nothing()})")
     weights = [np.array(sharing.target.variable) for sharing in plan.sharings]
     if run.trains:
-        run.train(shared, [ClusteringCallback(config, measured=measured)], verbose=verbose)
+        callback = ClusteringCallback(config, measured=measured)
+        run.train(shared, [callback], verbose=verbose)
+        errors = callback.errors
     else:
-        ModelSharing(plan.sharings, follows=False)
+        errors = ModelSharing(plan.sharings, follows=False).errors
     return Clustered(
         shared,
         ClusterRecord(
             config=config,
-            weights=_weights(plan, weights),
+            weights=_weights(plan, weights, errors),
             skipped=plan.skipped,
             refused=plan.refused,
             **run.facts(shared),
@@ -98,16 +99,16 @@ def _labelled(samples: Data | None) -> Data:
     return samples
 
 
-def _weights(plan: ClusterPlan, before: Sequence[Array]) -> tuple[SharedWeight, ...]:
+def _weights(
+    plan: ClusterPlan, before: Sequence[Array], errors: Mapping[str, float]
+) -> tuple[SharedWeight, ...]:
     return tuple(
-        _weight(sharing, old, np.asarray(sharing.target.variable))
+        _weight(sharing, old, np.asarray(sharing.target.variable), errors)
         for sharing, old in zip(plan.sharings, before, strict=True)
     )
 
 
-def _weight(sharing: Sharing, old: Array, new: Array) -> SharedWeight:
-    once = shared_at_once(sharing, old).astype(np.float64)
-    norm = float(np.linalg.norm(old.astype(np.float64)))
+def _weight(sharing: Sharing, old: Array, new: Array, errors: Mapping[str, float]) -> SharedWeight:
     return SharedWeight(
         name=sharing.target.name,
         layer_type=sharing.target.layer_type,
@@ -118,6 +119,6 @@ def _weight(sharing: Sharing, old: Array, new: Array) -> SharedWeight:
         distinct_after=max(sharing.distinct(new)),
         zeros_before=int(np.sum(old == 0)),
         zeros_after=int(np.sum(new == 0)),
-        error=float(np.linalg.norm(old - once)) / norm if norm else 0.0,
+        error=errors.get(sharing.target.name, 0.0),  # 0 where training ended before it began
         entropy_bytes=round(sum(entropy_bytes(row) for row in sharing.rows(new))),
     )

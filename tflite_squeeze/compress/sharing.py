@@ -102,17 +102,23 @@ class ModelSharing:
     Args:
         sharings: how each of them does.
         follows: whether weights may be assigned to other values later.
+
+    Attributes:
+        errors: by weight, ‖w - shared‖ / ‖w‖ as the sharing began.
     """
 
     def __init__(self, sharings: Sequence[Sharing], *, follows: bool) -> None:
         self._sharings = sharings
         self._attached: Attached = []
         self._projections = []
+        self.errors: dict[str, float] = {}
         for sharing in sharings:
             variable = sharing.target.variable
-            segments = sharing.segmented(np.asarray(variable))
+            before = np.array(variable)
+            segments = sharing.segmented(before)
             projection = SharedProjection(variable, segments, sharing.segments, follows=follows)
             self._projections.append(projection)
+            self.errors[sharing.target.name] = _relative(before, np.asarray(variable))
 
     def attach(self) -> None:
         """Makes the values shared in every step from now on."""
@@ -153,3 +159,10 @@ class ModelSharing:
         # Sorting all weights of a large network would take as long as several steps.
         rows = table[1:].reshape(sharing.tables, sharing.clusters)
         return max(len(np.unique(row[row != 0])) for row in rows)
+
+
+def _relative(before: Array, after: Array) -> float:
+    """How far weights moved, by their size."""
+    exact = before.astype(np.float64)
+    norm = float(np.linalg.norm(exact))
+    return float(np.linalg.norm(exact - after)) / norm if norm else 0.0
