@@ -120,6 +120,18 @@ def test_tables() -> None:
     ):
         assert line in text
     assert "absent" not in text
+    assert "not faster" not in text
+
+
+@pytest.mark.slow(traced=True)
+def test_a_run_that_is_slower_says_so() -> None:
+    outcome = _outcome()
+    assert outcome.latency is not None
+    slower = outcome.latency.model_copy(update={"over_plain": 1.35})
+    report = _report(outcome=outcome.model_copy(update={"latency": slower}))
+    text = to_markdown(squeeze_tables(report))
+    assert "1.35x SLOWER" in text
+    assert "not faster than that of the unchanged model in float32" in text
 
 
 @pytest.mark.slow(traced=True)

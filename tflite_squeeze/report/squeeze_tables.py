@@ -65,7 +65,7 @@ def _summary(report: Report) -> Table:
             time = outcome.latency
             rows.append(
                 ("run, one thread (µs)", f"{time.plain_us:,.1f}", f"{time.result_us:,.1f}",
-                 f"{1 / time.over_plain:.2f}x faster")
+                 _speed(time.over_plain))
             )  # fmt: skip
         rows += _qualities(outcome)
     return Table(
@@ -74,6 +74,11 @@ def _summary(report: Report) -> Table:
         rows=tuple(rows),
         notes=_verdict(report),
     )
+
+
+def _speed(ratio: float) -> str:
+    """The time of the result over that of the model in float32, as people say it."""
+    return f"{1 / ratio:.2f}x faster" if ratio <= 1 else f"{ratio:.2f}x SLOWER"
 
 
 def _compared(what: str, before: int, after: int) -> tuple[Cell, ...]:
@@ -109,6 +114,11 @@ def _verdict(report: Report) -> tuple[str, ...]:
             f"(the result takes {latency.over_start:.2f} times that), "
             f"{report.baseline.start.raw_bytes:,} bytes, {report.baseline.start.download_bytes:,} "
             f"to download"
+        )
+    if latency is not None and latency.over_plain > 1:
+        notes.append(
+            "a run is not faster than that of the unchanged model in float32: where speed counts, "
+            "try `convert: {quantize: none}` on a processor such as this one"
         )
     notes += [f"NOT met: {line}" for line in report.failures]
     if report.passed:
