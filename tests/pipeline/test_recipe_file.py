@@ -107,6 +107,10 @@ def test_resolved_says_everything() -> None:
         ("limits:", "\tlimits:", "r.yaml:11: it is not YAML"),
         ("name: small", "name: [small", "it is not YAML"),
         ("  max_drop: 0.003", "  packed_bytes: 9", "r.yaml:1: limits.packed_bytes is of a packed"),
+        ("limits:", "fastest_of: [int8, none]\nlimits:", "fastest_of chooses convert.quantize"),
+        ("  quantize: int8", "  batch: 1\nfastest_of: [int8]", "name two types or more, each once"),
+        ("  quantize: int8", "  runtime: larq\nfastest_of: [int8, none]",
+         "fastest_of int8: runtime larq takes"),
         ("  max_drop: 0.003", "  max_drop: 2001-01-01", "r.yaml:12: limits.max_drop: '2001-01-01'"),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from tests.tiny_models import examples
 from tflite_squeeze.convert.flatbuffer import operator_names
-from tflite_squeeze.pipeline import outcome, run_step
+from tflite_squeeze.pipeline import outcome, run, run_step
 from tflite_squeeze.pipeline.recipe import Recipe, Step
 from tflite_squeeze.pipeline.recipe_file import load_recipe, recipe_names
 from tflite_squeeze.pipeline.squeeze import squeeze
@@ -71,6 +71,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     timed = lambda files: {name: np.full(3, len(content)) for name, content in files.items()}  # noqa: E731
     monkeypatch.setattr(outcome, "turn_by_turn", timed)
     monkeypatch.setattr(run_step, "turn_by_turn", timed)
+    monkeypatch.setattr(
+        run, "in_turns", lambda files: {name: float(len(files[name])) for name in files}
+    )
 
 
 def test_all_of_them_are_tried_here() -> None:
@@ -89,6 +92,8 @@ def test_small_download(network: Any, data: Any, tmp_path: Path) -> None:
 def test_fast_cpu(network: Any, data: Any, tmp_path: Path) -> None:
     report = _run("fast-cpu", network, data, tmp_path)
     assert report.outcome is not None
+    assert report.baseline.quantize == report.outcome.conversion.config.quantize == "int8"
+    assert list(report.baseline.choices_us) == ["int8", "none"]
     assert report.outcome.file.macs < report.baseline.plain.macs * 0.6
     shapes = {check.weight: check.claimed for check in report.outcome.claims
               if check.kind == "shape"}  # fmt: skip

@@ -16,7 +16,7 @@ from tflite_squeeze.convert.packed import unpack
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.io.models import load_model
 from tflite_squeeze.measure.turns import turn_by_turn
-from tflite_squeeze.pipeline import outcome, run_step
+from tflite_squeeze.pipeline import outcome, run, run_step
 from tflite_squeeze.pipeline.convert import convert
 from tflite_squeeze.pipeline.recipe import Recipe
 from tflite_squeeze.pipeline.recipe_file import load_recipe
@@ -146,6 +146,30 @@ def test_limits(trained: Any, npz: Path, tmp_path: Path) -> None:
         result.check()
     assert (tmp_path / "report.json").exists()
     assert (tmp_path / "dense.tflite").exists()
+
+
+@pytest.mark.parametrize("fastest", ["none", "int8"])
+def test_the_fastest_type_is_chosen_once(
+    trained: Any, npz: Path, tmp_path: Path, fastest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = {"int8": 20.0, "none": 20.0, fastest: 10.0}
+    monkeypatch.setattr(run, "in_turns", lambda files: {name: times[name] for name in files})
+    recipe = recipe_of(
+        {"prune": {"sparsity": 0.5}, "finetune": False},
+        convert={"sparsity": "dense"}, fastest_of=["int8", "none"],
+    )  # fmt: skip
+    report = squeeze(trained, recipe, str(npz), tmp_path).report
+    assert report.outcome is not None
+    assert report.baseline.quantize == report.outcome.conversion.config.quantize == fastest
+    assert report.baseline.choices_us == times
+    assert report.passed
+    text = (tmp_path / "report.md").read_text()
+    assert f"quantization {fastest}, the fastest here" in text
+    times[fastest] = 99.0  # a run that goes on does not choose anew
+    again = squeeze(trained, recipe, str(npz), tmp_path, resume=True).report
+    assert again.baseline.quantize == fastest
+    with pytest.raises(UsageError, match="quantizes to int8, which is calibrated"):
+        squeeze(trained, recipe)
 
 
 def test_a_claim_that_does_not_hold_fails_the_run(

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from tflite_squeeze.compress.binarize_config import Binarize
@@ -13,7 +13,7 @@ from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.l0_config import L0
 from tflite_squeeze.compress.narrow_config import Narrow
 from tflite_squeeze.compress.prune_config import Prune
-from tflite_squeeze.convert.config import Convert
+from tflite_squeeze.convert.config import Convert, Quantization
 from tflite_squeeze.measure.verify import Verify
 from tflite_squeeze.pipeline.recipe_order import order_problem
 
@@ -130,6 +130,8 @@ class Recipe(_Config):
         on_refusal: what becomes of a step that does not pay, where the step does not say.
         steps: what is done to the model, in order.
         convert: how it becomes a file.
+        fastest_of: types to choose `convert.quantize` among: before any step the model is
+            converted to each, and the one whose run is shortest on this machine is taken.
         pack: whether the packed form (.tflite.sqz) is written too, for sending and storing.
         verify: how the file is compared with the compressed model; on all examples by default.
         limits: what the result is held to.
@@ -145,6 +147,7 @@ class Recipe(_Config):
     on_refusal: OnRefusal = "stop"
     steps: tuple[Step, ...] = ()
     convert: Convert = Convert()
+    fastest_of: tuple[Quantization, ...] = ()
     pack: bool = False
     verify: Verify = Verify(samples=None)
     limits: Limits = Limits()
@@ -153,6 +156,22 @@ class Recipe(_Config):
     def _limits_can_be_measured(self) -> "Recipe":
         if self.limits.packed_bytes is not None and not self.pack:
             raise ValueError("limits.packed_bytes is of a packed file: say pack: true too")
+        return self
+
+    @model_validator(mode="after")
+    def _types_can_be_compared(self) -> "Recipe":
+        if not self.fastest_of:
+            return self
+        if len(set(self.fastest_of)) < max(2, len(self.fastest_of)):
+            raise ValueError("fastest_of chooses: name two types or more, each once")
+        if self.convert.quantize is not Quantization.NONE:
+            raise ValueError("fastest_of chooses convert.quantize: leave one of the two out")
+        for kind in self.fastest_of:
+            try:
+                Convert(**{**self.convert.model_dump(), "quantize": kind})
+            except ValidationError as error:
+                said = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"fastest_of {kind.value}: {said}") from error
         return self
 
     @model_validator(mode="after")
@@ -168,6 +187,16 @@ class Recipe(_Config):
                 "order", "{reason}", {"step": problem[0], "reason": problem[1]}
             )
         return self
+
+    @property
+    def types(self) -> tuple[Quantization, ...]:
+        """The types that the file may come to have."""
+        return self.fastest_of or (self.convert.quantize,)
+
+    def converted_to(self, kind: Quantization) -> "Recipe":
+        """The same with one type chosen."""
+        convert = self.convert.model_copy(update={"quantize": kind})
+        return self.model_copy(update={"convert": convert, "fastest_of": ()})
 
     def resolved(self, seed: int | None = None) -> "Recipe":
         """The same with everything said: the seed and the refusal of each step.

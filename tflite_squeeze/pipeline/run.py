@@ -8,7 +8,7 @@ from typing import Any
 
 from tflite_squeeze.compress.keras_variables import copy_of
 from tflite_squeeze.compress.quality import metric_name, validation_quality
-from tflite_squeeze.convert.config import Convert
+from tflite_squeeze.convert.config import Convert, Quantization
 from tflite_squeeze.convert.packed import pack
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.io.data import Data
@@ -16,6 +16,7 @@ from tflite_squeeze.io.models import LoadedModel, load_model
 from tflite_squeeze.measure.doctor import package_versions
 from tflite_squeeze.measure.footprint import footprint, tensor_bytes
 from tflite_squeeze.measure.machine import this_machine
+from tflite_squeeze.measure.turns import in_turns
 from tflite_squeeze.pipeline.convert import Converted, convert, rejected_path, source_of
 from tflite_squeeze.pipeline.outcome import judged
 from tflite_squeeze.pipeline.recipe import Recipe
@@ -99,6 +100,8 @@ class Run:
     def finished(self) -> Result:
         """Does what is left to do."""
         baseline = self._store.state.baseline or self._measured_baseline()
+        if baseline.quantize is not None:
+            self._recipe = self._recipe.converted_to(Quantization(baseline.quantize))
         steps = self._store.state.steps
         stopped = any(step.status == "stopped" for step in steps)
         for number in range(len(steps) + 1, len(self._recipe.steps) + 1):
@@ -132,7 +135,12 @@ class Run:
         plain = convert(self._source, Convert(name=self._source.name,
                         input_shapes=self._settings.input_shapes), self._data,
                         verification=None).tflite  # fmt: skip
-        start = self._as_file(self._source.model)
+        starts = {
+            kind.value: self._as_file(self._source.model, kind) for kind in self._recipe.types
+        }
+        times = in_turns(starts) if len(starts) > 1 else {}
+        chosen = min(times, key=times.__getitem__, default=None)
+        start = starts[chosen or self._recipe.convert.quantize.value]
         self._store.put(PLAIN, plain)
         self._store.put(START, start)
         baseline = Baseline(
@@ -141,12 +149,17 @@ class Run:
             plain=footprint(plain),
             start=footprint(start),
             tensors=tensor_bytes(plain),
+            quantize=chosen,
+            choices_us=times,
         )
         self._write(baseline=baseline)
         return baseline
 
-    def _as_file(self, model: Any) -> bytes:
-        return convert(model, self._settings, self._data, verification=None).tflite
+    def _as_file(self, model: Any, kind: Quantization | None = None) -> bytes:
+        settings = self._settings
+        if kind is not None:
+            settings = settings.model_copy(update={"quantize": kind})
+        return convert(model, settings, self._data, verification=None).tflite
 
     def _latest(self) -> Any:
         """The model so far, from its file: whether the run was interrupted makes no difference."""

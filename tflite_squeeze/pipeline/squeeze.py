@@ -80,10 +80,10 @@ def squeeze(
 
 def _refuse(recipe: Recipe, data: Data | None) -> None:
     """Refuses what cannot end well, before anything runs."""
-    calibrates = recipe.convert.quantize.calibrates
-    if data is None and calibrates:
+    calibrated = [kind.value for kind in recipe.types if kind.calibrates]
+    if data is None and calibrated:
         raise UsageError(
-            f"recipe {recipe.name} quantizes to {recipe.convert.quantize.value}, which is "
+            f"recipe {recipe.name} quantizes to {calibrated[0]}, which is "
             f"calibrated on real samples: pass data"
         )
     if recipe.limits.max_drop is not None and (data is None or not data.labelled):

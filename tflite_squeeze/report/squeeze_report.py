@@ -77,6 +77,8 @@ class Baseline(_Record):
         plain: the model converted as it is, in float32.
         start: the model converted as the recipe says, before any step.
         tensors: the weights of the plain file.
+        quantize: the type that was chosen as the fastest; None where the recipe names one.
+        choices_us: median time of a run of the unchanged model in each type, in turns.
     """
 
     metric: str
@@ -84,6 +86,8 @@ class Baseline(_Record):
     plain: Footprint
     start: Footprint
     tensors: tuple[TensorBytes, ...]
+    quantize: str | None = None
+    choices_us: dict[str, float] = {}
 
 
 # The limits that are least values; all others are largest ones.
