@@ -117,7 +117,7 @@ def _lut_bytes(sharing: Sharing) -> int:
     return lut_bytes(sharing.target.size, values, tables=sharing.tables)
 
 
-def shared_at_once(sharing: Sharing, weights: Array) -> Array:
+def _shared_at_once(sharing: Sharing, weights: Array) -> Array:
     """Weights with the values that they share, before any training.
 
     Args:
@@ -156,7 +156,7 @@ def measured_counts(model: Any, config: Cluster, data: Data) -> dict[str, int]:
             for count in _LADDER:
                 counts[target.name] = count
                 sharing = _sharing(config, target, count)
-                target.variable.assign(shared_at_once(sharing, weights))
+                target.variable.assign(_shared_at_once(sharing, weights))
                 value = quality(model, sample.inputs, sample.labels)
                 if lost(metric, whole, value) <= config.max_drop:
                     break

@@ -8,11 +8,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.compress import keras_variables
 from tflite_squeeze.compress.cluster_config import Cluster
-from tflite_squeeze.compress.cluster_plan import (
-    ClusterPlan,
-    cluster_plan,
-    measured_counts,
-)
+from tflite_squeeze.compress.cluster_plan import ClusterPlan, cluster_plan, measured_counts
 from tflite_squeeze.compress.cluster_record import ClusterRecord, SharedWeight
 from tflite_squeeze.compress.clustering_callback import ClusteringCallback
 from tflite_squeeze.compress.finetune_config import FineTune

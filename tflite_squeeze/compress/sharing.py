@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.compress.centroids import centroids_of, lloyd, nearest
 from tflite_squeeze.compress.cluster_config import Init
 from tflite_squeeze.compress.layers import Target
+from tflite_squeeze.compress.low_rank import relative_error
 from tflite_squeeze.compress.masks import nonzero
 from tflite_squeeze.compress.projections import Attached, attach, detach
 from tflite_squeeze.compress.shared_projection import SharedProjection
@@ -118,7 +119,9 @@ class ModelSharing:
             segments = sharing.segmented(before)
             projection = SharedProjection(variable, segments, sharing.segments, follows=follows)
             self._projections.append(projection)
-            self.errors[sharing.target.name] = _relative(before, np.asarray(variable))
+            self.errors[sharing.target.name] = relative_error(
+                before.astype(np.float64), np.asarray(variable)
+            )
 
     def attach(self) -> None:
         """Makes the values shared in every step from now on."""
@@ -159,10 +162,3 @@ class ModelSharing:
         # Sorting all weights of a large network would take as long as several steps.
         rows = table[1:].reshape(sharing.tables, sharing.clusters)
         return max(len(np.unique(row[row != 0])) for row in rows)
-
-
-def _relative(before: Array, after: Array) -> float:
-    """How far weights moved, by their size."""
-    exact = before.astype(np.float64)
-    norm = float(np.linalg.norm(exact))
-    return float(np.linalg.norm(exact - after)) / norm if norm else 0.0

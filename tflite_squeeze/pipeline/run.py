@@ -136,11 +136,11 @@ class Run:
                         input_shapes=self._settings.input_shapes), self._data,
                         verification=None).tflite  # fmt: skip
         starts = {
-            kind.value: self._as_file(self._source.model, kind) for kind in self._recipe.types
+            kind.value: self._as_file(self._source.model, quantize=kind)
+            for kind in self._recipe.types
         }
         times = in_turns(starts) if len(starts) > 1 else {}
-        chosen = min(times, key=times.__getitem__, default=None)
-        start = starts[chosen or self._recipe.convert.quantize.value]
+        start = starts[min(starts, key=lambda kind: times.get(kind, 0.0))]
         self._store.put(PLAIN, plain)
         self._store.put(START, start)
         baseline = Baseline(
@@ -149,16 +149,13 @@ class Run:
             plain=footprint(plain),
             start=footprint(start),
             tensors=tensor_bytes(plain),
-            quantize=chosen,
             choices_us=times,
         )
         self._write(baseline=baseline)
         return baseline
 
-    def _as_file(self, model: Any, kind: Quantization | None = None) -> bytes:
-        settings = self._settings
-        if kind is not None:
-            settings = settings.model_copy(update={"quantize": kind})
+    def _as_file(self, model: Any, **changed: Any) -> bytes:
+        settings = self._settings.model_copy(update=changed)
         return convert(model, settings, self._data, verification=None).tflite
 
     def _latest(self) -> Any:

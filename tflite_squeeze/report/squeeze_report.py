@@ -77,8 +77,8 @@ class Baseline(_Record):
         plain: the model converted as it is, in float32.
         start: the model converted as the recipe says, before any step.
         tensors: the weights of the plain file.
-        quantize: the type that was chosen as the fastest; None where the recipe names one.
-        choices_us: median time of a run of the unchanged model in each type, in turns.
+        choices_us: median time of a run of the unchanged model in each type, in turns; empty
+            where the recipe names one type.
     """
 
     metric: str
@@ -86,8 +86,12 @@ class Baseline(_Record):
     plain: Footprint
     start: Footprint
     tensors: tuple[TensorBytes, ...]
-    quantize: str | None = None
     choices_us: dict[str, float] = {}
+
+    @property
+    def quantize(self) -> str | None:
+        """The type that is chosen, the fastest; None where the recipe names one."""
+        return min(self.choices_us, key=self.choices_us.__getitem__, default=None)
 
 
 # The limits that are least values; all others are largest ones.

@@ -121,11 +121,11 @@ def _verdict(report: Report) -> tuple[str, ...]:
             f"{report.baseline.start.raw_bytes:,} bytes, {report.baseline.start.download_bytes:,} "
             f"to download"
         )
-    if latency is not None and latency.over_plain > 1:
-        notes.append(
-            "a run is not faster than that of the unchanged model in float32: where speed counts, "
-            "try `fastest_of: [int8, none]`"
-        )
+        if latency.over_plain > 1:
+            notes.append(
+                "a run is not faster than that of the unchanged model in float32: where speed "
+                "counts, try `fastest_of: [int8, none]`"
+            )
     notes += [f"NOT met: {line}" for line in report.failures]
     if report.passed:
         notes.append("every check, limit and claim is met")
