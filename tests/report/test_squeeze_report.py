@@ -131,7 +131,20 @@ def test_a_run_that_is_slower_says_so() -> None:
     report = _report(outcome=outcome.model_copy(update={"latency": slower}))
     text = to_markdown(squeeze_tables(report))
     assert "1.35x SLOWER" in text
+    assert "not faster than that of the unchanged model in float32: where speed counts" in text
+
+
+@pytest.mark.slow(traced=True)
+def test_a_slower_run_that_chose_its_type_is_not_told_to_choose() -> None:
+    outcome = _outcome()
+    assert outcome.latency is not None
+    slower = outcome.latency.model_copy(update={"over_plain": 1.35})
+    chosen = _report().baseline.model_copy(update={"choices_us": {"int8": 30.0, "none": 10.0}})
+    report = _report(baseline=chosen, outcome=outcome.model_copy(update={"latency": slower}))
+    text = to_markdown(squeeze_tables(report))
+    assert "quantization none, the fastest here" in text
     assert "not faster than that of the unchanged model in float32" in text
+    assert "try `fastest_of" not in text
 
 
 @pytest.mark.slow(traced=True)

@@ -7,6 +7,7 @@ import kmeans1d
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.compress import low_rank
 from tflite_squeeze.compress.cluster_config import Init
 
 Array = NDArray[Any]
@@ -122,9 +123,7 @@ def nearest(values: Array, centroids: Array) -> NDArray[np.int64]:
 def relative_error(values: Array, centroids: Array) -> float:
     """‖values - shared‖ / ‖values‖ when each number becomes its nearest centroid."""
     exact = np.asarray(values, np.float64)
-    norm = float(np.linalg.norm(exact))
-    shared = np.asarray(centroids)[nearest(exact, centroids)]
-    return float(np.linalg.norm(exact - shared)) / norm if norm else 0.0
+    return low_rank.relative_error(exact, np.asarray(centroids)[nearest(exact, centroids)])
 
 
 def fewest(values: Array, error: float, most: int, init: Init = "optimal", *, seed: int = 0) -> int:

@@ -122,10 +122,10 @@ def _verdict(report: Report) -> tuple[str, ...]:
             f"to download"
         )
         if latency.over_plain > 1:
-            notes.append(
-                "a run is not faster than that of the unchanged model in float32: where speed "
-                "counts, try `fastest_of: [int8, none]`"
-            )
+            note = "a run is not faster than that of the unchanged model in float32"
+            if report.baseline.quantize is None:
+                note += ": where speed counts, try `fastest_of: [int8, none]`"
+            notes.append(note)
     notes += [f"NOT met: {line}" for line in report.failures]
     if report.passed:
         notes.append("every check, limit and claim is met")

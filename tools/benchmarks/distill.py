@@ -23,9 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import click
 import numpy as np
-from distill_networks import STUDENT_BATCH, accuracy, arrays, network
+from distill_networks import STUDENT_BATCH, accuracy, network
 from distill_report import FOLDER, SEED, done, report, write
 from distill_steps import steps
+from named_arrays import arrays
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEACHER_EPOCHS, TEACHER_BATCH = 40, 256

@@ -1,20 +1,10 @@
-"""What is distilled: data, networks and how they are judged."""
+"""What is distilled: networks, and how they are judged."""
 
 from typing import Any
 
 import numpy as np
 
 STUDENT_BATCH = 128
-
-
-def arrays(name: str) -> tuple[Any, Any, Any, Any]:
-    """A named set, preprocessed."""
-    from tflite_squeeze.io.named_sets import load_named_set
-    from tflite_squeeze.io.preprocessing import preprocess_array
-
-    data = load_named_set(name)
-    x, x_test = (preprocess_array(part, data.preprocessing) for part in (data.x_train, data.x_test))
-    return x, data.y_train, x_test, data.y_test
 
 
 def accuracy(model: Any, x: Any, y: Any) -> float:

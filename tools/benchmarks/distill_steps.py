@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from distill_networks import STUDENT_BATCH, arrays, network
+from distill_networks import STUDENT_BATCH, network
 from distill_report import FOLDER, write
+from named_arrays import arrays
 
 
 class _Clock:

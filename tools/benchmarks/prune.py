@@ -30,6 +30,7 @@ import tf_keras
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import architectures
+from named_arrays import arrays
 
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.prune import prune
@@ -37,8 +38,6 @@ from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.pruning_callback import PruningCallback
 from tflite_squeeze.compress.schedules import Polynomial
 from tflite_squeeze.io.data import load_data
-from tflite_squeeze.io.named_sets import load_named_set
-from tflite_squeeze.io.preprocessing import preprocess_array
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BATCH = 128
@@ -54,17 +53,6 @@ def main() -> None:
         f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, "
         f"tensorflow {tf.__version__}, tf_keras {tf_keras.__version__}, "
         f"tfmot {tfmot.__version__}\n"
-    )
-
-
-def arrays(name: str) -> tuple[Any, Any, Any, Any]:
-    """A named set, preprocessed."""
-    data = load_named_set(name)
-    return (
-        preprocess_array(data.x_train, data.preprocessing),
-        data.y_train,
-        preprocess_array(data.x_test, data.preprocessing),
-        data.y_test,
     )
 
 

@@ -36,7 +36,8 @@ from tensorflow_model_optimization.python.core.clustering.keras.experimental imp
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from prune import BATCH, LOSS, StepTimes, accuracy, architectures, arrays, dense_model
+from named_arrays import arrays
+from prune import BATCH, LOSS, StepTimes, accuracy, architectures, dense_model
 from share_chain import chain
 
 from tflite_squeeze.compress.cluster_config import Cluster
