@@ -1,4 +1,4 @@
-"""The Distiller as a Keras model: both flavours, labels or none, callbacks, hints, saving."""
+"""The Distiller as a Keras model: both flavours, labels or none, callbacks, saving."""
 
 from typing import Any
 
@@ -203,58 +203,6 @@ def test_the_student_alone_is_saved(library: Any, teacher: Any, tmp_path: Any) -
     assert loaded.count_params() == distiller.student.count_params()
     np.testing.assert_allclose(loaded.predict(X, verbose=0), distiller.predict(X, verbose=0), 1e-5)
     assert [type(layer).__name__ for layer in loaded.layers][-2:] == ["Dense", "Dense"]
-
-
-def image_model(library: Any, channels: int, size: int, name: str) -> Any:
-    library.utils.set_random_seed(1)
-    layers = library.layers
-    return library.Sequential(
-        [
-            library.Input((8, 8, 1), name="image"),
-            layers.Conv2D(channels, size, activation="relu", name="conv"),
-            layers.Flatten(),
-            layers.Dense(3, name="logits"),
-        ],
-        name=name,
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("compare", ["features", "attention"])
-def test_hidden_layers_come_closer(library: Any, compare: str) -> None:
-    x = examples(64, 8, 8, 1)
-    teacher = image_model(library, 6, 3, "teacher")
-    student = image_model(library, 2, 3 if compare == "features" else 5, "student")
-    hint = Hint(student="conv", teacher="conv", compare=compare, weight=2.0)
-    distiller = Distiller(student, teacher, Distill(lam=0.0, hints=(hint,)))
-    distiller.compile(library.optimizers.Adam(0.02), jit_compile=False)
-    losses = distiller.fit(x, epochs=15, batch_size=16, verbose=0).history["loss"]
-    assert losses[-1] < 0.7 * losses[0]
-
-
-@pytest.mark.parametrize(
-    ("hint", "said"),
-    [
-        (Hint(student="nowhere", teacher="conv"), "name student layer 'nowhere', which is none"),
-        (Hint(student="conv", teacher="nowhere"), "name teacher layer 'nowhere', which is none"),
-        (Hint(student="conv", teacher="logits"), "different positions"),
-        (Hint(student="logits", teacher="logits", compare="attention"), "no positions"),
-    ],
-)
-def test_hints_that_cannot_be_compared(library: Any, hint: Hint, said: str) -> None:
-    models = image_model(library, 2, 3, "student"), image_model(library, 6, 3, "teacher")
-    with pytest.raises(UsageError, match=said):
-        Distiller(*models, Distill(hints=(hint,)))
-
-
-def test_hints_need_a_graph(teachers: dict[str, Any]) -> None:
-    student, teacher = tiny_models.subclassed(keras), tiny_models.subclassed(keras)
-    with pytest.raises(UsageError, match="subclassed and has no graph"):
-        Distiller(student, teacher, Distill(hints=(Hint(student="first", teacher="first"),)))
-    both = [teachers["keras"], teachers["keras"]]
-    config = Distill(hints=(Hint(student="hidden", teacher="hidden"),))
-    with pytest.raises(UsageError, match="one teacher that is a Keras model"):
-        Distiller(tiny_models.dense(keras), both, config)
 
 
 def test_an_ensemble_is_the_geometric_mean(library: Any) -> None:
