@@ -68,6 +68,7 @@ def test_points_are_what_pruning_one_weight_gives(library: Any, folder: Path) ->
     assert record.complete
     assert record.metric == "accuracy"
     assert record.whole == 1.0
+    assert record.samples == len(x) < 1000  # those that there are, not those asked for
     assert record.sizes == {"hidden/kernel": 128, "scores/kernel": 48}
     for name, only in (("hidden/kernel", "hidden"), ("scores/kernel", "scores")):
         for sparsity, value in record.points[name]:
@@ -96,7 +97,7 @@ def test_three_files_that_say_the_same(folder: Path, monkeypatch: pytest.MonkeyP
 
 def test_what_is_not_finite_round_trips() -> None:
     record = SensitivityRecord(
-        model="net", sha256="0", metric="loss", whole=1.0, granularity="element", samples=None,
+        model="net", sha256="0", metric="loss", whole=1.0, granularity="element", samples=32,
         data="d", sizes={"a": 4}, points={"a": ((0.5, float("inf")),)}, complete=True,
     )  # fmt: skip
     text = record.model_dump_json()

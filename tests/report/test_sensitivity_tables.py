@@ -39,19 +39,15 @@ def test_a_row_per_weight_and_a_column_per_sparsity() -> None:
         ("scores/kernel", "48", "62.50%", None),  # not measured is not zero
     )
     (note,) = table.notes
-    assert note == (
-        "whole model: 90.00%; samples: data.npz, 500 of the validation part; no training"
-    )
+    assert note == "whole model: 90.00%, on 500 examples of data.npz; no training"
 
 
 def test_a_loss_is_no_percentage() -> None:
-    record = _record(metric="loss", whole=0.123456, samples=None)
+    record = _record(metric="loss", whole=0.123456, samples=1256)
     (table,) = sensitivity_tables(record)
     assert table.title.startswith("Loss of net")
     assert table.rows[0][2:] == ("0.9", "0.75")
-    assert table.notes[0] == (
-        "whole model: 0.1235; samples: data.npz, all of the validation part; no training"
-    )
+    assert table.notes[0] == "whole model: 0.1235, on 1,256 examples of data.npz; no training"
 
 
 def _pixels(png: bytes) -> np.ndarray:

@@ -16,7 +16,7 @@ class SensitivityRecord(Displayed, BaseModel):
         metric: "accuracy", or "loss" where lower is better.
         whole: quality of the whole model on the same samples.
         granularity: what was zeroed as one.
-        samples: examples per point; None for all.
+        samples: examples that each point was measured on.
         data: where they come from.
         sizes: parameters by weight.
         points: quality by sparsity by weight. JSON makes keys text, so these are pairs.
@@ -31,7 +31,7 @@ class SensitivityRecord(Displayed, BaseModel):
     metric: str
     whole: float
     granularity: str
-    samples: int | None
+    samples: int
     data: str
     sizes: dict[str, int]
     points: dict[str, Curve]

@@ -72,7 +72,7 @@ def sensitivity(
         metric=metric_name(source.model),
         whole=quality(source.model, sample.inputs, sample.labels),
         granularity=granularity,
-        samples=samples,
+        samples=sample.count,
         data=fitted.source,
         sizes={target.name: target.size for target in selection.targets},
         points={},

@@ -25,8 +25,8 @@ def sensitivity_tables(record: SensitivityRecord) -> list[Table]:
             columns=("weight", "parameters", *(f"{sparsity:.0%}" for sparsity in sparsities)),
             rows=tuple(rows),
             notes=(
-                f"whole model: {_quality(record.whole, record.metric)}; samples: {record.data}, "
-                f"{record.samples or 'all'} of the validation part; no training",
+                f"whole model: {_quality(record.whole, record.metric)}, on {record.samples:,} "
+                f"examples of {record.data}; no training",
             ),
         )
     ]
