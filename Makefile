@@ -18,7 +18,7 @@ help:
 	@echo "make demo    convert, verify, profile and inspect a reference model"
 	@echo "make quick   run the tests that are not slow, in minutes"
 	@echo "make test    run the whole test suite"
-	@echo "make lint    ruff, mypy and import-linter"
+	@echo "make lint    ruff, mypy, import-linter and ends of lines"
 	@echo "make docs    build the documentation site into build/site"
 	@echo "make data    install or download Fashion-MNIST"
 	@echo "make compilers   install the compilers for Cortex-M that tests of exports use"
@@ -65,6 +65,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	git grep -Ilz '' -- ':!*.svg' | xargs -0 $(BIN)/python tools/check_text.py
 
 # Warnings are errors: a page that is not in the navigation, a link or a name that leads nowhere.
 docs: $(STAMP)
