@@ -36,9 +36,10 @@ def test_one_part_alone_serves_for_all_with_a_note() -> None:
     data = load_data(np.zeros((4, 2), np.float32))
     assert not data.labelled
     assert data.sample("validation", None).labels is None
-    assert data.notes == ()
+    (note,) = data.notes
+    assert note.startswith("there is no test part: answers are compared on the train part")
     labelled = load_data({"x": np.zeros((4, 2), np.float32), "y": np.zeros(4, int)})
-    assert any("no test part" in note for note in labelled.notes)
+    assert any("no test part: accuracy is measured" in note for note in labelled.notes)
 
 
 def test_test_part_alone_calibrates_with_a_note_and_trains_nothing() -> None:

@@ -124,6 +124,14 @@ def test_tables() -> None:
 
 
 @pytest.mark.slow(traced=True)
+def test_what_the_numbers_rest_on_stands_below_the_first_table() -> None:
+    note = "there is no test part: accuracy is measured on the train part, which flatters"
+    summary, *others = squeeze_tables(_report(data={"source": "set", "notes": [note]}))
+    assert note in summary.notes
+    assert all(note not in table.notes for table in others)
+
+
+@pytest.mark.slow(traced=True)
 def test_a_run_that_is_slower_says_so() -> None:
     outcome = _outcome()
     assert outcome.latency is not None

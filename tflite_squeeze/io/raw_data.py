@@ -111,9 +111,11 @@ def assemble(
     train = found.get("train")
     tests = [name for name in ("test", "validation", "val") if name in found]
     test_name = tests[0] if tests else "train" if train else "calibration"
-    if not tests and found[test_name].labelled:
+    if not tests:
+        judged = "accuracy is measured" if found[test_name].labelled else "answers are compared"
         added.append(
-            f"there is no test part: accuracy is measured on the {test_name} part, which flatters"
+            f"there is no test part: {judged} on the {test_name} part, which flatters: give a test "
+            f"part too"
         )
     added += [f"part {name!r} is not used: {test_name!r} is measured on" for name in tests[1:]]
     calibration = found.get("calibration") or train

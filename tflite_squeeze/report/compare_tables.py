@@ -9,6 +9,7 @@ from tflite_squeeze.measure.compare_record import (
     FileCompared,
     Ratio,
 )
+from tflite_squeeze.report.points import points
 from tflite_squeeze.report.table import Cell, Table
 
 _WORST_CLASSES = 5
@@ -116,8 +117,8 @@ def _accuracy(file: FileCompared, *, is_first: bool) -> tuple[Cell, ...]:
         return (f"{judged.accuracy:.2%}", None, None, None)
     return (
         f"{judged.accuracy:.2%}",
-        f"{-100 * judged.drop:+.2f}",
-        f"[{-100 * judged.high:+.2f}, {-100 * judged.low:+.2f}]",
+        points(-judged.drop),
+        f"[{points(-judged.high)}, {points(-judged.low)}]",
         _probability(judged.p_value),
     )
 
@@ -138,7 +139,7 @@ def _losing_classes(record: CompareRecord) -> list[tuple[Cell, ...]]:
                 one.examples,
                 f"{one.first:.2%}",
                 f"{one.file:.2%}",
-                f"{-100 * one.drop:+.2f}",
+                points(-one.drop),
                 _probability(one.p_value),
             )
             for one in losing[:_WORST_CLASSES]
@@ -152,7 +153,8 @@ def _notes(record: CompareRecord) -> list[str]:
     if {LITERT, LARQ} & set(config.runtimes):
         notes.append(
             f"latency: the median of {config.turns} turns in one process, LiteRT "
-            f"{machine.litert} on {machine.cpu}"
+            f"{machine.litert} on {machine.cpu}; a ratio is the median of the turns' ratios, which "
+            f"need not be that of the medians shown"
         )
     arenas = {one: _ARENAS.get(one, "SRAM and DRAM, estimated by Vela") for one in config.runtimes}
     told = (f"{what} ({runtime})" for runtime, what in arenas.items() if what)

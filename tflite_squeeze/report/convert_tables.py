@@ -14,7 +14,7 @@ def convert_tables(record: ConvertRecord) -> list[Table]:
     Args:
         record: what was done.
     """
-    checks = verify_tables(record.verification) if record.verification else []
+    checks = verify_tables(record.verification, record.notes) if record.verification else []
     sparsity = sparsity_tables(record.sparsity) if record.sparsity else ()
     low_bit = low_bit_tables(record.low_bit) if record.low_bit else ()
     sharing = sharing_tables(record.sharing)

@@ -1,5 +1,6 @@
 """A run of a recipe as tables."""
 
+from tflite_squeeze.report.points import points
 from tflite_squeeze.report.squeeze_report import Outcome, Report, StepReport
 from tflite_squeeze.report.table import Cell, Table
 from tflite_squeeze.report.verify_tables import verify_tables
@@ -25,7 +26,7 @@ def squeeze_tables(report: Report) -> list[Table]:
     if report.outcome is not None:
         tables += [*_limits(report.outcome), _claims(report.outcome)]
         if report.outcome.conversion.verification is not None:
-            tables += verify_tables(report.outcome.conversion.verification)
+            tables += verify_tables(report.outcome.conversion.verification, _about_data(report))
     return [*tables, _versions(report)]
 
 
@@ -92,8 +93,7 @@ def _qualities(outcome: Outcome) -> list[tuple[Cell, ...]]:
         if one.accuracy is not None:
             found = one.accuracy
             change = (
-                f"{100 * found.difference:+.2f} points "
-                f"[{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
+                f"{points(found.difference)} points [{points(found.low)}, {points(found.high)}]"
             )
             rows.append(
                 (f"accuracy, {one.output}", f"{found.reference:.2%}", f"{found.file:.2%}", change)
@@ -133,7 +133,11 @@ def _verdict(report: Report) -> tuple[str, ...]:
         f"{report.seconds:,.0f} s in all, on {report.machine.cpu}; data: "
         f"{report.data.get('source', 'none')}"
     )
-    return tuple(notes)
+    return (*notes, *_about_data(report))
+
+
+def _about_data(report: Report) -> tuple[str, ...]:
+    return tuple(report.data.get("notes", ()))
 
 
 def _steps(report: Report) -> Table:

@@ -1,6 +1,7 @@
 """What the reports of all techniques say alike."""
 
 from tflite_squeeze.compress.records import StepRecord
+from tflite_squeeze.report.points import points
 from tflite_squeeze.report.table import Table
 
 
@@ -14,8 +15,8 @@ def quality_note(record: StepRecord, technique: str) -> str:
     if record.before is None or record.after is None:
         return f"no labelled data: what {technique} costs was not measured"
     if record.metric == "accuracy":
-        change = 100 * (record.after - record.before)
-        return f"accuracy {record.before:.2%} → {record.after:.2%} ({change:+.2f} points)"
+        change = points(record.after - record.before)
+        return f"accuracy {record.before:.2%} → {record.after:.2%} ({change} points)"
     return f"{record.metric} {record.before:.4g} → {record.after:.4g}"
 
 

@@ -1,26 +1,29 @@
 """A verification as tables."""
 
 import math
+from collections.abc import Sequence
 
 from tflite_squeeze.convert.config import Quantization
 from tflite_squeeze.measure.verify import Accuracy, OutputFidelity, TensorFidelity, VerifyRecord
+from tflite_squeeze.report.points import points
 from tflite_squeeze.report.table import Cell, Table
 
 _TENSORS_SHOWN = 12
 
 
-def verify_tables(record: VerifyRecord) -> list[Table]:
+def verify_tables(record: VerifyRecord, told: Sequence[str] = ()) -> list[Table]:
     """The comparison of a file with its model.
 
     Args:
         record: what was found.
+        told: notes that a table above has already.
 
     Returns:
         One table of outputs, one of accuracies where there are labels, and, for a file that
         failed, one of the tensors inside.
     """
     several = len({item.signature for item in record.outputs}) > 1
-    tables = [_fidelity(record, several=several)]
+    tables = [_fidelity(record, told, several=several)]
     labelled = [(item, item.accuracy) for item in record.outputs if item.accuracy is not None]
     if labelled:
         tables.append(_accuracies(labelled, several=several))
@@ -46,7 +49,7 @@ def _name(item: OutputFidelity, *, several: bool) -> str:
     return f"{item.signature}: {item.output}" if several else item.output
 
 
-def _fidelity(record: VerifyRecord, *, several: bool) -> Table:
+def _fidelity(record: VerifyRecord, told: Sequence[str], *, several: bool) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
             _name(item, several=several),
@@ -68,7 +71,7 @@ def _fidelity(record: VerifyRecord, *, several: bool) -> Table:
         notes=(
             f"limits: SQNR ≥ {limits.min_sqnr_db:g} dB, same class ≥ {limits.min_agreement:.0%}, "
             f"accuracy falls by ≤ {limits.max_drop:.2%}",
-            *record.notes,
+            *(note for note in record.notes if note not in told),
         ),
     )
 
@@ -79,8 +82,8 @@ def _accuracies(labelled: list[tuple[OutputFidelity, Accuracy]], *, several: boo
             _name(item, several=several),
             f"{accuracy.reference:.2%}",
             f"{accuracy.file:.2%}",
-            f"{100 * accuracy.difference:+.2f}",
-            f"[{100 * accuracy.low:+.2f}, {100 * accuracy.high:+.2f}]",
+            points(accuracy.difference),
+            f"[{points(accuracy.low)}, {points(accuracy.high)}]",
             accuracy.examples,
         )
         for item, accuracy in labelled
