@@ -155,6 +155,19 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(
+    ("options", "said"),
+    [(("--quantize", "int8"), "pass --data"), (("--data", "nowhere.npz"), "nowhere.npz")],
+)
+def test_data_is_looked_for_before_the_model_is_loaded(
+    run: Any, files: Any, out: Path, monkeypatch: pytest.MonkeyPatch, options: Any, said: str
+) -> None:
+    import tflite_squeeze.pipeline.convert as verb
+
+    monkeypatch.setattr(verb, "load_model", lambda path: pytest.fail("loaded"))
+    assert said in run("convert", files.model, "-o", out, *options).refused()
+
+
+@pytest.mark.parametrize(
     ("arrays", "said"),
     [
         ({"x": examples(20, 9)}, "(9,)"),

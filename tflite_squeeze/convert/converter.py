@@ -65,10 +65,7 @@ def emit(
         >>> tflite = emit(load_model("models/lenet_5.keras"), Convert()).tflite
     """
     if config.quantize.calibrates and not calibration:
-        raise InputError(
-            f"--quantize {config.quantize.value} calibrates on real samples and got none: pass "
-            f"--data, such as --data samples.npz"
-        )
+        raise uncalibrated(config.quantize)
     chatter = Chatter()
     with caught_chatter(chatter):
         source, notes = prepared(source)
@@ -89,6 +86,14 @@ def emit(
         ),
         chatter=tuple(chatter.lines),
         float_operators=islands,
+    )
+
+
+def uncalibrated(quantize: Quantization) -> InputError:
+    """The refusal of a conversion that has nothing to calibrate on."""
+    return InputError(
+        f"--quantize {quantize.value} calibrates on real samples and got none: pass --data, such "
+        f"as --data samples.npz"
     )
 
 

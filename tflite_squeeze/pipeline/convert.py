@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tflite_squeeze.convert.config import Convert, Quantization
-from tflite_squeeze.convert.converter import Batches
+from tflite_squeeze.convert.converter import Batches, uncalibrated
 from tflite_squeeze.convert.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.convert.facts import with_facts
 from tflite_squeeze.convert.trace import prepared
@@ -110,8 +110,11 @@ def convert(
         >>> converted.save("lenet_5.tflite")
     """
     config = config or Convert()
-    source, notes = prepared(load_model(model))
+    # What can be refused without the model is refused before it is loaded.
+    if config.quantize.calibrates and data is None:
+        raise uncalibrated(config.quantize)
     samples = None if data is None else load_data(data)
+    source, notes = prepared(load_model(model))
     if samples is not None and not config.labels and samples.class_names:
         config = config.model_copy(update={"labels": samples.class_names})
     started = time.perf_counter()

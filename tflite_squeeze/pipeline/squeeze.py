@@ -58,15 +58,14 @@ def squeeze(
         23441
     """
     chosen = load_recipe(recipe).resolved(seed)
+    loaded = None if data is None else load_data(data)
+    _refuse(chosen, loaded)
+    if folder is None and resume:
+        raise UsageError("resume needs the folder of the run that was interrupted: pass folder")
     source = load_model(model, allow_unsafe=allow_unsafe)
     if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
         raise UsageError(f"a recipe needs a Keras model; {source.name} is a {source.kind.value}")
-    samples = None
-    if data is not None:
-        samples = load_data(data).fitted_to(flavors.input_specs(source.model))
-    _refuse(chosen, samples)
-    if folder is None and resume:
-        raise UsageError("resume needs the folder of the run that was interrupted: pass folder")
+    samples = None if loaded is None else loaded.fitted_to(flavors.input_specs(source.model))
     with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as scratch, quietly():
         fresh = RunState(
             recipe=recipe_sha256(chosen), model=source.sha256, data=data_sha256(samples)
