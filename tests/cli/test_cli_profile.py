@@ -56,7 +56,8 @@ def test_results_are_saved_in_every_form(dense, tmp_path, capsys) -> None:
     # A second time only with --force.
     assert squeeze("-q", "profile", dense, *QUICK, "--plot", targets["--plot"]) == 2
     assert "exists" in capsys.readouterr().err
-    assert squeeze("-q", "profile", dense, *QUICK, "--plot", targets["--plot"], "--force") == 0
+    assert squeeze("profile", dense, *QUICK, "--plot", targets["--plot"], "--force") == 0
+    assert capsys.readouterr().out.endswith(f"{targets['--plot']}: written\n")
 
 
 @pytest.mark.parametrize("option", ["--json", "--markdown", "--csv", "--plot"])

@@ -13,6 +13,7 @@ from tflite_squeeze.cli.output import (
     force_option,
     json_option,
     progress,
+    say,
     show,
     write_json,
 )
@@ -137,7 +138,7 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
         record = profile(tflite, config)
     show(ctx, profile_tables(record))
     write_json(options["json_target"], record, force=force)
-    _save(record, options)
+    _save(ctx, record, options)
 
 
 def _given(ctx: click.Context, name: str) -> bool:
@@ -145,7 +146,7 @@ def _given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
-def _save(record: "ProfileRecord", options: dict[str, Any]) -> None:
+def _save(ctx: click.Context, record: "ProfileRecord", options: dict[str, Any]) -> None:
     """Writes the files that were asked for beside the JSON."""
     from tflite_squeeze.report.csv import to_csv
     from tflite_squeeze.report.markdown import to_markdown
@@ -161,3 +162,5 @@ def _save(record: "ProfileRecord", options: dict[str, Any]) -> None:
         from tflite_squeeze.report.plots import operator_plot
 
         write_atomically(options["plot"], operator_plot(record), force=options["force"])
+    for target in filter(None, (options["markdown"], options["csv"], options["plot"])):
+        say(ctx, f"{target}: written")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tflite_squeeze.cli.output import progress, show, write_json
+from tflite_squeeze.cli.output import progress, say, show, write_json
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.io.files import write_atomically
 
@@ -37,7 +37,7 @@ def profile_target(ctx: click.Context, tflite: Path, options: dict[str, Any]) ->
         record, tables, operators = _measured(tflite, options)
     show(ctx, tables)
     write_json(options["json_target"], record, force=options["force"])
-    _save(tables, operators, options)
+    _save(ctx, tables, operators, options)
     if not record.passed:
         raise CheckFailed(
             f"{tflite} is over budget: {'; '.join(record.over_budget)}: make the model smaller, "
@@ -69,7 +69,9 @@ def _measured(
     return npu, ethos_u_tables(npu), cpu_operator_table(npu)
 
 
-def _save(tables: "list[Table]", operators: "Table", options: dict[str, Any]) -> None:
+def _save(
+    ctx: click.Context, tables: "list[Table]", operators: "Table", options: dict[str, Any]
+) -> None:
     """Writes the files that were asked for beside the JSON."""
     from tflite_squeeze.report.csv import to_csv
     from tflite_squeeze.report.markdown import to_markdown
@@ -79,3 +81,5 @@ def _save(tables: "list[Table]", operators: "Table", options: dict[str, Any]) ->
         write_atomically(options["markdown"], text.encode(), force=options["force"])
     if options["csv"] is not None:
         write_atomically(options["csv"], to_csv([operators]).encode(), force=options["force"])
+    for target in filter(None, (options["markdown"], options["csv"])):
+        say(ctx, f"{target}: written")
