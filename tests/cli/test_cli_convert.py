@@ -161,9 +161,9 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
 def test_data_is_looked_for_before_the_model_is_loaded(
     run: Any, files: Any, out: Path, monkeypatch: pytest.MonkeyPatch, options: Any, said: str
 ) -> None:
-    import tflite_squeeze.pipeline.convert as verb
+    import tflite_squeeze.cli.convert as command
 
-    monkeypatch.setattr(verb, "load_model", lambda path: pytest.fail("loaded"))
+    monkeypatch.setattr(command, "open_model", lambda *args: pytest.fail("loaded"))
     assert said in run("convert", files.model, "-o", out, *options).refused()
 
 

@@ -162,13 +162,13 @@ def _write(ctx: click.Context, converted: "Converted", output: Path, options: An
 def _config(options: dict[str, Any]) -> "Convert":
     from pydantic import ValidationError
 
-    from tflite_squeeze.convert.config import Convert
+    from tflite_squeeze.convert.config import Convert, uncalibrated
 
     batch = options["batch"]
     if batch != "dynamic" and not (batch.isdecimal() and int(batch) > 0):
         raise UsageError(f"--batch is {batch!r}: give a positive number or 'dynamic'")
     try:
-        return Convert(
+        config = Convert(
             quantize=options["quantize"],
             io_dtype=options["io_dtype"],
             batch=batch if batch == "dynamic" else int(batch),
@@ -185,6 +185,9 @@ def _config(options: dict[str, Any]) -> "Convert":
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UsageError(reason) from error
+    if config.quantize.calibrates and options["data"] is None:
+        raise uncalibrated(config.quantize)
+    return config
 
 
 def _labels(path: Path | None) -> tuple[str, ...]:

@@ -1,23 +1,37 @@
 """The options by which every command is told its data, and how they become a `Data`."""
 
+import glob
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from tflite_squeeze.io.data import Data
     from tflite_squeeze.io.preprocessing import Preprocessing
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_FILES = (".npz", ".tfrecord")
+
+
+def _existing(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """Refuses a missing file at once, not after TensorFlow and a model were loaded."""
+    if text and text.endswith(_FILES) and not glob.has_magic(text):
+        path = Path(text).expanduser()
+        if not path.exists():
+            raise InputError(f"data {text!r} does not exist: check the path")
+    return text
+
 
 _OPTIONS = (
     click.option(
         "--data",
         metavar="SOURCE",
+        callback=_existing,
         help="An .npz file, a folder of images by class, TFRecord files (folder or glob), "
         "fashion-mnist, mnist, watch, or package.module:function.",
     ),

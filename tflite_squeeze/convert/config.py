@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tflite_squeeze.convert.low_bit_plan import LowBitMode
 from tflite_squeeze.convert.sparse_plan import SparsityMode
+from tflite_squeeze.errors import InputError
 
 
 class Quantization(StrEnum):
@@ -25,6 +26,14 @@ class Quantization(StrEnum):
     def calibrates(self) -> bool:
         """Whether activation ranges have to be measured on real samples."""
         return self in (Quantization.INT8, Quantization.INT16X8)
+
+
+def uncalibrated(quantize: Quantization) -> InputError:
+    """The refusal of a conversion that has nothing to calibrate on."""
+    return InputError(
+        f"--quantize {quantize.value} calibrates on real samples and got none: pass --data, such "
+        f"as --data samples.npz"
+    )
 
 
 class Convert(BaseModel):

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from tflite_squeeze.convert.chatter import Chatter, caught_chatter
-from tflite_squeeze.convert.config import Convert, Quantization
+from tflite_squeeze.convert.config import Convert, Quantization, uncalibrated
 from tflite_squeeze.convert.facts import with_facts
 from tflite_squeeze.convert.failures import unsupported
 from tflite_squeeze.convert.flatbuffer import operator_names, with_description
 from tflite_squeeze.convert.integer import float_operators
 from tflite_squeeze.convert.lstm_scales import with_sound_lstm_scales
 from tflite_squeeze.convert.trace import Traced, layers_of, prepared, traced
-from tflite_squeeze.errors import InputError, UnsupportedError
+from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.io.models import LoadedModel
 from tflite_squeeze.version import __version__
 
@@ -86,14 +86,6 @@ def emit(
         ),
         chatter=tuple(chatter.lines),
         float_operators=islands,
-    )
-
-
-def uncalibrated(quantize: Quantization) -> InputError:
-    """The refusal of a conversion that has nothing to calibrate on."""
-    return InputError(
-        f"--quantize {quantize.value} calibrates on real samples and got none: pass --data, such "
-        f"as --data samples.npz"
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tflite_squeeze.convert.config import Convert, Quantization
-from tflite_squeeze.convert.converter import Batches, uncalibrated
+from tflite_squeeze.convert.config import Convert, Quantization, uncalibrated
+from tflite_squeeze.convert.converter import Batches
 from tflite_squeeze.convert.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.convert.facts import with_facts
 from tflite_squeeze.convert.trace import prepared
