@@ -146,7 +146,7 @@ def input_structure(model: Any) -> Any:
         names = {id(tensor): key for key, tensor in keyed.items()}
         return tf.nest.map_structure(
             lambda tensor: tf.TensorSpec(
-                tuple(tensor.shape), tensor.dtype, name=names.get(id(tensor), tensor.name)
+                tuple(tensor.shape), tensor.dtype, name=names.get(id(tensor), _name_of(tensor))
             ),
             symbolic,
         )
@@ -254,6 +254,16 @@ def known_flavor(model: Any) -> Flavor:
     if flavor is None:
         raise UsageError(f"{type(model).__name__} is not a Keras model: pass one")
     return flavor
+
+
+def _name_of(symbolic: Any) -> str:
+    """The name that an input keeps when its model is saved and loaded: its layer's.
+
+    Keras 3 calls the tensor of an input without a name `keras_tensor` until then.
+    """
+    operation = getattr(getattr(symbolic, "_keras_history", None), "operation", None)
+    named = operation if type(operation).__name__ == "InputLayer" else symbolic
+    return str(named.name)
 
 
 def input_specs(model: Any) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""Models as people write them: inputs without names, in memory and never saved."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.tiny_models import LIBRARIES, examples
+from tflite_squeeze import flavors
+from tflite_squeeze.compress.factorize_config import Factorize
+from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.narrow_config import Narrow
+from tflite_squeeze.measure.signatures import signatures_of
+from tflite_squeeze.pipeline.convert import convert
+from tflite_squeeze.pipeline.factorize import factorize
+from tflite_squeeze.pipeline.recipe import Recipe
+from tflite_squeeze.pipeline.squeeze import squeeze
+
+pytestmark = pytest.mark.slow
+
+DATA = {"x": examples(32, 8), "y": np.arange(32) % 3}
+
+
+def sequential(library: Any) -> Any:
+    layers = library.layers
+    hidden = layers.Dense(16, activation="relu", name="hidden")
+    return library.Sequential([library.Input((8,)), hidden, layers.Dense(3, name="scores")])
+
+
+def functional(library: Any) -> Any:
+    inputs = library.Input((8,))
+    hidden = library.layers.Dense(16, activation="relu", name="hidden")(inputs)
+    return library.Model(inputs, library.layers.Dense(3, name="scores")(hidden))
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> Any:
+    return LIBRARIES[request.param]
+
+
+@pytest.fixture(params=[sequential, functional])
+def model(request: pytest.FixtureRequest, library: Any) -> Any:
+    return request.param(library)
+
+
+def test_inputs_are_called_as_in_the_file(library: Any, model: Any, tmp_path: Path) -> None:
+    model.save(tmp_path / "model.keras")
+    loaded = library.models.load_model(tmp_path / "model.keras")
+    assert list(flavors.input_specs(model)) == list(flavors.input_specs(loaded))
+    in_memory, from_file = (signatures_of(convert(one).tflite)[0] for one in (model, loaded))
+    assert in_memory.inputs == from_file.inputs
+
+
+def test_a_model_that_is_rebuilt_still_takes_the_data(model: Any) -> None:
+    config = Factorize(rank=2, protect=("scores",))
+    made, record = factorize(model, config, DATA, FineTune(epochs=1))
+    assert record.after is not None
+    assert len(made.layers) > len(model.layers)
+
+
+def test_so_does_one_of_a_recipe(model: Any) -> None:
+    narrowed = {"narrow": Narrow(ratio=0.5), "finetune": FineTune(epochs=1)}
+    result = squeeze(model, Recipe(name="r", steps=[narrowed], on_refusal="skip"), DATA)
+    assert result.report.steps[0].status == "done"
