@@ -2,8 +2,8 @@
 
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -261,9 +261,24 @@ def _name_of(symbolic: Any) -> str:
 
     Keras 3 calls the tensor of an input without a name `keras_tensor` until then.
     """
-    operation = getattr(getattr(symbolic, "_keras_history", None), "operation", None)
+    operation: Any = getattr(getattr(symbolic, "_keras_history", None), "operation", None)
     named = operation if type(operation).__name__ == "InputLayer" else symbolic
     return str(named.name)
+
+
+def cloned(model: Any, clone_function: Callable[[Any], Any] | None = None) -> Any:
+    """A model of new layers, which a function makes of the old, with inputs of the same names."""
+    import tensorflow as tf
+
+    def renewed(tensor: Any) -> Any:
+        return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=_name_of(tensor))
+
+    keras, inputs = keras_of(known_flavor(model)), None
+    # Keras 3 calls the inputs of a functional clone after the tensors: see `_name_of`.
+    if flavor_of(model) is Flavor.KERAS and not isinstance(model, keras.Sequential):
+        with suppress(AttributeError, ValueError):  # subclassed: Keras refuses it below
+            inputs = tf.nest.map_structure(renewed, model.input)
+    return keras.models.clone_model(model, input_tensors=inputs, clone_function=clone_function)
 
 
 def input_specs(model: Any) -> dict[str, Any]:

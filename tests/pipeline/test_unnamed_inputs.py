@@ -1,5 +1,6 @@
 """Models as people write them: inputs without names, in memory and never saved."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,16 @@ import pytest
 
 from tests.tiny_models import LIBRARIES, examples
 from tflite_squeeze import flavors
+from tflite_squeeze.compress.binarize import binarize
+from tflite_squeeze.compress.binarize_config import Binarize
+from tflite_squeeze.compress.cluster_config import Cluster
 from tflite_squeeze.compress.factorize_config import Factorize
 from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.narrow import narrow
 from tflite_squeeze.compress.narrow_config import Narrow
+from tflite_squeeze.compress.prune import prune
+from tflite_squeeze.compress.prune_config import Prune
+from tflite_squeeze.compress.share import cluster
 from tflite_squeeze.measure.signatures import signatures_of
 from tflite_squeeze.pipeline.convert import convert
 from tflite_squeeze.pipeline.factorize import factorize
@@ -52,11 +60,26 @@ def test_inputs_are_called_as_in_the_file(library: Any, model: Any, tmp_path: Pa
     assert in_memory.inputs == from_file.inputs
 
 
-def test_a_model_that_is_rebuilt_still_takes_the_data(model: Any) -> None:
-    config = Factorize(rank=2, protect=("scores",))
-    made, record = factorize(model, config, DATA, FineTune(epochs=1))
+@pytest.mark.parametrize(
+    ("technique", "config"),
+    [
+        (factorize, Factorize(rank=2, protect=("scores",))),
+        (prune, Prune(sparsity=0.5, only=("hidden",))),
+        (cluster, Cluster(clusters=4)),
+        (binarize, Binarize(weights="ternary", inputs="float", protect=("scores",))),
+    ],
+)
+def test_what_is_made_of_it_still_takes_the_data(
+    model: Any, technique: Callable[..., Any], config: Any
+) -> None:
+    made, record = technique(model, config, DATA, FineTune(epochs=1))
     assert record.after is not None
-    assert len(made.layers) > len(model.layers)
+    assert list(flavors.input_specs(made)) == list(flavors.input_specs(model))
+
+
+def test_narrower_models_too(model: Any) -> None:
+    made, _ = narrow(model, Narrow(ratio=0.5))
+    assert list(flavors.input_specs(made)) == list(flavors.input_specs(model))
 
 
 def test_so_does_one_of_a_recipe(model: Any) -> None:

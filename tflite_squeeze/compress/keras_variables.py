@@ -8,11 +8,11 @@ import tensorflow as tf
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.flavors import (
     Flavor,
+    cloned,
     flavor_of,
     input_specs,
     input_structure,
     keras_of,
-    known_flavor,
 )
 
 
@@ -87,9 +87,8 @@ def copy_of(model: Any) -> Any:
     Raises:
         UsageError: it cannot be rebuilt from its configuration (subclassed without one).
     """
-    keras = keras_of(known_flavor(model))
     try:
-        copied = keras.models.clone_model(model)
+        copied = cloned(model)
         if not copied.built:
             copied.build(open_batch(model))
         copied.set_weights(model.get_weights())

@@ -182,16 +182,15 @@ def _relative(norms: Array) -> Array:
 
 def _rebuilt(model: Any, kept: Sequence[tuple[Group, Array]]) -> Any:
     """An equal model without the channels that go."""
-    keras = flavors.keras_of(flavors.known_flavor(model))
     widths = {id(layer): len(stay) for group, stay in kept for layer in group.makers}
 
-    def cloned(layer: Any) -> Any:
+    def narrowed(layer: Any) -> Any:
         config = layer.get_config()
         if id(layer) in widths:
             config["units" if "units" in config else "filters"] = widths[id(layer)]
         return type(layer).from_config(config)
 
-    narrower = keras.models.clone_model(model, clone_function=cloned)
+    narrower = flavors.cloned(model, narrowed)
     weights = {id(layer): layer.get_weights() for layer in model.layers}
     for group, stay in kept:
         for layer in group.makers:

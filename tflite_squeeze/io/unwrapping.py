@@ -3,7 +3,7 @@
 from typing import Any
 
 from tflite_squeeze.errors import InputError
-from tflite_squeeze.flavors import Flavor, flavor_of, keras_of, known_flavor, walk_layers
+from tflite_squeeze.flavors import Flavor, cloned, flavor_of, keras_of, known_flavor, walk_layers
 from tflite_squeeze.io import factorized_layers, prunable_layer, tfmot
 
 WRAPPERS = {
@@ -115,7 +115,7 @@ def _rebuilt(model: Any, pairs: list[tuple[Any, Any]]) -> Any:
         pairs.append((layer, copied))
         return copied
 
-    rebuilt = keras.models.clone_model(model, clone_function=clone)
+    rebuilt = cloned(model, clone)
     if wrappers_in(rebuilt):
         raise TypeError("a layer of its own type holds them")
     return rebuilt
