@@ -14,6 +14,7 @@ from tflite_squeeze.compress.centroids import (
     fewest,
     lloyd,
     nearest,
+    optimum_of_bins,
     relative_error,
 )
 from tflite_squeeze.compress.cluster_config import Init
@@ -103,3 +104,41 @@ def test_the_fewest_that_stay_within_a_bound() -> None:
     assert relative_error(values, centroids_of(values, count - 1)) > 0.1
     assert fewest(values, 0.9999, 256) == 2
     assert fewest(values, 1e-9, 4) == 4
+
+
+def _squared_error(numbers: np.ndarray, centroids: np.ndarray) -> float:
+    return float(np.sum((numbers - centroids[nearest(numbers, centroids)]) ** 2))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rng: rng.normal(size=20_000),
+        lambda rng: rng.laplace(size=20_000),
+        lambda rng: np.concatenate([rng.normal(size=20_000), [50, 51, 60, -80, -81, -80.5, 300]]),
+        lambda rng: np.concatenate([rng.normal(-3, 0.1, 10_000), rng.normal(3, 2, 10_000)]),
+        lambda rng: np.concatenate([np.zeros(20_000), rng.normal(size=100)]),
+    ],
+    ids=["normal", "laplace", "outliers", "two hills", "zeros"],
+)
+@pytest.mark.parametrize(("clusters", "excess"), [(2, 1e-4), (16, 1e-4), (64, 2e-2)])
+def test_bins_of_many_numbers_end_at_the_optimum(make: Any, clusters: int, excess: float) -> None:
+    numbers = np.sort(make(np.random.default_rng(3)))
+    least = _squared_error(numbers, centroids_of(numbers, clusters))
+    found = lloyd(numbers, optimum_of_bins(numbers, clusters))
+    assert len(found) <= clusters
+    assert np.all(np.diff(found) > 0)
+    assert _squared_error(numbers, found) <= (1 + excess) * least
+
+
+def test_of_so_many_numbers_the_bins_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = np.random.default_rng(3).normal(size=5_000)
+    exact = centroids_of(numbers, 8)
+    monkeypatch.setattr(centroids, "_MOST_EXACT", 4_999)
+    monkeypatch.setattr(centroids.kmeans1d, "cluster", lambda *args: pytest.fail("exact"))
+    np.testing.assert_allclose(centroids_of(numbers, 8), exact, atol=0.01)
+
+
+def test_bins_of_fewer_numbers_than_values() -> None:
+    found = optimum_of_bins(np.array([1.0, 1.0, 2.0, 5.0]), 8)
+    np.testing.assert_allclose(found, [1.0, 2.0, 5.0])

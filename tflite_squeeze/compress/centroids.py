@@ -15,6 +15,9 @@ Reals = NDArray[np.float64]
 
 # Lloyd's iteration on numbers settles in some tens of rounds; this only bounds the rare case.
 _ROUNDS = 300
+# Beyond this the exact optimum takes minutes for large networks; see `optimum_of_bins`.
+_MOST_EXACT = 2**19
+_BINS = 2048
 # As many order statistics tell how the error falls with the number of values.
 _SAMPLE = 8192
 
@@ -25,7 +28,8 @@ def centroids_of(values: Array, clusters: int, init: Init = "optimal", *, seed: 
     Args:
         values: (N,), finite.
         clusters: how many at most.
-        init: "optimal", or where Lloyd's iteration starts.
+        init: "optimal", or where Lloyd's iteration starts. Of more than half a million numbers,
+            "optimal" is where that iteration ends from the optimum of their bins.
         seed: of the random starts.
 
     Returns:
@@ -41,11 +45,61 @@ def centroids_of(values: Array, clusters: int, init: Init = "optimal", *, seed: 
     distinct: Reals = np.unique(ordered)
     if len(distinct) <= clusters:
         return distinct
+    if init == "optimal" and len(ordered) > _MOST_EXACT:
+        return lloyd(ordered, optimum_of_bins(ordered, clusters))
     if init == "optimal":
         best: Reals = np.unique(kmeans1d.cluster(ordered, clusters).centroids)
         return best
     start = _STARTS[init](ordered, clusters, np.random.default_rng(seed))
     return lloyd(ordered, start)
+
+
+def optimum_of_bins(ordered: Reals, clusters: int) -> Reals:
+    """Values for many numbers: the optimum where those of one bin are not parted.
+
+    Half of the bins are even in value, so that outliers stay alone, and half in count. Lloyd's
+    iteration brings what is found to within 0.01 % of the least squared error for 16 values, and to
+    within 2 % for 64 among outliers (the tests compare it with the exact one).
+
+    Args:
+        ordered: (N,), rising.
+        clusters: how many at most.
+
+    Returns:
+        Rising, (clusters,) or fewer.
+    """
+    even = np.searchsorted(ordered, np.linspace(ordered[0], ordered[-1], _BINS // 2))
+    shares = np.linspace(0, len(ordered), _BINS // 2).astype(np.int64)
+    borders = _best_borders(ordered, np.unique(np.concatenate([even, shares])), clusters)
+    means: Reals = np.unique(np.add.reduceat(ordered, borders[:-1]) / np.diff(borders))
+    return means
+
+
+def _best_borders(ordered: Reals, edges: NDArray[np.int64], clusters: int) -> NDArray[np.int64]:
+    """The edges of bins between which one value each leaves the least squared error.
+
+    Reference: Wang & Song 2011, "Ckmeans.1d.dp", section 2, on bins in place of numbers.
+    """
+    centred = ordered - ordered.mean()
+    counts, sums, squares = (
+        np.concatenate([[0.0], np.cumsum(powers)])[edges]
+        for powers in (np.ones_like(centred), centred, centred**2)
+    )
+    # cost[i, j]: the squared error of one value for the bins from i to before j.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cost = np.subtract.outer(-squares, -squares)
+        cost -= np.subtract.outer(sums, sums) ** 2 / np.subtract.outer(-counts, -counts)
+    cost[np.tri(len(edges), dtype=bool)] = np.inf
+    best, begins = cost[0], []
+    for _ in range(min(clusters, len(edges) - 1) - 1):
+        total = best[:, np.newaxis] + cost
+        begins.append(total.argmin(axis=0))
+        best = total.min(axis=0)
+    found = [len(edges) - 1]
+    for begin in reversed(begins):
+        found.append(int(begin[found[-1]]))
+    borders: NDArray[np.int64] = edges[np.unique([0, *found])]
+    return borders
 
 
 def linear(values: Reals, clusters: int, _rng: np.random.Generator) -> Reals:

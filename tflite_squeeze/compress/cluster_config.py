@@ -24,12 +24,12 @@ class Cluster(BaseModel):
         max_drop: instead, the fewest values with which sharing in that tensor alone, untrained,
             costs no more than this: a fraction of accuracy for classifiers, else the relative
             rise of the loss. Needs labelled data.
-        init: "optimal" finds the values of least squared error, by dynamic programming; the
-            others start Lloyd's iteration from evenly spaced values ("linear"), from random
-            weights ("random"), from evenly spaced quantiles ("density"; Han et al. 2016,
-            arXiv:1510.00149, section 3.1, which names the first three), or from weights that are
-            drawn in proportion to their squared distance ("kmeans++"; Arthur and Vassilvitskii
-            2007).
+        init: "optimal" finds the values of least squared error, by dynamic programming (of more
+            than half a million weights, from bins of them); the others start Lloyd's iteration
+            from evenly spaced values ("linear"), from random weights ("random"), from evenly
+            spaced quantiles ("density"; Han et al. 2016, arXiv:1510.00149, section 3.1, which
+            names the first three), or from weights that are drawn in proportion to their squared
+            distance ("kmeans++"; Arthur and Vassilvitskii 2007).
         per: whether a tensor or each of its output channels has values of its own.
         layers: values by pattern of layer name or type, such as {"conv_*": 32, "Dense": 16}; the
             last pattern that matches holds.
