@@ -89,7 +89,7 @@ def decompose(matrix: Array, second: Array | None = None) -> Decomposition:
 
 
 def weighted(matrix: Array, second: Array | None) -> Array:
-    """C^½ W: the norm of its columns is the root mean square of W's outputs.
+    """A W with AᵀA = C: the norm of its columns is the root mean square of W's outputs.
 
     Args:
         matrix: W, (inputs, outputs).
@@ -100,8 +100,11 @@ def weighted(matrix: Array, second: Array | None) -> Array:
     damped = _damped(np.asarray(second, np.float64))
     if damped.ndim == 1:
         return np.asarray(np.sqrt(damped)[:, np.newaxis] * matrix)
-    values, vectors = np.linalg.eigh(damped)
-    return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, np.newaxis] * (vectors.T @ matrix))
+    try:
+        return np.asarray(np.linalg.cholesky(damped).T @ matrix)
+    except np.linalg.LinAlgError:  # indefinite by rounding: the slower way cuts what is below 0
+        values, vectors = np.linalg.eigh(damped)
+        return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, np.newaxis] * (vectors.T @ matrix))
 
 
 def _damped(second: Array) -> Array:
@@ -141,7 +144,16 @@ def relative_error(matrix: Array, approximation: Array, second: Array | None = N
         approximation: Ŵ, the same shape.
         second: C; None for the identity.
     """
-    whole = np.linalg.norm(weighted(matrix, second))
+    whole = _energy(matrix, second)
     if whole == 0:
         return 0.0
-    return float(np.linalg.norm(weighted(matrix - approximation, second)) / whole)
+    return float(np.sqrt(_energy(matrix - approximation, second) / whole))
+
+
+def _energy(matrix: Array, second: Array | None) -> float:
+    """tr(Wᵀ C W), the squared norm of `weighted` without a root of C; it may round to below 0."""
+    if second is None:
+        return float(np.linalg.norm(matrix) ** 2)
+    damped = _damped(np.asarray(second, np.float64))
+    product = damped[:, np.newaxis] * matrix if damped.ndim == 1 else damped @ matrix
+    return max(0.0, float(np.sum(matrix * product)))
