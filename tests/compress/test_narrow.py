@@ -27,6 +27,7 @@ def residual(library: Any) -> Any:
     stem = layers.Conv2D(8, 3, padding="same", name="stem")(x)
     y = layers.Conv2D(16, 3, padding="same", use_bias=False, name="inner")(stem)
     y = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn")(y))
+    y = layers.GaussianNoise(0.01, name="noise")(y)
     y = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="depth")(y)
     y = layers.Conv2D(8, 1, name="back")(y)
     y = layers.MaxPooling2D(2, name="pool")(layers.Add(name="add")([stem, y]))

@@ -118,7 +118,7 @@ def _selected(model: Any, config: Binarize) -> Selection:
                 )
             )
     if not kept:
-        reasons = "; ".join(f"{item.layer}: {item.reason}" for item in skipped)
+        reasons = "; ".join(dict.fromkeys(f"{item.layer}: {item.reason}" for item in skipped))
         raise UsageError(
             f"nothing to binarise in model {model.name!r} ({reasons}): see --only and --protect"
         )

@@ -13,11 +13,12 @@ from tflite_squeeze.errors import UsageError
 
 _MAKES = ("Conv1D", "Conv2D", "Dense")
 _DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")
-_PASSES = ("BatchNormalization", "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout", "Flatten",
-           "SpatialDropout1D", "SpatialDropout2D", "MaxPooling1D", "MaxPooling2D",
-           "AveragePooling1D", "AveragePooling2D", "GlobalAveragePooling1D",
-           "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "ZeroPadding1D",
-           "ZeroPadding2D", "Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D")  # fmt: skip
+_PASSES = ("BatchNormalization", "Activation", "ReLU", "LeakyReLU", "ELU", "Flatten", "Dropout",
+           "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise",
+           "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
+           "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D",
+           "GlobalMaxPooling2D", "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D",
+           "UpSampling1D", "UpSampling2D")  # fmt: skip
 _MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
 
 

@@ -94,8 +94,9 @@ def copy_of(model: Any) -> Any:
         copied.set_weights(model.get_weights())
     except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
-            f"model {model.name!r} cannot be copied ({str(error).splitlines()[0]}): pass "
-            f"in_place=True to change the model itself"
+            f"model {model.name!r} cannot be copied ({str(error).splitlines()[0]}): build it as a "
+            f"Sequential or functional model, or where the call takes it, pass in_place=True to "
+            f"change the model itself"
         ) from error
     loss = getattr(model, "loss", None)
     if loss is not None:
