@@ -32,7 +32,7 @@ CHAINS: dict[str, dict[str, Any]] = {
         "rates": (3e-3, 3e-3), "jit": True,
     },
     "lenet_5": {
-        "copies": 2, "zeros": (0.96, 0.98), "values": 8, "epochs": (2, 3, 1), "batch": 128,
+        "copies": 4, "zeros": (0.96, 0.98), "values": 8, "epochs": (2, 4, 1), "batch": 128,
         "rates": (2e-3, 3e-3), "jit": False,
     },
 }  # fmt: skip
