@@ -11,6 +11,7 @@ from tflite_squeeze.compress.distill_config import Distill
 from tflite_squeeze.compress.distiller import distiller_of
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.keras_variables import copy_of, output_shape
+from tflite_squeeze.compress.label_form import loss_name
 from tflite_squeeze.compress.originals import given_original
 from tflite_squeeze.compress.teacher_answers import Answers, known_answers, temporary_folder
 from tflite_squeeze.compress.teachers import teachers_of
@@ -285,9 +286,8 @@ def classifies(model: Any) -> bool:
 
     A model that was compiled with another loss than a cross-entropy does not classify.
     """
-    own = getattr(model, "loss", None)
-    name = str(getattr(own, "name", None) or getattr(own, "__name__", own))
-    if own is not None and "crossentropy" not in name.lower().replace("_", ""):
+    name = loss_name(model)
+    if name and "crossentropy" not in name:
         return False
     shape = output_shape(model)
     if isinstance(shape, dict | list):

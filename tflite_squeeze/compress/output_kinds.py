@@ -8,6 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tflite_squeeze.compress.distill_config import OutputKind
+from tflite_squeeze.compress.label_form import loss_name
 
 # Layers that leave probabilities what they are, and logits too.
 _TRANSPARENT = (
@@ -32,7 +33,7 @@ def kinds_by_graph(model: Any) -> list[OutputKind | None]:
         A kind per output, None where the graph does not tell.
     """
     layers = output_layers(model)
-    loss = _loss_name(model)
+    loss = loss_name(model)
     return [_kind_of_layer(layer, loss if len(layers) == 1 else "") for layer in layers]
 
 
@@ -97,14 +98,6 @@ def _kind_of_layer(layer: Any, loss: str) -> OutputKind | None:
     if loss or getattr(layer, "units", 2) == 1:  # a regression, as far as a loss or a shape tells
         return "values" if loss else None
     return "logits"
-
-
-def _loss_name(model: Any) -> str:
-    loss = getattr(model, "loss", None)
-    if loss is None:
-        return ""
-    name = str(getattr(loss, "name", None) or getattr(loss, "__name__", loss))
-    return name.lower().replace("_", "")
 
 
 def kind_by_values(outputs: NDArray[Any], step: float = 0.0) -> OutputKind | None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.finetune import classifies, loss_of
+from tflite_squeeze.compress.label_form import label_form
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.io.data import Data
 from tflite_squeeze.io.save import quietly
@@ -34,7 +35,7 @@ def quality(model: Any, inputs: dict[str, Array], labels: Any, *, batch: int = 2
     """
     outputs = predict(model, inputs, batch=batch)
     if not classifies(model):
-        return float(tf.reduce_mean(loss_of(model)(labels, outputs)))
+        return float(tf.reduce_mean(loss_of(model)(label_form(model)(labels), outputs)))
     if outputs.shape[-1] == 1:
         return float(np.mean((outputs[:, 0] >= 0.5) == np.asarray(labels).ravel()))
     return float(np.mean(np.argmax(outputs, axis=-1) == class_ids(labels, outputs.shape[-1])))

@@ -9,6 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tflite_squeeze.compress.finetune import loss_of
+from tflite_squeeze.compress.label_form import label_form
 from tflite_squeeze.compress.layers import Target
 from tflite_squeeze.compress.scores import gradients_of, input_norms
 from tflite_squeeze.errors import UsageError
@@ -47,8 +48,10 @@ class ScoringData:
         if not callable(loss):
             raise UsageError("score 'taylor' takes a model with one loss: compile it with one")
 
+        taken = label_form(model)
+
         def mean_loss(labels: Any, outputs: Any) -> Any:
-            return tf.reduce_mean(loss(labels, outputs))
+            return tf.reduce_mean(loss(taken(labels), outputs))
 
         pairs = zip(self.inputs, self.labels, strict=True)
         return gradients_of(model, targets, pairs, mean_loss)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.finetune_config import FineTune
+from tflite_squeeze.compress.label_form import label_form
 from tflite_squeeze.io.data import Data
 from tflite_squeeze.io.raw_data import RawPart
 
@@ -68,6 +69,7 @@ def training_batches(
     names = [spec.name for spec in tf.nest.flatten(structure)]
     dataset, raw = training_part(data)
     labelled = isinstance(dataset.element_spec, tuple)
+    taken = label_form(model)
 
     def arranged(inputs: Any, labels: Any = None) -> Any:
         packed = tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])
@@ -75,13 +77,16 @@ def training_batches(
             packed = augment(packed)
         return (packed,) if labels is None else (packed, labels)
 
+    def alone(inputs: Any, labels: Any = None) -> Any:
+        return arranged(inputs, None if labels is None else taken(labels))
+
     def answered(index: Any, element: Any) -> Any:
         assert answers is not None
         inputs, labels = element if labelled else (element, None)
-        return arranged(inputs, answers.targets(index, labels))
+        return arranged(inputs, answers.targets(index, None if labels is None else taken(labels)))
 
     if answers is not None:
         dataset = dataset.enumerate()
     shuffled = dataset.shuffle(min(raw.count or 10_000, _LONGEST_SHUFFLE), seed=seed)
-    ready = arranged if answers is None else answered
+    ready = alone if answers is None else answered
     return shuffled.batch(batch).map(ready, num_parallel_calls=2).prefetch(2)
