@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -137,10 +137,7 @@ def input_structure(model: Any) -> Any:
     """
     import tensorflow as tf
 
-    try:
-        symbolic = _graph_of(model).input
-    except (AttributeError, ValueError):  # subclassed: no symbolic inputs
-        symbolic = None
+    symbolic = _symbolic_inputs(model)
     if symbolic is not None:
         keyed = symbolic if isinstance(symbolic, dict) else {}
         names = {id(tensor): key for key, tensor in keyed.items()}
@@ -167,6 +164,14 @@ def output_structure(model: Any) -> Any:
 def _graph_of(model: Any) -> Any:
     """What knows a model's symbolic inputs and outputs: of a Sequential, the graph inside it."""
     return getattr(model, "_functional", None) or model
+
+
+def _symbolic_inputs(model: Any) -> Any:
+    """The inputs of a model's graph as it takes them; None for a subclassed one, which has none."""
+    try:
+        return _graph_of(model).input
+    except (AttributeError, ValueError):
+        return None
 
 
 def _built_shapes(model: Any) -> Any:
@@ -257,10 +262,8 @@ def known_flavor(model: Any) -> Flavor:
 
 
 def _name_of(symbolic: Any) -> str:
-    """The name that an input keeps when its model is saved and loaded: its layer's.
-
-    Keras 3 calls the tensor of an input without a name `keras_tensor` until then.
-    """
+    """The name that an input keeps when its model is saved and loaded: its layer's."""
+    # Until then Keras 3 calls the tensor of an input without a name `keras_tensor`.
     operation: Any = getattr(getattr(symbolic, "_keras_history", None), "operation", None)
     named = operation if type(operation).__name__ == "InputLayer" else symbolic
     return str(named.name)
@@ -276,8 +279,8 @@ def cloned(model: Any, clone_function: Callable[[Any], Any] | None = None) -> An
     keras, inputs = keras_of(known_flavor(model)), None
     # Keras 3 calls the inputs of a functional clone after the tensors: see `_name_of`.
     if flavor_of(model) is Flavor.KERAS and not isinstance(model, keras.Sequential):
-        with suppress(AttributeError, ValueError):  # subclassed: Keras refuses it below
-            inputs = tf.nest.map_structure(renewed, model.input)
+        symbolic = _symbolic_inputs(model)  # None of a subclassed one, which Keras refuses below
+        inputs = None if symbolic is None else tf.nest.map_structure(renewed, symbolic)
     return keras.models.clone_model(model, input_tensors=inputs, clone_function=clone_function)
 
 

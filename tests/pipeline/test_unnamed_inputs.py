@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tiny_models import LIBRARIES, examples
+from tests.tiny_models import examples
 from tflite_squeeze import flavors
 from tflite_squeeze.compress.binarize import binarize
 from tflite_squeeze.compress.binarize_config import Binarize
@@ -40,11 +40,6 @@ def functional(library: Any) -> Any:
     inputs = library.Input((8,))
     hidden = library.layers.Dense(16, activation="relu", name="hidden")(inputs)
     return library.Model(inputs, library.layers.Dense(3, name="scores")(hidden))
-
-
-@pytest.fixture(params=LIBRARIES)
-def library(request: pytest.FixtureRequest) -> Any:
-    return LIBRARIES[request.param]
 
 
 @pytest.fixture(params=[sequential, functional])

@@ -12,7 +12,7 @@ from tflite_squeeze.compress.binarize_record import BinarizedWeight, BinarizeRec
 from tflite_squeeze.compress.bit_size import stored_numbers
 from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.layers import Selection, Target, select
-from tflite_squeeze.compress.records import SkippedLayer
+from tflite_squeeze.compress.records import SkippedLayer, why_skipped
 from tflite_squeeze.compress.replacing import replaceable
 from tflite_squeeze.compress.step_run import StepRun
 from tflite_squeeze.compress.ternary_network import shared_axes, ternary_network
@@ -118,7 +118,7 @@ def _selected(model: Any, config: Binarize) -> Selection:
                 )
             )
     if not kept:
-        reasons = "; ".join(dict.fromkeys(f"{item.layer}: {item.reason}" for item in skipped))
+        reasons = why_skipped(skipped)
         raise UsageError(
             f"nothing to binarise in model {model.name!r} ({reasons}): see --only and --protect"
         )

@@ -45,12 +45,13 @@ def centroids_of(values: Array, clusters: int, init: Init = "optimal", *, seed: 
     distinct: Reals = np.unique(ordered)
     if len(distinct) <= clusters:
         return distinct
-    if init == "optimal" and len(ordered) > _MOST_EXACT:
-        return lloyd(ordered, optimum_of_bins(ordered, clusters))
-    if init == "optimal":
+    if init != "optimal":
+        start = _STARTS[init](ordered, clusters, np.random.default_rng(seed))
+    elif len(ordered) > _MOST_EXACT:
+        start = optimum_of_bins(ordered, clusters)
+    else:
         best: Reals = np.unique(kmeans1d.cluster(ordered, clusters).centroids)
         return best
-    start = _STARTS[init](ordered, clusters, np.random.default_rng(seed))
     return lloyd(ordered, start)
 
 
@@ -81,14 +82,13 @@ def _best_borders(ordered: Reals, edges: NDArray[np.int64], clusters: int) -> ND
     Reference: Wang & Song 2011, "Ckmeans.1d.dp", section 2, on bins in place of numbers.
     """
     centred = ordered - ordered.mean()
-    counts, sums, squares = (
-        np.concatenate([[0.0], np.cumsum(powers)])[edges]
-        for powers in (np.ones_like(centred), centred, centred**2)
+    sums, squares = (
+        np.concatenate([[0.0], np.cumsum(powers)])[edges] for powers in (centred, centred**2)
     )
     # cost[i, j]: the squared error of one value for the bins from i to before j.
     with np.errstate(divide="ignore", invalid="ignore"):
         cost = np.subtract.outer(-squares, -squares)
-        cost -= np.subtract.outer(sums, sums) ** 2 / np.subtract.outer(-counts, -counts)
+        cost -= np.subtract.outer(sums, sums) ** 2 / np.subtract.outer(-edges, -edges)
     cost[np.tri(len(edges), dtype=bool)] = np.inf
     best, begins = cost[0], []
     for _ in range(min(clusters, len(edges) - 1) - 1):

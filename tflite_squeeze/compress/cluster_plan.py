@@ -14,7 +14,7 @@ from tflite_squeeze.compress.layer_patterns import by_pattern
 from tflite_squeeze.compress.layers import Selection, Target, select
 from tflite_squeeze.compress.lut import lut_bytes
 from tflite_squeeze.compress.quality import metric_name, quality
-from tflite_squeeze.compress.records import SkippedLayer
+from tflite_squeeze.compress.records import SkippedLayer, why_skipped
 from tflite_squeeze.compress.sensitivity_record import lost
 from tflite_squeeze.compress.sharing import Sharing
 from tflite_squeeze.errors import UsageError
@@ -42,7 +42,7 @@ class ClusterPlan:
             f"{one.parameters}"
             for one in self.refused
         ]
-        return "; ".join([*(f"{item.layer}: {item.reason}" for item in self.skipped), *refused])
+        return "; ".join(filter(None, [why_skipped(self.skipped), *refused]))
 
 
 def cluster_plan(

@@ -14,7 +14,7 @@ from tflite_squeeze.compress.layer_macs import layer_macs, model_layers
 from tflite_squeeze.compress.low_rank import Moment
 from tflite_squeeze.compress.observing import call_shapes
 from tflite_squeeze.compress.rank_choice import Choice, budgeted, choices, raised
-from tflite_squeeze.compress.records import SkippedLayer
+from tflite_squeeze.compress.records import SkippedLayer, why_skipped
 from tflite_squeeze.compress.rewriting import rewritten
 from tflite_squeeze.compress.splitting import (
     Candidate,
@@ -113,7 +113,7 @@ def _found(model: Any, config: Factorize, shapes: Shapes) -> Found:
     """The layers to factorize: one at least."""
     found = find(model, config, shapes)
     if not found.layers:
-        reasons = "; ".join(f"{item.layer}: {item.reason}" for item in found.skipped)
+        reasons = why_skipped(found.skipped)
         reasons = reasons or "it has no layer with weights"
         raise UsageError(f"nothing to factorize in model {model.name!r} ({reasons}): see --only")
     return found

@@ -19,6 +19,7 @@ from tflite_squeeze.compress.l0_record import L0Record
 from tflite_squeeze.compress.layers import Selection, select
 from tflite_squeeze.compress.projections import MaskProjection, constrained
 from tflite_squeeze.compress.quality import metric_name, validation_quality
+from tflite_squeeze.compress.records import why_skipped
 from tflite_squeeze.compress.replacing import replaceable
 from tflite_squeeze.compress.training_data import training_steps
 from tflite_squeeze.compress.weight_records import weight_records, zeros_of
@@ -74,7 +75,7 @@ def l0_prune(
     pruned = model if in_place else copy_of(model)
     selection = replaceable(select(pruned, only=config.only, protect=config.protect))
     if not selection.targets:
-        reasons = "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped)
+        reasons = why_skipped(selection.skipped)
         raise UsageError(f"no layer of model {model.name!r} can have gates ({reasons})")
     samples = load_data(data).fitted_to(flavors.input_specs(pruned))
     check_trainable(samples, training)

@@ -27,7 +27,7 @@ def label_form(model: Any) -> Callable[[Any], Any]:
     Returns:
         A function of a batch of labels. It makes one-hot rows of class ids where the model was
         compiled with a loss of such rows and has several scores in one output; it returns all
-        other labels as they are.
+        other labels, and None for none, as they are.
     """
     if loss_name(model) not in _OF_ROWS:
         return lambda labels: labels
@@ -36,6 +36,8 @@ def label_form(model: Any) -> Callable[[Any], Any]:
         return lambda labels: labels
 
     def rows(labels: Any) -> Any:
+        if labels is None:
+            return None
         rank = len(labels.shape)
         if rank == len(shape) and labels.shape[-1] == 1:
             labels, rank = labels[..., 0], rank - 1

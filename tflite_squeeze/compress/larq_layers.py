@@ -7,7 +7,7 @@ from typing import Any, Literal
 from tflite_squeeze.compress.binarize_config import Binarize
 from tflite_squeeze.compress.layer_graph import Graph, Node
 from tflite_squeeze.compress.layers import matches
-from tflite_squeeze.compress.records import SkippedLayer
+from tflite_squeeze.compress.records import SkippedLayer, why_skipped
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.io.larq_library import larq
 
@@ -62,7 +62,7 @@ def chosen(
         else:
             kept.append(node.name)
     if not kept:
-        reasons = "; ".join(f"{item.layer}: {item.reason}" for item in skipped)
+        reasons = why_skipped(skipped)
         raise UsageError(f"nothing to binarise in model {graph.name!r} ({reasons}): see --protect")
     return tuple(kept), tuple(skipped)
 

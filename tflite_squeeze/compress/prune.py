@@ -9,7 +9,7 @@ from tflite_squeeze.compress.finetune_config import FineTune
 from tflite_squeeze.compress.grouped_masks import GroupedMasks, groups_of
 from tflite_squeeze.compress.prune_config import Prune
 from tflite_squeeze.compress.pruning_callback import PruningCallback
-from tflite_squeeze.compress.records import PruneRecord
+from tflite_squeeze.compress.records import PruneRecord, why_skipped
 from tflite_squeeze.compress.scoring_data import ScoringData
 from tflite_squeeze.compress.sensitivity import measure_curves
 from tflite_squeeze.compress.step_run import StepRun
@@ -66,7 +66,7 @@ def prune(
     groups = groups_of(pruned, config)
     selection = groups.selection
     if not selection.targets:
-        reasons = "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped)
+        reasons = why_skipped(selection.skipped)
         raise UsageError(f"nothing to prune in model {model.name!r} ({reasons}): see --only")
     run = StepRun(pruned, data, finetune, one_shot=one_shot, original=model, in_place=in_place)
     zeros = [zeros_of(target.variable) for target in selection.targets]

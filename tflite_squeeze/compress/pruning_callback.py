@@ -8,6 +8,7 @@ from tflite_squeeze.compress.budget import Curves
 from tflite_squeeze.compress.grouped_masks import GroupedMasks, groups_of
 from tflite_squeeze.compress.layers import NOT_BUILT
 from tflite_squeeze.compress.prune_config import Prune
+from tflite_squeeze.compress.records import why_skipped
 from tflite_squeeze.compress.scoring_data import ScoringData
 from tflite_squeeze.compress.step_callback import StepCallback
 
@@ -75,8 +76,7 @@ class PruningCallback(StepCallback):
         self._masks = GroupedMasks(model, groups, data=self._data, curves=self._curves)
         if not selection.targets:
             warnings.warn(
-                f"nothing to prune in model {model.name!r}: "
-                + "; ".join(f"{item.layer}: {item.reason}" for item in selection.skipped),
+                f"nothing to prune in model {model.name!r}: {why_skipped(selection.skipped)}",
                 TargetNotReached,
                 stacklevel=2,
             )

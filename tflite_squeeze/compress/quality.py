@@ -86,9 +86,7 @@ def predict(model: Any, inputs: dict[str, Array], *, batch: int = 256) -> Any:
     Returns:
         The model's own structure of outputs, (N, ...).
     """
-    structure = flavors.input_structure(model)
-    names = [spec.name for spec in tf.nest.flatten(structure)]
-    packed = tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])
+    packed = flavors.arranged(model, inputs)
     with quietly():  # one model after another is traced anew, which TensorFlow warns of
         return model.predict(packed, batch_size=batch, verbose=0)
 

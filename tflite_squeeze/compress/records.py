@@ -1,5 +1,7 @@
 """What a technique did to a model, as records that know no Keras."""
 
+from collections.abc import Iterable
+
 from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.compress.finetune_config import FineTune
@@ -18,6 +20,11 @@ class SkippedLayer(_Record):
     layer: str
     layer_type: str
     reason: str
+
+
+def why_skipped(skipped: Iterable[SkippedLayer]) -> str:
+    """The layers and the reasons on one line; a layer of several weights is named once."""
+    return "; ".join(dict.fromkeys(f"{item.layer}: {item.reason}" for item in skipped))
 
 
 class PrunedWeight(_Record):

@@ -78,12 +78,12 @@ def training_batches(
         return (packed,) if labels is None else (packed, labels)
 
     def alone(inputs: Any, labels: Any = None) -> Any:
-        return arranged(inputs, None if labels is None else taken(labels))
+        return arranged(inputs, taken(labels))
 
     def answered(index: Any, element: Any) -> Any:
         assert answers is not None
         inputs, labels = element if labelled else (element, None)
-        return arranged(inputs, answers.targets(index, None if labels is None else taken(labels)))
+        return arranged(inputs, answers.targets(index, taken(labels)))
 
     if answers is not None:
         dataset = dataset.enumerate()
