@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.command_runs", "tests.trained_models"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -61,8 +63,8 @@ def _untraced(item):
 
 
 def _skip_without_data(items):
+    from tflite_squeeze.data.named_sets import load_named_set
     from tflite_squeeze.errors import InputError
-    from tflite_squeeze.io.named_sets import load_named_set
 
     if not any(item.get_closest_marker("full_data") for item in items):
         return

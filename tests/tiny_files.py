@@ -6,7 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tflite_squeeze.convert.flatbuffer import pack_model
+from tflite_squeeze.tflite.flatbuffer import pack_model
 
 TYPES = {name.lower(): value for name, value in vars(schema.TensorType).items() if name[0] != "_"}
 

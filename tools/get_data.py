@@ -7,8 +7,8 @@ import sys
 
 import click
 
+from tflite_squeeze.data.named_sets import load_named_set
 from tflite_squeeze.errors import InputError
-from tflite_squeeze.io.named_sets import load_named_set
 
 _PACKAGE = "dataset-fashion-mnist"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tflite_squeeze.io.files import write_atomically
-from tflite_squeeze.io.named_sets import NAMED_SETS, NamedSet, load_named_set
+from tflite_squeeze.data.named_sets import NAMED_SETS, NamedSet, load_named_set
+from tflite_squeeze.files.files import write_atomically
 
 FOLDER = Path(__file__).parents[1] / "models" / "samples"
 EXAMPLES = 256

@@ -24,9 +24,9 @@ import tf_keras
 from recipes import RECIPES, Recipe
 from training import Parts, accuracy, split, train
 
+from tflite_squeeze.data.named_sets import load_named_set
 from tflite_squeeze.errors import SqueezeError
-from tflite_squeeze.io.files import write_atomically
-from tflite_squeeze.io.named_sets import load_named_set
+from tflite_squeeze.files.files import write_atomically
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 # Sums in another order may turn a few of the test examples that lie on the edge.

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from recipes import Recipe
 
-from tflite_squeeze.io.named_sets import NamedSet
-from tflite_squeeze.io.preprocessing import preprocess_array
+from tflite_squeeze.data.named_sets import NamedSet
+from tflite_squeeze.data.preprocessing import preprocess_array
 
 HELD_OUT_IMAGES = 5000
 HELD_OUT_PERSON = 7

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.export import android_tools as tools
-from tests.export.android_device import Device, device_of
+from tests.android import android_tools as tools
+from tests.android.android_device import Device, device_of
 from tests.integration.foreign_files import FLOAT, FLOAT16, SPARSE, STREAMING, foreign_file
 from tflite_squeeze import Convert, ExportAndroid, convert, export_android
-from tflite_squeeze.export.android import AndroidExport
-from tflite_squeeze.export.android_interface import Runtime, State
+from tflite_squeeze.android.export import AndroidExport
+from tflite_squeeze.android.interface import Runtime, State
 
 pytestmark = [pytest.mark.xdist_group("android-integration"), pytest.mark.slow]
 FOREIGN = (*FLOAT, *FLOAT16, *SPARSE, *STREAMING)

@@ -6,30 +6,63 @@ from typing import Any
 
 import click
 
-from tflite_squeeze.cli.interrupts import interruptible
-from tflite_squeeze.cli.lazy_group import LazyGroup
+from tflite_squeeze.command_line.interrupts import interruptible
+from tflite_squeeze.command_line.lazy_group import LazyGroup
 from tflite_squeeze.errors import SqueezeError
 from tflite_squeeze.version import __version__
 
-# Command → (module, what it does). The line stands here so that `--help` imports no command.
+# Command → (module below the package, what it does). The line stands here so that `--help` imports no command.
 _COMMANDS = {
-    "convert": ("convert", "Turn a Keras model into a verified .tflite file."),
-    "verify": ("verify", "Check that a .tflite file answers as its Keras model does."),
-    "profile": ("profile", "Measure latency, memory and size of a .tflite file."),
-    "compare": ("compare", "Compare .tflite files: bytes, memory, time, accuracy; limits for CI."),
-    "inspect": ("inspect", "Show what is inside a model or a file, and what could be better."),
-    "prune": ("prune", "Zero the weights that matter least, and train the others around them."),
-    "cluster": ("cluster", "Let the weights of each kernel share few values, and train those."),
-    "factorize": ("factorize", "Split layers into thinner ones where that saves and pays."),
-    "binarize": ("binarize", "Give weights, or weights and inputs, one or two bits."),
-    "distill": ("distill", "Train a student by what a teacher answers, with labels or without."),
-    "sensitivity": ("sensitivity", "Measure what pruning costs, layer by layer."),
-    "export": ("export", "Write what an application needs to run a .tflite file on its target."),
-    "squeeze": ("squeeze", "Run a recipe: compress, convert, verify and report, step by step."),
-    "schema": ("schema", "Print the JSON Schema of recipes, for editors."),
-    "pack": ("pack", "Pack a .tflite file for sending and storing it."),
-    "unpack": ("pack", "Unpack a packed .tflite file, bit by bit the same."),
-    "doctor": ("doctor", "Print versions and which optional parts work."),
+    "convert": ("conversion.command", "Turn a Keras model into a verified .tflite file."),
+    "verify": (
+        "verification.command",
+        "Check that a .tflite file answers as its Keras model does.",
+    ),
+    "profile": ("profiling.command", "Measure latency, memory and size of a .tflite file."),
+    "compare": (
+        "comparison.command",
+        "Compare .tflite files: bytes, memory, time, accuracy; limits for CI.",
+    ),
+    "inspect": (
+        "inspection.command",
+        "Show what is inside a model or a file, and what could be better.",
+    ),
+    "prune": (
+        "techniques.pruning.command",
+        "Zero the weights that matter least, and train the others around them.",
+    ),
+    "cluster": (
+        "techniques.sharing.command",
+        "Let the weights of each kernel share few values, and train those.",
+    ),
+    "factorize": (
+        "techniques.low_rank.command",
+        "Split layers into thinner ones where that saves and pays.",
+    ),
+    "binarize": (
+        "techniques.binarization.command",
+        "Give weights, or weights and inputs, one or two bits.",
+    ),
+    "distill": (
+        "techniques.distillation.command",
+        "Train a student by what a teacher answers, with labels or without.",
+    ),
+    "sensitivity": (
+        "techniques.pruning.sensitivity.command",
+        "Measure what pruning costs, layer by layer.",
+    ),
+    "export": (
+        "cli.export",
+        "Write what an application needs to run a .tflite file on its target.",
+    ),
+    "squeeze": (
+        "recipes.command",
+        "Run a recipe: compress, convert, verify and report, step by step.",
+    ),
+    "schema": ("recipes.schema", "Print the JSON Schema of recipes, for editors."),
+    "pack": ("packing.command", "Pack a .tflite file for sending and storing it."),
+    "unpack": ("packing.command", "Unpack a packed .tflite file, bit by bit the same."),
+    "doctor": ("doctor.command", "Print versions and which optional parts work."),
 }
 
 

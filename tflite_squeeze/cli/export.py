@@ -2,12 +2,12 @@
 
 import click
 
-from tflite_squeeze.cli.lazy_group import LazyGroup
+from tflite_squeeze.command_line.lazy_group import LazyGroup
 
 # Target → (module with <target>_command, what it does).
 _TARGETS: dict[str, tuple[str, str]] = {
-    "android": ("export_android", "Write assets, a Kotlin class and a test for Android."),
-    "micro": ("export_micro", "Write C and C++ for TFLM on a microcontroller."),
+    "android": ("android.command", "Write assets, a Kotlin class and a test for Android."),
+    "micro": ("microcontrollers.export.command", "Write C and C++ for TFLM on a microcontroller."),
 }
 
 

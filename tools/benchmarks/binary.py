@@ -33,24 +33,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from binary_latency import latency
 
-from tflite_squeeze import flavors
-from tflite_squeeze.compress.binarize import binarize
-from tflite_squeeze.compress.binarize_config import Binarize, LayerQuantizers
-from tflite_squeeze.compress.bit_size import packed_bytes
-from tflite_squeeze.compress.finetune import finetune
-from tflite_squeeze.compress.finetune_config import FineTune
-from tflite_squeeze.compress.quality import validation_quality
-from tflite_squeeze.convert.chatter import caught_chatter
-from tflite_squeeze.convert.config import Convert
-from tflite_squeeze.io.data import load_data
-from tflite_squeeze.io.models import load_model
-from tflite_squeeze.io.named_sets import load_named_set
-from tflite_squeeze.io.preprocessing import preprocess_array
-from tflite_squeeze.io.save import save_model
-from tflite_squeeze.measure.run import run_file
-from tflite_squeeze.measure.turns import in_turns
-from tflite_squeeze.measure.verify import Verify
-from tflite_squeeze.pipeline.convert import convert
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.data.data import load_data
+from tflite_squeeze.data.named_sets import load_named_set
+from tflite_squeeze.data.preprocessing import preprocess_array
+from tflite_squeeze.emission.chatter import caught_chatter
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.network.save import save_model
+from tflite_squeeze.runtime.run import run_file
+from tflite_squeeze.runtime.turns import in_turns
+from tflite_squeeze.techniques.binarization.binarize import binarize
+from tflite_squeeze.techniques.binarization.bit_size import packed_bytes
+from tflite_squeeze.techniques.binarization.config import Binarize, LayerQuantizers
+from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.finetune import finetune
+from tflite_squeeze.training.quality import validation_quality
+from tflite_squeeze.verification.record import Verify
 
 
 @click.group(help=__doc__)

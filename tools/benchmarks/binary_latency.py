@@ -8,12 +8,12 @@ import click
 import numpy as np
 import tf_keras
 
-from tflite_squeeze.convert.config import Convert
-from tflite_squeeze.io.larq_library import larq
-from tflite_squeeze.measure.larq import LarqSession
-from tflite_squeeze.measure.latency import timed
-from tflite_squeeze.measure.session import Session
-from tflite_squeeze.pipeline.convert import convert
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.network.larq_library import larq
+from tflite_squeeze.runtime.larq import LarqSession
+from tflite_squeeze.runtime.latency import timed
+from tflite_squeeze.runtime.session import Session
 
 
 @click.command()

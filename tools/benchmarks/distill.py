@@ -98,12 +98,12 @@ def mnist(
     """Trains a student on MNIST as it is, from labels alone or from the teacher too."""
     import keras
 
-    from tflite_squeeze import flavors
-    from tflite_squeeze.compress.distill import distill
-    from tflite_squeeze.compress.distill_config import Distill
-    from tflite_squeeze.compress.finetune import finetune
-    from tflite_squeeze.compress.finetune_config import FineTune
-    from tflite_squeeze.io.data import load_data
+    from tflite_squeeze.data.data import load_data
+    from tflite_squeeze.network import flavors
+    from tflite_squeeze.techniques.distillation.distill import distill
+    from tflite_squeeze.training.config import FineTune
+    from tflite_squeeze.training.finetune import finetune
+    from tflite_squeeze.training.teaching.config import Distill
 
     name = f"mnist_{student}_{way}_{seed}"
     if done(folder, name):
@@ -143,9 +143,9 @@ def recovery(
     name: str, epochs: int, learning_rate: float, budget: Any, folder: Path, seed: int
 ) -> None:
     """Prunes to 90 % and recovers from the original, with 2,000 images and no label."""
-    from tflite_squeeze.compress.finetune_config import FineTune
-    from tflite_squeeze.compress.prune import prune
-    from tflite_squeeze.compress.prune_config import Prune
+    from tflite_squeeze.techniques.pruning.config import Prune
+    from tflite_squeeze.techniques.pruning.prune import prune
+    from tflite_squeeze.training.config import FineTune
 
     if done(folder, f"recovery_{name}_{seed}"):
         return
@@ -191,11 +191,11 @@ def original(
     seed: int,
 ) -> None:  # fmt: skip
     """Prunes LeNet-300-100 to 95 % on Fashion-MNIST, with labels and the original as teacher."""
-    from tflite_squeeze.compress.distill_config import Distill
-    from tflite_squeeze.compress.finetune_config import FineTune
-    from tflite_squeeze.compress.prune import prune
-    from tflite_squeeze.compress.prune_config import Prune
-    from tflite_squeeze.compress.schedules import Polynomial
+    from tflite_squeeze.techniques.pruning.config import Prune
+    from tflite_squeeze.techniques.pruning.prune import prune
+    from tflite_squeeze.techniques.pruning.schedules import Polynomial
+    from tflite_squeeze.training.config import FineTune
+    from tflite_squeeze.training.teaching.config import Distill
 
     name = f"{'labels' if labels_only else 'original'}_{seed}"
     if done(folder, name):

@@ -41,14 +41,14 @@ def steps(repetitions: int, count: int, folder: Path) -> None:
     import keras
     import tensorflow as tf
 
-    from tflite_squeeze import flavors
-    from tflite_squeeze.compress.distill_config import Distill
-    from tflite_squeeze.compress.distiller import distiller_of
-    from tflite_squeeze.compress.finetune import train
-    from tflite_squeeze.compress.finetune_config import FineTune
-    from tflite_squeeze.compress.teacher_answers import known_answers
-    from tflite_squeeze.compress.teachers import teachers_of
-    from tflite_squeeze.io.data import load_data
+    from tflite_squeeze.data.data import load_data
+    from tflite_squeeze.network import flavors
+    from tflite_squeeze.training.config import FineTune
+    from tflite_squeeze.training.finetune import train
+    from tflite_squeeze.training.teaching.config import Distill
+    from tflite_squeeze.training.teaching.distiller import distiller_of
+    from tflite_squeeze.training.teaching.teacher_answers import known_answers
+    from tflite_squeeze.training.teaching.teachers import teachers_of
 
     x, y, _, _ = arrays("mnist")
     size = STUDENT_BATCH * count

@@ -20,9 +20,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 from measured_table import renew_page
 
-from tflite_squeeze.measure.ethos_u import profile_ethos_u
-from tflite_squeeze.measure.ethos_u_record import EthosUProfile
-from tflite_squeeze.measure.size import download_bytes
+from tflite_squeeze.microcontrollers.ethos_u import profile_ethos_u
+from tflite_squeeze.microcontrollers.ethos_u_record import EthosUProfile
+from tflite_squeeze.tflite.size import download_bytes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).with_name("ethos_u.json")

@@ -33,12 +33,12 @@ def run(seed: int, dense_epochs: int, epochs: int, lam: float | None) -> tuple[f
     import keras
     from architectures import lenet_300_100
 
-    from tflite_squeeze import flavors
-    from tflite_squeeze.compress.finetune import finetune
-    from tflite_squeeze.compress.finetune_config import FineTune
-    from tflite_squeeze.compress.l0 import l0_prune
-    from tflite_squeeze.compress.l0_config import L0
-    from tflite_squeeze.io.data import load_data
+    from tflite_squeeze.data.data import load_data
+    from tflite_squeeze.network import flavors
+    from tflite_squeeze.techniques.l0.config import L0
+    from tflite_squeeze.techniques.l0.l0 import l0_prune
+    from tflite_squeeze.training.config import FineTune
+    from tflite_squeeze.training.finetune import finetune
 
     keras.utils.set_random_seed(seed)
     model = lenet_300_100(keras)

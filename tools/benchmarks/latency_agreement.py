@@ -21,11 +21,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from tflite_squeeze.measure.machine import this_machine
-from tflite_squeeze.measure.profile import profile
-from tflite_squeeze.measure.profile_record import Profile
-from tflite_squeeze.report.table import Table
-from tflite_squeeze.report.terminal import print_tables
+from tflite_squeeze.profiling.profile import profile
+from tflite_squeeze.profiling.record import Profile
+from tflite_squeeze.runtime.machine import this_machine
+from tflite_squeeze.tables.table import Table
+from tflite_squeeze.tables.terminal import print_tables
 
 SEED = 0
 KINDS = ("float", "dynamic", "int8")

@@ -26,11 +26,11 @@ import numpy as np
 import tensorflow as tf
 
 from tflite_squeeze import Convert, Factorize, FineTune, convert, factorize
-from tflite_squeeze.io.data import load_data
-from tflite_squeeze.io.named_sets import load_named_set
-from tflite_squeeze.io.preprocessing import preprocess_array
-from tflite_squeeze.measure.machine import this_machine
-from tflite_squeeze.measure.turns import turn_by_turn
+from tflite_squeeze.data.data import load_data
+from tflite_squeeze.data.named_sets import load_named_set
+from tflite_squeeze.data.preprocessing import preprocess_array
+from tflite_squeeze.runtime.machine import this_machine
+from tflite_squeeze.runtime.turns import turn_by_turn
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = "fashion-mnist"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tflite_squeeze.io.files import write_atomically
+from tflite_squeeze.files.files import write_atomically
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "measured"
 

@@ -23,11 +23,11 @@ from measured_table import renew_page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.export.micro_build import ARM, CORTEX_M, compiled, section_sizes
-from tflite_squeeze.export.micro import export_micro
-from tflite_squeeze.export.micro_config import ExportMicro
-from tflite_squeeze.io.folders import write_folder
-from tflite_squeeze.measure.micro import profile_micro
+from tests.microcontrollers.export.micro_build import ARM, CORTEX_M, compiled, section_sizes
+from tflite_squeeze.files.folders import write_folder
+from tflite_squeeze.microcontrollers.export.export import export_micro
+from tflite_squeeze.microcontrollers.export.micro_config import ExportMicro
+from tflite_squeeze.microcontrollers.profile import profile_micro
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).with_name("micro.json")
@@ -35,8 +35,8 @@ RESULTS = Path(__file__).with_name("micro.json")
 
 def int8_file(path: str, samples: str) -> bytes:
     """The int8 file of a reference model; runs in a child process."""
-    from tflite_squeeze.convert.config import Convert
-    from tflite_squeeze.pipeline.convert import convert
+    from tflite_squeeze.conversion.convert import convert
+    from tflite_squeeze.emission.config import Convert
 
     return convert(path, Convert(quantize="int8"), samples, verification=None).tflite
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tflite_squeeze.io.named_sets import load_named_set
-from tflite_squeeze.io.preprocessing import preprocess_array
+from tflite_squeeze.data.named_sets import load_named_set
+from tflite_squeeze.data.preprocessing import preprocess_array
 
 
 def arrays(name: str) -> tuple[Any, Any, Any, Any]:

@@ -28,10 +28,10 @@ import numpy as np
 import zstandard
 from measured_table import renew_page
 
-from tflite_squeeze.convert.flatbuffer import read_model
-from tflite_squeeze.convert.packed import pack, unpack
-from tflite_squeeze.measure.graph_weights import weights_of
-from tflite_squeeze.measure.size import download_bytes, size_ledger
+from tflite_squeeze.packing.pack import pack, unpack
+from tflite_squeeze.tflite.flatbuffer import read_model
+from tflite_squeeze.tflite.size import download_bytes, size_ledger
+from tflite_squeeze.tflite.weights import weights_of
 
 MODES = ("int8", "float16", "dynamic")
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -41,8 +41,8 @@ PRUNED = ((0.9, 0), (0.98, 0), (0.98, 32))
 
 def converted(path: str, mode: str, samples: str) -> bytes:
     """A reference model's file; runs in a child process."""
-    from tflite_squeeze.convert.config import Convert
-    from tflite_squeeze.pipeline.convert import convert
+    from tflite_squeeze.conversion.convert import convert
+    from tflite_squeeze.emission.config import Convert
 
     return convert(path, Convert(quantize=mode), samples, verification=None).tflite
 
@@ -51,8 +51,8 @@ def pruned(zeros: float, values: int, mode: str, encoding: str) -> bytes:
     """LeNet-300-100 with its smallest weights at 0, the others on few values; in a child."""
     import sparse_files
 
-    from tflite_squeeze.convert.config import Convert
-    from tflite_squeeze.pipeline.convert import convert
+    from tflite_squeeze.conversion.convert import convert
+    from tflite_squeeze.emission.config import Convert
 
     model = sparse_files.pruned(zeros)
     for layer in model.layers:

@@ -32,12 +32,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import architectures
 from named_arrays import arrays
 
-from tflite_squeeze.compress.finetune_config import FineTune
-from tflite_squeeze.compress.prune import prune
-from tflite_squeeze.compress.prune_config import Prune
-from tflite_squeeze.compress.pruning_callback import PruningCallback
-from tflite_squeeze.compress.schedules import Polynomial
-from tflite_squeeze.io.data import load_data
+from tflite_squeeze.data.data import load_data
+from tflite_squeeze.techniques.pruning.callback import PruningCallback
+from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.prune import prune
+from tflite_squeeze.techniques.pruning.schedules import Polynomial
+from tflite_squeeze.training.config import FineTune
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BATCH = 128

@@ -23,15 +23,15 @@ import click
 import numpy as np
 import yaml
 
-from tflite_squeeze.compress.narrow import narrow
-from tflite_squeeze.compress.narrow_config import Narrow
-from tflite_squeeze.convert.config import Convert
-from tflite_squeeze.io.data import load_data
-from tflite_squeeze.io.models import load_model
-from tflite_squeeze.measure.turns import turn_by_turn
-from tflite_squeeze.pipeline.convert import convert
-from tflite_squeeze.pipeline.squeeze import squeeze
-from tflite_squeeze.report.squeeze_report import Report
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.data.data import load_data
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.recipes.report import Report
+from tflite_squeeze.recipes.squeeze import squeeze
+from tflite_squeeze.runtime.turns import turn_by_turn
+from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.techniques.narrowing.narrow import narrow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 UNLABELLED = 2000
@@ -107,8 +107,8 @@ def _points_lost(path: Path, report: Report) -> float:
     assert report.outcome is not None
     comparison = report.outcome.comparison
     if comparison is None or comparison.outputs[0].accuracy is None:
-        from tflite_squeeze.measure.verify import Verify
-        from tflite_squeeze.pipeline.verify import verify
+        from tflite_squeeze.verification.record import Verify
+        from tflite_squeeze.verification.verify import verify
 
         tflite = path.with_name(f"{report.model.name}.tflite").read_bytes()
         model = REPOSITORY / "models" / f"{report.model.name}.keras"
@@ -233,7 +233,7 @@ def _whole(model: str, recipe: Path, data: str, out: Path) -> bytes:
 def _readable(path: Path) -> bool:
     """Whether a file of a killed run is whole; what has not got its name yet does not count."""
     from tflite_squeeze.errors import SqueezeError
-    from tflite_squeeze.pipeline.run_folder import RunState
+    from tflite_squeeze.recipes.folder import RunState
 
     if path.name.startswith(".tflite-squeeze-"):
         return True

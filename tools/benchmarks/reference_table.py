@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 from measured_table import renew_page
 
-from tflite_squeeze.measure.profile import Profile, profile
+from tflite_squeeze.profiling.profile import Profile, profile
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODES = ("none", "float16", "dynamic", "int8", "int16x8")
@@ -31,9 +31,9 @@ RESULTS = Path(__file__).with_name("reference_table.json")
 
 def convert_and_verify(path: str, dataset: str, mode: str) -> tuple[bytes, dict[str, Any]]:
     """Converts one model and compares both on the full test set; runs in a child process."""
-    from tflite_squeeze.convert.config import Convert
-    from tflite_squeeze.measure.verify import Verify
-    from tflite_squeeze.pipeline.convert import convert
+    from tflite_squeeze.conversion.convert import convert
+    from tflite_squeeze.emission.config import Convert
+    from tflite_squeeze.verification.record import Verify
 
     converted = convert(path, Convert(quantize=mode), dataset, verification=Verify(samples=None))
     check = converted.record.verification

@@ -40,11 +40,11 @@ from named_arrays import arrays
 from prune import BATCH, LOSS, StepTimes, accuracy, architectures, dense_model
 from share_chain import chain
 
-from tflite_squeeze.compress.cluster_config import Cluster
-from tflite_squeeze.compress.clustering_callback import ClusteringCallback
-from tflite_squeeze.compress.layers import select
-from tflite_squeeze.compress.prune import prune
-from tflite_squeeze.compress.prune_config import Prune
+from tflite_squeeze.network.weights import select
+from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.prune import prune
+from tflite_squeeze.techniques.sharing.callback import ClusteringCallback
+from tflite_squeeze.techniques.sharing.config import Cluster
 
 Build = Callable[[Any], tuple[Any, list[Any]]]
 KMEANS = tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS

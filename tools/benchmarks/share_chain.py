@@ -9,19 +9,19 @@ import numpy as np
 import tf_keras
 from prune import dense_model
 
-from tflite_squeeze.compress.cluster_config import Cluster
-from tflite_squeeze.compress.finetune_config import FineTune
-from tflite_squeeze.compress.layers import select
-from tflite_squeeze.compress.prune import prune
-from tflite_squeeze.compress.prune_config import Prune
-from tflite_squeeze.compress.schedules import Polynomial
-from tflite_squeeze.compress.share import cluster
-from tflite_squeeze.convert.config import Convert
-from tflite_squeeze.io.data import load_data
-from tflite_squeeze.io.named_sets import load_named_set
-from tflite_squeeze.io.preprocessing import Preprocessing
-from tflite_squeeze.measure.verify import Verify
-from tflite_squeeze.pipeline.convert import convert
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.data.data import load_data
+from tflite_squeeze.data.named_sets import load_named_set
+from tflite_squeeze.data.preprocessing import Preprocessing
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.network.weights import select
+from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.prune import prune
+from tflite_squeeze.techniques.pruning.schedules import Polynomial
+from tflite_squeeze.techniques.sharing.cluster import cluster
+from tflite_squeeze.techniques.sharing.config import Cluster
+from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.verification.record import Verify
 
 # Network → copies of the training images (all but the first shifted by up to two pixels); zeros,
 # in one step or several; values; epochs over all copies for each of these; batch, learning rate

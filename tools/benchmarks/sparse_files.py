@@ -23,12 +23,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tflite_squeeze.convert.config import Convert
-from tflite_squeeze.convert.sparse import sparsify
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.sparse.emit import sparsify
+from tflite_squeeze.emission.sparse.record import compare_sparse
 from tflite_squeeze.errors import RuntimeFailure
-from tflite_squeeze.measure.size import download_bytes
-from tflite_squeeze.measure.sparsity import compare_sparse
-from tflite_squeeze.pipeline.convert import convert
+from tflite_squeeze.tflite.size import download_bytes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODEL = REPOSITORY / "models" / "lenet_300_100.keras"

@@ -34,7 +34,7 @@ from peers.running import (
 )
 from pydantic import TypeAdapter
 
-from tflite_squeeze.io.files import write_atomically
+from tflite_squeeze.files.files import write_atomically
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "build" / "benchmarks"

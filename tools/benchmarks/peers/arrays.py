@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from tflite_squeeze.io.named_sets import load_named_set
-from tflite_squeeze.io.preprocessing import preprocess_array
+from tflite_squeeze.data.named_sets import load_named_set
+from tflite_squeeze.data.preprocessing import preprocess_array
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SAMPLES = REPOSITORY / "models" / "samples" / "fashion-mnist.npz"

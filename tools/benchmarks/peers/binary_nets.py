@@ -8,10 +8,10 @@ import binary_latency
 import numpy as np
 import tf_keras
 
-from tflite_squeeze.compress.binarize import binarize
-from tflite_squeeze.compress.binarize_config import Binarize
-from tflite_squeeze.compress.finetune_config import FineTune
-from tflite_squeeze.io.larq_library import larq
+from tflite_squeeze.network.larq_library import larq
+from tflite_squeeze.techniques.binarization.binarize import binarize
+from tflite_squeeze.techniques.binarization.config import Binarize
+from tflite_squeeze.training.config import FineTune
 
 from .arrays import Arrays, fashion_mnist
 from .files import accuracy_row, beside, latency_row, size_rows, turns_of

@@ -8,8 +8,8 @@ import numpy as np
 import prune as benchmark
 import share
 
-from tflite_squeeze.compress.cluster_config import Cluster
-from tflite_squeeze.compress.clustering_callback import ClusteringCallback
+from tflite_squeeze.techniques.sharing.callback import ClusteringCallback
+from tflite_squeeze.techniques.sharing.config import Cluster
 
 from .arrays import fashion_mnist
 from .converter import int8_beside

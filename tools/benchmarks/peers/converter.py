@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tflite_squeeze.convert.config import Convert
-from tflite_squeeze.measure.verify import Verify
-from tflite_squeeze.pipeline.convert import convert
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.verification.record import Verify
 
 from .arrays import Arrays, fashion_mnist, reference_model
 from .files import beside

@@ -3,12 +3,12 @@
 import numpy as np
 
 from tflite_squeeze.errors import RuntimeFailure
-from tflite_squeeze.measure.fidelity import paired_difference
-from tflite_squeeze.measure.intervals import median_interval
-from tflite_squeeze.measure.run import run_file
-from tflite_squeeze.measure.signatures import signatures_of
-from tflite_squeeze.measure.size import download_bytes
-from tflite_squeeze.measure.turns import turn_by_turn
+from tflite_squeeze.runtime.fidelity import paired_difference
+from tflite_squeeze.runtime.intervals import median_interval
+from tflite_squeeze.runtime.run import run_file
+from tflite_squeeze.runtime.turns import turn_by_turn
+from tflite_squeeze.tflite.signatures import signatures_of
+from tflite_squeeze.tflite.size import download_bytes
 
 from .arrays import Arrays
 from .results import Row

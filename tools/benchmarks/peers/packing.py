@@ -5,7 +5,7 @@ import lzma
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from tflite_squeeze.convert.packed import pack, unpack
+from tflite_squeeze.packing.pack import pack, unpack
 
 from .arrays import fashion_mnist, reference_model
 from .converter import cpu_seconds, own_file

@@ -9,12 +9,12 @@ import share
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 
-from tflite_squeeze.compress.finetune_config import FineTune
-from tflite_squeeze.compress.prune import prune
-from tflite_squeeze.compress.prune_config import Prune
-from tflite_squeeze.compress.pruning_callback import PruningCallback
-from tflite_squeeze.compress.schedules import Polynomial
-from tflite_squeeze.io.data import load_data
+from tflite_squeeze.data.data import load_data
+from tflite_squeeze.techniques.pruning.callback import PruningCallback
+from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.prune import prune
+from tflite_squeeze.techniques.pruning.schedules import Polynomial
+from tflite_squeeze.training.config import FineTune
 
 from .arrays import Arrays, fashion_mnist
 from .converter import int8_beside

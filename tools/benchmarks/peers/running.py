@@ -18,8 +18,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tflite_squeeze.io.files import write_atomically
-from tflite_squeeze.measure.machine import this_machine
+from tflite_squeeze.files.files import write_atomically
+from tflite_squeeze.runtime.machine import this_machine
 
 from .cases import CASES, PEERS, Case
 from .results import Outcome, Row

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import sparse_files
 
-from tflite_squeeze.convert.config import Convert
-from tflite_squeeze.convert.sparse import sparsify
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.sparse.emit import sparsify
 from tflite_squeeze.errors import RuntimeFailure
-from tflite_squeeze.measure.intervals import median_interval
-from tflite_squeeze.measure.turns import turn_by_turn
-from tflite_squeeze.pipeline.convert import convert
+from tflite_squeeze.runtime.intervals import median_interval
+from tflite_squeeze.runtime.turns import turn_by_turn
 
 from .files import first_line, size_rows, turns_of
 from .results import Row

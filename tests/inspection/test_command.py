@@ -1,0 +1,76 @@
+import json
+
+import pytest
+
+from tests.tiny_files import dense_file
+from tflite_squeeze.cli import main
+from tflite_squeeze.inspection.record import InspectRecord
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(dense_file())
+    return path
+
+
+def _run(*arguments) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    return int(stopped.value.code)
+
+
+def test_the_tables_of_a_file(tiny, capsys) -> None:
+    assert _run("inspect", tiny, "--no-measure") == 0
+    out = capsys.readouterr().out
+    for said in ("Operators of tiny", "FULLY_CONNECTED", "1x3", "Size", "Advice"):
+        assert said in out
+
+
+def test_json_alone_on_standard_output(tiny, capsys) -> None:
+    assert _run("inspect", tiny, "--no-measure", "--json", "-") == 0
+    record = InspectRecord.model_validate(json.loads(capsys.readouterr().out))
+    assert (record.name, record.macs) == ("tiny", 6)
+    assert record.path == str(tiny)
+
+
+def test_files_are_written_once_and_replaced_on_demand(tiny, tmp_path, capsys) -> None:
+    target, page = tmp_path / "tiny.json", tmp_path / "tiny.md"
+    arguments = ("inspect", tiny, "--no-measure", "--json", target, "--markdown", page)
+    assert _run(*arguments) == 0
+    assert InspectRecord.model_validate_json(target.read_text()).parameters == 8
+    assert "## Operators of tiny" in page.read_text()
+    capsys.readouterr()
+    assert _run(*arguments) == 2
+    assert "exists" in capsys.readouterr().err
+    assert _run(*arguments, "--force") == 0
+
+
+def test_the_input_is_never_written_over(tiny, capsys) -> None:
+    assert _run("inspect", tiny, "--no-measure", "--markdown", tiny, "--force") == 2
+    assert "is the input itself" in capsys.readouterr().err
+    assert tiny.read_bytes() == dense_file()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"hello", dense_file()[:100]])
+def test_bad_input_is_one_clear_line(tmp_path, content, capsys) -> None:
+    path = tmp_path / "bad.tflite"
+    if content is not None:
+        path.write_bytes(content)
+    assert _run("inspect", path, "--no-measure") == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("Error: ")
+    assert captured.err.count("\n") == 1
+
+
+def test_quiet_prints_nothing(tiny, capsys) -> None:
+    assert _run("--quiet", "inspect", tiny, "--no-measure") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_weights_are_listed_on_demand(tiny, capsys) -> None:
+    assert _run("inspect", tiny, "--no-measure", "--verbose", "weights") == 0
+    assert "Weights" in capsys.readouterr().out
+    assert _run("inspect", tiny, "--no-measure") == 0
+    assert "Weights" not in capsys.readouterr().out

@@ -1,0 +1,49 @@
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tflite_squeeze.microcontrollers import micro_operators
+from tflite_squeeze.microcontrollers.micro_operators import resolver_method
+from tflite_squeeze.tflite.fields import BUILTIN_OPERATORS
+
+
+@pytest.mark.parametrize(
+    ("operator", "method"),
+    [
+        ("ABS", "AddAbs"),
+        ("ADD_N", "AddAddN"),
+        ("BATCH_MATMUL", "AddBatchMatMul"),
+        ("CONV_2D", "AddConv2D"),
+        ("CUMSUM", "AddCumSum"),
+        ("L2_POOL_2D", "AddL2Pool2D"),
+        ("PADV2", "AddPadV2"),
+        ("RELU6", "AddRelu6"),
+        ("SPACE_TO_BATCH_ND", "AddSpaceToBatchNd"),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", "AddUnidirectionalSequenceLSTM"),
+        ("SignalRfft", "AddRfft"),
+        ("TFLite_Detection_PostProcess", "AddDetectionPostprocess"),
+        ("DENSIFY", None),
+        ("FlexErf", None),
+    ],
+)
+def test_methods_have_the_names_that_tflm_gives_them(operator: str, method: str | None) -> None:
+    assert resolver_method(operator) == method
+
+
+def test_the_builtin_names_are_the_schemas() -> None:
+    assert micro_operators._BUILTIN <= BUILTIN_OPERATORS
+
+
+def test_the_installed_tflm_registers_each_of_them() -> None:
+    # Functions named after the operators register the kernels; the symbols keep their names.
+    spec = find_spec("tflite_micro.python.tflite_micro._runtime")
+    assert spec is not None
+    assert spec.origin is not None
+    binary = Path(spec.origin).read_bytes()
+    registered = [
+        name for name in micro_operators._BUILTIN if f"Register_{name}".encode() in binary
+    ]
+    assert sorted(registered) == sorted(micro_operators._BUILTIN)
+    assert b"Register_DENSIFY" not in binary
+    assert all(name.encode() in binary for name in micro_operators._CUSTOM)

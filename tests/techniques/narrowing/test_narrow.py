@@ -1,0 +1,153 @@
+"""Whole filters taken out: by hand, exact where they were dead, in both Kerases."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests import tiny_models
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.techniques.narrowing.channels import channel_groups
+from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.techniques.narrowing.narrow import channel_scores, narrow
+from tflite_squeeze.techniques.narrowing.narrow_record import NarrowRecord
+from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.prune import prune
+from tflite_squeeze.tflite.footprint import footprint
+from tflite_squeeze.training.config import FineTune
+
+
+def residual(library: Any) -> Any:
+    """A trunk of 8 channels, a block of 16 beside it, a depthwise layer, and a Flatten."""
+    layers = library.layers
+    library.utils.set_random_seed(5)
+    x = library.Input((6, 6, 1), name="image")
+    stem = layers.Conv2D(8, 3, padding="same", name="stem")(x)
+    y = layers.Conv2D(16, 3, padding="same", use_bias=False, name="inner")(stem)
+    y = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn")(y))
+    y = layers.GaussianNoise(0.01, name="noise")(y)
+    y = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="depth")(y)
+    y = layers.Conv2D(8, 1, name="back")(y)
+    y = layers.MaxPooling2D(2, name="pool")(layers.Add(name="add")([stem, y]))
+    y = layers.Dense(12, activation="relu", name="hidden")(layers.Flatten(name="flat")(y))
+    return library.Model(
+        x, layers.Dense(3, activation="softmax", name="scores")(y), name="residual"
+    )
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return tiny_models.examples(32, 6, 6, 1)
+
+
+def _groups(model: Any) -> dict[tuple[str, ...], Any]:
+    return {tuple(layer.name for layer in g.makers): g for g in channel_groups(model)}
+
+
+def test_layers_that_have_to_agree(library: Any) -> None:
+    groups = _groups(residual(library))
+    assert set(groups) == {("stem", "back"), ("inner",), ("hidden",), ("scores",)}
+    trunk, inner = groups["stem", "back"], groups["inner",]
+    assert [layer.name for layer in trunk.takers] == ["inner", "hidden"]
+    assert trunk.size == 8
+    assert [layer.name for layer in inner.passers] == ["bn", "depth"]
+    assert [layer.name for layer in inner.takers] == ["back"]
+    assert not trunk.fixed
+    assert groups["scores",].fixed
+
+
+def test_what_a_channel_weighs(library: Any) -> None:
+    """By hand: ‖makers‖ / mean · ‖takers‖ / mean."""
+    model = tiny_models.dense(library)
+    made, taken = np.ones((8, 16), np.float32), np.ones((16, 3), np.float32)
+    made[:, 1] = 3.0
+    made[:, 2] = 0.0
+    taken[4] = 0.0
+    model.get_layer("hidden").set_weights([made, np.zeros(16)])
+    model.get_layer("scores").set_weights([taken, np.zeros(3)])
+    (hidden, _) = channel_groups(model)
+    scores = channel_scores(hidden)
+    mean_made, mean_taken = (14 + 3) / 16, 15 / 16
+    assert scores[0] == pytest.approx(1 / mean_made / mean_taken)
+    assert scores[1] == pytest.approx(3 / mean_made / mean_taken)
+    assert scores[2] == scores[4] == 0
+    narrower, record = narrow(model, Narrow(ratio=0.5, multiple=1))
+    assert narrower.get_layer("hidden").units == 8
+    assert 3.0 in narrower.get_layer("hidden").get_weights()[0]
+    (group,) = record.groups
+    assert (group.before, group.after, group.dead) == (16, 8, 2)
+
+
+def test_dead_filters_go_and_nothing_else_changes(library: Any, images: np.ndarray) -> None:
+    model = residual(library)
+    pruned, _ = prune(model, Prune(sparsity=0.5, granularity="filter", only=("inner", "hidden")))
+    narrower, record = narrow(pruned, Narrow(multiple=2))
+    assert {g.layers: (g.before, g.after, g.dead) for g in record.groups} == {
+        ("inner",): (16, 8, 8),
+        ("hidden",): (12, 6, 6),
+    }
+    np.testing.assert_allclose(
+        narrower.predict(images, verbose=0), pruned.predict(images, verbose=0), atol=1e-6
+    )
+    assert record.parameters_after < record.parameters_before == model.count_params()
+    assert NarrowRecord.model_validate_json(record.model_dump_json()) == record
+    # The check above can fail: filters that live are missed.
+    cut, _ = narrow(model, Narrow(ratio=0.5, only=("inner",)))
+    assert np.abs(cut.predict(images, verbose=0) - model.predict(images, verbose=0)).max() > 1e-4
+
+
+def test_a_trunk_that_is_narrowed_or_left_alone(library: Any) -> None:
+    model = residual(library)
+    narrower, _ = narrow(model, Narrow(ratio=0.5, multiple=4))
+    widths = {layer.name: layer.filters for layer in narrower.layers if hasattr(layer, "filters")
+              and layer.name != "depth"}  # fmt: skip
+    assert widths == {"stem": 4, "inner": 8, "back": 4}
+    assert narrower.get_layer("hidden").get_weights()[0].shape == (9 * 4, 8)
+    _, record = narrow(model, Narrow(ratio=0.5, multiple=4, coupled=False))
+    assert {one.layers: one.reason for one in record.refused}[("stem", "back")] == (
+        "its layers are coupled, and coupled is false"
+    )
+
+
+def test_layers_of_their_own_and_protected_ones(library: Any) -> None:
+    config = Narrow(ratio=0.5, layers={"inner": 0.25}, multiple=1, protect=("stem",))
+    narrower, record = narrow(residual(library), config)
+    assert narrower.get_layer("inner").filters == 12
+    assert narrower.get_layer("hidden").units == 6
+    assert narrower.get_layer("stem").filters == 8
+    assert any("asked for" in one.reason for one in record.refused)
+
+
+@pytest.mark.slow
+def test_it_trains_and_keeps_zeros_and_runs_faster_shapes(library: Any, images: np.ndarray) -> None:
+    model = residual(library)
+    pruned, _ = prune(model, Prune(sparsity=0.5, only=("hidden",)))
+    y = np.arange(32) % 3
+    data = {"x_train": images, "y_train": y, "x_test": images, "y_test": y}
+    training = FineTune(epochs=2, batch=8, teacher="original")
+    narrower, record = narrow(pruned, Narrow(ratio=0.5, only=("inner",)), data, training)
+    kernel = narrower.get_layer("hidden").get_weights()[0]
+    assert np.sum(kernel == 0) == np.sum(pruned.get_layer("hidden").get_weights()[0] == 0)
+    assert record.finetune == training
+    assert len(record.history["loss"]) == 2
+    before = footprint(convert(model, Convert(quantize="int8"), data, verification=None).tflite)
+    after = footprint(convert(narrower, Convert(quantize="int8"), data, verification=None).tflite)
+    assert after.macs < 0.8 * before.macs
+
+
+@pytest.mark.parametrize(
+    ("build", "config", "said"),
+    [
+        (tiny_models.subclassed, Narrow(ratio=0.5), "has no graph of layers"),
+        (tiny_models.dense, Narrow(ratio=0.25, multiple=16), "in multiples of 16, all 16"),
+        (tiny_models.dense, Narrow(), "in multiples of 8, all 16"),
+        (tiny_models.shared, Narrow(ratio=0.5, multiple=1), "is used 2 times"),
+        (tiny_models.nested, Narrow(ratio=0.5, multiple=1), "nothing to narrow"),
+        (tiny_models.dense, Narrow(ratio=0.5, only=("scores",)), "the model's outputs|activation"),
+    ],
+)
+def test_refused(library: Any, build: Any, config: Narrow, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        narrow(build(library), config)

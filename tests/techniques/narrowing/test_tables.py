@@ -1,0 +1,40 @@
+"""Narrower layers as tables."""
+
+from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.techniques.narrowing.narrow_record import (
+    NarrowedGroup,
+    NarrowRecord,
+    RefusedNarrowing,
+)
+from tflite_squeeze.techniques.narrowing.tables import narrow_tables
+
+
+def _record(**values) -> NarrowRecord:
+    sound = {
+        "model": "net",
+        "config": Narrow(),
+        "finetune": None,
+        "groups": (NarrowedGroup(layers=("a", "b"), before=32, after=20, dead=12),),
+        "refused": (),
+        "parameters_before": 4000,
+        "parameters_after": 1500,
+        "skipped": (),
+        "metric": "loss",
+        "before": 0.5,
+        "after": 0.25,
+        "history": {},
+        "seconds": 1.0,
+    }
+    return NarrowRecord(**{**sound, **values})
+
+
+def test_a_row_per_group() -> None:
+    (table,) = narrow_tables(_record())
+    assert table.rows == (("a, b", 32, 20, 12),)
+    assert table.notes == ("4,000 → 1,500 parameters", "loss 0.5 → 0.25")
+
+
+def test_what_keeps_its_width_says_why() -> None:
+    refused = RefusedNarrowing(layers=("c",), channels=8, reason="an output")
+    _, kept = narrow_tables(_record(refused=(refused,)))
+    assert kept.rows == (("c", 8, "an output"),)

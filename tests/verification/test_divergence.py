@@ -1,0 +1,57 @@
+"""Where inside a file the numbers go wrong."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tflite_squeeze.runtime.run import Tensor
+from tflite_squeeze.verification.divergence import compare_tensors, first_collapse
+from tflite_squeeze.verification.record import TensorFidelity
+
+
+def _tensor(name: str, values: list[float], dtype: str = "float32") -> Tensor:
+    array = np.asarray(values, dtype)
+    return Tensor(index=0, name=name, operator=0, op_name="ADD", values=array)
+
+
+def _found(*decibels: float) -> tuple[TensorFidelity, ...]:
+    return tuple(
+        TensorFidelity(tensor=f"t{number}", operator="ADD", sqnr_db=value, max_abs_difference=0)
+        for number, value in enumerate(decibels)
+    )
+
+
+def test_only_what_both_files_compute_as_reals_is_compared() -> None:
+    reference = (_tensor("a", [10]), _tensor("b", [1, 2]), _tensor("c", [1]))
+    found = compare_tensors(
+        reference,
+        (
+            _tensor("a", [9]),
+            _tensor("b", [1]),  # another shape
+            _tensor("c", [1], "int32"),
+            _tensor("d", [1]),  # not in the reference
+        ),
+    )
+    assert [(item.tensor, item.max_abs_difference) for item in found] == [("a", 1.0)]
+    assert found[0].sqnr_db == pytest.approx(20)
+
+
+@pytest.mark.parametrize(
+    ("decibels", "at"),
+    [
+        ((50, 40, 5, 3), "t2"),  # the first below
+        ((50, -math.inf), "t1"),
+        ((50, math.nan), "t1"),
+        ((190, 180, 20, 18), "t2"),  # none below: the largest fall
+        ((60, 55, 50), "t0"),  # 140 dB lost at once, counted from 200
+        ((math.inf, 150, 30), "t2"),
+        ((5,), "t0"),
+    ],
+)
+def test_first_collapse(decibels: tuple[float, ...], at: str) -> None:
+    assert first_collapse(_found(*decibels), 15) == at
+
+
+def test_nothing_to_compare_is_no_place() -> None:
+    assert first_collapse((), 15) is None

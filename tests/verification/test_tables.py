@@ -1,0 +1,98 @@
+"""A verification as tables."""
+
+import math
+from typing import Any
+
+from tflite_squeeze.emission.config import Quantization
+from tflite_squeeze.verification.record import (
+    Accuracy,
+    OutputFidelity,
+    TensorFidelity,
+    Tolerance,
+    VerifyRecord,
+)
+from tflite_squeeze.verification.tables import verdict, verify_tables
+
+
+def _output(**values: Any) -> OutputFidelity:
+    sound: dict[str, Any] = {
+        "signature": "s",
+        "output": "y",
+        "max_abs_difference": 0.125,
+        "mean_abs_difference": 0.5,
+        "sqnr_db": 31.26,
+        "cosine": 0.9990001,
+    }
+    return OutputFidelity(**{**sound, **values})
+
+
+def _record(**values: Any) -> VerifyRecord:
+    sound: dict[str, Any] = {
+        "passed": True,
+        "failures": (),
+        "tolerance": Tolerance(max_drop=0.01, strict=False, min_sqnr_db=8, min_agreement=0.85),
+        "quantization": Quantization.INT8,
+        "examples": 64,
+        "real_samples": True,
+        "data": {},
+        "outputs": (_output(),),
+        "seconds": 1.0,
+    }
+    return VerifyRecord(**{**sound, **values})
+
+
+def _tensors(count: int) -> tuple[TensorFidelity, ...]:
+    return tuple(
+        TensorFidelity(tensor=f"t{i}", operator="ADD", sqnr_db=100 - i, max_abs_difference=i)
+        for i in range(count)
+    )
+
+
+def test_fidelity() -> None:
+    (table,) = verify_tables(_record(notes=("a note",)))
+    assert table.title == "File (int8) beside model, 64 real samples"
+    assert table.rows == (("y", "0.125", "0.5", "31.3", "0.999000", None),)
+    assert table.notes == (
+        "limits: SQNR ≥ 8 dB, same class ≥ 85%, accuracy falls by ≤ 1.00%",
+        "a note",
+    )
+
+
+def test_infinite_decibels_are_words() -> None:
+    outputs = (_output(sqnr_db=math.inf), _output(sqnr_db=-math.inf))
+    (table,) = verify_tables(_record(outputs=outputs))
+    assert [row[3] for row in table.rows] == ["exact", "-∞"]
+
+
+def test_several_signatures_are_named() -> None:
+    outputs = (_output(), _output(signature="t"))
+    (table,) = verify_tables(_record(outputs=outputs))
+    assert [row[0] for row in table.rows] == ["s: y", "t: y"]
+
+
+def test_accuracy_in_points_with_its_interval() -> None:
+    accuracy = Accuracy(
+        reference=0.9, file=0.875, difference=-0.025, low=-0.05, high=0.001, examples=400
+    )
+    _, table = verify_tables(_record(outputs=(_output(agreement=0.95, accuracy=accuracy),)))
+    assert table.rows == (("y", "90.00%", "87.50%", "-2.50", "[-5.00, +0.10]", 400),)
+
+
+def test_inside_a_file_the_neighbourhood_of_the_fault_is_shown() -> None:
+    _, table = verify_tables(_record(passed=False, tensors=_tensors(40), diverges_at="t20"))
+    assert [row[1] for row in table.rows] == [f"t{i}" for i in range(17, 29)]
+    assert [row[0] for row in table.rows].index("→") == 3
+    assert table.notes == ("28 other tensors are in the JSON record",)
+
+
+def test_long_names_are_cut() -> None:
+    tensor = TensorFidelity(tensor="x" * 100, operator="ADD", sqnr_db=1, max_abs_difference=1)
+    _, table = verify_tables(_record(tensors=(tensor,), diverges_at=tensor.tensor))
+    assert table.rows[0][1] == "x" * 57 + "…"
+
+
+def test_verdicts() -> None:
+    assert verdict(_record()) == "verified: the file answers as the model does on 64 real samples"
+    assert verdict(_record(real_samples=False)).endswith("64 random inputs")
+    failed = _record(passed=False, failures=("too noisy", "too wrong"), diverges_at="t3")
+    assert verdict(failed) == "failed: too noisy; too wrong; it diverges first at t3"

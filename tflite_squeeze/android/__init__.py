@@ -1,0 +1,1 @@
+"""A `.tflite` file as what an Android application needs: assets with metadata, a Kotlin class, a test."""

@@ -1,0 +1,161 @@
+"""`tflite-squeeze export android`: a file, ready to be copied into an application."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tflite_squeeze.command_line.data_options import data_options, read_preprocessing
+from tflite_squeeze.command_line.model_options import open_data
+from tflite_squeeze.command_line.output import (
+    check_json,
+    force_option,
+    json_option,
+    progress,
+    say,
+    show,
+    write_json,
+)
+from tflite_squeeze.emission.chatter import caught_chatter
+from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.files.files import read_file
+from tflite_squeeze.files.folders import check_folder
+
+if TYPE_CHECKING:
+    from tflite_squeeze.android.android_config import ExportAndroid
+    from tflite_squeeze.android.export import AndroidExport
+    from tflite_squeeze.data.preprocessing import Preprocessing
+
+
+@click.command(
+    epilog="Example: tflite-squeeze export android lenet_5.tflite -o lenet_5_android "
+    "--labels labels.txt --package com.example.clothes --name lenet_5"
+)
+@click.argument("tflite", metavar="FILE.tflite", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The folder to write.",
+)
+@click.option(
+    "--labels",
+    metavar="FILE.txt",
+    type=click.Path(path_type=Path),
+    help="Class names, one on each line.  [default: those that the file carries]",
+)
+@click.option(
+    "--package",
+    default="com.example.app",
+    show_default=True,
+    metavar="NAME",
+    help="The Kotlin package of the class.",
+)
+@click.option(
+    "--name",
+    default="classifier",
+    show_default=True,
+    metavar="NAME",
+    help="Begins the names of assets; the class is named after it.",
+)
+@click.option(
+    "--content",
+    type=click.Choice(["auto", "image", "feature"]),
+    default="auto",
+    show_default=True,
+    help="What the metadata call the input; auto takes 3 channels, or 1 in a square, for an image.",
+)
+@data_options
+@json_option
+@force_option
+@click.pass_context
+def android_command(
+    ctx: click.Context, /, tflite: Path, folder: Path, labels: Path | None, **options: Any
+) -> None:
+    """Write what an Android application needs to run a .tflite file.
+
+    The model and its labels as assets, with TFLite metadata inside; a Kotlin class that maps and
+    runs it with LiteRT; a Gradle fragment; golden vectors and the test that replays them on a
+    device; a README and SHA-256 hashes. With --data the golden vectors are real samples.
+    --scale, --mean and --std say what raw values go through before they meet the model, where
+    neither the file nor the data say so.
+    """
+    force = options["force"]
+    inputs = [tflite, *([labels] if labels is not None else [])]
+    check_json(options["json_target"], force=force, inputs=inputs)
+    check_folder(folder, (), force=force)
+    with progress(ctx, f"Exporting {tflite}"):
+        exported = _exported(tflite, labels, options)
+        check_folder(folder, exported.files, force=force, inputs=inputs)
+    exported.save(folder, force=force)
+    from tflite_squeeze.android.tables import android_tables
+
+    show(ctx, android_tables(exported.record))
+    write_json(options["json_target"], exported.record, force=force)
+    say(ctx, f"{folder}: copy it into the application as its README.md says")
+
+
+def _exported(tflite: Path, labels: Path | None, options: dict[str, Any]) -> "AndroidExport":
+    """The export, on real samples where there are some."""
+    from tflite_squeeze.android.export import export_android
+
+    content = read_file(tflite, "file")
+    named = () if labels is None else _read_labels(labels)
+    if options["data"] is None and not any(options[key] for key in _ABOUT_DATA):
+        stated = read_preprocessing(**{key: options[key] for key in _SCALING})
+        return export_android(content, _config(options, named, stated))
+    # TensorFlow greets whoever imports it.
+    with caught_chatter():
+        data = open_data(options)
+        if data is None:
+            return export_android(content, _config(options, named, None))
+        from tflite_squeeze.android.golden_samples import golden_samples
+
+        samples = golden_samples(content, data)
+    stated = data.preprocessing if data.preprocessing.changes_values else None
+    return export_android(content, _config(options, named, stated), samples)
+
+
+def _config(
+    options: dict[str, Any], labels: tuple[str, ...], stated: "Preprocessing | None"
+) -> "ExportAndroid":
+    from pydantic import ValidationError
+
+    from tflite_squeeze.android.android_config import ExportAndroid
+
+    try:
+        return ExportAndroid(
+            package=options["package"],
+            name=options["name"],
+            labels=labels,
+            preprocessing=stated,
+            content=options["content"],
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(
+            f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
+        ) from error
+
+
+_SCALING = ("scale", "mean", "std", "layout")
+_ABOUT_DATA = ("features", "image_size", "color", "add_channel")  # of no use without --data
+
+
+def _read_labels(path: Path) -> tuple[str, ...]:
+    """The lines of a text file; an empty one at the end is none."""
+    try:
+        lines = read_file(path, "labels").decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"labels {path} are no UTF-8 text ({error}): save them as such") from error
+    while lines and not lines[-1].strip():
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise InputError(f"labels {path}: line {number} is empty: name every class")
+    if not lines:
+        raise InputError(f"labels {path} is empty: write one class name on each line")
+    return tuple(line.strip() for line in lines)

@@ -1,0 +1,198 @@
+"""A `.tflite` file as what an Android application needs to run it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tflite_squeeze.android.android_config import ExportAndroid
+from tflite_squeeze.android.android_project import dependencies, gradle_fragment
+from tflite_squeeze.android.asset import asset_of, label_lines, preprocessing_of
+from tflite_squeeze.android.golden import Case, Golden, golden_vectors, packed
+from tflite_squeeze.android.interface import (
+    AndroidInterface,
+    AndroidTensor,
+    Runtime,
+    android_interface,
+)
+from tflite_squeeze.android.known_files import Known, known_of
+from tflite_squeeze.android.kotlin import kotlin_class
+from tflite_squeeze.android.kotlin_companion import KotlinClass
+from tflite_squeeze.android.readme import readme
+from tflite_squeeze.android.record import AndroidRecord, ExportedFile
+from tflite_squeeze.android.replay import golden_test
+from tflite_squeeze.data.preprocessing import Preprocessing
+from tflite_squeeze.files.files import read_file
+from tflite_squeeze.files.folders import write_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class AndroidExport:
+    """The files of an export and what is known about them.
+
+    Attributes:
+        files: content by path below the folder of the export.
+        record: what was found and written.
+    """
+
+    files: dict[str, bytes]
+    record: AndroidRecord
+
+    def _repr_html_(self) -> str:
+        return self.record._repr_html_()
+
+    def save(self, folder: str | Path, *, force: bool = False) -> Path:
+        """Writes the files.
+
+        Args:
+            folder: where to; made if it does not exist.
+            force: whether files that are there already may be replaced.
+
+        Returns:
+            The folder.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        write_folder(Path(folder), self.files, force=force)
+        return Path(folder)
+
+
+def export_android(
+    tflite: bytes | str | Path,
+    config: ExportAndroid | None = None,
+    samples: Sequence[Case] = (),
+) -> AndroidExport:
+    """Packs a file for an Android application.
+
+    Args:
+        tflite: the file's path, or its content.
+        config: how to pack it; None for the defaults.
+        samples: whole inputs by name, as the model takes them (reals where the file takes
+            integers that stand for them), for the golden vectors; without any, inputs are made up.
+
+    Returns:
+        The asset with TFLite metadata, its labels, a Kotlin class, a Gradle fragment, golden
+        vectors with the test that replays them, a README and the hashes of all that.
+
+    Raises:
+        InputError: the file cannot be read or is damaged, or the labels do not fit its outputs.
+        UnsupportedError: no Android library can run it, or Kotlin cannot hold its tensors.
+        RuntimeFailure: LiteRT refused the file, crashed on it, or took too long.
+
+    Example:
+        >>> export_android("lenet_5.tflite").save("lenet_5_android")
+        PosixPath('lenet_5_android')
+    """
+    config = config or ExportAndroid()
+    content = tflite if isinstance(tflite, bytes) else read_file(Path(tflite), "file")
+    interface = android_interface(content)
+    known = known_of(content, interface, config)
+    asset = asset_of(content, interface, config, known)
+    golden = None
+    if interface.runtime is Runtime.LITERT:
+        golden = golden_vectors(
+            asset,
+            interface,
+            samples=samples,
+            preprocessing=known.preprocessing,
+            seed=config.seed,
+        )
+        interface = _as_it_ran(interface, golden)
+    model = _class(interface, config, known)
+    notes = known.notes + _notes(interface)
+    files = _files(model, asset, known.labels, golden, notes, real=bool(samples))
+    record = AndroidRecord(
+        config=config,
+        source_sha256=hashlib.sha256(content).hexdigest(),
+        class_name=model.class_name,
+        dependencies=dependencies(interface.runtime),
+        interface=interface,
+        labels=known.labels,
+        metadata="written" if asset != content else "kept",
+        cases=len(golden.inputs) if golden else 0,
+        real_samples=golden is not None and bool(samples),
+        tolerances=golden.tolerances if golden else {},
+        differences=golden.differences if golden else {},
+        files=tuple(_listed(path, data) for path, data in files.items()),
+        notes=notes,
+    )
+    return AndroidExport(files=files, record=record)
+
+
+def _class(interface: AndroidInterface, config: ExportAndroid, known: Known) -> KotlinClass:
+    return KotlinClass(
+        package=config.package,
+        name=config.name,
+        interface=interface,
+        labelled=known.labelled,
+        preprocessing=known.preprocessing,
+        normalized=_normalized(interface, known.preprocessing),
+        about=known.description,
+    )
+
+
+def _listed(path: str, data: bytes) -> ExportedFile:
+    return ExportedFile(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _normalized(
+    interface: AndroidInterface, preprocessing: Preprocessing | None
+) -> tuple[AndroidTensor, ...]:
+    return tuple(
+        one for one in interface.inputs if preprocessing_of(one, preprocessing) is not None
+    )
+
+
+def _as_it_ran(interface: AndroidInterface, golden: Golden) -> AndroidInterface:
+    """The interface with the shapes that the outputs really had."""
+    outputs = tuple(
+        one.model_copy(update={"shape": golden.outputs[0][one.name].shape})
+        for one in interface.outputs
+    )
+    return interface.model_copy(update={"outputs": outputs})
+
+
+def _notes(interface: AndroidInterface) -> tuple[str, ...]:
+    notes = []
+    if interface.runtime is Runtime.SELECT_OPS:
+        notes.append(
+            f"TensorFlow operators ({', '.join(interface.select_operators)}) need the libraries "
+            f"that build.gradle.kts names, which are large and not built for pages of 16 KB; no "
+            f"runtime here has these operators, so that there are no golden vectors: compare with "
+            f"the model on the device"
+        )
+    if interface.signatures > 1:
+        notes.append(
+            f"the class calls signature {interface.signature!r}, the first of "
+            f"{interface.signatures}"
+        )
+    return tuple(notes)
+
+
+def _files(
+    model: KotlinClass,
+    asset: bytes,
+    labels: tuple[str, ...],
+    golden: Golden | None,
+    notes: tuple[str, ...],
+    *,
+    real: bool,
+) -> dict[str, bytes]:
+    """Everything by path; README and hashes last."""
+    sources = "/".join(["java", *model.package.split("."), ""])
+    files = {f"assets/{model.name}.tflite": asset}
+    if labels:
+        files[f"assets/{model.name}_labels.txt"] = label_lines(labels)
+    files[f"{sources}{model.class_name}.kt"] = kotlin_class(model).encode()
+    files["build.gradle.kts"] = gradle_fragment(
+        model.interface.runtime, tested=golden is not None
+    ).encode()
+    if golden is not None:
+        vectors = f"{model.name}_golden.bin"
+        test = golden_test(model, vectors)
+        files[f"androidTest/assets/{vectors}"] = packed(golden, model.interface, asset)
+        files[f"androidTest/{sources}{model.class_name}GoldenTest.kt"] = test.encode()
+    files["README.md"] = readme(model, files, golden, notes, real=real).encode()
+    sums = [f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in files.items()]
+    return {**files, "SHA256SUMS": "".join(sums).encode()}

@@ -1,0 +1,59 @@
+"""What an export for Android wrote, and what it found."""
+
+from pydantic import BaseModel, ConfigDict
+
+from tflite_squeeze.android.android_config import ExportAndroid
+from tflite_squeeze.android.interface import AndroidInterface
+from tflite_squeeze.tables.displayed import Displayed
+
+
+class ExportedFile(BaseModel):
+    """A file of the export.
+
+    Attributes:
+        path: below the folder of the export.
+        bytes: its size.
+        sha256: its hash.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class AndroidRecord(Displayed, BaseModel):
+    """An export for Android.
+
+    Attributes:
+        config: what was asked for.
+        source_sha256: of the file that was exported.
+        class_name: the Kotlin class.
+        dependencies: the libraries that it needs, as Gradle names them.
+        interface: how the file is called.
+        labels: the class names that were found or given.
+        metadata: "written" or "kept": where the TFLite metadata of the asset come from.
+        cases: how many golden vectors there are.
+        real_samples: whether their inputs are real samples; else they were made up.
+        tolerances: per output, how far a device may be off.
+        differences: per output, how far the built-in kernels are from XNNPACK's on them.
+        files: what was written.
+        notes: what else its user has to know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    config: ExportAndroid
+    source_sha256: str
+    class_name: str
+    dependencies: tuple[str, ...]
+    interface: AndroidInterface
+    labels: tuple[str, ...]
+    metadata: str
+    cases: int
+    real_samples: bool
+    tolerances: dict[str, float]
+    differences: dict[str, float]
+    files: tuple[ExportedFile, ...]
+    notes: tuple[str, ...]

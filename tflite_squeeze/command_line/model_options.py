@@ -1,0 +1,156 @@
+"""Options of every command that loads a Keras model."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tflite_squeeze.command_line.data_options import read_data
+from tflite_squeeze.emission.chatter import caught_chatter
+from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.network.larq_library import arrange_for_larq, may_need_larq
+
+if TYPE_CHECKING:
+    from tflite_squeeze.data.data import Data
+    from tflite_squeeze.network.loading import LoadedModel
+
+_DATA_OPTIONS = (
+    "data", "features", "scale", "mean", "std", "layout", "image_size", "color", "add_channel",
+)  # fmt: skip
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def model_options(command: _Command) -> _Command:
+    """Adds `--input-shape`, `--import` and `--allow-unsafe`."""
+    options = (
+        click.option(
+            "--input-shape",
+            multiple=True,
+            metavar="NAME=1,N,...",
+            help="Full shape of an input that the model leaves open; may be repeated.",
+        ),
+        click.option(
+            "--import",
+            "import_",
+            multiple=True,
+            metavar="MODULE",
+            help="Module to import first, which registers custom layers; may be repeated.",
+        ),
+        click.option(
+            "--allow-unsafe", is_flag=True, help="Run Python code inside the model (Lambda layers)."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def import_modules(names: Iterable[str]) -> None:
+    """Imports modules that register custom layers; those of the current folder are found too.
+
+    Raises:
+        InputError: one cannot be imported.
+    """
+    for name in names:
+        if "" not in sys.path:
+            sys.path.insert(0, "")
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise InputError(
+                f"--import {name}: {error}: give the name of a module that Python finds"
+            ) from error
+
+
+def open_model(
+    path: Path, options: Mapping[str, Any], *, keep_prunable: bool = False
+) -> "LoadedModel":
+    """Loads the model that a command was told of, with the modules that it needs.
+
+    Args:
+        path: the model.
+        options: those of the command.
+        keep_prunable: whether `Prunable` wrappers stay around its layers.
+
+    Raises:
+        InputError: it cannot be loaded.
+    """
+    if not path.exists():
+        raise InputError(f"model {path} does not exist: check the path")
+    if may_need_larq(path):
+        arrange_for_larq()
+    # TensorFlow greets whoever imports it, whatever its log level.
+    with caught_chatter():
+        import tensorflow  # noqa: F401
+
+        from tflite_squeeze.network.loading import load_model
+    import_modules(options["import_"])
+    with caught_chatter():
+        return load_model(path, allow_unsafe=options["allow_unsafe"], keep_prunable=keep_prunable)
+
+
+def open_layers(
+    path: Path, options: Mapping[str, Any], *, keep_prunable: bool = False
+) -> "LoadedModel":
+    """The same for a command that changes layers: refuses what has none.
+
+    Raises:
+        InputError: it cannot be loaded.
+        UsageError: it is a SavedModel or a `.tflite` file.
+    """
+    source = open_model(path, options, keep_prunable=keep_prunable)
+    from tflite_squeeze.network.loading import ModelKind
+
+    if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
+        raise UsageError(
+            f"model {path} is a {source.kind.value} without its layers: give the .keras or .h5 "
+            f"file that it was made of"
+        )
+    return source
+
+
+def open_data(options: Mapping[str, Any]) -> "Data | None":
+    """Opens the data that a command was told of; None without `--data`.
+
+    Raises:
+        UsageError: an option has a value that cannot be used.
+        InputError: the data cannot be read.
+    """
+    return read_data(**{name: options[name] for name in _DATA_OPTIONS})
+
+
+def read_input_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Shapes by input name from `NAME=1,28,28,1`.
+
+    Raises:
+        UsageError: a text is not of this form.
+
+    Example:
+        >>> read_input_shapes(["image=1,28,28,1"])
+        {'image': (1, 28, 28, 1)}
+    """
+    shapes = {}
+    for text in texts:
+        name, equals, sizes = text.rpartition("=")
+        numbers = sizes.split(",")
+        if not equals or not name or not all(size.strip().isdecimal() for size in numbers):
+            raise UsageError(f"--input-shape is {text!r}: write NAME=1,28,28,1")
+        shapes[name] = tuple(int(size) for size in numbers)
+    return shapes
+
+
+def read_samples(text: str) -> int | None:
+    """The number of samples, None for `all`.
+
+    Raises:
+        UsageError: it is neither a positive number nor `all`.
+    """
+    if text == "all":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--samples is {text!r}: give a positive number or 'all'")
+    return int(text)

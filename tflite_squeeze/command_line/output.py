@@ -1,0 +1,152 @@
+"""Where a command's output goes: tables and JSON to standard output, progress to standard error."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tflite_squeeze.command_line.interrupts import stop_if_interrupted
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.files.files import check_output, write_atomically
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from tflite_squeeze.tables.table import Table
+
+_STDOUT = "-"
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def json_option(command: _Command) -> _Command:
+    """Adds `--json FILE|-` to a command."""
+    return click.option(
+        "--json",
+        "json_target",
+        metavar="FILE|-",
+        help="Also write the record as JSON; - prints it alone on standard output.",
+    )(command)
+
+
+def force_option(command: _Command) -> _Command:
+    """Adds `--force` to a command."""
+    return click.option("--force", is_flag=True, help="Replace output files that exist already.")(
+        command
+    )
+
+
+def show(ctx: click.Context, tables: Iterable["Table"]) -> None:
+    """Prints tables on standard output, unless --quiet or `--json -` took that place."""
+    if _wants_silence(ctx):
+        return
+    from tflite_squeeze.tables.terminal import print_tables
+
+    print_tables(tables, file=sys.stdout)
+
+
+def say(ctx: click.Context, line: str) -> None:
+    """Prints one line on standard output, under the same conditions as `show`."""
+    if not _wants_silence(ctx):
+        click.echo(line)
+
+
+def check_json(target: str | None, *, force: bool, inputs: Iterable[Path] = ()) -> None:
+    """Refuses a JSON target before any work is spent on it."""
+    if target is not None and target != _STDOUT:
+        check_output(Path(target), force=force, inputs=inputs)
+
+
+def check_outputs(
+    targets: Iterable[Path | None],
+    json_target: str | None,
+    *,
+    force: bool,
+    inputs: Iterable[Path] = (),
+) -> None:
+    """Refuses all the files that a command is to write before any work is spent on them.
+
+    Args:
+        targets: the files; None for those that were not asked for.
+        json_target: that of `--json`.
+        force: whether files that are there already may be replaced.
+        inputs: files that are read.
+
+    Raises:
+        OutputError: one of them cannot be written.
+        UsageError: two of them are the same.
+    """
+    sources = list(inputs)
+    wanted = [target for target in targets if target is not None]
+    if json_target is not None and json_target != _STDOUT:
+        wanted.append(Path(json_target))
+    for target in wanted:
+        check_output(target, force=force, inputs=sources)
+    if len({target.resolve() for target in wanted}) < len(wanted):
+        raise UsageError("two outputs go to the same file: name another file for one of them")
+
+
+def write_json(target: str | None, record: "BaseModel", *, force: bool) -> None:
+    """Writes a record as JSON: nowhere for None, alone on standard output for "-"."""
+    if target is None:
+        return
+    text = record.model_dump_json(indent=2) + "\n"
+    if target == _STDOUT:
+        click.echo(text, nl=False)
+    else:
+        write_atomically(Path(target), text.encode(), force=force)
+
+
+@contextmanager
+def progress(ctx: click.Context, text: str) -> Iterator[None]:
+    """Shows a spinner on the terminal while the block runs; a plain line says so on -v.
+
+    The spinner writes to a copy of standard error, since conversions turn file descriptors 1 and
+    2 aside while they run.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C arrived in the block, and a library dropped it.
+    """
+    started = time.perf_counter()
+    if ctx.obj["quiet"] or not sys.stderr.isatty():
+        yield
+    else:
+        from rich.console import Console
+
+        with os.fdopen(os.dup(2), "w") as screen:
+            console = Console(file=screen, force_terminal=True)
+            with console.status(f"{text} …"):
+                yield
+    stop_if_interrupted()
+    if ctx.obj["verbose"]:
+        click.echo(f"{text}: {time.perf_counter() - started:.1f} s", err=True)
+
+
+@contextmanager
+def bar(ctx: click.Context, text: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows a progress bar on the terminal while the block runs.
+
+    Yields:
+        A function to be told how many of how many steps are done.
+    """
+    if ctx.obj["quiet"] or not sys.stderr.isatty():
+        yield _nothing
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(text, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def _nothing(_done: int, _total: int) -> None:
+    """Takes the place of a bar that nobody sees."""
+
+
+def _wants_silence(ctx: click.Context) -> bool:
+    return bool(ctx.obj["quiet"]) or ctx.params.get("json_target") == _STDOUT

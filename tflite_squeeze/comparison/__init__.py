@@ -1,0 +1,1 @@
+"""`compare`: files side by side, on any runtime, with intervals and limits."""

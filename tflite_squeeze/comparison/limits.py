@@ -1,0 +1,129 @@
+"""The figures of a comparison by name, and the conditions that they are held to."""
+
+from collections.abc import Sequence
+
+from tflite_squeeze.comparison.conditions import Condition, condition_of
+from tflite_squeeze.comparison.record import LARQ, LITERT, MICRO, Figures, FileCompared
+from tflite_squeeze.errors import UsageError
+
+_TIMED = "litert, larq or an Ethos-U NPU as --runtime"
+_FLASHED = "micro or an Ethos-U NPU as --runtime"
+_LABELLED = "--data with labels"
+
+# What a condition may name, and what that needs; ratios and drops are to the first file.
+NAMES = {
+    "raw_bytes": "", "raw_ratio": "", "download_bytes": "", "download_ratio": "",
+    "arena_bytes": "", "arena_ratio": "", "flash_bytes": _FLASHED,
+    "latency_us": _TIMED, "latency_ratio": _TIMED,
+    "latency_ratio_low": _TIMED, "latency_ratio_high": _TIMED,
+    "accuracy": _LABELLED, "accuracy_drop": _LABELLED,
+    "accuracy_drop_low": _LABELLED, "accuracy_drop_high": _LABELLED,
+    "p_value": _LABELLED, "agreement": _LABELLED, "worst_class_drop": _LABELLED,
+}  # fmt: skip
+
+
+def conditions_of(texts: Sequence[str]) -> list[Condition]:
+    """Reads conditions on the figures of a comparison.
+
+    Raises:
+        UsageError: one is no condition, or names a figure that there is none of.
+    """
+    return [condition_of(text, NAMES) for text in texts]
+
+
+def check_possible(
+    conditions: Sequence[Condition], runtimes: Sequence[str], *, labelled: bool
+) -> None:
+    """Refuses conditions on figures that will not be measured, before anything is.
+
+    Args:
+        conditions: what was asked for.
+        runtimes: those that will run the files.
+        labelled: whether there are labelled examples.
+
+    Raises:
+        UsageError: with the name and what it needs.
+    """
+    given = {
+        "": True,
+        _LABELLED: labelled,
+        _TIMED: any(one != MICRO for one in runtimes),
+        _FLASHED: any(one not in (LITERT, LARQ) for one in runtimes),
+    }
+    for condition in conditions:
+        for name in condition.names:
+            if not given[NAMES[name]]:
+                raise UsageError(
+                    f"--fail-if {condition.text!r}: {name} is not measured here: pass {NAMES[name]}"
+                )
+
+
+def values_of(
+    file: FileCompared, figures: Figures, first: FileCompared, first_figures: Figures
+) -> dict[str, float]:
+    """The figures of a file on one runtime by name; without those that there are none of."""
+    found: dict[str, float | None] = {
+        "raw_bytes": file.raw_bytes,
+        "raw_ratio": file.raw_bytes / first.raw_bytes,
+        "download_bytes": file.download_bytes,
+        "download_ratio": file.download_bytes / first.download_bytes,
+        "arena_bytes": figures.arena_bytes,
+        "flash_bytes": figures.flash_bytes,
+        "latency_us": figures.latency_us,
+    }
+    if figures.arena_bytes is not None and first_figures.arena_bytes:
+        found["arena_ratio"] = figures.arena_bytes / first_figures.arena_bytes
+    if (ratio := figures.latency_ratio) is not None:
+        found["latency_ratio"] = ratio.value
+        found["latency_ratio_low"], found["latency_ratio_high"] = ratio.low, ratio.high
+    if (judged := file.accuracy) is not None:
+        found |= {
+            "accuracy": judged.accuracy,
+            "accuracy_drop": judged.drop,
+            "accuracy_drop_low": judged.low,
+            "accuracy_drop_high": judged.high,
+            "p_value": judged.p_value,
+            "agreement": judged.agreement,
+            "worst_class_drop": judged.worst_class.drop,
+        }
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def failures_of(
+    conditions: Sequence[Condition], file: FileCompared, first: FileCompared
+) -> tuple[str, ...]:
+    """The conditions that hold for a file, and those that cannot be told, one line each.
+
+    A condition is tried on each runtime that gives all the figures that it names.
+
+    Args:
+        conditions: what must not hold.
+        file: the file.
+        first: what it is compared with.
+    """
+    failed = []
+    pairs = list(zip(file.figures, first.figures, strict=True))
+    for condition in conditions:
+        tried = False
+        for figures, first_figures in pairs:
+            values = values_of(file, figures, first, first_figures)
+            if not all(name in values for name in condition.names):
+                continue
+            tried = True
+            if condition.holds(values):
+                numbers = ", ".join(f"{name} is {values[name]:.6g}" for name in condition.names)
+                failed.append(f"{condition.text} on {figures.runtime} ({numbers})")
+        if not tried:
+            failed.append(f"{condition.text} cannot be told: {_why(file, first)}")
+    return tuple(failed)
+
+
+def _why(file: FileCompared, first: FileCompared) -> str:
+    """Why there are not the figures that a condition names."""
+    for one in (file, first):
+        for figures in one.figures:
+            if figures.unavailable:
+                return f"{one.file} does not run on {figures.runtime}: {figures.unavailable}"
+        if one.accuracy_unavailable:
+            return f"{one.file}: {one.accuracy_unavailable}"
+    return "no runtime gives all of these figures together"

@@ -1,0 +1,170 @@
+"""What a comparison of files is asked for and what it hands back."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tflite_squeeze.runtime.machine import Machine
+from tflite_squeeze.tables.displayed import Displayed
+
+LITERT, LARQ, MICRO = "litert", "larq", "micro"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Compare(_Record):
+    """How to compare files.
+
+    Attributes:
+        runtimes: litert or larq (both on this machine), micro, or a configuration of Ethos-U.
+        fail_if: conditions on the figures of each file after the first; any that holds fails it.
+        samples: labelled examples to run; None for all there are.
+        threads: threads for the kernels on this machine.
+        turns: how often each file has its turn on this machine.
+        time_limit_s: seconds after which a measurement is given up.
+
+    Example:
+        >>> Compare(fail_if=("accuracy_drop > 0.005 or latency_ratio > 1.0",))
+    """
+
+    runtimes: tuple[str, ...] = Field(default=(LITERT,), min_length=1)
+    fail_if: tuple[str, ...] = ()
+    samples: int | None = Field(default=None, ge=1)
+    threads: int = Field(default=1, ge=1)
+    turns: int = Field(default=20, ge=1)
+    time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+
+
+class Ratio(_Record):
+    """A file's time over the first file's, in turns with it.
+
+    Attributes:
+        value: the median over turns.
+        low: lower end of its 95 % interval.
+        high: upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+class ClassAccuracy(_Record):
+    """The examples of one class.
+
+    Attributes:
+        name: the class's name, or its number.
+        examples: how many there are.
+        first: share that the first file gets right.
+        file: share that this file gets right.
+        p_value: how likely chance alone is to make so much of a difference (McNemar, exact).
+    """
+
+    name: str
+    examples: int
+    first: float
+    file: float
+    p_value: float
+
+    @property
+    def drop(self) -> float:
+        """How much of the share is lost; negative for a gain."""
+        return self.first - self.file
+
+
+class FileAccuracy(_Record):
+    """How a file classifies labelled examples, beside the first file.
+
+    Attributes:
+        output: the output that was judged.
+        examples: how many there were.
+        accuracy: share that it gets right.
+        drop: the first file's share less this one's.
+        low: lower end of the drop's 95 % interval (paired).
+        high: upper end.
+        p_value: how likely chance alone is to make so much of a difference (McNemar, exact).
+        agreement: share of examples that both files put into the same class.
+        classes: class by class.
+    """
+
+    output: str
+    examples: int
+    accuracy: float
+    drop: float
+    low: float
+    high: float
+    p_value: float
+    agreement: float
+    classes: tuple[ClassAccuracy, ...]
+
+    @property
+    def worst_class(self) -> ClassAccuracy:
+        """The class that loses most."""
+        return max(self.classes, key=lambda one: one.drop)
+
+
+class Figures(_Record):
+    """What a file takes on one runtime.
+
+    Attributes:
+        runtime: the runtime.
+        arena_bytes: working memory: of LiteRT's built-in kernels, of TFLM, or SRAM and DRAM.
+        flash_bytes: what is to be flashed there; None on this machine.
+        latency_us: time of a run: the median on this machine, the compiler's estimate for an NPU.
+        latency_ratio: that time over the first file's; without an interval where it is estimated.
+        unavailable: why the file does not run there; empty where it does.
+    """
+
+    runtime: str
+    arena_bytes: int | None = None
+    flash_bytes: int | None = None
+    latency_us: float | None = None
+    latency_ratio: Ratio | None = None
+    unavailable: str = ""
+
+
+class FileCompared(_Record):
+    """One file.
+
+    Attributes:
+        file: its name as it was given.
+        sha256: of its content.
+        quantization: what it is quantized to, told from its tensors.
+        raw_bytes: its size.
+        download_bytes: its size after gzip -9.
+        figures: per runtime.
+        accuracy: how it classifies; None without labelled data or a class output.
+        accuracy_unavailable: why there is none although data were given.
+        failed: the conditions that hold, with the figures that make them.
+    """
+
+    file: str
+    sha256: str
+    quantization: str
+    raw_bytes: int
+    download_bytes: int
+    figures: tuple[Figures, ...]
+    accuracy: FileAccuracy | None = None
+    accuracy_unavailable: str = ""
+    failed: tuple[str, ...] = ()
+
+
+class CompareRecord(Displayed, _Record):
+    """Files beside the first of them.
+
+    Attributes:
+        config: what was asked for.
+        files: in the order that they were given.
+        data: where the examples come from; None without data.
+        machine: what ran them.
+    """
+
+    config: Compare
+    files: tuple[FileCompared, ...]
+    data: str | None = None
+    machine: Machine
+
+    @property
+    def passed(self) -> bool:
+        """Whether no condition holds."""
+        return not any(one.failed for one in self.files)

@@ -1,1 +1,0 @@
-"""Keras model → Keras model: one technique a module."""

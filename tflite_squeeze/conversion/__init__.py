@@ -1,0 +1,1 @@
+"""`convert`: a Keras model to a verified `.tflite` file."""

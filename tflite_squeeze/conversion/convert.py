@@ -1,0 +1,252 @@
+"""A Keras model in, a verified `.tflite` out."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tflite_squeeze.conversion.record import ConvertRecord, Source, count_operators
+from tflite_squeeze.data.data import Data, load_data
+from tflite_squeeze.emission.config import Convert, Quantization, uncalibrated
+from tflite_squeeze.emission.converter import Batches
+from tflite_squeeze.emission.emission import Made, made
+from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
+from tflite_squeeze.emission.shared_values.sharing import shared_in_file
+from tflite_squeeze.emission.sparse.decision import Decided, with_best_encoding
+from tflite_squeeze.emission.trace import prepared
+from tflite_squeeze.errors import CheckFailed, InputError, RuntimeFailure
+from tflite_squeeze.files.files import check_output, write_atomically
+from tflite_squeeze.network.loading import LoadedModel, load_model
+from tflite_squeeze.tflite.facts import with_facts
+from tflite_squeeze.tflite.size import size_ledger
+from tflite_squeeze.verification.record import Verify, refused_record
+from tflite_squeeze.verification.verify import verify, why_unverifiable
+
+_NOT_ASKED = "the check was left out, as asked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """A converted file and the evidence.
+
+    Attributes:
+        tflite: the file's bytes.
+        record: what was done, and what the check found.
+        chatter: all that TensorFlow's converter printed.
+    """
+
+    tflite: bytes
+    record: ConvertRecord
+    chatter: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return self.record._repr_html_()
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Writes the file, unless it failed its check.
+
+        Args:
+            path: where to.
+            force: whether a file that is there already may be replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            CheckFailed: it did not pass; it is then beside the path, as `.rejected.tflite`.
+            OutputError: it cannot be written.
+        """
+        path = Path(path)
+        if self.record.passed:
+            write_atomically(path, self.tflite, force=force)
+            return path
+        check_output(path, force=force)
+        rejected = rejected_path(path)
+        write_atomically(rejected, self.tflite, force=True)
+        raise CheckFailed(_rejection(self.record, path, rejected))
+
+
+def rejected_path(path: Path) -> Path:
+    """Where a file goes that failed its check.
+
+    Example:
+        >>> rejected_path(Path("out/model.tflite")).name
+        'model.rejected.tflite'
+    """
+    return path.with_name(f"{path.name.removesuffix('.tflite')}.rejected.tflite")
+
+
+def convert(
+    model: Any,
+    config: Convert | None = None,
+    data: Any = None,
+    *,
+    verification: Verify | None = Verify(),  # noqa: B008  # frozen
+) -> Converted:
+    """Converts a model and checks that the file answers as the model does.
+
+    Args:
+        model: a model of either Keras, a SavedModel, concrete functions, or a path.
+        config: what the file shall be; float32 with a batch of 1 by default.
+        data: real samples to calibrate and verify on: `Data`, or anything `load_data` takes.
+            Without them int8 and int16x8 are refused, and the check runs on random numbers.
+        verification: what the file is held to; None leaves the check out.
+
+    Returns:
+        The file and its record, whether it passed or not; `Converted.save` writes a file that
+        passed only.
+
+    Raises:
+        InputError: the model or the data cannot be used.
+        UnsupportedError: the model uses what TFLite lacks.
+
+    Example:
+        >>> converted = convert("models/lenet_5.keras", Convert(quantize="float16"))
+        >>> converted.save("lenet_5.tflite")
+    """
+    config = config or Convert()
+    # What can be refused without the model is refused before it is loaded.
+    if config.quantize.calibrates and data is None:
+        raise uncalibrated(config.quantize)
+    samples = None if data is None else load_data(data)
+    source, notes = prepared(load_model(model))
+    if samples is not None and not config.labels and samples.class_names:
+        config = config.model_copy(update={"labels": samples.class_names})
+    started = time.perf_counter()
+    seen: dict[str, int] = {}
+    calibration = None
+    if config.quantize.calibrates and samples is not None:
+        calibration = _calibration(source, config, samples, seen)
+    file = made(source, config, calibration)
+    # What LiteRT does not run cannot be measured in it.
+    sparsity = config.sparsity if config.runtime == "litert" else "dense"
+    decided = with_best_encoding(_with_more_facts(file, samples), sparsity)
+    seconds = time.perf_counter() - started
+    about = _about(source, config, samples)
+    told = (*notes, *about.get("notes", ()), *file.emitted.notes)
+    record = ConvertRecord(
+        source=source_of(source),
+        config=config,
+        calibration_examples=max(seen.values(), default=0),
+        data=about,
+        notes=tuple(dict.fromkeys(told)),
+        convert_seconds=seconds,
+        **_told_by_file(file, decided),
+    )
+    converted = Converted(tflite=decided.tflite, record=record, chatter=file.emitted.chatter)
+    unverified = _NOT_ASKED if verification is None else why_unverifiable(decided.tflite)
+    if verification is None or unverified:
+        unchecked = record.model_copy(update={"unverified": unverified})
+        return replace(converted, record=unchecked)
+    return _verified(converted, source, samples, verification)
+
+
+def _told_by_file(file: Made, decided: Decided) -> dict[str, Any]:
+    """Fields of a record that the file itself fills."""
+    return {
+        "sha256": hashlib.sha256(decided.tflite).hexdigest(),
+        "size": size_ledger(decided.tflite),
+        "operators": count_operators(decided.tflite),
+        "float_operators": file.emitted.float_operators,
+        "sparsity": decided.record,
+        "low_bit": file.low_bit,
+        "sharing": shared_in_file(decided.tflite, file.kernels, file.tensors),
+    }
+
+
+def _verified(
+    converted: Converted, source: LoadedModel, samples: Data | None, verification: Verify
+) -> Converted:
+    """The same, with the comparison in its record."""
+    quantization = converted.record.config.quantize
+    if converted.record.low_bit is not None and converted.record.low_bit.stored:
+        quantization = Quantization.DYNAMIC
+    try:
+        found = verify(source, converted.tflite, samples, verification, quantization=quantization)
+    except RuntimeFailure as error:
+        found = refused_record(verification, quantization, str(error))
+    return replace(converted, record=converted.record.model_copy(update={"verification": found}))
+
+
+def _with_more_facts(file: Made, samples: Data | None) -> bytes:
+    """The file with the type of few-bit weights, and what raw values go through before it."""
+    facts: dict[str, Any] = {}
+    if file.low_bit is not None and file.low_bit.stored:
+        facts["weights"] = file.low_bit.stored
+    if samples is not None and samples.preprocessing.changes_values:
+        facts["preprocessing"] = samples.preprocessing.model_dump(
+            mode="json", exclude_defaults=True
+        )
+    return with_facts(file.tflite, **facts) if facts else file.tflite
+
+
+def _about(source: LoadedModel, config: Convert, samples: Data | None) -> dict[str, Any]:
+    """Where the samples come from and what was done to them on the way to the model."""
+    if samples is None:
+        return {}
+    specs = fixed_specs(endpoints_of(source)[0], config.batch, config.input_shapes)
+    return samples.fitted_to(specs).describe()
+
+
+def _calibration(
+    source: LoadedModel, config: Convert, samples: Data, seen: dict[str, int]
+) -> dict[str, Batches]:
+    """Batches of real samples for every signature, in exactly the shapes of the file."""
+    batches: dict[str, Batches] = {}
+    for endpoint in endpoints_of(source):
+        specs = fixed_specs(endpoint, config.batch, config.input_shapes)
+        sizes = {spec.shape[0] for spec in specs.values() if spec.shape.rank}
+        batch = next((int(size) for size in sizes if size), 1)
+        fitted = samples.fitted_to(specs)
+        count = config.calibration_samples
+        batches[endpoint.name] = partial(_batches, fitted, count, batch, endpoint.name, seen)
+    return batches
+
+
+def _batches(
+    samples: Data, count: int, batch: int, signature: str, seen: dict[str, int]
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Whole batches only, since the file takes no other; `seen` counts their examples."""
+    seen[signature] = 0
+    for inputs in samples.calibration_batches(count, batch):
+        if len(next(iter(inputs.values()))) == batch:
+            seen[signature] += batch
+            yield inputs
+    if not seen[signature]:
+        raise InputError(
+            f"data has fewer examples than the batch of {batch} to calibrate on: pass more, or "
+            f"--batch 1"
+        )
+
+
+def source_of(source: LoadedModel) -> Source:
+    """What a record says about a model."""
+    size = None
+    if source.path is not None and source.path.is_file():
+        size = source.path.stat().st_size
+    elif source.path is not None:
+        size = sum(file.stat().st_size for file in source.path.rglob("*") if file.is_file())
+    return Source(
+        name=source.name,
+        kind=source.kind.value,
+        sha256=source.sha256,
+        path=str(source.path) if source.path else None,
+        model_bytes=size,
+    )
+
+
+def _rejection(record: ConvertRecord, path: Path, rejected: Path) -> str:
+    """Why there is no file at the path."""
+    found = record.verification
+    if found is None:
+        raise ValueError("a file without a check cannot have failed it")
+    where = f"; it diverges first at {found.diverges_at}" if found.diverges_at else ""
+    return (
+        f"{path} was not written, the file failed its check ({'; '.join(found.failures)}){where}: "
+        f"see {rejected}, calibrate on more data, or try another --quantize"
+    )

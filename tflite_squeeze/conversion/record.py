@@ -1,0 +1,103 @@
+"""What a conversion did, in numbers."""
+
+from collections import Counter
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.low_bit.record import LowBitRecord
+from tflite_squeeze.emission.shared_values.record import SharedInFile
+from tflite_squeeze.emission.sparse.record import SparsityRecord
+from tflite_squeeze.tables.displayed import Displayed
+from tflite_squeeze.tflite.flatbuffer import operator_names
+from tflite_squeeze.tflite.size import SizeLedger
+from tflite_squeeze.verification.record import VerifyRecord
+
+
+class Source(BaseModel):
+    """The model that was converted.
+
+    Attributes:
+        name: its name.
+        kind: "keras", "tf_keras", "saved_model" or "functions".
+        sha256: hash of the file, or of configuration and weights of an object.
+        path: where it was read from, if it was.
+        model_bytes: size of the file or folder, if it was read from one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: str
+    sha256: str
+    path: str | None = None
+    model_bytes: int | None = None
+
+
+class ConvertRecord(Displayed, BaseModel):
+    """What a conversion did.
+
+    Attributes:
+        source: the model.
+        config: what was asked for.
+        sha256: hash of the file.
+        size: the file's size ledger.
+        operators: how often each operator occurs.
+        float_operators: in an integer file, the operators that still compute in reals.
+        calibration_examples: real samples that ranges were measured on.
+        data: where they come from and how they were preprocessed.
+        verification: the comparison with the model; None when there was none.
+        unverified: why there was none; None when there is one.
+        sparsity: what became of the zeros among the weights.
+        low_bit: what became of weights with two or three values; None without any.
+        sharing: what became of kernels whose weights share values.
+        notes: what else to know.
+        convert_seconds: time of the conversion, loading left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Source
+    config: Convert
+    sha256: str
+    size: SizeLedger
+    operators: dict[str, int]
+    float_operators: tuple[str, ...] = ()
+    calibration_examples: int = 0
+    data: dict[str, Any] = {}
+    verification: VerifyRecord | None = None
+    unverified: str | None = None
+    sparsity: SparsityRecord | None = None
+    low_bit: LowBitRecord | None = None
+    sharing: tuple[SharedInFile, ...] = ()
+    notes: tuple[str, ...] = ()
+    convert_seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file passed its check; true where there was none, as `unverified` says."""
+        return self.verification is None or self.verification.passed
+
+
+def count_operators(tflite: bytes) -> dict[str, int]:
+    """How often each operator occurs in a file, the most frequent first.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    names = Counter(name for subgraph in operator_names(tflite) for name in subgraph)
+    return dict(sorted(names.items(), key=lambda item: (-item[1], item[0])))
+
+
+def select_operators(tflite: bytes) -> tuple[str, ...]:
+    """The TensorFlow operators in a file, each once; only a runtime with Flex linked in has them.
+
+    Raises:
+        InputError: the file is damaged.
+
+    Example:
+        >>> select_operators(tflite)
+        ('FlexTan',)
+    """
+    return tuple(name for name in count_operators(tflite) if name.startswith("Flex"))

@@ -1,0 +1,173 @@
+"""TFRecord files of tf.train.Example, read with a stated specification of their features."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from tflite_squeeze.data.raw_data import PART_NAMES, RawData, RawPart, assemble, first_line
+from tflite_squeeze.data.record_features import Feature, RecordFeatures, read_features
+from tflite_squeeze.errors import InputError
+
+RECORD_SUFFIXES = (".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz")
+_PART = re.compile(
+    rf"(?P<part>{'|'.join(sorted(PART_NAMES, key=len, reverse=True))})(ing)?(?![a-z])",
+    re.IGNORECASE,
+).match
+_STORED = {"bytes": tf.string, "float": tf.float32, "int64": tf.int64}
+
+
+def read_tfrecord(
+    files: Sequence[Path], source: str, features: str | Path | RecordFeatures | None, root: Path
+) -> RawData:
+    """Opens TFRecord files as streams; no more than a few records are in memory at a time.
+
+    A file is of the training, test, validation or calibration part when its name, or that of a
+    folder below the root, starts with that word (train-00.tfrecord, test/0.tfrecord).
+
+    Args:
+        files: of tf.train.Example records; `.gz` files are unpacked on the way.
+        source: what the user gave.
+        features: the specification, or what `read_features` takes.
+        root: the folder below which folder names state parts.
+
+    Raises:
+        InputError: there is no specification, or the first record does not have its features.
+    """
+    stored = _first_record(files[0])
+    if features is None:
+        raise InputError(
+            f"data {source} needs to be told its features; the first record holds "
+            f"{_described(stored)}: pass --features, e.g. {_suggested(stored)}"
+        )
+    spec = features if isinstance(features, RecordFeatures) else read_features(features)
+    for name, feature in {**spec.inputs, **spec.labels}.items():
+        key = feature.key or name
+        if stored.get(key, (None, b""))[0] != feature.kind:
+            raise InputError(
+                f"data {source} has no {feature.kind} feature {key!r}; the first record holds "
+                f"{_described(stored)}: correct --features"
+            )
+    images = {name for name, feature in spec.inputs.items() if feature.is_image}
+    parts = {
+        name: RawPart(dataset=_records(found).map(_parser(spec)), count=None)
+        for name, found in _by_part(files, root).items()
+    }
+    return assemble(
+        source,
+        parts,
+        class_names=spec.class_names,
+        preprocessing=spec.preprocessing,
+        images=frozenset(images),
+    )
+
+
+def is_record(path: Path) -> bool:
+    """Whether a file's name says that it holds TFRecords."""
+    return path.name.lower().endswith(RECORD_SUFFIXES)
+
+
+def _by_part(files: Sequence[Path], root: Path) -> dict[str, list[Path]]:
+    """Files by the part that their names, or their folders' names, state."""
+    parts: dict[str, list[Path]] = {}
+    for file in files:
+        stated = [
+            match["part"].lower() for name in file.relative_to(root).parts if (match := _PART(name))
+        ]
+        parts.setdefault(stated[0] if stated else "train", []).append(file)
+    return parts
+
+
+def _records(files: Sequence[Path]) -> tf.data.Dataset:
+    plain = [str(file) for file in files if file.suffix != ".gz"]
+    packed = [str(file) for file in files if file.suffix == ".gz"]
+    sets = [
+        tf.data.TFRecordDataset(names, compression_type=kind)
+        for names, kind in ((plain, ""), (packed, "GZIP"))
+        if names
+    ]
+    return sets[0] if len(sets) == 1 else sets[0].concatenate(sets[1])
+
+
+def _parser(spec: RecordFeatures) -> Any:
+    """The function from a serialized record to inputs, or (inputs, labels)."""
+    named = {**spec.inputs, **spec.labels}
+    form = {
+        feature.key or name: tf.io.FixedLenFeature(
+            () if feature.kind == "bytes" else feature.shape, _STORED[feature.kind]
+        )
+        for name, feature in named.items()
+    }
+
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+    def parse(record: tf.Tensor) -> Any:
+        stored = tf.io.parse_single_example(record, form)
+        values = {
+            name: _decoded(stored[feature.key or name], feature) for name, feature in named.items()
+        }
+        inputs = {name: values[name] for name in spec.inputs}
+        if not spec.labels:
+            return inputs
+        labels = {
+            name: values[name]
+            if values[name].dtype.is_floating
+            else tf.cast(values[name], tf.int64)
+            for name in spec.labels
+        }
+        return inputs, next(iter(labels.values())) if len(labels) == 1 else labels
+
+    return parse
+
+
+def _decoded(value: tf.Tensor, feature: Feature) -> tf.Tensor:
+    if feature.kind != "bytes" or feature.is_image:
+        return value
+    return tf.reshape(tf.io.decode_raw(value, tf.as_dtype(feature.decode)), feature.shape)
+
+
+def _first_record(file: Path) -> dict[str, tuple[str, Any]]:
+    """The kinds and values of the features in a file's first record."""
+    try:
+        content = next(iter(_records([file]).take(1).as_numpy_iterator()), None)
+        if content is None:
+            raise InputError(f"data {file} holds no records: write at least one")
+        example = tf.train.Example.FromString(content)
+    except tf.errors.OpError as error:
+        raise InputError(
+            f"data {file} is damaged or not a TFRecord file ({first_line(error.message)}): write "
+            f"or copy it again"
+        ) from error
+    except DecodeError as error:
+        raise InputError(
+            f"data {file}: its records are not tf.train.Example: write it so"
+        ) from error
+    stored = {}
+    for key, feature in sorted(example.features.feature.items()):
+        kind = (feature.WhichOneof("kind") or "bytes_list").removesuffix("_list")
+        stored[key] = (kind, list(getattr(feature, f"{kind}_list").value))
+    return stored
+
+
+def _described(stored: dict[str, tuple[str, Any]]) -> str:
+    described = [
+        f"{key!r} ({kind}, {len(values[0]) if kind == 'bytes' and values else len(values)} "
+        f"{'bytes' if kind == 'bytes' else 'numbers'})"
+        for key, (kind, values) in stored.items()
+    ]
+    return ", ".join(described) or "no features"
+
+
+def _suggested(stored: dict[str, tuple[str, Any]]) -> str:
+    """An inline specification for what a record looks like."""
+    items = []
+    for key, (kind, values) in stored.items():
+        if kind == "bytes":
+            head = values[0][:8] if values else b""
+            png, jpeg = head.startswith(b"\x89PNG"), head.startswith(b"\xff\xd8")
+            items.append(f"{key}:bytes:{'png' if png else 'jpeg' if jpeg else 'uint8:HxWxC'}")
+        else:
+            items.append(f"{key}:{kind}" + (f":{len(values)}" if len(values) != 1 else ""))
+    return ",".join(items) or "image:bytes:png,label:int64"

@@ -1,0 +1,1 @@
+"""`doctor`: versions, and which optional parts work here."""

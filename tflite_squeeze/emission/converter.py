@@ -1,0 +1,260 @@
+"""A model → the bytes of a `.tflite` file, through TensorFlow's converter."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow.lite.python.convert_phase import ConverterError
+
+from tflite_squeeze.emission.chatter import Chatter, caught_chatter
+from tflite_squeeze.emission.config import Convert, Quantization, uncalibrated
+from tflite_squeeze.emission.failures import unsupported
+from tflite_squeeze.emission.lstm_scales import with_sound_lstm_scales
+from tflite_squeeze.emission.trace import Traced, layers_of, prepared, traced
+from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.tflite.facts import with_facts
+from tflite_squeeze.tflite.flatbuffer import operator_names, with_description
+from tflite_squeeze.tflite.integer import float_operators
+from tflite_squeeze.version import __version__
+
+Batches = Callable[[], Iterator[dict[str, NDArray[Any]]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emitted:
+    """A converted file, before it was verified.
+
+    Attributes:
+        tflite: the file.
+        notes: lines for the report: what had to be done differently, and what that costs.
+        chatter: all that the converter printed.
+        float_operators: in an integer file, the operators that still compute in reals.
+    """
+
+    tflite: bytes
+    notes: tuple[str, ...]
+    chatter: tuple[str, ...]
+    float_operators: tuple[str, ...] = ()
+
+
+def emit(
+    source: LoadedModel, config: Convert, calibration: Mapping[str, Batches] | None = None
+) -> Emitted:
+    """Converts a model.
+
+    Args:
+        source: the model.
+        config: what is asked for.
+        calibration: by signature, a function that returns batches of real samples by input name,
+            preprocessed, of exactly the shapes that the file will take; int8 and int16x8 only.
+
+    Returns:
+        The file, with name, version, labels and the hash of its source in its metadata.
+
+    Raises:
+        UnsupportedError: the model uses what TFLite lacks.
+        InputError: weights are not finite, shapes stay open, or there is nothing to calibrate on.
+        UsageError: options contradict the model.
+
+    Example:
+        >>> tflite = emit(load_model("models/lenet_5.keras"), Convert()).tflite
+    """
+    if config.quantize.calibrates and not calibration:
+        raise uncalibrated(config.quantize)
+    chatter = Chatter()
+    with caught_chatter(chatter):
+        source, notes = prepared(source)
+    with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as folder:
+        job = _Job(config, calibration or {}, Path(folder), chatter, frozenset(layers_of(source)))
+        model = job.traced(source)
+        tflite = job.converted(model)
+    if config.quantize is Quantization.INT8:
+        tflite = with_sound_lstm_scales(tflite)
+    islands = float_operators(tflite) if config.quantize.calibrates else ()
+    return Emitted(
+        tflite=labelled(tflite, source, config),
+        notes=(
+            *notes,
+            *model.notes,
+            *chatter.worth_telling(),
+            *_island_notes(islands, config),
+        ),
+        chatter=tuple(chatter.lines),
+        float_operators=islands,
+    )
+
+
+class _Job:
+    """One conversion: what is asked, where it works, what was printed meanwhile."""
+
+    def __init__(
+        self,
+        config: Convert,
+        calibration: Mapping[str, Batches],
+        folder: Path,
+        chatter: Chatter,
+        layers: frozenset[str],
+    ) -> None:
+        self._config = config
+        self._calibration = calibration
+        self._folder = folder
+        self._chatter = chatter
+        self._layers = layers
+
+    def traced(self, source: LoadedModel) -> Traced:
+        """Traces the model in the form that suits the quantization.
+
+        Calibrating a WHILE loop crashes the process, and only the converter knows which loops it
+        fuses into one operator: where there are loops at all, a float conversion tells.
+        """
+        integer = self._config.quantize.calibrates
+        # The runtime has no fused LSTM with 16-bit activations: it refuses to prepare one.
+        fuse = self._config.quantize is not Quantization.INT16X8
+        model = self._trace(source, unroll=integer, fuse=fuse)
+        if integer and self._keeps_loop(model):
+            model = self._trace(source, unroll=True, fuse=False)
+            if self._keeps_loop(model):
+                raise UnsupportedError(
+                    f"--quantize {self._config.quantize.value} cannot calibrate a WHILE loop, and "
+                    f"this model has one that cannot be unrolled: use --quantize dynamic or float16"
+                )
+        return model
+
+    def _trace(self, source: LoadedModel, *, unroll: bool, fuse: bool) -> Traced:
+        with caught_chatter(self._chatter):
+            return traced(source, self._config, unroll=unroll, fuse=fuse)
+
+    def _keeps_loop(self, model: Traced) -> bool:
+        if not model.loops():
+            return False
+        plain = self._config.model_copy(
+            update={"quantize": Quantization.NONE, "io_dtype": "float32"}
+        )
+        tflite = self._run(self._saved(model), model, plain)
+        return any("WHILE" in names for names in operator_names(tflite))
+
+    def converted(self, model: Traced) -> bytes:
+        """Saves the traced functions and runs the converter on them."""
+        folder = self._saved(model)
+        try:
+            return self._run(folder, model, self._config)
+        except ConverterError as error:
+            raise unsupported(
+                error, self._chatter.lines, self._layers, lambda: self._cost(folder, model)
+            ) from error
+
+    def _saved(self, model: Traced) -> Path:
+        """Writes a SavedModel.
+
+        Through it the variables become constants, weights fold, names of tensors stay, and the
+        signatures are kept.
+        """
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        module = tf.Module()
+        module._variables = model.variables  # keeps them alive, and in the SavedModel
+        with caught_chatter(self._chatter):
+            tf.saved_model.save(module, str(folder), signatures=model.functions)
+        return folder
+
+    def _run(self, folder: Path, model: Traced, config: Convert) -> bytes:
+        with caught_chatter(self._chatter):
+            try:
+                converter = tf.lite.TFLiteConverter.from_saved_model(
+                    str(folder), signature_keys=sorted(model.functions)
+                )
+                _configure(converter, config)
+                if config.quantize.calibrates:
+                    converter.representative_dataset = _representative(self._calibration, model)
+                return bytes(converter.convert())
+            except (ValueError, RuntimeError) as error:
+                if isinstance(error, ConverterError):
+                    raise
+                lines = str(error).strip().splitlines() or [type(error).__name__]
+                raise UnsupportedError(
+                    f"the TFLite converter cannot bring this model to {config.quantize.value} "
+                    f"({lines[0][:300]}): use --quantize dynamic or float16"
+                ) from error
+
+    def _cost(self, folder: Path, model: Traced) -> str:
+        """Converts with select operators and says what came of it."""
+        allowed = self._config.model_copy(update={"allow_select_ops": True})
+        try:
+            tflite = self._run(folder, model, allowed)
+        except (ConverterError, UnsupportedError):
+            return "which does not convert either"
+        return (
+            f"tried: a file of {len(tflite):,} bytes that runs only where the Flex delegate, a "
+            f"library of TensorFlow kernels many times larger than the runtime, is linked in"
+        )
+
+
+def _configure(converter: Any, config: Convert) -> None:
+    """Sets TensorFlow's converter up for what is asked."""
+    builtins, select = tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
+    operators = [builtins]
+    if config.quantize is not Quantization.NONE:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if config.quantize is Quantization.FLOAT16:
+        converter.target_spec.supported_types = [tf.float16]
+    elif config.quantize is Quantization.INT8:
+        operators = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, builtins]
+    elif config.quantize is Quantization.INT16X8:
+        operators = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+            builtins,
+        ]
+    converter.target_spec.supported_ops = operators + [select] * config.allow_select_ops
+    if config.io_dtype != "float32":
+        converter.inference_input_type = tf.as_dtype(config.io_dtype)
+        converter.inference_output_type = tf.as_dtype(config.io_dtype)
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+        not config.per_channel_dense
+    )
+
+
+def _representative(calibration: Mapping[str, Batches], model: Traced) -> Callable[[], Any]:
+    """The samples in the form that the converter asks for."""
+    if len(model.functions) == 1:
+        (key,) = model.functions
+        return calibration[key]
+
+    def samples() -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
+        for key in sorted(model.functions):
+            for batch in calibration[key]():
+                yield key, batch
+
+    return samples
+
+
+def labelled(tflite: bytes, source: LoadedModel, config: Convert) -> bytes:
+    """Writes into a file what it is and where it comes from.
+
+    Args:
+        tflite: the file.
+        source: the model.
+        config: how it was converted.
+    """
+    name = config.name or source.name
+    return with_facts(
+        with_description(tflite, f"{name}, converted by tflite_squeeze {__version__}"),
+        name=name,
+        version=__version__,
+        labels=list(config.labels),
+        source_sha256=source.sha256,
+        quantize=config.quantize.value,
+    )
+
+
+def _island_notes(islands: tuple[str, ...], config: Convert) -> tuple[str, ...]:
+    if not islands:
+        return ()
+    shown = ", ".join(islands[:5]) + (" …" if len(islands) > 5 else "")
+    return (
+        f"not fully integer: {len(islands)} operators of the {config.quantize.value} file compute "
+        f"in floating point: {shown}",
+    )

@@ -1,0 +1,120 @@
+"""A model's file, by the converter that its runtime needs, with weights in as few bits as pay."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tflite_squeeze.emission.chatter import Chatter
+from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.converter import Batches, Emitted, emit, labelled
+from tflite_squeeze.emission.larq import larq_file
+from tflite_squeeze.emission.low_bit.decision import Packed, with_low_bits
+from tflite_squeeze.emission.low_bit.emit import has_few_values
+from tflite_squeeze.emission.low_bit.record import LowBitRecord
+from tflite_squeeze.emission.low_bit.weight_only import with_stored_weights
+from tflite_squeeze.emission.shared_values.kernels import SharedKernel, shared_kernels
+from tflite_squeeze.emission.shared_values.scales import with_shared_scales
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network.larq_library import is_larq_model
+from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.tflite.flatbuffer import read_model
+from tflite_squeeze.tflite.tidy import tidied
+from tflite_squeeze.tflite.weights import weights_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A file before its zeros are looked at and before it is verified.
+
+    Attributes:
+        tflite: the file.
+        emitted: what the converter said of it.
+        low_bit: what became of weights with two or three values; None without any.
+        kernels: those of the model that share few values.
+        tensors: the tensor of each that was found in the file.
+    """
+
+    tflite: bytes
+    emitted: Emitted
+    low_bit: LowBitRecord | None = None
+    kernels: Sequence[SharedKernel] = ()
+    tensors: Mapping[str, str] = field(default_factory=dict)
+
+
+def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] | None) -> Made:
+    """Converts a model for the runtime that is asked for.
+
+    Scales keep shared values shared. Weights of two or three values are found in a float file
+    only: the converter's dynamic mode rounds scales.
+
+    Args:
+        source: the model.
+        config: what is asked for.
+        calibration: batches by signature, for the integer modes.
+
+    Raises:
+        UsageError: the file is for Larq Compute Engine, and the model has no layers of Larq.
+        UnsupportedError: the converter refuses the model.
+        CheckFailed: few-bit weights are not exactly the trained ones.
+    """
+    if config.runtime == "larq":
+        return _for_larq(source, config)
+    emitted, kernels = emit(source, config, calibration), shared_kernels(source)
+    shared, tensors = with_shared_scales(emitted.tflite, kernels)
+    tflite = tidied(shared)
+    dynamic = config.quantize is Quantization.DYNAMIC
+    if config.low_bit == "off" or not (dynamic or config.quantize is Quantization.NONE):
+        return Made(tflite=tflite, emitted=emitted, kernels=kernels, tensors=tensors)
+    exact = tflite
+    if dynamic and has_few_values(tflite):
+        plain = config.model_copy(update={"quantize": Quantization.NONE})
+        exact = tidied(emit(source, plain).tflite)
+    packed = with_low_bits(exact, config.low_bit, config.quantize)
+    if packed.record is None:
+        packed = Packed(tflite=tflite, record=None)
+    if is_larq_model(source.model):
+        emitted = replace(emitted, notes=(*emitted.notes, _STOCK_NOTE))
+    return Made(
+        tflite=packed.tflite,
+        emitted=emitted,
+        low_bit=packed.record,
+        kernels=kernels,
+        tensors=tensors,
+    )
+
+
+_STOCK_NOTE = (
+    "binary layers on the stock runtime: a weight takes 2 bits or 8 where Larq's takes 1, and "
+    "products are multiplied where Larq's kernels compare bits"
+)
+
+
+def _for_larq(source: LoadedModel, config: Convert) -> Made:
+    if not is_larq_model(source.model):
+        raise UsageError(
+            f"--runtime larq is for models with Larq's layers, and {source.name!r} has none: "
+            f"binarize it first, or leave --runtime out"
+        )
+    chatter = Chatter()
+    tflite, notes = larq_file(source.model, chatter)
+    rounded = config.quantize is Quantization.DYNAMIC
+    stored, more = with_stored_weights(tidied(tflite), rounded=rounded)
+    emitted = Emitted(
+        tflite=tflite,
+        notes=(*notes, *more, *_bits_note(stored)),
+        chatter=tuple(chatter.lines),
+    )
+    return Made(tflite=tidied(labelled(stored, source, config)), emitted=emitted)
+
+
+def _bits_note(tflite: bytes) -> tuple[str, ...]:
+    """What binary weights take, counted in the bytes of the file."""
+    binary = [weight for weight in weights_of(read_model(tflite)) if weight.dtype == "bit"]
+    if not binary:
+        return ("no layer has binary weights and binary inputs: nothing is stored in single bits",)
+    count, size = (
+        sum(getattr(one, name) for one in binary) for name in ("elements", "stored_bytes")
+    )
+    return (
+        f"{count:,} binary weights in {size:,} bytes: {8 * size / count:.2f} bits each, inputs "
+        f"filled up to multiples of 32",
+    )

@@ -1,0 +1,1 @@
+"""Weights of less than a byte in the file, where that pays."""

@@ -1,0 +1,160 @@
+"""Float weights of operators, and how they are stored in few bits instead."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from tflite_squeeze.tflite.edits import consumers
+from tflite_squeeze.tflite.fields import dtype_name, operator_name
+from tflite_squeeze.tflite.tensor_values import tensor_values
+
+# Operator → the axis of its weights that counts outputs.
+OUTPUT_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+BITS = {"int2": 2, "int4": 4, "int8": 8}
+
+Array = NDArray[Any]
+Stored = Literal["int2", "int4", "int8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatWeight:
+    """A float weight of an operator.
+
+    Attributes:
+        graph: its subgraph.
+        operator: the operator.
+        name: that operator's name.
+        index: the tensor's index in its subgraph.
+        values: of the tensor's shape.
+        axis: the axis that counts outputs.
+        scale: of each channel, where it holds only -s, 0 and s; None otherwise.
+    """
+
+    graph: Any
+    operator: Any
+    name: str
+    index: int
+    values: Array
+    axis: int
+    scale: NDArray[np.float32] | None
+
+    @property
+    def tensor(self) -> Any:
+        """The tensor in the object model."""
+        return self.graph.tensors[self.index]
+
+    def rounded(self) -> tuple[Array, NDArray[np.float32]]:
+        """The values in 8 bits, and the scale of each channel."""
+        rows = np.moveaxis(self.values, self.axis, 0).reshape(self.values.shape[self.axis], -1)
+        largest = np.abs(rows).max(axis=1)
+        scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+        shape = [1] * self.values.ndim
+        shape[self.axis] = -1
+        codes = np.rint(self.values / scales.reshape(shape))
+        return np.clip(codes, -127, 127).astype(np.int8), scales
+
+
+def float_weights(model: Any) -> Iterator[FloatWeight]:
+    """The float weights of Dense layers and convolutions, in the file's order.
+
+    Args:
+        model: what `read_model` returned.
+    """
+    for subgraph, graph in enumerate(model.subgraphs):
+        for operator in graph.operators:
+            weight = _weight(model, subgraph, operator)
+            if weight is not None:
+                yield weight
+
+
+def _weight(model: Any, subgraph: int, operator: Any) -> FloatWeight | None:
+    graph, name = model.subgraphs[subgraph], operator_name(model, operator)
+    if name not in OUTPUT_AXES or len(operator.inputs) < 2:
+        return None
+    index = int(operator.inputs[1])
+    float_input = dtype_name(graph.tensors[int(operator.inputs[0])]) == "float32"
+    if dtype_name(graph.tensors[index]) != "float32" or not float_input:
+        return None
+    if graph.tensors[index].sparsity is not None or len(consumers(graph, index)) > 1:
+        return None
+    values = tensor_values(model, subgraph, index)
+    if values is None or not values.size:
+        return None
+    axis = OUTPUT_AXES[name]
+    return FloatWeight(
+        graph=graph,
+        operator=operator,
+        name=name,
+        index=index,
+        values=values,
+        axis=axis,
+        scale=ternary_scales(values, axis),
+    )
+
+
+def ternary_scales(values: Array, axis: int) -> NDArray[np.float32] | None:
+    """The scale of each channel, where no channel has other values than -s, 0 and s.
+
+    Args:
+        values: float32.
+        axis: the axis of the channels.
+
+    Returns:
+        (channels,), 1 for a channel of zeros; None where a channel has other values, or all
+        weights are 0.
+
+    Example:
+        >>> ternary_scales(np.float32([[0.5, 0.0, -0.5], [0.25, 0.25, 0.25]]), 0)
+        array([0.5 , 0.25], dtype=float32)
+    """
+    rows = np.abs(np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1))
+    scales = rows.max(axis=1)
+    if not np.all((rows == 0) | (rows == scales[:, None])) or not scales.any():
+        return None
+    # A channel of one weight always looks so.
+    if rows.shape[1] == 1:
+        return None
+    return np.where(scales > 0, scales, 1).astype(np.float32)
+
+
+def store(model: Any, weight: FloatWeight, codes: Array, scales: Array, kind: Stored) -> None:
+    """Gives a weight's tensor codes and scales in place of its values.
+
+    Args:
+        model: the schema's object model; changed in place.
+        weight: which.
+        codes: signed integers of the values' shape.
+        scales: (channels,).
+        kind: the type in which codes are stored.
+    """
+    tensor = weight.tensor
+    tensor.type = getattr(schema.TensorType, kind.upper())
+    tensor.quantization = schema.QuantizationParametersT(
+        scale=np.asarray(scales, np.float32),
+        zeroPoint=np.zeros(len(scales), np.int64),  # the runtime wants one for each scale
+        quantizedDimension=weight.axis,
+    )
+    model.buffers.append(schema.BufferT(data=packed(codes, BITS[kind]).tobytes()))
+    tensor.buffer = len(model.buffers) - 1
+
+
+def packed(codes: Array, bits: int) -> NDArray[np.uint8]:
+    """Small signed integers in bytes, the first in the lowest bits, two's complement.
+
+    Args:
+        codes: of any shape, within the range of the bits.
+        bits: 2, 4 or 8.
+
+    Example:
+        >>> packed(np.array([1, -1, 0, 1]), 2)
+        array([77], dtype=uint8)
+    """
+    each = 8 // bits
+    fields = (codes.reshape(-1).astype(np.int64) & (2**bits - 1)).astype(np.uint8)
+    filled = np.concatenate([fields, np.zeros(-len(fields) % each, np.uint8)]).reshape(-1, each)
+    shifts = (np.arange(each) * bits).astype(np.uint8)
+    return np.asarray(np.bitwise_or.reduce(filled << shifts, axis=1), np.uint8)

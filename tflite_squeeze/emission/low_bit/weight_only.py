@@ -1,0 +1,73 @@
+"""Weights in 8 bits behind a DEQUANTIZE: bytes saved, and answers as before.
+
+The runtime brings constant weights back to reals once, when it first runs, so that inputs stay
+in float: a binary network whose signs decide everything gives the same signs.
+"""
+
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS
+from tflite_squeeze.emission.low_bit.few_bits import FloatWeight, float_weights, store
+from tflite_squeeze.tflite.edits import new_operator, new_tensor
+from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
+from tflite_squeeze.tflite.tidy import tidied
+
+_DEQUANTIZE_VERSION = 2  # takes int8
+
+
+def with_stored_weights(tflite: bytes, *, rounded: bool = False) -> tuple[bytes, tuple[str, ...]]:
+    """Stores float weights in 8 bits where that changes no number, or where it is asked for.
+
+    Args:
+        tflite: a file.
+        rounded: whether all other large weights are rounded to 8 bits too.
+
+    Returns:
+        The new file, and a note per kind of weight that changed.
+
+    Raises:
+        InputError: the file is damaged.
+
+    Example:
+        >>> smaller, notes = with_stored_weights(tflite)
+    """
+    model = read_model(tflite)
+    exact = other = 0
+    for weight in list(float_weights(model)):
+        if weight.scale is not None:
+            codes, scales = np.sign(weight.values).astype(np.int8), weight.scale
+            exact += 1
+        elif rounded and weight.values.size >= FEW_WEIGHTS:
+            codes, scales = weight.rounded()
+            other += 1
+        else:
+            continue
+        _behind_dequantize(model, weight, codes, scales)
+    if not exact + other:
+        return tflite, ()
+    notes = []
+    if exact:
+        notes.append(f"{exact} kernels of two or three values are stored in 8 bits, exactly")
+    if other:
+        notes.append(f"{other} float kernels are rounded to 8 bits each, inputs stay in float")
+    return tidied(pack_model(model)), tuple(notes)
+
+
+def _behind_dequantize(model: Any, weight: FloatWeight, codes: Any, scales: Any) -> None:
+    graph, operator = weight.graph, weight.operator
+    read = new_tensor(graph, weight.index, weight.values.shape)
+    store(model, weight, codes, scales, "int8")
+    operator.inputs = np.asarray([operator.inputs[0], read, *operator.inputs[2:]], np.int32)
+    added = new_operator(
+        model,
+        "DEQUANTIZE",
+        [weight.index],
+        [read],
+        schema.DequantizeOptionsT(),
+        version=_DEQUANTIZE_VERSION,
+    )
+    at = next(place for place, one in enumerate(graph.operators) if one is operator)
+    graph.operators.insert(at, added)

@@ -1,0 +1,1 @@
+"""Weights that share values: what becomes of them in the file."""

@@ -1,0 +1,1 @@
+"""Weights stored sparsely, where that pays."""

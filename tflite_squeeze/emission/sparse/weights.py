@@ -1,0 +1,157 @@
+"""Which weights of a file may be written sparse, and what rules the others out."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from tflite_squeeze.tflite.edits import consumers, producer
+from tflite_squeeze.tflite.fields import (
+    buffer_bytes,
+    dtype_name,
+    integers,
+    items,
+    operator_name,
+    text,
+    zero_points_of,
+)
+from tflite_squeeze.tflite.tensor_values import tensor_values
+
+# Weights by type → the type of activations with which XNNPACK unpacks and delegates them.
+_ACTIVATIONS = {"float32": "float32", "float16": "float32", "int8": "int8"}
+_READERS = ("CONV_2D", "FULLY_CONNECTED")
+_OTHER_READERS = ("DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "BATCH_MATMUL")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerWeights:
+    """The weights of one operator.
+
+    Attributes:
+        subgraph: the operator's subgraph.
+        operator: the operator that multiplies by them.
+        name: that operator's name.
+        tensor: the stored tensor; float16 ones reach the operator through a DEQUANTIZE.
+        read: the tensor that the operator reads: the same, or what DEQUANTIZE makes of it.
+        label: the stored tensor's name.
+        dtype: its type.
+        values: its values as they are stored.
+        obstacle: why they cannot be written sparse; empty when they can.
+    """
+
+    subgraph: int
+    operator: Any
+    name: str
+    tensor: int
+    read: int
+    label: str
+    dtype: str
+    values: NDArray[Any]
+    obstacle: str
+
+    @property
+    def zeros(self) -> float:
+        """The share of values that are 0."""
+        return 1.0 - np.count_nonzero(self.values) / self.values.size
+
+
+def layer_weights(model: Any) -> Iterator[LayerWeights]:
+    """The weights of Dense layers and convolutions, in the file's order.
+
+    Args:
+        model: what `read_model` returned.
+
+    Yields:
+        Every tensor of weights once, whether it may become sparse or not.
+    """
+    users = Counter(
+        int(tensor.buffer)
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if buffer_bytes(model.buffers[tensor.buffer])
+    )
+    seen = set()
+    for subgraph, graph in enumerate(model.subgraphs):
+        for operator in graph.operators:
+            name = operator_name(model, operator)
+            if name not in _READERS + _OTHER_READERS or len(operator.inputs) < 2:
+                continue
+            read = int(operator.inputs[1])
+            tensor = _stored(model, graph, read)
+            if tensor < 0 or (subgraph, tensor) in seen:
+                continue
+            seen.add((subgraph, tensor))
+            about = graph.tensors[tensor]
+            values = tensor_values(model, subgraph, tensor)
+            if values is None or values.size == 0:
+                continue
+            shared = users[int(about.buffer)] > 1
+            yield LayerWeights(
+                subgraph=subgraph,
+                operator=operator,
+                name=name,
+                tensor=tensor,
+                read=read,
+                label=text(about.name),
+                dtype=dtype_name(about),
+                values=values,
+                obstacle=_obstacle(model, subgraph, operator, (read, tensor), shared=shared),
+            )
+
+
+def _stored(model: Any, graph: Any, read: int) -> int:
+    """The constant behind what an operator reads; -1 for what is computed."""
+    if read < 0:
+        return -1
+    source = producer(graph, read)
+    if source is not None and operator_name(model, source) in ("DEQUANTIZE", "DENSIFY"):
+        return _stored(model, graph, int(source.inputs[0]))
+    return read if source is None and buffer_bytes(_buffer(model, graph, read)) else -1
+
+
+def _buffer(model: Any, graph: Any, tensor: int) -> Any:
+    return model.buffers[graph.tensors[tensor].buffer]
+
+
+def _obstacle(
+    model: Any, subgraph: int, operator: Any, tensors: tuple[int, int], *, shared: bool
+) -> str:
+    graph, name = model.subgraphs[subgraph], operator_name(model, operator)
+    read, tensor = tensors
+    about = graph.tensors[tensor]
+    dtype = dtype_name(about)
+    activations = dtype_name(graph.tensors[int(operator.inputs[0])])
+    if about.sparsity is not None:
+        return "it is sparse already"
+    if name not in _READERS:
+        return f"only weights of {' and '.join(_READERS)} are written sparse, not of {name}"
+    if _ACTIVATIONS.get(dtype) != activations:
+        return f"{dtype} weights with {activations} activations are not unpacked at load"
+    if dtype == "float16" and read == tensor:
+        return "float16 weights without DEQUANTIZE are not unpacked at load"
+    if np.any(zero_points_of(about)):
+        return "its zero point is not 0"
+    if shared or len(consumers(graph, tensor)) > 1:
+        return "several operators share it"
+    if subgraph and subgraph not in [int(one.subgraphIndex) for one in items(model.signatureDefs)]:
+        return "it is inside a loop or a branch"
+    if name == "FULLY_CONNECTED":
+        return _dense_obstacle(graph, operator, read)
+    return "" if len(about.shape) == 4 else "it is no kernel of a 2D convolution"
+
+
+def _dense_obstacle(graph: Any, operator: Any, read: int) -> str:
+    """What rules out that a Dense layer becomes a convolution."""
+    options = operator.builtinOptions
+    plain = schema.FullyConnectedOptionsWeightsFormat.DEFAULT
+    if len(consumers(graph, read)) > 1:
+        return "several operators share it"
+    if options is None or options.weightsFormat != plain:
+        return "its weights are in a shuffled format"
+    if len(integers(graph.tensors[read].shape)) != 2:
+        return "its weights are no matrix"
+    return ""

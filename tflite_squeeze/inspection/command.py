@@ -1,0 +1,87 @@
+"""`tflite-squeeze inspect`: what is inside a model or a file, and what could be better."""
+
+from pathlib import Path
+
+import click
+
+from tflite_squeeze.command_line.model_options import import_modules
+from tflite_squeeze.command_line.output import (
+    check_json,
+    force_option,
+    json_option,
+    progress,
+    show,
+    write_json,
+)
+from tflite_squeeze.emission.chatter import caught_chatter
+from tflite_squeeze.files.files import check_output, write_atomically
+
+
+@click.command(
+    "inspect",
+    epilog="Example: tflite-squeeze inspect model.tflite --markdown model.md",
+)
+@click.argument("source", metavar="MODEL|FILE.tflite", type=click.Path(path_type=Path))
+@json_option
+@click.option(
+    "--markdown",
+    "markdown_target",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also write the tables as Markdown.",
+)
+@force_option
+@click.option(
+    "--verbose",
+    type=click.Choice(["weights"]),
+    help="What to list in more detail: weights, one line for each tensor.",
+)
+@click.option(
+    "--measure/--no-measure",
+    default=True,
+    show_default=True,
+    help="Run a .tflite file for a second, to see which operators XNNPACK leaves out.",
+)
+@click.option(
+    "--allow-unsafe", is_flag=True, help="Let Lambda layers bring Python code out of the file."
+)
+@click.option(
+    "--import",
+    "modules",
+    multiple=True,
+    metavar="MODULE",
+    help="Module to import first, which registers custom layers; may be repeated.",
+)
+@click.pass_context
+def inspect_command(
+    ctx: click.Context,
+    source: Path,
+    json_target: str | None,
+    markdown_target: Path | None,
+    force: bool,
+    verbose: str | None,
+    measure: bool,
+    allow_unsafe: bool,
+    modules: tuple[str, ...],
+) -> None:
+    """Show the layers of a Keras model or the operators of a .tflite file, with their cost.
+
+    Each has its shapes, parameters, multiply-accumulates (MACs) and bytes, and its kernel the
+    zeros and distinct values; advice follows, with what it costs not to take it.
+    """
+    check_json(json_target, force=force, inputs=[source])
+    if markdown_target is not None:
+        check_output(markdown_target, force=force, inputs=[source])
+    # TensorFlow greets whoever imports it, on both streams.
+    with progress(ctx, f"inspecting {source}"), caught_chatter():
+        from tflite_squeeze.inspection.inspect import inspect
+        from tflite_squeeze.inspection.tables import inspect_tables
+        from tflite_squeeze.tables.markdown import to_markdown
+
+        import_modules(modules)
+        record = inspect(source, measure=measure, allow_unsafe=allow_unsafe)
+        tables = inspect_tables(record, weights=verbose == "weights")
+    write_json(json_target, record, force=force)
+    if markdown_target is not None:
+        write_atomically(markdown_target, to_markdown(tables).encode(), force=force)
+    show(ctx, tables)

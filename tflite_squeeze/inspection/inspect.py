@@ -1,0 +1,123 @@
+"""Shows what is inside a model or a file, and what could be better."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tflite_squeeze.errors import InputError, RuntimeFailure, UnsupportedError
+from tflite_squeeze.inspection.advice import LeftOperator, delegation_advice, file_advice
+from tflite_squeeze.inspection.advice_record import Advice
+from tflite_squeeze.inspection.inspect_layers import layer_record
+from tflite_squeeze.inspection.model_advice import layer_advice
+from tflite_squeeze.inspection.record import InspectRecord
+from tflite_squeeze.network.layer_macs import model_layers
+from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
+from tflite_squeeze.profiling.profile import profile
+from tflite_squeeze.profiling.record import Profile
+from tflite_squeeze.tflite.flatbuffer import read_model
+from tflite_squeeze.tflite.graph import WeightRecord, file_operators
+from tflite_squeeze.tflite.size import size_ledger
+
+# Enough for a share of the time, and no more than a second or two on small files.
+_QUICK = Profile(runs=20, min_seconds=0.2, warmup_seconds=0.1, time_limit_s=120)
+
+
+def inspect(source: Any, *, measure: bool = True, allow_unsafe: bool = False) -> InspectRecord:
+    """Lists layers or operators with their cost, and what could be better.
+
+    Args:
+        source: a Keras model, the path of one, or a .tflite file as path or bytes.
+        measure: whether to run a .tflite file, in a child process, to see which operators the
+            default delegate leaves to the built-in kernels, and what those take.
+        allow_unsafe: whether Lambda layers may bring Python code of their own out of the file.
+
+    Returns:
+        The record; it round-trips through JSON.
+
+    Raises:
+        InputError: the file is missing, damaged, not a model, or has no Keras layers.
+
+    Example:
+        >>> inspect("models/lenet_5.keras").parameters
+        431080
+    """
+    loaded = load_model(source, allow_unsafe=allow_unsafe)
+    if loaded.kind is ModelKind.TFLITE:
+        return _inspect_file(loaded, measure=measure)
+    if loaded.kind in (ModelKind.KERAS, ModelKind.TF_KERAS):
+        return _inspect_model(loaded)
+    raise InputError(
+        f"{loaded.path or loaded.name} has no Keras layers to inspect: convert it with "
+        f"tflite-squeeze convert, and inspect the .tflite file"
+    )
+
+
+def _inspect_file(loaded: LoadedModel, *, measure: bool) -> InspectRecord:
+    tflite: bytes = loaded.model
+    model = read_model(tflite)
+    operators, size = file_operators(model), size_ledger(tflite)
+    measured: tuple[Advice, ...] = ()
+    run_us, reason = None, "not asked for"
+    if measure:
+        run_us, measured, reason = _measured(tflite, len(operators))
+    return InspectRecord(
+        name=loaded.name,
+        path=_shown(loaded.path),
+        kind=loaded.kind.value,
+        sha256=loaded.sha256,
+        operators=operators,
+        size=size,
+        parameters=size.parameters,
+        zeros=size.zeros,
+        weights_bytes=sum(operator.weights_bytes for operator in operators),
+        macs=size.macs,
+        binary_macs=size.binary_macs,
+        unknown_macs=size.unknown_macs,
+        advice=(*file_advice(model, tflite), *measured),
+        run_us=run_us,
+        not_measured=reason or None,
+    )
+
+
+def _measured(tflite: bytes, operators: int) -> tuple[float | None, tuple[Advice, ...], str]:
+    """Time of a run, advice from it, and why there is none."""
+    try:
+        record = profile(tflite, _QUICK)
+    except (RuntimeFailure, UnsupportedError) as error:
+        return None, (), str(error)
+    times = record.operators
+    run_us = record.latency.median_us
+    if times.unavailable is not None:
+        return run_us, (), times.unavailable
+    left = [
+        LeftOperator(name=one.name, subgraph=one.subgraph, index=one.index, run_us=one.us_per_run)
+        for one in times.operators
+        if not one.delegated and one.name != "CALL_ONCE"  # it runs in the first run only
+    ]
+    return run_us, delegation_advice(left, operators, max(run_us, times.sum_us)), ""
+
+
+def _inspect_model(loaded: LoadedModel) -> InspectRecord:
+    layers = model_layers(loaded.model)
+    records = tuple(layer_record(layer) for layer in layers)
+    weights: Sequence[WeightRecord] = [one for record in records for one in record.weights]
+    return InspectRecord(
+        name=loaded.name,
+        path=_shown(loaded.path),
+        kind=loaded.kind.value,
+        sha256=loaded.sha256,
+        layers=records,
+        parameters=sum(record.parameters for record in records),
+        zeros=sum(weight.zeros for weight in weights),
+        weights_bytes=sum(record.weights_bytes for record in records),
+        macs=sum(record.macs or 0 for record in records),
+        unknown_macs=tuple(
+            f"{record.kind} {record.name}" for record in records if record.macs is None
+        ),
+        advice=layer_advice(loaded.model, layers),
+        not_measured="only .tflite files are run",
+    )
+
+
+def _shown(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,132 @@
+"""Advice about how a file is quantized."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tflite_squeeze.inspection.advice_record import Advice, AdviceKind, listed
+from tflite_squeeze.tflite.fields import integers, operator_name, scales_of, text
+from tflite_squeeze.tflite.links import Links
+
+_INTEGERS = frozenset({"int8", "uint8", "int16"})
+_MATRIX_OPERATORS = frozenset({
+    "BATCH_MATMUL", "CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV",
+})  # fmt: skip
+_CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
+# What scales and zero points per channel may take of a file before they are worth a line.
+_OVERHEAD_SHARE = 0.05
+_FIELD_BYTES = {"scale": 4, "zeroPoint": 8, "min": 4, "max": 4}
+
+
+def float_islands(links: Links) -> Iterator[Advice]:
+    """Float operators inside a graph of integers, and the conversions around them.
+
+    Args:
+        links: the subgraph.
+    """
+    if not any(
+        name in _MATRIX_OPERATORS and _first_dtype(links, operator) in _INTEGERS
+        for operator, name in enumerate(links.names)
+    ):
+        return
+    islands = [
+        operator
+        for operator, name in enumerate(links.names)
+        if _first_dtype(links, operator).startswith("float")
+        and name not in _CONVERSIONS
+        and not all(links.is_constant(tensor) for tensor in links.inputs(operator))
+    ]
+    bridges = [operator for operator in range(len(links.names)) if _is_bridge(links, operator)]
+    if not islands or not bridges:
+        return
+    moved = sum(
+        links.run_bytes(tensor)
+        for operator in bridges
+        for tensor in (*links.computed(operator), *links.outputs(operator))
+    )
+    yield Advice(
+        kind=AdviceKind.FLOAT_ISLAND,
+        text=f"{len(islands)} operators compute in float inside an integer graph "
+        f"({listed(links.places(islands))}); {len(bridges)} QUANTIZE and DEQUANTIZE operators "
+        f"around them move {moved:,} bytes in every run: use layers that have integer kernels",
+        where=links.places(islands),
+        cost_bytes=moved,
+        cost_elements=sum(links.elements(links.outputs(operator)[0]) for operator in islands),
+    )
+
+
+def _first_dtype(links: Links, operator: int) -> str:
+    outputs = links.outputs(operator)
+    return links.dtype(outputs[0]) if outputs else ""
+
+
+def _is_bridge(links: Links, operator: int) -> bool:
+    """Whether a conversion between float and integers stands inside the graph, not at its edge."""
+    inputs, outputs = links.computed(operator), links.outputs(operator)
+    if links.names[operator] not in _CONVERSIONS or not inputs or not outputs:
+        return False
+    changes = links.dtype(inputs[0]).startswith("float") != links.dtype(outputs[0]).startswith(
+        "float"
+    )
+    return changes and inputs[0] not in links.starts and outputs[0] not in links.ends
+
+
+def per_channel_overhead(model: Any, raw_bytes: int) -> Iterator[Advice]:
+    """Scales and zero points per channel that take a notable part of a small file.
+
+    Args:
+        model: what `read_model` returned.
+        raw_bytes: the file's size.
+    """
+    tensors = [
+        tensor
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if len(scales_of(tensor)) > 1
+    ]
+    per_channel = sum(_parameter_bytes(tensor) for tensor in tensors)
+    saved = sum(_saved_bytes(tensor) for tensor in tensors)
+    if saved < _OVERHEAD_SHARE * raw_bytes:
+        return
+    dense = sum(_saved_bytes(tensor) for tensor in _dense_parameters(model))
+    remedy = (
+        f"quantize the Dense layers per tensor, which saves {dense:,}, and check the accuracy"
+        if dense >= saved / 2
+        else "most are convolutions', which lose accuracy per tensor: fewer channels help"
+    )
+    yield Advice(
+        kind=AdviceKind.PER_CHANNEL_OVERHEAD,
+        text=f"scales and zero points per channel take {per_channel:,} of {raw_bytes:,} bytes "
+        f"({per_channel / raw_bytes:.0%}); per tensor they would take {per_channel - saved:,}: "
+        f"{remedy}",
+        where=tuple(
+            text(tensor.name) for tensor in sorted(tensors, key=_parameter_bytes, reverse=True)
+        ),
+        cost_bytes=saved,
+    )
+
+
+def _dense_parameters(model: Any) -> list[Any]:
+    """The tensors with scales per channel that FULLY_CONNECTED operators read."""
+    found: dict[int, Any] = {}
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if operator_name(model, operator) == "FULLY_CONNECTED":
+                tensors = [graph.tensors[at] for at in integers(operator.inputs) if at >= 0]
+                found.update({id(one): one for one in tensors if len(scales_of(one)) > 1})
+    return list(found.values())
+
+
+def _saved_bytes(tensor: Any) -> int:
+    """What one scale and zero point in place of one per channel would save."""
+    size = _parameter_bytes(tensor)
+    return size - size // len(scales_of(tensor))
+
+
+def _parameter_bytes(tensor: Any) -> int:
+    """The bytes of a tensor's scales, zero points and ranges."""
+    lengths = {field: getattr(tensor.quantization, field) for field in _FIELD_BYTES}
+    return sum(
+        size * len(lengths[field])
+        for field, size in _FIELD_BYTES.items()
+        if lengths[field] is not None
+    )

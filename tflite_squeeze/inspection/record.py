@@ -1,0 +1,71 @@
+"""What `inspect` finds inside a model or a file."""
+
+from pydantic import BaseModel, ConfigDict
+
+from tflite_squeeze.inspection.advice_record import Advice
+from tflite_squeeze.tables.displayed import Displayed
+from tflite_squeeze.tflite.graph import OperatorRecord, WeightRecord
+from tflite_squeeze.tflite.size import SizeLedger
+
+
+class LayerRecord(BaseModel):
+    """A layer of a Keras model.
+
+    Attributes:
+        name: its name; kind: its class.
+        output: the shape of what it puts out, -1 where it is open; None where it is not known.
+        parameters: how many numbers its variables hold.
+        weights_bytes: their bytes, as the model holds them.
+        macs: multiply-accumulates for one example; None where they are not known.
+        weights: its variables, the largest first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: str
+    output: tuple[int, ...] | None
+    parameters: int
+    weights_bytes: int
+    macs: int | None
+    weights: tuple[WeightRecord, ...]
+
+
+class InspectRecord(Displayed, BaseModel):
+    """A model or a file from inside.
+
+    Attributes:
+        name: the file's stem, or the model's name; path: the file, if there is one.
+        kind: keras, tf_keras or tflite.
+        sha256: of the file; for objects, of configuration and weights.
+        layers: the layers of a Keras model.
+        operators: the operators of a .tflite file.
+        size: where the bytes of a .tflite file go.
+        parameters: how many numbers the weights stand for; zeros: how many of them are 0.
+        weights_bytes: their bytes.
+        macs: multiply-accumulates for one example, or one run of the first signature.
+        binary_macs: those on single bits.
+        unknown_macs: layers or operators whose count is not known; `macs` leaves them out.
+        advice: what could be better.
+        run_us: what one run took, where the file was measured.
+        not_measured: why it was not; None where it was.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    path: str | None
+    kind: str
+    sha256: str
+    layers: tuple[LayerRecord, ...] = ()
+    operators: tuple[OperatorRecord, ...] = ()
+    size: SizeLedger | None = None
+    parameters: int
+    zeros: int
+    weights_bytes: int
+    macs: int
+    binary_macs: int = 0
+    unknown_macs: tuple[str, ...]
+    advice: tuple[Advice, ...]
+    run_us: float | None = None
+    not_measured: str | None = None

@@ -1,1 +1,0 @@
-"""Model files and data: what comes in, and how it is read."""

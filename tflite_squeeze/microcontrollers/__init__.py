@@ -1,0 +1,1 @@
+"""TensorFlow Lite for Microcontrollers and Ethos-U: profiles, limits, and export."""

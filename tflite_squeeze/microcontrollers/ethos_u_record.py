@@ -1,0 +1,99 @@
+"""What an estimate for an Ethos-U NPU is asked for and what it hands back."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tflite_squeeze.microcontrollers.ethos_u_names import EthosU
+from tflite_squeeze.tables.displayed import Displayed
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EthosUProfile(_Record):
+    """For which NPU to estimate, and what a file may take there.
+
+    Attributes:
+        accelerator: one of Vela's configurations.
+        max_ram_bytes: the most SRAM and DRAM that is acceptable; None for any.
+        max_flash_bytes: the largest compiled file that is acceptable; None for any.
+        time_limit_s: seconds after which the compiler is given up.
+
+    Example:
+        >>> EthosUProfile(accelerator="ethos-u55-128", max_ram_bytes=256 * 1024)
+    """
+
+    accelerator: EthosU = "ethos-u55-128"
+    max_ram_bytes: int | None = Field(default=None, ge=1)
+    max_flash_bytes: int | None = Field(default=None, ge=1)
+    time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+
+
+class CpuOperator(_Record):
+    """Operators of a kind that stay on the processor beside the NPU.
+
+    Attributes:
+        name: the operator's name.
+        count: how many there are.
+        reason: the compiler's own reason, of the first one; empty where it gives none.
+    """
+
+    name: str
+    count: int
+    reason: str
+
+
+class EthosURecord(Displayed, _Record):
+    """What the compiler Vela estimates; nothing here was measured on a device.
+
+    Attributes:
+        file: the file's name; None for bytes.
+        sha256: of its content.
+        config: what was asked for.
+        vela: version of the compiler.
+        system_config: what the compiler assumes of the memories, by its own name for it.
+        memory_mode: where it puts what, by its own name for it.
+        clock_hz: the clock of the NPU that times are stated at.
+        sram_bytes: on-chip memory for activations.
+        dram_bytes: external memory.
+        on_chip_flash_bytes: weights and commands in flash on the chip.
+        off_chip_flash_bytes: weights and commands in flash beside it.
+        source_bytes: the file as it was given; compiled_bytes: what is to be flashed instead.
+        weights_bytes: weights of the operators that the NPU runs, as they were.
+        encoded_weights_bytes: the same in the NPU's compressed encoding.
+        macs: multiply-accumulates of a run on the NPU.
+        npu_cycles: cycles of the NPU's own work.
+        cycles: cycles of a run, waiting for memory included.
+        inferences_per_second: at the stated clock, without the operators on the CPU.
+        operators: how many operators the file has.
+        cpu_operators: those that the NPU does not run.
+        over_budget: budgets that it exceeds, one line each.
+    """
+
+    file: str | None
+    sha256: str
+    config: EthosUProfile
+    vela: str
+    system_config: str
+    memory_mode: str
+    clock_hz: float
+    sram_bytes: int
+    dram_bytes: int
+    on_chip_flash_bytes: int
+    off_chip_flash_bytes: int
+    source_bytes: int
+    compiled_bytes: int
+    weights_bytes: int
+    encoded_weights_bytes: int
+    macs: int
+    npu_cycles: int
+    cycles: int
+    inferences_per_second: float
+    operators: int
+    cpu_operators: tuple[CpuOperator, ...]
+    over_budget: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether it keeps within its budgets."""
+        return not self.over_budget

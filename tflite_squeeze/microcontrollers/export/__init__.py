@@ -1,0 +1,1 @@
+"""`export micro`: C and C++ for TensorFlow Lite for Microcontrollers."""

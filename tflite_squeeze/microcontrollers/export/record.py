@@ -1,0 +1,41 @@
+"""What an export for a microcontroller wrote."""
+
+from pydantic import BaseModel, ConfigDict
+
+from tflite_squeeze.microcontrollers.export.micro_config import ExportMicro
+from tflite_squeeze.microcontrollers.record import Arena, MicroOperator
+from tflite_squeeze.tables.displayed import Displayed
+
+
+class MicroExportRecord(Displayed, BaseModel):
+    """What was written, and what it takes.
+
+    Attributes:
+        file: the file's name; None for bytes.
+        sha256: of its content.
+        config: what was asked for.
+        tflm: version of TFLM that measured.
+        arena_bytes: the arena that the header declares.
+        arena: what TFLM's interpreter took of it.
+        flash_bytes: the model's array.
+        operators: what the resolver registers.
+        golden_cases: how many golden vectors there are.
+        golden_bytes: their size in flash, where the self-test is linked in.
+        golden_tells: whether their outputs hold more than one value.
+        files: bytes of every file by its path in the folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str | None
+    sha256: str
+    config: ExportMicro
+    tflm: str
+    arena_bytes: int
+    arena: Arena
+    flash_bytes: int
+    operators: tuple[MicroOperator, ...]
+    golden_cases: int
+    golden_bytes: int
+    golden_tells: bool
+    files: dict[str, int]

@@ -1,0 +1,120 @@
+"""Inputs and outputs of a file as C sees them."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze.microcontrollers.export.micro_arrays import number
+from tflite_squeeze.microcontrollers.export.names import c_name
+from tflite_squeeze.microcontrollers.graph import main_inputs, main_outputs
+from tflite_squeeze.runtime.session import Endpoint
+from tflite_squeeze.tflite.steps import step_before
+
+_C_TYPES = {
+    "float32": "float",
+    "int8": "int8_t",
+    "uint8": "uint8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "int64": "int64_t",
+    "bool": "bool",
+}
+# A real that comes out of real arithmetic: other kernels sum in another order.
+_REAL_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class CTensor:
+    """An input or output in C.
+
+    Attributes:
+        end: what the file says of it.
+        role: INPUT0, OUTPUT1 and so on, the middle of its macros' names.
+        name: of the parameter.
+        c_type: of its numbers.
+        step: one step of an output's quantization as a real, its own or that of the integers
+            that DEQUANTIZE made it from; 0 where there is none.
+    """
+
+    end: Endpoint
+    role: str
+    name: str
+    c_type: str
+    step: float
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.end.shape)
+
+    @property
+    def n_bytes(self) -> int:
+        """Its size."""
+        return self.elements * np.dtype(self.end.dtype).itemsize
+
+    @property
+    def described(self) -> str:
+        """A line on it, for comments."""
+        shape = "x".join(str(size) for size in self.end.shape) or "scalar"
+        label = "".join(c if c.isprintable() and c not in "*/\\" else "_" for c in self.end.name)
+        text = f"{label}: {self.end.dtype} {shape}"
+        if self.end.scale:
+            text += f", real = (q - {self.end.zero_point}) * {self.end.scale:g}"
+        return text
+
+    def tolerance(self, largest: float) -> float:
+        """How far a device may be off: one step, or a little of the largest expected value."""
+        if self.end.dtype == "float32":
+            return max(1.01 * self.step, _REAL_TOLERANCE * largest)
+        return 0.0 if self.end.dtype == "bool" else 1.0
+
+
+def c_tensors(model: Any) -> tuple[list[CTensor], list[CTensor]]:
+    """The inputs and outputs of a file's main subgraph.
+
+    Args:
+        model: what `read_model` returned, after `check_supported`.
+    """
+    taken: set[str] = set()
+    ends = (("INPUT", main_inputs(model)), ("OUTPUT", main_outputs(model)))
+    found = [
+        [_c_tensor(model, end, f"{role}{index}", taken) for index, end in enumerate(some)]
+        for role, some in ends
+    ]
+    return found[0], found[1]
+
+
+def _c_tensor(model: Any, end: Endpoint, role: str, taken: set[str]) -> CTensor:
+    return CTensor(
+        end=end,
+        role=role,
+        name=c_name(end.name, taken),
+        c_type=_C_TYPES[end.dtype],
+        step=end.scale or step_before(model, 0, end.index),
+    )
+
+
+def macros(prefix: str, tensor: CTensor) -> list[str]:
+    """The macros and conversions of a tensor, as lines of a header.
+
+    Args:
+        prefix: what their names begin with, in capitals.
+        tensor: the input or output.
+    """
+    end, name = tensor.end, f"{prefix}_{tensor.role}"
+    shape = ", ".join(str(size) for size in end.shape)
+    lines = [
+        f"/* {tensor.described} */",
+        f"#define {name}_RANK {len(end.shape)}",
+        f"#define {name}_SHAPE {{{shape}}}",
+        f"#define {name}_SIZE {tensor.elements}",
+        f"#define {name}_BYTES {tensor.n_bytes}",
+    ]
+    if end.scale:
+        lines += [
+            f"#define {name}_SCALE {number(np.float32(end.scale))}",
+            f"#define {name}_ZERO_POINT ({end.zero_point})",
+        ]
+    return lines

@@ -1,0 +1,189 @@
+"""The part of a file that TFLM runs, its main subgraph, and what keeps TFLM from running it."""
+
+import re
+from collections import Counter
+from typing import Any
+
+from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.inspection.advice_record import listed
+from tflite_squeeze.microcontrollers.micro_operators import resolver_method
+from tflite_squeeze.microcontrollers.remedies import (
+    AS_DENSE_INT8,
+    AS_INT8,
+    operator_places,
+    places_text,
+)
+from tflite_squeeze.runtime.session import Endpoint
+from tflite_squeeze.tflite.fields import (
+    dtype_name,
+    integers,
+    items,
+    operator_name,
+    scales_of,
+    shape_of,
+    text,
+    zero_points_of,
+)
+
+# Types that both TFLM's interpreter and C have.
+HANDED_OVER = ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")
+_NODE = re.compile(r"Node (\S+) \(number (\d+)f?\) failed to (\w+)")
+
+
+def main_inputs(model: Any) -> list[Endpoint]:
+    """The inputs of the main subgraph, in its order."""
+    return _ends(model, integers(model.subgraphs[0].inputs), "inputs")
+
+
+def main_outputs(model: Any) -> list[Endpoint]:
+    """The outputs of the main subgraph, in its order."""
+    return _ends(model, integers(model.subgraphs[0].outputs), "outputs")
+
+
+def main_signature(model: Any) -> str | None:
+    """The key of the signature that calls the main subgraph, if one does."""
+    for signature in items(model.signatureDefs):
+        if signature.subgraphIndex == 0:
+            return text(signature.signatureKey)
+    return None
+
+
+def keeps_state(model: Any) -> bool:
+    """Whether a file remembers anything from one run to the next."""
+    return any(
+        tensor.isVariable or dtype_name(tensor) == "resource"
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+    )
+
+
+def used_operators(model: Any) -> Counter[str]:
+    """How often each operator occurs, in all subgraphs."""
+    return Counter(
+        operator_name(model, operator) for graph in model.subgraphs for operator in graph.operators
+    )
+
+
+def check_supported(model: Any) -> None:
+    """Refuses what TFLM cannot run, as far as the file itself tells.
+
+    Args:
+        model: what `read_model` returned.
+
+    Raises:
+        UnsupportedError: an operator that TFLM has no kernel for, float16 weights, an input or
+            output of a type that TFLM does not hand over, or an input whose shape is open.
+    """
+    missing = operator_places(model, lambda _graph, _at, name: resolver_method(name) is None)
+    if missing:
+        raise UnsupportedError(
+            f"TFLM has no kernel for {places_text(missing)}: {_remedy(list(missing))}"
+        )
+    halves = operator_places(model, _takes_float16)
+    if halves:
+        raise UnsupportedError(
+            f"TFLM does not compute with float16, which {places_text(halves)} takes: convert the "
+            f"model again as int8 ({AS_INT8}), or with --quantize none"
+        )
+    for end in (*main_inputs(model), *main_outputs(model)):
+        if end.dtype not in HANDED_OVER:
+            raise UnsupportedError(
+                f"{_touched(model, end)} is of type {end.dtype}, which TFLM does not hand over: "
+                f"convert the model again with inputs and outputs of {', '.join(HANDED_OVER)}"
+            )
+    _check_shapes(model)
+
+
+def refusal(said: str) -> UnsupportedError:
+    """The error for something that TFLM said about a file.
+
+    Args:
+        said: its words, in one line.
+    """
+    node = _NODE.search(said)
+    where = f"operator {node[2]}, {node[1]}" if node else "this file"
+    why = said.split("; Node ")[0] if node else said
+    if "Hybrid models" in said:
+        why = "integer weights with float activations, which dynamic quantization makes"
+    return UnsupportedError(
+        f"TFLM cannot run {where} ({why[:200]}): convert the model again as int8 ({AS_INT8})"
+    )
+
+
+def _ends(model: Any, tensors: tuple[int, ...], kind: str) -> list[Endpoint]:
+    """Endpoints with the names that LiteRT gives them: the signature's, or the tensors'."""
+    graph = model.subgraphs[0]
+    names: dict[int, str] = {}
+    for signature in items(model.signatureDefs)[::-1]:
+        if signature.subgraphIndex == 0:
+            names = {int(end.tensorIndex): text(end.name) for end in getattr(signature, kind)}
+    if not names:
+        for index in tensors:
+            name = text(graph.tensors[index].name) or "tensor"
+            names[index] = f"{name}#{index}" if name in names.values() else name
+    return [_end(graph.tensors[index], index, names.get(index, "")) for index in tensors]
+
+
+def _end(tensor: Any, index: int, name: str) -> Endpoint:
+    scales = scales_of(tensor)
+    single = len(scales) == 1
+    return Endpoint(
+        name=name or text(tensor.name),
+        index=index,
+        shape=shape_of(tensor),
+        dtype=dtype_name(tensor),
+        scale=float(scales[0]) if single else 0.0,
+        zero_point=int(zero_points_of(tensor)[0]) if single else 0,
+    )
+
+
+def _takes_float16(graph: Any, operator: Any, _name: str) -> bool:
+    inputs = [graph.tensors[index] for index in integers(operator.inputs) if index >= 0]
+    return any(dtype_name(tensor) == "float16" for tensor in inputs)
+
+
+def _remedy(missing: list[str]) -> str:
+    """What to do about operators that TFLM lacks."""
+    if "DENSIFY" in missing:
+        return f"convert the model again with dense weights ({AS_DENSE_INT8})"
+    if any(name.startswith("Flex") for name in missing):
+        return f"convert the model again without --allow-select-ops ({AS_INT8})"
+    if any(name.startswith("Lce") for name in missing):
+        return (
+            "only Larq Compute Engine has kernels for binarized layers: train the model without "
+            f"them and convert it as int8 ({AS_INT8})"
+        )
+    if "ethos-u" in missing:
+        return "it was compiled for an Ethos-U NPU already: give the file that Vela was given"
+    return (
+        "tflite-squeeze inspect FILE.tflite shows what they compute: replace the layers that they "
+        f"come from and convert the model again ({AS_INT8})"
+    )
+
+
+def _check_shapes(model: Any) -> None:
+    """Refuses inputs with open dimensions: TFLM plans its memory once, before the first run."""
+    for end in main_inputs(model):
+        if all(size >= 0 for size in end.shape):
+            continue
+        shape = "x".join("?" if size < 0 else str(size) for size in end.shape)
+        only_batch = all(size >= 0 for size in end.shape[1:])
+        remedy = (
+            "convert the model again with --batch 1"
+            if only_batch
+            else "give the model's Input a fixed shape and convert it again"
+        )
+        raise UnsupportedError(
+            f"{_touched(model, end)} has an open shape ({shape}), and TFLM plans its memory for "
+            f"fixed shapes: {remedy}"
+        )
+
+
+def _touched(model: Any, end: Endpoint) -> str:
+    """An input or output, and the operators that read or write it."""
+    touching = [
+        f"{operator_name(model, operator)} 0:{index}"
+        for index, operator in enumerate(model.subgraphs[0].operators)
+        if end.index in (*integers(operator.inputs), *integers(operator.outputs))
+    ]
+    return f"tensor {end.name!r} of {listed(tuple(touching)) or 'no operator'}"

@@ -1,0 +1,142 @@
+"""What a profile on TFLM is asked for and what it hands back."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tflite_squeeze.profiling.record import InputUsed
+from tflite_squeeze.tables.displayed import Displayed
+from tflite_squeeze.tflite.size import SizeLedger
+
+
+class _Record(BaseModel):
+    """Infinite decibels survive JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class MicroProfile(_Record):
+    """How to profile a file on TFLM, and what it may take.
+
+    Attributes:
+        examples: made-up inputs that the file runs on, for the comparison with LiteRT.
+        seed: of these inputs.
+        max_ram_bytes: the largest arena that is acceptable; None for any.
+        max_flash_bytes: the largest file that is acceptable; None for any.
+        time_limit_s: seconds after which a measurement is given up.
+
+    Example:
+        >>> MicroProfile(max_ram_bytes=256 * 1024, max_flash_bytes=1024 * 1024)
+    """
+
+    examples: int = Field(default=16, ge=1)
+    seed: int = Field(default=0, ge=0)
+    max_ram_bytes: int | None = Field(default=None, ge=1)
+    max_flash_bytes: int | None = Field(default=None, ge=1)
+    time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+
+
+class PersistentPart(_Record):
+    """What part of the arena lives as long as the interpreter, for one purpose.
+
+    Attributes:
+        kind: TFLM's own name for it.
+        used_bytes: with alignment.
+    """
+
+    kind: str
+    used_bytes: int
+
+
+class Arena(_Record):
+    """TFLM's working memory, measured on this machine, where pointers take 8 bytes.
+
+    Attributes:
+        total_bytes: head and tail, once everything is allocated.
+        head_bytes: activations and scratch buffers, laid over each other where their lives allow.
+        tail_bytes: what stays as long as the interpreter.
+        smallest_bytes: the smallest arena, in steps of 16, with which the file starts and runs:
+            planning needs room of its own for a moment.
+        persistent: what the tail consists of, as far as TFLM tells.
+    """
+
+    total_bytes: int
+    head_bytes: int
+    tail_bytes: int
+    smallest_bytes: int
+    persistent: tuple[PersistentPart, ...]
+
+
+class MicroOperator(_Record):
+    """An operator that the file uses.
+
+    Attributes:
+        name: its built-in name, or the code of a custom one.
+        count: how often it occurs, in all subgraphs.
+        method: the method of `MicroMutableOpResolver` that registers its kernel.
+    """
+
+    name: str
+    count: int
+    method: str
+
+
+class MicroAgreement(_Record):
+    """One output on TFLM beside the same output on LiteRT.
+
+    Attributes:
+        output: its name.
+        dtype: NumPy's name of its type.
+        max_abs_difference: largest absolute difference, as reals.
+        max_steps: the same in steps of the output's own scale; None for an output without one.
+        mean_abs_difference: mean absolute difference.
+        sqnr_db: LiteRT's output as signal, the difference as noise.
+        cosine: cosine similarity.
+        agreement: share of examples with the same predicted class; None where it has no classes.
+        varies: whether it was not the same for all examples, where agreement would prove little.
+    """
+
+    output: str
+    dtype: str
+    max_abs_difference: float
+    max_steps: float | None
+    mean_abs_difference: float
+    sqnr_db: float
+    cosine: float
+    agreement: float | None
+    varies: bool
+
+
+class MicroRecord(Displayed, _Record):
+    """What a file takes on a microcontroller, measured with TFLM's own interpreter.
+
+    Attributes:
+        file: the file's name; None for bytes.
+        sha256: of its content.
+        config: what was asked for.
+        tflm: version of TFLM.
+        inputs: what it ran on.
+        arena: working memory.
+        flash_bytes: the file itself, which lies in flash; the runtime's code comes on top.
+        operators: what it is made of, the most frequent first.
+        stateful: whether it keeps state between runs; then the examples were one stream.
+        outputs: its answers beside LiteRT's.
+        size: where the bytes are.
+        over_budget: budgets that it exceeds, one line each.
+    """
+
+    file: str | None
+    sha256: str
+    config: MicroProfile
+    tflm: str
+    inputs: tuple[InputUsed, ...]
+    arena: Arena
+    flash_bytes: int
+    operators: tuple[MicroOperator, ...]
+    stateful: bool
+    outputs: tuple[MicroAgreement, ...]
+    size: SizeLedger
+    over_budget: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether it keeps within its budgets."""
+        return not self.over_budget

@@ -1,0 +1,41 @@
+"""What refusals tell people to do, and where in a file the operators are that they are about."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tflite_squeeze.inspection.advice_record import listed
+from tflite_squeeze.tflite.fields import operator_name
+
+AS_INT8 = "tflite-squeeze convert MODEL --quantize int8 --data DATA -o FILE.tflite"
+AS_DENSE_INT8 = (
+    "tflite-squeeze convert MODEL --quantize int8 --sparsity dense --data DATA -o FILE.tflite"
+)
+
+# Graph, operator, its name → whether it is meant.
+Chosen = Callable[[Any, Any, str], bool]
+
+
+def operator_places(model: Any, chosen: Chosen) -> dict[str, list[str]]:
+    """Where operators are, by name: "0:3" is operator 3 of subgraph 0.
+
+    Args:
+        model: what `read_model` returned.
+        chosen: which ones.
+    """
+    found: dict[str, list[str]] = {}
+    for subgraph, graph in enumerate(model.subgraphs):
+        for index, operator in enumerate(graph.operators):
+            name = operator_name(model, operator)
+            if chosen(graph, operator, name):
+                found.setdefault(name, []).append(f"{subgraph}:{index}")
+    return found
+
+
+def places_text(places: dict[str, list[str]]) -> str:
+    """Operators with how often and where they occur.
+
+    Example:
+        >>> places_text({"DENSIFY": ["0:0", "0:2"]})
+        'DENSIFY (2x: 0:0, 0:2)'
+    """
+    return ", ".join(f"{name} ({len(at)}x: {listed(tuple(at), 2)})" for name, at in places.items())

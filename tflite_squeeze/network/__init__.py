@@ -1,0 +1,1 @@
+"""Keras models of both versions: loading, graph, weights, projections, saving."""

@@ -1,0 +1,90 @@
+"""What layers are given and answer, while a model runs eagerly."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+from tflite_squeeze.errors import InputError
+from tflite_squeeze.network import flavors
+
+# What a size that the inputs leave open is taken for: 1 would be too short for most kernels.
+OPEN_SIZE = 32
+
+Observer = Callable[[Any, Any, Any], None]
+Shape = tuple[int, ...]
+
+
+@contextmanager
+def observed(layers: Iterable[Any], observer: Observer) -> Iterator[None]:
+    """Tells of every call of some layers, for the block.
+
+    Args:
+        layers: Keras layers of either flavour.
+        observer: told the layer, its inputs and its outputs; calls on symbolic tensors, or on
+            several inputs, are not told of.
+    """
+    with ExitStack() as stack:
+        for layer in {id(layer): layer for layer in layers}.values():
+            stack.enter_context(_observed(layer, observer))
+        yield
+
+
+@contextmanager
+def _observed(layer: Any, observer: Observer) -> Iterator[None]:
+    original = layer.call
+
+    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = original(inputs, *args, **kwargs)
+        if tf.is_tensor(inputs) and not tf.is_symbolic_tensor(inputs):
+            observer(layer, inputs, outputs)
+        return outputs
+
+    # Past what a Keras does to attributes of layers.
+    object.__setattr__(layer, "call", call)
+    try:
+        yield
+    finally:
+        object.__delattr__(layer, "call")
+
+
+def call_shapes(model: Any) -> dict[int, list[tuple[Shape, Shape]]]:
+    """The shapes of every call of every layer on one example.
+
+    Args:
+        model: a Keras model of either flavour that was built. Sizes that its inputs leave open
+            are taken for `OPEN_SIZE`.
+
+    Returns:
+        (input, output) shapes by id of the layer, batch included; layers with several inputs or
+        outputs are left out.
+
+    Raises:
+        InputError: it does not run on an example of these sizes.
+    """
+    found: dict[int, list[tuple[Shape, Shape]]] = {}
+
+    def note(layer: Any, inputs: Any, outputs: Any) -> None:
+        if tf.is_tensor(outputs):
+            shapes = tuple(inputs.shape), tuple(outputs.shape)
+            found.setdefault(id(layer), []).append(shapes)
+
+    try:
+        with observed(flavors.walk_layers(model), note):
+            model(example_for(model), training=False)
+    except (ValueError, tf.errors.OpError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
+        raise InputError(
+            f"model {model.name!r} does not run on an example of zeros, sizes that it leaves open "
+            f"taken for {OPEN_SIZE} ({reason}): build it with fixed sizes"
+        ) from error
+    return found
+
+
+def example_for(model: Any) -> Any:
+    """One example of zeros in the structure that a model takes, open sizes as `OPEN_SIZE`."""
+    return tf.nest.map_structure(
+        lambda spec: tf.zeros([1, *[size or OPEN_SIZE for size in spec.shape[1:]]], spec.dtype),
+        flavors.input_structure(model),
+    )

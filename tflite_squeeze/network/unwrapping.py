@@ -1,0 +1,128 @@
+"""Models rebuilt without the wrappers that pruning has put around their layers."""
+
+from typing import Any
+
+from tflite_squeeze.errors import InputError
+from tflite_squeeze.network import factorized_layers, prunable_layer, tfmot
+from tflite_squeeze.network.flavors import (
+    Flavor,
+    cloned,
+    flavor_of,
+    keras_of,
+    known_flavor,
+    walk_layers,
+)
+
+WRAPPERS = {
+    tfmot.NAME: "TensorFlow Model Optimization's pruning wrappers",
+    prunable_layer.NAME: "Prunable wrappers",
+}
+
+
+def custom_objects(flavor: Flavor, config: str) -> dict[str, Any]:
+    """Classes of this package that a Keras needs to load a model.
+
+    Args:
+        flavor: the Keras.
+        config: the model's configuration, as it is in the file.
+
+    Returns:
+        Classes by every name that a file may give them.
+    """
+    found: dict[str, Any] = {}
+    for name in (prunable_layer.NAME, *factorized_layers.NAMES):
+        # HDF5 files hold the registered name alone, where .keras files hold both.
+        names = (name, f"{prunable_layer.PACKAGE}>{name}")
+        if not any(f'"{each}"' in config for each in names):
+            continue
+        if name == prunable_layer.NAME:
+            made = prunable_layer.prunable_class(flavor)
+        else:
+            made = factorized_layers.factorized_class(name, flavor)
+        found |= dict.fromkeys(names, made)
+    if f'"{tfmot.NAME}"' in config and flavor is Flavor.TF_KERAS:
+        found[tfmot.NAME] = tfmot.stand_in()
+    return found
+
+
+def is_wrapper(layer: Any) -> bool:
+    """Whether a layer only wraps another for pruning; told by the name of its class."""
+    return type(layer).__name__ in WRAPPERS and flavor_of(getattr(layer, "layer", None)) is not None
+
+
+def wrappers_in(model: Any) -> tuple[str, ...]:
+    """What kinds of wrappers a model has, by the names of their classes."""
+    kinds = [type(layer).__name__ for layer in walk_layers(model) if is_wrapper(layer)]
+    return tuple(dict.fromkeys(kinds))
+
+
+def plain(model: Any, *, keep_prunable: bool = False) -> tuple[Any, tuple[str, ...]]:
+    """A model without wrappers, and a note where there were any.
+
+    Args:
+        model: a Keras model of either flavour.
+        keep_prunable: whether `Prunable` wrappers stay where there are no others.
+
+    Returns:
+        (model, notes). A model that cannot be rebuilt keeps its wrappers, which compute what the
+        layers inside compute; the note then says why.
+    """
+    kinds = wrappers_in(model)
+    if not kinds or (keep_prunable and kinds == (prunable_layer.NAME,)):
+        return model, ()
+    try:
+        told = " and ".join(WRAPPERS[kind] for kind in kinds)
+        return unwrapped(model), (f"{told} were taken off the layers",)
+    except InputError as error:
+        return model, (str(error),)
+
+
+def unwrapped(model: Any) -> Any:
+    """The same model without wrappers: equal weights and outputs, the layers' own names.
+
+    Args:
+        model: a Keras model of either flavour.
+
+    Returns:
+        A new model where there was a wrapper, else the model itself. A loss is kept, optimiser
+        and metrics are not.
+
+    Raises:
+        InputError: the model was not built from a graph of layers, or not built at all.
+    """
+    if not wrappers_in(model):
+        return model
+    pairs: list[tuple[Any, Any]] = []
+    try:
+        rebuilt = _rebuilt(model, pairs)
+        for old, new in pairs:
+            new.set_weights(old.get_weights())
+    except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"model {model.name!r} cannot be rebuilt without its pruning wrappers ({reason}): "
+            f"build it as a Sequential or functional model, with an input shape"
+        ) from error
+    if getattr(model, "loss", None) is not None:
+        rebuilt.compile(loss=model.loss)
+    return rebuilt
+
+
+def _rebuilt(model: Any, pairs: list[tuple[Any, Any]]) -> Any:
+    keras = keras_of(known_flavor(model))
+
+    def clone(layer: Any) -> Any:
+        if isinstance(layer, keras.Model) and wrappers_in(layer):
+            return _rebuilt(layer, pairs)
+        if is_wrapper(layer):
+            if type(layer).__name__ == tfmot.NAME:
+                tfmot.apply_masks(layer)
+            layer = layer.layer
+        copied = type(layer).from_config(layer.get_config())
+        pairs.append((layer, copied))
+        return copied
+
+    rebuilt = cloned(model, clone)
+    if wrappers_in(rebuilt):
+        raise TypeError("a layer of its own type holds them")
+    return rebuilt

@@ -1,0 +1,98 @@
+"""`tflite-squeeze pack` and `unpack`: the smallest form of a file for sending and storing it."""
+
+from pathlib import Path
+
+import click
+
+from tflite_squeeze.command_line.output import (
+    check_outputs,
+    force_option,
+    json_option,
+    progress,
+    say,
+    show,
+    write_json,
+)
+from tflite_squeeze.errors import CheckFailed
+from tflite_squeeze.files.files import check_output, read_file, write_atomically
+
+
+@click.command("pack", epilog="Example: tflite-squeeze pack lenet_5.tflite -o lenet_5.tflite.sqz")
+@click.argument("tflite", metavar="FILE.tflite", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE.tflite.sqz",
+    type=click.Path(path_type=Path),
+    help="Where the packed file goes.",
+)
+@click.option(
+    "--allow-larger", is_flag=True, help="Write it even where gzip -9 makes the file as small."
+)
+@click.option(
+    "--reader",
+    metavar="FILE.py",
+    type=click.Path(path_type=Path),
+    help="Also write the reader: 100 lines that unpack the file with Python alone.",
+)
+@json_option
+@force_option
+@click.pass_context
+def pack_command(
+    ctx: click.Context,
+    tflite: Path,
+    output: Path,
+    allow_larger: bool,
+    reader: Path | None,
+    json_target: str | None,
+    force: bool,
+) -> None:
+    """Pack a .tflite file for sending and storing it, smaller than gzip or xz can.
+
+    Any .tflite file can be packed; unpacked, it is bit by bit the same. A file that gains nothing
+    over gzip -9 is refused with the numbers.
+    """
+    check_outputs([output, reader], json_target, force=force, inputs=[tflite])
+    content = read_file(tflite, "file")
+    with progress(ctx, f"packing {tflite}"):
+        from tflite_squeeze.packing import sqz_reader
+        from tflite_squeeze.packing.pack import pack
+        from tflite_squeeze.packing.record import pack_record
+        from tflite_squeeze.packing.tables import pack_tables
+
+        packed = pack(content)
+        record = pack_record(content, packed, allow_larger=allow_larger)
+    write_json(json_target, record, force=force)
+    show(ctx, pack_tables(tflite.name, record))
+    if record.refusal:
+        raise CheckFailed(f"{output} was not written: {record.refusal}")
+    write_atomically(output, packed, force=force)
+    if reader is not None:
+        write_atomically(reader, Path(sqz_reader.__file__).read_bytes(), force=force)
+
+
+@click.command(
+    "unpack", epilog="Example: tflite-squeeze unpack lenet_5.tflite.sqz -o lenet_5.tflite"
+)
+@click.argument("packed", metavar="FILE.tflite.sqz", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE.tflite",
+    type=click.Path(path_type=Path),
+    help="Where the .tflite file goes.",
+)
+@force_option
+@click.pass_context
+def unpack_command(ctx: click.Context, packed: Path, output: Path, force: bool) -> None:
+    """Unpack a .tflite.sqz file: bit by bit the file that was packed, checked by its SHA-256."""
+    check_output(output, force=force, inputs=[packed])
+    content = read_file(packed, "file")
+    with progress(ctx, f"unpacking {packed}"):
+        from tflite_squeeze.packing.pack import unpack
+
+        tflite = unpack(content)
+    write_atomically(output, tflite, force=force)
+    say(ctx, f"{output}: {len(tflite):,} bytes, from {len(content):,}; SHA-256 checked")

@@ -1,0 +1,1 @@
+"""`profile`: latency, operators, memory and bytes of a `.tflite` file."""

@@ -1,0 +1,133 @@
+"""`tflite-squeeze squeeze`: a Keras model and a recipe in, a folder with the evidence out."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tflite_squeeze.command_line.data_options import data_options
+from tflite_squeeze.command_line.interrupts import stop_if_interrupted
+from tflite_squeeze.command_line.model_options import model_options, open_data, open_layers
+from tflite_squeeze.command_line.output import (
+    check_json,
+    force_option,
+    json_option,
+    say,
+    show,
+    write_json,
+)
+from tflite_squeeze.errors import UsageError
+
+if TYPE_CHECKING:
+    from tflite_squeeze.recipes.run import Progress
+
+
+@click.command(
+    epilog="Example: tflite-squeeze squeeze models/lenet_5.keras --recipe small-download "
+    "--data fashion-mnist -o small"
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--recipe", required=True, metavar="FILE|NAME", help="A YAML file, or one that ships."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to write."
+)
+@data_options
+@click.option("--seed", type=click.IntRange(min=0), help="In place of the recipe's own.")
+@click.option("--resume", is_flag=True, help="Go on where an interrupted run ended.")
+@model_options
+@force_option
+@json_option
+@click.pass_context
+def squeeze_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
+    """Run a recipe: compress, convert, verify and measure a model, step by step.
+
+    The folder gets the model after each step, the .tflite, report.md, report.json, plots and the
+    recipe with everything said. Exits 1 when a limit, a check or a claim is not met, or a step
+    that does not pay stops the run; the report says why.
+    """
+    from tflite_squeeze.recipes.files import load_recipe
+
+    recipe = load_recipe(options["recipe"])
+    if options["resume"] and options["force"]:
+        raise UsageError("--resume goes on and --force begins anew: pass one of them")
+    if options["input_shape"]:
+        raise UsageError("--input-shape is given in the recipe here: convert.input_shapes")
+    check_json(options["json_target"], force=options["force"], inputs=[model])
+    source = open_layers(model, options)
+    from tflite_squeeze.recipes.squeeze import squeeze
+    from tflite_squeeze.recipes.tables import squeeze_tables
+
+    with shown_progress(ctx) as told:
+        result = squeeze(
+            source,
+            recipe,
+            open_data(options),
+            output,
+            seed=options["seed"],
+            resume=options["resume"],
+            force=options["force"],
+            allow_unsafe=options["allow_unsafe"],
+            on_progress=told,
+        )
+    show(ctx, squeeze_tables(result.report))
+    write_json(options["json_target"], result.report, force=options["force"])
+    result.check()
+    say(ctx, f"{output}: {source.name}.tflite meets the recipe; see report.md")
+
+
+@contextmanager
+def shown_progress(ctx: click.Context) -> Iterator["Callable[[Progress], None] | None"]:
+    """Shows how far the run is: a bar for its parts and one for the epochs of a training.
+
+    Where standard error is no terminal, a line says when a part begins, with --verbose.
+    """
+    if ctx.obj["quiet"] or not sys.stderr.isatty():
+        yield _line_teller() if ctx.obj["verbose"] else None
+        stop_if_interrupted()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    # A copy of standard error, since conversions turn descriptors 1 and 2 aside while they run.
+    with os.fdopen(os.dup(2), "w") as screen:
+        console = Console(file=screen, force_terminal=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                   TimeElapsedColumn())  # fmt: skip
+        with Bars(*columns, console=console, transient=True) as bars:
+            run = bars.add_task("run", total=None)
+            training = bars.add_task("epochs", total=None, visible=False)
+
+            def told(progress: "Progress") -> None:
+                bars.update(run, completed=progress.done, total=progress.parts,
+                            description=_described(progress))  # fmt: skip
+                bars.update(training, completed=progress.epoch, total=progress.epochs,
+                            visible=progress.epochs > 0)  # fmt: skip
+
+            yield told
+    stop_if_interrupted()
+
+
+def _described(progress: "Progress") -> str:
+    steps = progress.parts - 2
+    inside = 1 <= progress.done <= steps
+    return f"step {progress.done} of {steps}: {progress.what}" if inside else progress.what
+
+
+def _line_teller() -> "Callable[[Progress], None]":
+    """Says on standard error when a part begins."""
+    said: list[str] = []
+
+    def told(progress: "Progress") -> None:
+        line = _described(progress)
+        if line not in said:
+            said.append(line)
+            click.echo(line, err=True)
+
+    return told

@@ -1,0 +1,191 @@
+"""One step of a recipe: the technique, and whether it pays."""
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.data.data import Data
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.errors import UnsupportedError, UsageError
+from tflite_squeeze.network.projections import MaskProjection, constrained
+from tflite_squeeze.recipes.claims import claims_after, held_zeros
+from tflite_squeeze.recipes.recipe import Step
+from tflite_squeeze.recipes.report import Claimed, StepReport
+from tflite_squeeze.runtime.turns import turn_by_turn
+from tflite_squeeze.techniques.binarization.binarize import binarize
+from tflite_squeeze.techniques.distillation.distill import distill
+from tflite_squeeze.techniques.l0.l0 import l0_prune
+from tflite_squeeze.techniques.low_rank.factorize_to_fold import factorize
+from tflite_squeeze.techniques.narrowing.narrow import narrow
+from tflite_squeeze.techniques.pruning.callback import TargetNotReached
+from tflite_squeeze.techniques.pruning.prune import prune
+from tflite_squeeze.techniques.sharing.cluster import cluster
+from tflite_squeeze.tflite.footprint import footprint
+from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.originals import given_original, taught_by
+from tflite_squeeze.training.quality import metric_name
+from tflite_squeeze.training.teaching.config import Distill
+from tflite_squeeze.training.watching import Told, watched
+
+
+def _distilled(model: Any, config: Distill, data: Data | None, *args: Any, **options: Any) -> Any:
+    """The verb `distill`, with the model that was given as the teacher."""
+    if data is None:
+        raise UsageError("distill trains on samples: pass data, with labels or without")
+    return distill(model, config, data, given_original(), *args, **options)
+
+
+# Technique → verb(model, config, data, finetune, in_place=..., verbose=...) → (model, record).
+VERBS: dict[str, Callable[..., Any]] = {
+    "prune": prune,
+    "l0": l0_prune,
+    "cluster": cluster,
+    "factorize": factorize,
+    "narrow": narrow,
+    "distill": _distilled,
+    "binarize": binarize,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What a step starts from.
+
+    Attributes:
+        number: the step's place, from 1.
+        original: the Keras model before the first step, which may teach.
+        given: quality of that model; None without labels.
+        quality: of the model that the step starts from.
+        claims: what is claimed of its weights.
+        tflite: the model as a file.
+    """
+
+    number: int
+    original: Any
+    given: float | None
+    quality: float | None
+    claims: Mapping[str, Claimed]
+    tflite: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stepped:
+    """What a step made.
+
+    Attributes:
+        model: the changed model; None where the technique could not be applied.
+        report: what became of the step, without the name of a file yet.
+        tflite: the changed model as a file; None with the model.
+    """
+
+    model: Any
+    report: StepReport
+    tflite: bytes | None
+
+
+def run_step(
+    step: Step,
+    model: Any,
+    data: Data | None,
+    settings: Convert,
+    before: Before,
+    told: Told | None = None,
+) -> Stepped:
+    """Applies a technique to a model, in place, and measures whether it pays.
+
+    Args:
+        step: the resolved step.
+        model: a Keras model that belongs to the run.
+        data: data fitted to it.
+        settings: how the recipe converts, for measuring the file.
+        before: what the step starts from.
+        told: who is told of epochs.
+    """
+    started = time.perf_counter()
+    report = StepReport(
+        number=before.number,
+        technique=step.technique,
+        status="skipped" if step.on_refusal == "skip" else "stopped",
+        settings=step.model_dump(mode="json", exclude_none=True),
+        metric=metric_name(model),
+        before=before.quality,
+        claims=dict(before.claims),
+        seconds=0.0,
+    )
+    try:
+        changed, record = _applied(step, model, data, before, told)
+    except (UsageError, UnsupportedError) as error:
+        seconds = time.perf_counter() - started
+        update = {"reasons": (str(error),), "seconds": seconds}
+        return Stepped(model=None, report=report.model_copy(update=update), tflite=None)
+    tflite = convert(changed, settings, data, verification=None).tflite
+    values = record.model_dump(mode="json")
+    reasons = _reasons(step, record, before, tflite)
+    update = {
+        "status": report.status if reasons else "done",
+        "reasons": reasons,
+        "after": record.after,
+        "file": footprint(tflite),
+        "claims": report.claims
+        if reasons
+        else claims_after(before.claims, step.technique, values, changed),
+        "record": values,
+        "seconds": time.perf_counter() - started,
+    }
+    return Stepped(model=changed, report=report.model_copy(update=update), tflite=tflite)
+
+
+def _applied(step: Step, model: Any, data: Data | None, before: Before, told: Told | None) -> Any:
+    """The verb's own (model, record); zeros of earlier steps stay."""
+    original, claims = before.original, before.claims
+    once = {"one_shot": True} if step.finetune is False else {}
+    training: FineTune | None = step.finetune or None
+    masks: dict[int, tuple[Any, Callable[[Any], Any]]] = {
+        number: (variable, MaskProjection(variable))
+        for number, variable in enumerate(held_zeros(claims, model))
+    }
+    with watched(told), taught_by(original), constrained(masks), warnings.catch_warnings():
+        warnings.simplefilter("ignore", TargetNotReached)  # the reasons say so
+        verb = VERBS[step.technique]
+        return verb(model, step.config, data, training, in_place=True, **once)
+
+
+def _reasons(step: Step, record: Any, before: Before, tflite: bytes) -> tuple[str, ...]:
+    """Why a step does not pay; none where it does."""
+    reasons = []
+    if not getattr(record, "reached", True):
+        reasons.append(f"{step.technique} did not reach what was asked of it")
+    lost = _lost(record.metric, before.given, record.after)
+    if step.max_drop is not None and lost is None:
+        reasons.append(f"max_drop is {step.max_drop:g}, and without labels no loss is measured")
+    elif step.max_drop is not None and lost is not None and lost > step.max_drop:
+        reasons.append(
+            f"{record.metric} is worse than at the beginning by {lost:.4f}, more than "
+            f"{step.max_drop:g}"
+        )
+    if step.pays == "latency":
+        ratio = _latency_ratio(before.tflite, tflite)
+        if ratio >= 1:
+            reasons.append(f"a run takes {ratio:.3f} times as long as before")
+    elif step.pays is not None:
+        was: int = getattr(footprint(before.tflite), step.pays)
+        now: int = getattr(footprint(tflite), step.pays)
+        if now >= was:
+            reasons.append(f"{step.pays} {was:,} → {now:,}: not smaller")
+    return tuple(reasons)
+
+
+def _lost(metric: str, before: float | None, after: float | None) -> float | None:
+    if before is None or after is None:
+        return None
+    return before - after if metric == "accuracy" else (after - before) / max(abs(before), 1e-12)
+
+
+def _latency_ratio(before: bytes, after: bytes) -> float:
+    times = turn_by_turn({"before": before, "after": after})
+    return float(np.median(times["after"] / times["before"]))

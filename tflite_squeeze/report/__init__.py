@@ -1,1 +1,0 @@
-"""Results as terminal tables, Markdown, CSV, JSON and plots."""

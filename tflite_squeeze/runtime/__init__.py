@@ -1,0 +1,1 @@
+"""Running `.tflite` files: sessions, child processes, times, operators, memory."""

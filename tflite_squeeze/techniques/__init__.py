@@ -1,0 +1,1 @@
+"""Seven techniques that train and change a model; none knows another."""

@@ -1,0 +1,128 @@
+"""Training a binary network of Larq's layers: stages, optimisers, what is logged."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network.graph import Graph, copy_weights, rebuilt
+from tflite_squeeze.network.larq_library import larq
+from tflite_squeeze.techniques.binarization.config import Binarize
+from tflite_squeeze.techniques.binarization.flip_ratio import flip_ratio_callback
+from tflite_squeeze.techniques.binarization.larq_layers import Phase, with_larq_layers
+from tflite_squeeze.training.step_run import StepRun
+
+Phases = dict[str, Phase]
+
+
+def stages_of(config: Binarize, names: tuple[str, ...], epochs: int) -> list[tuple[Phases, int]]:
+    """What is binary in each stage of a training, and for how many epochs.
+
+    Args:
+        config: "joint" has one stage, "two-stage" one with binary inputs and float weights
+            first, "gradual" one per layer, from the front.
+        names: the binary nodes in the model's order.
+        epochs: in all; a stage that gets none is left out, never the last.
+
+    Example:
+        >>> stages_of(Binarize(stages="two-stage"), ("a",), 5)
+        [({'a': 'inputs'}, 2), ({'a': 'binary'}, 3)]
+    """
+    done: Phases = dict.fromkeys(names, "binary")
+    if config.stages == "joint":
+        return [(done, epochs)]
+    if config.stages == "two-stage":
+        first: Phases = dict.fromkeys(names, "inputs")
+        plan = [(first, epochs // 2), (done, epochs - epochs // 2)]
+    else:
+        share = epochs // (len(names) + 1)
+        plan = [
+            ({name: "binary" if at <= last else "float" for at, name in enumerate(names)}, share)
+            for last in range(len(names) - 1)
+        ]
+        plan.append((done, epochs - share * (len(names) - 1)))
+    return [(phases, count) for phases, count in plan if count > 0]
+
+
+def built(graph: Graph, config: Binarize, phases: Phases) -> Any:
+    """A tf_keras model with Larq's layers, weights new."""
+    changed, classes = with_larq_layers(graph, config, phases)
+    return rebuilt(changed, classes)
+
+
+def trained(
+    graph: Graph,
+    config: Binarize,
+    names: tuple[str, ...],
+    run: StepRun,
+    *,
+    loss: Any = None,
+    verbose: int = 0,
+) -> Any:
+    """Builds the binary network and trains it, stage by stage.
+
+    Args:
+        graph: the model in its new order.
+        config: what is asked for.
+        names: the nodes that become binary.
+        run: its data and training.
+        loss: the original's own; None where it had none.
+        verbose: as in `model.fit`.
+
+    Returns:
+        The model.
+    """
+    library = larq()
+    epochs = run.training.epochs if run.training is not None else 1
+    weights = None
+    for phases, count in stages_of(config, names, epochs):
+        model = built(graph, config, phases)
+        if weights is not None:
+            model.set_weights(weights)
+        elif config.initialize == "trained":
+            copy_weights(graph, model)
+        if config.optimizer == "bop":
+            _to_signs(model, library)
+        if loss is not None:
+            model.compile(loss=loss)
+        run.train(
+            model,
+            [flip_ratio_callback()],
+            epochs=count,
+            optimizer=_optimizer(config, library),
+            verbose=verbose,
+        )
+        weights = model.get_weights()
+    return model
+
+
+def _to_signs(model: Any, library: Any) -> None:
+    """Bop knows no latent weights: what it flips is -1 or 1 from the beginning."""
+    for variable in model.trainable_variables:
+        if library.optimizers.Bop.is_binary_variable(variable):
+            latent = latent_values(variable)
+            assign = getattr(variable, "latent_variable", variable).assign
+            assign(np.where(latent >= 0, 1, -1))
+
+
+def latent_values(variable: Any) -> Any:
+    """The real numbers behind a variable of Larq, which shows their signs."""
+    return np.asarray(getattr(variable, "latent_variable", variable))
+
+
+def _optimizer(config: Binarize, library: Any) -> Callable[[Any], Any] | None:
+    """Bop for binary weights and Adam for all others, or None for what the training says."""
+    if config.optimizer != "bop":
+        return None
+    keras = flavors.keras_of(flavors.Flavor.TF_KERAS)
+    optimizers = library.optimizers
+
+    def made(rate: Any) -> Any:
+        bop = optimizers.Bop(threshold=config.bop_threshold, gamma=config.bop_gamma)
+        return optimizers.CaseOptimizer(
+            (optimizers.Bop.is_binary_variable, bop),
+            default_optimizer=keras.optimizers.legacy.Adam(rate),
+        )
+
+    return made

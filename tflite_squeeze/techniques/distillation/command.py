@@ -1,0 +1,115 @@
+"""`tflite-squeeze distill`: a student and its teachers in, a trained student out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tflite_squeeze.command_line.compressing import check_targets, keep
+from tflite_squeeze.command_line.data_options import data_options
+from tflite_squeeze.command_line.model_options import (
+    model_options,
+    open_data,
+    open_layers,
+    open_model,
+)
+from tflite_squeeze.command_line.output import force_option, json_option, progress, say
+from tflite_squeeze.command_line.training_options import finetune_of, plain_training_options
+from tflite_squeeze.emission.chatter import caught_chatter
+from tflite_squeeze.errors import CheckFailed, UsageError
+
+if TYPE_CHECKING:
+    from tflite_squeeze.training.teaching.config import Distill
+
+_KINDS = ("softmax", "logits", "sigmoid", "sigmoid-logits", "values")
+
+
+@click.command(
+    epilog="Example: tflite-squeeze distill student.keras teacher.keras -o taught.keras "
+    "--data mnist --epochs 10"
+)
+@click.argument("student", type=click.Path(path_type=Path))
+@click.argument("teachers", metavar="TEACHER...", type=click.Path(path_type=Path), nargs=-1,
+                required=True)  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model to write."
+)
+@data_options
+@click.option(
+    "--distance", metavar="NAME", default="kl", show_default=True,
+    help="kl, mse, cosine, dkd, dist, or package.module:function.",
+)  # fmt: skip
+@click.option("--temperature", type=float, help="What logits are divided by.  [default: 4]")
+@click.option("--lam", type=float, help="Weight of the distance.  [default: 1]")
+@click.option(
+    "--label-weight", type=float, help="Weight of the loss on labels; 0 for none.  [default: 1]"
+)
+@click.option(
+    "--hint", "hints", multiple=True, metavar="STUDENT=TEACHER",
+    help="Layers of which the student's is to look like the teacher's; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--attention", "attentions", multiple=True, metavar="STUDENT=TEACHER",
+    help="Layers that are to look at the same places; may be repeated.",
+)  # fmt: skip
+@click.option("--student-outputs", type=click.Choice(_KINDS), help="Where that cannot be told.")
+@click.option("--teacher-outputs", type=click.Choice(_KINDS), help="The same of the teachers.")
+@click.option(
+    "--cache/--no-cache", default=None,
+    help="Compute the teacher's answers once.  [default: where it pays]",
+)  # fmt: skip
+@click.option("--cache-dir", metavar="FOLDER", help="Where the answers are kept.")
+@plain_training_options
+@model_options
+@force_option
+@json_option
+@click.pass_context
+def distill_command(
+    ctx: click.Context, /, student: Path, teachers: tuple[Path, ...], output: Path, **options: Any
+) -> None:
+    """Train a student by what a teacher answers, with labels or without.
+
+    A teacher is a Keras model, a SavedModel or a .tflite file; several are an ensemble. Exits 1
+    when the student ends worse than it was.
+    """
+    check_targets(output, options, [student, *teachers])
+    config, training = _config(options), finetune_of(options)
+    if options["epochs"] == 0:
+        raise UsageError("--epochs is 0, but distilling is training: give at least 1")
+    source = open_layers(student, options)
+    from tflite_squeeze.techniques.distillation.distill import distill
+    from tflite_squeeze.techniques.distillation.tables import distill_tables
+
+    taught_by = [open_model(path, options) for path in teachers]
+    data = open_data(options)
+    if data is None:
+        raise UsageError("distilling takes examples, labelled or not: pass --data")
+    # LiteRT greets whoever loads a file with it.
+    with progress(ctx, f"Distilling into {student}"), caught_chatter():
+        model, record = distill(source.model, config, data, taught_by, training)
+    keep(ctx, model, output, record, distill_tables(record), options)
+    if not record.reached:
+        raise CheckFailed(
+            f"{output} is worse than the student was: train for more epochs, or at another "
+            f"--learning-rate"
+        )
+    say(ctx, f"{output}: distilled from {', '.join(map(str, teachers))}")
+
+
+def _config(options: dict[str, Any]) -> "Distill":
+    from tflite_squeeze.command_line.configs import config_of
+    from tflite_squeeze.training.teaching.config import Distill
+
+    hints = [_hint(text, "features") for text in options["hints"]]
+    hints += [_hint(text, "attention") for text in options["attentions"]]
+    names = ("distance", "temperature", "lam", "label_weight", "student_outputs",
+             "teacher_outputs", "cache", "cache_dir")  # fmt: skip
+    return config_of(Distill, hints=hints or None, **{name: options[name] for name in names})
+
+
+def _hint(text: str, compare: str) -> dict[str, str]:
+    student, equals, teacher = text.partition("=")
+    if not (student and equals and teacher):
+        option = "hint" if compare == "features" else "attention"
+        raise UsageError(f"--{option} is {text!r}: write STUDENT=TEACHER, such as conv_1=conv_2")
+    return {"student": student, "teacher": teacher, "compare": compare}

@@ -1,0 +1,127 @@
+"""The verb: train a student by what its teachers answer, with labels or without."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from tflite_squeeze.data.data import load_data
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network.variables import copy_of
+from tflite_squeeze.techniques.distillation.comparison import Comparison, Standing
+from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.finetune import train
+from tflite_squeeze.training.quality import metric_name
+from tflite_squeeze.training.teaching.config import Distill
+from tflite_squeeze.training.teaching.distiller import distiller_of
+from tflite_squeeze.training.teaching.record import DistillRecord, TeacherRecord
+from tflite_squeeze.training.teaching.teacher_answers import default_folder, known_answers
+from tflite_squeeze.training.teaching.teachers import Teacher, teachers_of
+from tflite_squeeze.training.training_data import uses_labels
+
+
+class Distilled(NamedTuple):
+    """A trained student and what was done to it."""
+
+    model: Any
+    record: DistillRecord
+
+
+def distill(
+    student: Any,
+    config: Distill,
+    data: Any,
+    teacher: Any,
+    finetune: FineTune | None = None,
+    *,
+    in_place: bool = False,
+    augment: Callable[[Any], Any] | None = None,
+    callbacks: Sequence[Any] = (),
+    verbose: int = 0,
+) -> Distilled:
+    """Trains a student to answer as its teachers do, and as the labels say where there are any.
+
+    Args:
+        student: a built Keras model of either flavour, trained or not.
+        config: what is learnt from the teacher.
+        data: `Data` or anything that `load_data` takes. Labels are optional; without a training
+            part, what calibrates is trained on.
+        teacher: a Keras model of either flavour, a path, a SavedModel, a concrete function, the
+            bytes of a `.tflite` file, or a list of them: an ensemble.
+        finetune: how to train; 3 epochs by default.
+        in_place: train the student itself, not a copy.
+        augment: changes a batch of inputs, in the structure that the student takes, before both
+            see it. The teacher then answers in each step.
+        callbacks: of the student's own Keras, or of this package.
+        verbose: as in `model.fit`.
+
+    Returns:
+        (model, record).
+
+    Raises:
+        UsageError: whether a model puts out probabilities or logits cannot be told, the distance
+            does not compare such outputs, or a cache is asked for that would not be valid.
+        InputError: the data or a teacher does not fit the student.
+
+    Example:
+        >>> model, record = distill(student, Distill(), "mnist", "teacher.keras")
+    """
+    started = time.perf_counter()
+    training = finetune or FineTune()
+    if training.teacher is not None:
+        raise UsageError("distill is given its teacher: leave teacher out of FineTune")
+    learner = student if in_place else copy_of(student)
+    samples = load_data(data).fitted_to(flavors.input_specs(learner))
+    teachers = teachers_of(teacher, learner, config.teacher_outputs)
+    # Refuses what cannot be compared before any work is spent on answers.
+    distiller = distiller_of(learner, teachers, config)
+    answers, cache = known_answers(
+        learner, teachers, config, samples, training.epochs, default_folder(),
+        augmented=augment is not None,
+    )  # fmt: skip
+    if answers is not None:
+        distiller = distiller_of(learner, teachers, config, live=False)
+    compared = Comparison.with_teachers(distiller, samples, teachers)
+    before = compared.now(distiller)
+    trained = train(
+        learner, distiller, samples, training, callbacks,
+        answers=answers, augment=augment, verbose=verbose,
+    )  # fmt: skip
+    after = compared.now(distiller)
+    record = DistillRecord(
+        model=student.name,
+        config=config,
+        finetune=training,
+        skipped=(),
+        metric=metric_name(learner),
+        history=trained.history,
+        notes=samples.notes,
+        seconds=time.perf_counter() - started,
+        student_outputs=distiller.kinds,
+        labelled=uses_labels(samples) and config.label_weight > 0,
+        cache=cache,
+        **_standings(before, after),
+        **_about(teachers, compared),
+    )
+    return Distilled(learner, record)
+
+
+def _standings(before: Standing, after: Standing) -> dict[str, Any]:
+    """Where the student stood, under the names that the record has for it."""
+    return {
+        "before": before.quality,
+        "after": after.quality,
+        "distance_before": before.distance,
+        "distance_after": after.distance,
+        "agreement_before": before.agreement,
+        "agreement_after": after.agreement,
+    }
+
+
+def _about(teachers: Sequence[Teacher], compared: Comparison) -> dict[str, Any]:
+    """The teachers and how good they are, under the names that the record has for it."""
+    records = tuple(
+        TeacherRecord(name=one.name, form=str(one.form), sha256=one.sha256, outputs=one.kinds)
+        for one in teachers
+    )
+    return {"teachers": records, "teacher_quality": compared.teacher_quality()}

@@ -1,0 +1,22 @@
+"""What L0 regularisation did, as a record that knows no Keras."""
+
+from tflite_squeeze.techniques.l0.config import L0
+from tflite_squeeze.training.record import PrunedWeight, StepRecord
+
+
+class L0Record(StepRecord):
+    """What L0 regularisation did; the history has that of settling after that of the gates.
+
+    Attributes:
+        config: what was asked for.
+        weights: every weight that had gates.
+    """
+
+    config: L0
+    weights: tuple[PrunedWeight, ...]
+
+    @property
+    def sparsity(self) -> float:
+        """Share of zeros of all weights that had gates."""
+        total = sum(weight.parameters for weight in self.weights)
+        return sum(weight.zeros_after for weight in self.weights) / max(1, total)

@@ -1,0 +1,222 @@
+"""Which layers have a kernel that can be factorized, and why others have none."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network.factor_chains import (
+    Chain,
+    conv_chain,
+    dense_chain,
+    einsum_chain,
+    embedding_chain,
+)
+from tflite_squeeze.techniques.low_rank.factor_schemes import Places, SchemeName, Shape, recomposed
+from tflite_squeeze.techniques.low_rank.low_rank import Moment
+from tflite_squeeze.techniques.low_rank.rewriting import LayerSpec
+
+Array = NDArray[Any]
+
+KINDS = ("Dense", "Conv2D", "EinsumDense", "Embedding")
+_DEPTHWISE = "depthwise: each channel has a kernel of its own, there are no channels to share"
+_NORMALISATION = "normalisation has no matrix"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factorable:
+    """A layer with its kernel.
+
+    Attributes:
+        layer: the Keras layer.
+        kind: its type.
+        kernel: (rows, columns, in, out), float64; one place for all but Conv2D.
+        places: over how many places it moves.
+    """
+
+    layer: Any
+    kind: str
+    kernel: Array
+    places: Places
+
+    @property
+    def shape(self) -> Shape:
+        """Of the kernel."""
+        rows, columns, received, sent = self.kernel.shape
+        return rows, columns, received, sent
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether the layer can follow the mean of its inputs."""
+        return getattr(self.layer, "bias", None) is not None
+
+    @property
+    def follows_mean(self) -> bool:
+        """Whether the bias makes up for the mean of what is lost."""
+        return self.has_bias and self.kind != "EinsumDense"  # whose bias may span fewer axes
+
+    @property
+    def schemes(self) -> tuple[SchemeName, ...]:
+        """The schemes that differ for this kernel."""
+        return ("channel",) if self.shape[:2] == (1, 1) else ("channel", "spatial", "tucker")
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one example; none for an Embedding, which looks up."""
+        if self.kind == "Embedding":
+            return 0
+        places = self.places.rows_out * self.places.columns_out
+        return self.places.calls * places * self.kernel.size
+
+    def weights_of(self, chain: Sequence[Array], moment: Moment | None) -> tuple[Array, ...]:
+        """The kernels in the shapes of the layers, and the bias of the last.
+
+        Args:
+            chain: kernels, each (rows, columns, in, out).
+            moment: of the inputs; with it a bias makes up for the mean of what is lost.
+        """
+        kernels = list(chain)
+        if self.kind in ("Dense", "Embedding"):
+            kernels = [kernel[0, 0] for kernel in kernels]
+        if self.kind == "EinsumDense":
+            received, sent = einsum_axes(self.layer.equation)
+            shape = np.asarray(self.layer.kernel).shape
+            first = kernels[0][0, 0].reshape(*[shape[axis] for axis in received], -1)
+            second = kernels[-1][0, 0].reshape(-1, *[shape[axis] for axis in sent])
+            kernels = [first, second]
+        if not self.has_bias:
+            return tuple(kernels)
+        return (*kernels, self._bias(chain, moment))
+
+    def _bias(self, chain: Sequence[Array], moment: Moment | None) -> Array:
+        bias = np.asarray(self.layer.bias, np.float64)
+        if moment is None or not self.follows_mean:
+            return bias
+        lost = (self.kernel - recomposed(tuple(chain))).reshape(-1, self.kernel.shape[-1])
+        return np.asarray(bias + moment.mean @ lost)
+
+    def specs(
+        self, scheme: SchemeName, ranks: tuple[int, ...], weights: tuple[Array, ...], emit: str
+    ) -> tuple[LayerSpec, ...]:
+        """The layers to put in the place of this one."""
+        config = self.layer.get_config()
+        if emit == "factorized":
+            name = f"Factorized{self.kind}"
+            rank = list(ranks) if len(ranks) > 1 else ranks[0]
+            ranked = {**config, "kernel_constraint": None, "rank": rank}
+            if self.kind == "Conv2D":
+                ranked["scheme"] = scheme
+            return (LayerSpec(class_name=name, config=ranked, weights=weights),)
+        chain = self._chain(config, scheme, ranks)
+        bias = [weights[-1]] if self.has_bias else []
+        held = [[kernel] for kernel in weights[: len(weights) - len(bias)]]
+        held[-1] += bias
+        return tuple(
+            LayerSpec(class_name=kind, config=one, weights=tuple(some))
+            for (kind, one), some in zip(chain, held, strict=True)
+        )
+
+    def _chain(self, config: dict[str, Any], scheme: SchemeName, ranks: tuple[int, ...]) -> Chain:
+        if self.kind == "Dense":
+            return dense_chain(config, ranks[0])
+        if self.kind == "Embedding":
+            return embedding_chain(config, ranks[0])
+        if self.kind == "Conv2D":
+            return conv_chain(config, scheme, ranks, self.shape[2])
+        return einsum_chain(config, ranks[0])
+
+    def whole(self) -> tuple[LayerSpec, ...]:
+        """The layer itself, to be made once more."""
+        config = {**self.layer.get_config(), "kernel_constraint": None}
+        if self.kind == "Embedding":
+            config.pop("kernel_constraint")
+        weights = tuple(self.layer.get_weights())
+        return (LayerSpec(class_name=self.kind, config=config, weights=weights),)
+
+
+def why_not(layer: Any) -> str:
+    """Why a layer cannot be factorized, or "" where it can (or has nothing to factorize)."""
+    kind = type(layer).__name__
+    names = [base.__name__ for base in type(layer).__mro__]
+    if not layer.weights and layer.built:
+        return ""
+    if any(name.startswith("Depthwise") for name in names):
+        return _DEPTHWISE
+    if any(name.startswith("Separable") for name in names):
+        return "separable: it is factorized already"
+    if kind in ("FactorizedDense", "FactorizedConv2D"):
+        return "it is in factors already: merge it first for another rank"
+    if any("Normalization" in name for name in names):
+        return _NORMALISATION
+    if kind not in KINDS:
+        base = next((name for name in names if name in KINDS), None)
+        if base is not None and flavors.flavor_of(layer) != type(layer).__module__.split(".")[0]:
+            return f"it is a subclass of {base}, which may compute something else"
+        return f"no scheme for layers of type {kind}"
+    return _kind_reason(layer, kind)
+
+
+def _kind_reason(layer: Any, kind: str) -> str:
+    if not layer.built:
+        return "not built: call the model once first"
+    if getattr(layer, "lora_enabled", False):
+        return "LoRA is on: merge its factors into the kernel first"
+    if getattr(layer, "quantization_mode", None):
+        return f"its kernel is quantized ({layer.quantization_mode}): factorize before that"
+    if kind == "Conv2D" and layer.groups != 1:
+        return f"grouped (groups={layer.groups}): the groups share no channels"
+    if kind == "Conv2D" and layer.data_format != "channels_last":
+        return "channels first: TFLite has no such convolution"
+    if kind == "EinsumDense":
+        return _equation_reason(layer.equation)
+    return ""
+
+
+def _equation_reason(equation: str) -> str:
+    received, kernel, result = equation.replace("->", ",").split(",")
+    if any(letter in received and letter in result for letter in kernel):
+        return f"equation {equation}: an axis of the kernel is in both input and output"
+    if not any(letter in received for letter in kernel):
+        return f"equation {equation}: nothing is summed over"
+    if len(set(kernel)) != len(kernel):
+        return f"equation {equation}: the kernel repeats an axis"
+    return ""
+
+
+def factorable(layer: Any, calls: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> Factorable:
+    """Reads a layer's kernel.
+
+    Args:
+        layer: one for which `why_not` is empty.
+        calls: shapes of its input and output, call by call.
+    """
+    kind = type(layer).__name__
+    received, sent = calls[0]
+    kernel = np.asarray(layer.embeddings if kind == "Embedding" else layer.kernel, np.float64)
+    if kind == "EinsumDense":
+        inputs, outputs = einsum_axes(layer.equation)
+        size = math.prod(kernel.shape[axis] for axis in inputs)
+        kernel = np.transpose(kernel, [*inputs, *outputs]).reshape(size, -1)
+    if kind == "Conv2D":
+        places = Places(len(calls), received[1], received[2], sent[1], sent[2])
+    else:
+        kernel = kernel[np.newaxis, np.newaxis]
+        many = sum(math.prod(out[1:]) // kernel.shape[-1] for _, out in calls)
+        places = Places(1, 1, many, 1, many)
+    return Factorable(layer=layer, kind=kind, kernel=kernel, places=places)
+
+
+def einsum_axes(equation: str) -> tuple[list[int], list[int]]:
+    """The axes of a kernel that are summed over, and those that the result has.
+
+    Example:
+        >>> einsum_axes("abc,cde->abde")
+        ([0], [1, 2])
+    """
+    _, kernel, result = equation.replace("->", ",").split(",")
+    summed = [axis for axis, letter in enumerate(kernel) if letter not in result]
+    return summed, [axis for axis, letter in enumerate(kernel) if letter in result]

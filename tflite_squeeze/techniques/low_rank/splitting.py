@@ -1,0 +1,116 @@
+"""One way to split one layer: its factors, its error, its layers, its times."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import tensorflow as tf
+
+from tflite_squeeze.network import flavors
+from tflite_squeeze.techniques.low_rank.factor_schemes import factors, full_ranks, recomposed
+from tflite_squeeze.techniques.low_rank.factorable import Factorable
+from tflite_squeeze.techniques.low_rank.low_rank import Moment, relative_error
+from tflite_squeeze.techniques.low_rank.rank_choice import Choice
+from tflite_squeeze.techniques.low_rank.record import LayerTime, Refusal, Split
+from tflite_squeeze.techniques.low_rank.rewriting import LayerSpec, standing_alone
+
+# Takes a model and models that may take its place; returns how long each takes beside it.
+Judge = Callable[[Any, Sequence[Any]], list[LayerTime]]
+
+# A chain that is measured as less faster than this may owe it to chance.
+FASTER = 0.97
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A layer split in one way.
+
+    Attributes:
+        one: the layer.
+        split: what it is split into, as a record.
+        specs: the layers of the chain.
+    """
+
+    one: Factorable
+    split: Split
+    specs: tuple[LayerSpec, ...]
+
+
+def candidate(one: Factorable, way: Choice, moment: Moment | None, emit: str) -> Candidate:
+    """Computes the factors of a kernel.
+
+    Args:
+        one: the layer.
+        way: scheme and ranks.
+        moment: of its inputs; None for the plain SVD.
+        emit: "plain" or "factorized" layers.
+    """
+    second = second_of(one, moment)
+    chain = factors(way.scheme, one.kernel, way.ranks, second)
+    whole = one.kernel.reshape(-1, one.kernel.shape[-1])
+    error = relative_error(whole, recomposed(chain).reshape(whole.shape), second)
+    split = Split(
+        layer=one.layer.name,
+        layer_type=one.kind,
+        scheme=way.scheme,
+        ranks=way.ranks,
+        full_ranks=full_ranks(way.scheme, one.shape),
+        parameters_before=one.kernel.size,
+        parameters_after=way.parameters,
+        macs_before=one.macs,
+        macs_after=way.macs,
+        error=error,
+        data_aware=moment is not None,
+    )
+    specs = one.specs(way.scheme, way.ranks, one.weights_of(chain, moment), emit)
+    return Candidate(one=one, split=split, specs=specs)
+
+
+def second_of(one: Factorable, moment: Moment | None) -> Any:
+    """What a kernel's factors are weighed by: a bias follows the mean, so that need not count."""
+    if moment is None:
+        return None
+    return (moment.centred() if one.follows_mean else moment).second
+
+
+def objection(split: Split) -> str:
+    """What speaks against a split before it is measured; empty for nothing."""
+    if split.parameters_after < split.parameters_before or split.macs_after < split.macs_before:
+        return ""
+    return (
+        f"it saves nothing: {split.parameters_after:,} parameters rather than "
+        f"{split.parameters_before:,}, {split.macs_after:,} multiply-accumulates rather than "
+        f"{split.macs_before:,}"
+    )
+
+
+def judged(candidates: Sequence[Candidate], spec: Any, judge: Judge) -> Candidate | Refusal:
+    """The fastest way to split a layer, or why none is faster than the layer.
+
+    Args:
+        candidates: ways to split one layer.
+        spec: tf.TensorSpec of the layer's input, batch first.
+        judge: measures them.
+    """
+    flavor = flavors.known_flavor(candidates[0].one.layer)
+    whole = standing_alone(candidates[0].one.whole(), spec, flavor)
+    others = [standing_alone(one.specs, spec, flavor) for one in candidates]
+    times = judge(whole, others)
+    timed = [
+        replace(one, split=one.split.model_copy(update={"time": time}))
+        for one, time in zip(candidates, times, strict=True)
+    ]
+    best = min(range(len(timed)), key=lambda index: times[index].ratio)
+    if times[best].ratio < FASTER:
+        return timed[best]
+    return Refusal(
+        split=timed[best].split,
+        reason=f"measured: it takes {times[best].ratio:.2f} times as long as the whole layer "
+        f"({times[best].split_us:.1f} against {times[best].whole_us:.1f} us)",
+    )
+
+
+def input_spec(one: Factorable, shape: tuple[int, ...]) -> Any:
+    """What a layer takes, as a tf.TensorSpec."""
+    dtype = tf.int32 if one.kind == "Embedding" else tf.float32
+    return tf.TensorSpec((1, *shape[1:]), dtype)

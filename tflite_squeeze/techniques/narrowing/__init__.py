@@ -1,0 +1,1 @@
+"""Filter pruning: whole filters are removed (`narrow`)."""

@@ -1,0 +1,57 @@
+"""What narrowing did, as a record that knows no Keras."""
+
+from pydantic import BaseModel, ConfigDict
+
+from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.training.record import StepRecord
+
+
+class NarrowedGroup(BaseModel):
+    """Layers whose outputs have to have the same width, before and after.
+
+    Attributes:
+        layers: the layers that make the channels.
+        before: how many channels they had.
+        after: how many they have.
+        dead: how many of those that went had weights of zero only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layers: tuple[str, ...]
+    before: int
+    after: int
+    dead: int
+
+
+class RefusedNarrowing(BaseModel):
+    """A group that keeps its width, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layers: tuple[str, ...]
+    channels: int
+    reason: str
+
+
+class NarrowRecord(StepRecord):
+    """What narrowing did.
+
+    Attributes:
+        config: what was asked for.
+        groups: what got narrower.
+        refused: what did not, although it could be asked.
+        parameters_before: parameters of the model before.
+        parameters_after: and after.
+    """
+
+    config: Narrow
+    groups: tuple[NarrowedGroup, ...]
+    refused: tuple[RefusedNarrowing, ...]
+    parameters_before: int
+    parameters_after: int
+
+    @property
+    def reached(self) -> bool:
+        """Whether anything got narrower."""
+        return bool(self.groups)

@@ -1,0 +1,1 @@
+"""Magnitude pruning and its relatives (`prune`)."""

@@ -1,0 +1,145 @@
+"""`tflite-squeeze prune`: a Keras model in, the same model with zeros out."""
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tflite_squeeze.command_line.compressing import check_targets, compressed, keep
+from tflite_squeeze.command_line.data_options import data_options
+from tflite_squeeze.command_line.layer_options import read_layers
+from tflite_squeeze.command_line.model_options import model_options, open_layers
+from tflite_squeeze.command_line.output import force_option, json_option, say
+from tflite_squeeze.command_line.training_options import finetune_of, training_options
+from tflite_squeeze.errors import CheckFailed, UsageError
+
+if TYPE_CHECKING:
+    from tflite_squeeze.network.loading import LoadedModel
+    from tflite_squeeze.techniques.pruning.config import Prune
+    from tflite_squeeze.techniques.pruning.sensitivity.record import Curve
+
+_SCHEDULES = ("constant", "polynomial", "exponential", "one-cycle", "stepwise")
+
+
+@click.command(
+    epilog="Example: tflite-squeeze prune models/lenet_300_100.keras -o pruned.keras "
+    "--data fashion-mnist --sparsity 0.9 --epochs 3"
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model to write."
+)
+@data_options
+@click.option("--sparsity", metavar="FRACTION|median", help="Share of weights that end as zero.")
+@click.option("--threshold", type=float, help="Instead: zero what is smaller than this.")
+@click.option(
+    "--schedule", type=click.Choice(_SCHEDULES), default="polynomial", show_default=True,
+    help="How sparsity rises while training.",
+)  # fmt: skip
+@click.option("--begin", type=click.IntRange(min=0), help="Step at which pruning begins.")
+@click.option("--end", type=click.IntRange(min=1), help="Step at which the target is reached.")
+@click.option("--frequency", type=click.IntRange(min=1), help="Steps between two updates.")
+@click.option(
+    "--score", type=click.Choice(("magnitude", "taylor", "wanda", "random")), default="magnitude",
+    show_default=True, help="What weights are ranked by.",
+)  # fmt: skip
+@click.option(
+    "--budget", type=click.Choice(("uniform", "global", "erk", "sensitivity")), default="uniform",
+    show_default=True, help="How sparsity is spread over the layers.",
+)  # fmt: skip
+@click.option(
+    "--curves", type=click.Path(path_type=Path), metavar="FILE",
+    help="For --budget sensitivity: a sensitivity.json of this model, not measured again.",
+)  # fmt: skip
+@click.option(
+    "--granularity", default="element", show_default=True, metavar="element|filter|RxC|N:M",
+    help="What is zeroed as one: 1x4 is one output by four inputs, 2:4 keeps two of every four.",
+)  # fmt: skip
+@click.option(
+    "--layer", "layers", multiple=True, metavar="PATTERN=FRACTION",
+    help="Sparsity of the layers of that name or type; may be repeated.",
+)  # fmt: skip
+@click.option("--only", multiple=True, metavar="PATTERN", help="Prune these layers only.")
+@click.option(
+    "--protect", multiple=True, metavar="PATTERN", help="Leave these out; first and last too."
+)
+@click.option("--grow", is_flag=True, help="Let zeroed weights return while the schedule runs.")
+@training_options
+@model_options
+@force_option
+@json_option
+@click.pass_context
+def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
+    """Zero the weights that matter least, and train the others around them.
+
+    With labelled data the model is trained while and after the zeros come in; without, or with
+    --epochs 0, it is pruned at once. Exits 1 when the sparsity was not reached.
+    """
+    inputs = [model] if options["curves"] is None else [model, options["curves"]]
+    check_targets(output, options, inputs)
+    config, training = _config(options), finetune_of(options)
+    source = open_layers(model, options, keep_prunable=True)
+    from tflite_squeeze.network.unwrapping import plain
+    from tflite_squeeze.techniques.pruning.callback import TargetNotReached
+    from tflite_squeeze.techniques.pruning.prune import prune
+    from tflite_squeeze.techniques.pruning.tables import prune_tables
+
+    doing, curves = f"Pruning {model}", _curves(source, config, options)
+    with warnings.catch_warnings():
+        # The last line and the exit code say so.
+        warnings.simplefilter("ignore", TargetNotReached)
+        pruned, record = compressed(
+            ctx, doing, prune, source.model, config, training, options, curves=curves
+        )
+    keep(ctx, plain(pruned)[0], output, record, prune_tables(record), options)
+    if not record.reached:
+        raise CheckFailed(
+            f"{output} has {record.sparsity:.2%} zeros, not {record.target:.2%}: train for more "
+            f"epochs, or protect fewer layers"
+        )
+    say(ctx, f"{output}: {record.sparsity:.2%} zeros in {len(record.weights)} weights")
+
+
+def _curves(
+    source: "LoadedModel", config: "Prune", options: dict[str, Any]
+) -> "dict[str, Curve] | None":
+    if options["curves"] is None:
+        return None
+    if config.budget != "sensitivity":
+        raise UsageError(f"--curves are for --budget sensitivity, not {config.budget}: pass both")
+    from tflite_squeeze.techniques.pruning.sensitivity.sensitivity import load_curves
+
+    return load_curves(source, options["curves"], granularity=config.granularity)
+
+
+def _config(options: dict[str, Any]) -> "Prune":
+    from tflite_squeeze.command_line.configs import config_of
+    from tflite_squeeze.techniques.pruning.config import Prune
+    from tflite_squeeze.techniques.pruning.schedules import schedule_of
+
+    sparsity = options["sparsity"]
+    if sparsity is not None and sparsity != "median":
+        try:
+            sparsity = float(sparsity)
+        except ValueError as error:
+            raise UsageError(f"--sparsity is {sparsity!r}: give a fraction such as 0.9") from error
+    return config_of(
+        Prune,
+        sparsity=sparsity,
+        threshold=options["threshold"],
+        schedule=schedule_of(
+            options["schedule"],
+            begin=options["begin"],
+            end=options["end"],
+            frequency=options["frequency"],
+        ),
+        score=options["score"],
+        budget=options["budget"],
+        granularity=options["granularity"],
+        layers=read_layers(options["layers"], float, "PATTERN=FRACTION, such as conv_*=0.5"),
+        only=options["only"],
+        protect=options["protect"],
+        grow=options["grow"],
+        seed=options["seed"],
+    )

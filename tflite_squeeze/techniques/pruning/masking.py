@@ -1,0 +1,176 @@
+"""The masks of a whole model, moved along a schedule: what callback, verb and wrapper share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tflite_squeeze.network.projections import Attached, MaskProjection, attach, detach
+from tflite_squeeze.network.weights import Selection, Target
+from tflite_squeeze.techniques.pruning import scores as scoring
+from tflite_squeeze.techniques.pruning.budget import (
+    Curves,
+    final_sparsity,
+    tensor_sparsities,
+    unit_of,
+)
+from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.masks import mask_of
+from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
+from tflite_squeeze.techniques.pruning.threshold import RisingZeros
+
+Array = NDArray[Any]
+
+
+class ModelMasks:
+    """A mask for every selected weight of one model.
+
+    Args:
+        model: the Keras model.
+        config: what pruning is asked for.
+        selection: which weights.
+        data: what Taylor's and Wanda's scores are taken on.
+        curves: for the sensitivity budget.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        config: Prune,
+        selection: Selection,
+        *,
+        data: ScoringData | None = None,
+        curves: Curves | None = None,
+    ) -> None:
+        self._model = model
+        self._config = config
+        self._data = data
+        self._curves = curves
+        self.targets: Sequence[Target] = selection.targets
+        self._projections = [
+            MaskProjection(target.variable, grows=config.grow) for target in self.targets
+        ]
+        self._rising = [RisingZeros(np.asarray(target.variable)) for target in self.targets]
+        self._attached: Attached = []
+
+    def attach(self) -> None:
+        """Makes the masks hold in every step from now on."""
+        pairs = zip(self.targets, self._projections, strict=True)
+        self._attached = attach([(target.variable, projection) for target, projection in pairs])
+
+    def detach(self) -> None:
+        """Puts the constraints back as they were; the zeros stay."""
+        detach(self._attached)
+        self._attached = []
+
+    def update(self, sparsity: float, *, exact: bool = True) -> None:
+        """Ranks the weights and moves every mask.
+
+        Args:
+            sparsity: of all selected weights together, now.
+            exact: whether the sparsity has to be met to within one unit; where it has not, and
+                the way is simple enough, this is fast. The zeros are then in the masks, and in
+                the weights from the next step on.
+        """
+        if self._is_plain:
+            self._update_plainly(sparsity, exact=exact)
+            return
+        weights = [projection.dense() for projection in self._projections]
+        for projection, mask in zip(self._projections, self._masks(weights, sparsity), strict=True):
+            # A schedule that starts anew asks for less than there is: what is zero stays zero.
+            projection.assign(mask if self._config.grow else mask & projection.current())
+
+    def _update_plainly(self, sparsity: float, *, exact: bool) -> None:
+        for target, projection, rising in zip(
+            self.targets, self._projections, self._rising, strict=True
+        ):
+            zeros = round(sparsity * target.size)
+            if not rising.wants(zeros):
+                continue
+            if exact:
+                mask = rising.exactly(projection.dense(), zeros)
+            else:
+                most = round(self._config.target * target.size)
+                mask = rising.about(projection.dense(), zeros, most)
+            if mask is not None:
+                projection.assign(mask, now=exact)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether each tensor is ranked alone by magnitude and zeros stay: the fast way."""
+        config = self._config
+        return (
+            config.score == "magnitude"
+            and config.budget == "uniform"
+            and config.units.kind == "element"
+            and not (config.grow or config.layers or config.threshold)
+            and config.sparsity != "median"
+        )
+
+    def _masks(self, weights: list[Array], sparsity: float) -> list[Array]:
+        config = self._config
+        if config.threshold is not None:
+            return [np.abs(weight) >= config.threshold for weight in weights]
+        if config.sparsity == "median":
+            return [np.abs(weight) >= np.median(np.abs(weight)) for weight in weights]
+        matrices = self._scores(weights)
+        if not config.grow:
+            # What is zero stays zero, whatever its score.
+            matrices = [
+                np.where(target.matrix(projection.current()), matrix, -1.0)
+                for target, projection, matrix in zip(
+                    self.targets, self._projections, matrices, strict=True
+                )
+            ]
+        shares = tensor_sparsities(config, self.targets, matrices, sparsity, self._curves)
+        return [
+            target.from_matrix(mask_of(matrix, share, config.units))
+            for target, matrix, share in zip(self.targets, matrices, shares, strict=True)
+        ]
+
+    def _scores(self, weights: list[Array]) -> list[Array]:
+        """Scores in matrix form."""
+        config, targets = self._config, self.targets
+        matrices = [t.matrix(weight) for t, weight in zip(targets, weights, strict=True)]
+        if config.score == "random":
+            return [
+                scoring.random_scores(matrix.shape, config.seed + number)
+                for number, matrix in enumerate(matrices)
+            ]
+        if config.score == "taylor":
+            gradients = ScoringData.needed(self._data, "taylor").gradients(self._model, targets)
+            return [
+                scoring.taylor(matrix, target.matrix(gradient))
+                for target, matrix, gradient in zip(targets, matrices, gradients, strict=True)
+            ]
+        if config.score == "wanda":
+            norms = ScoringData.needed(self._data, "wanda").norms(self._model, targets)
+            return [
+                scoring.wanda(matrix, norms[target.name])
+                for target, matrix in zip(targets, matrices, strict=True)
+            ]
+        return [scoring.magnitude(matrix) for matrix in matrices]
+
+    def hold(self) -> None:
+        """Zeroes once more what the masks say, whatever was assigned meanwhile."""
+        for projection in self._projections:
+            projection.hold()
+
+    def sparsity(self) -> float:
+        """The share of zeros among the selected weights, counted now."""
+        zeros = sum(int(np.sum(np.asarray(target.variable) == 0)) for target in self.targets)
+        return zeros / max(1, self._size)
+
+    def falls_short(self) -> bool:
+        """Whether fewer weights are zero than were asked for, by more than a unit per weight."""
+        slack = sum(unit_of(self._config, target) for target in self.targets)
+        return self.sparsity() < self.goal() - slack / max(1, self._size)
+
+    def goal(self) -> float:
+        """The sparsity that was asked for of all selected weights together."""
+        return final_sparsity(self._config, self.targets)
+
+    @property
+    def _size(self) -> int:
+        return sum(target.size for target in self.targets)

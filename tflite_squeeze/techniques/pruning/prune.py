@@ -1,0 +1,113 @@
+"""The verb: prune a model, with or without training."""
+
+from typing import Any, NamedTuple
+
+from tflite_squeeze.data.data import Data
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network import variables as keras_variables
+from tflite_squeeze.techniques.pruning.budget import Curves, unit_of
+from tflite_squeeze.techniques.pruning.callback import PruningCallback
+from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.grouped_masks import GroupedMasks, groups_of
+from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
+from tflite_squeeze.techniques.pruning.sensitivity.curves import measure_curves
+from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.record import PruneRecord, why_skipped
+from tflite_squeeze.training.step_run import StepRun
+from tflite_squeeze.training.weight_records import weight_records, zeros_of
+
+_SCORING_SAMPLES = 512
+
+
+class Pruned(NamedTuple):
+    """A pruned model and what was done to it."""
+
+    model: Any
+    record: PruneRecord
+
+
+def prune(
+    model: Any,
+    config: Prune,
+    data: Any = None,
+    finetune: FineTune | None = None,
+    *,
+    one_shot: bool = False,
+    in_place: bool = False,
+    curves: Curves | None = None,
+    verbose: int = 0,
+) -> Pruned:
+    """Zeroes the weights that matter least, and trains the others around them.
+
+    Args:
+        model: a Keras model of either flavour.
+        config: how much, which, and when.
+        data: `Data` or anything that `load_data` takes. With a labelled training part the model is
+            fine-tuned while and after the zeros come in; without, it is pruned at once.
+        finetune: how to train; 3 epochs by default. `FineTune` with data that has no labels is an
+            error, unless the original model teaches (`FineTune(teacher="original")`).
+        one_shot: prune at once and train not, though there is data to train on.
+        in_place: change the model itself, not a copy.
+        curves: for the budget "sensitivity", measured already.
+        verbose: as in `model.fit`.
+
+    Returns:
+        (model, record).
+
+    Raises:
+        UsageError: the config asks for what this model or data cannot give.
+        InputError: the data does not fit the model.
+
+    Example:
+        >>> model, record = prune(model, Prune(sparsity=0.9), "fashion-mnist")
+    """
+    pruned = model if in_place else keras_variables.copy_of(model)
+    groups = groups_of(pruned, config)
+    selection = groups.selection
+    if not selection.targets:
+        reasons = why_skipped(selection.skipped)
+        raise UsageError(f"nothing to prune in model {model.name!r} ({reasons}): see --only")
+    run = StepRun(pruned, data, finetune, one_shot=one_shot, original=model, in_place=in_place)
+    zeros = [zeros_of(target.variable) for target in selection.targets]
+    scoring = _scoring_data(pruned, config, run.samples)
+    if config.budget == "sensitivity" and curves is None:
+        curves = measure_curves(
+            pruned, _labelled(run.samples), selection, granularity=config.granularity
+        )
+    if run.trains:
+        callback = PruningCallback(config, data=scoring, curves=curves)
+        run.train(pruned, [callback], verbose=verbose)
+    else:
+        GroupedMasks(pruned, groups, data=scoring, curves=curves).update(lambda target: target)
+    return Pruned(
+        pruned,
+        PruneRecord(
+            config=config,
+            weights=weight_records(
+                groups.selection.targets,
+                zeros,
+                lambda target: unit_of(groups.config_of(target), target),
+            ),
+            skipped=selection.skipped,
+            target=groups.goal(),
+            **run.facts(pruned),
+        ),
+    )
+
+
+def _labelled(samples: Data | None) -> Data:
+    if samples is None or not samples.labelled:
+        raise UsageError("sensitivities need labelled data: pass data with labels")
+    return samples
+
+
+def _scoring_data(model: Any, config: Prune, samples: Data | None) -> ScoringData | None:
+    """Samples for scores that need them."""
+    if config.score not in ("taylor", "wanda"):
+        return None
+    if samples is None:
+        raise UsageError(f"score {config.score!r} is taken on samples: pass data")
+    part = "train" if samples.train is not None else "calibration"
+    sample = samples.sample(part, _SCORING_SAMPLES)  # type: ignore[arg-type]
+    return ScoringData.from_arrays(flavors.arranged(model, sample.inputs), sample.labels)

@@ -1,0 +1,138 @@
+"""What a weight is worth: scores that pruning ranks by, from weights, gradients and inputs."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tflite_squeeze.errors import InputError
+from tflite_squeeze.network import variables as keras_variables
+from tflite_squeeze.network.observing import observed
+from tflite_squeeze.network.weights import Target
+
+Array = NDArray[Any]
+
+
+def magnitude(weights: Array) -> Array:
+    """|w|."""
+    return np.abs(weights)
+
+
+def taylor(weights: Array, gradients: Array) -> Array:
+    """|w g|: how much the loss changes, to first order, when a weight becomes zero.
+
+    Args:
+        weights: any shape.
+        gradients: of the loss, the same shape.
+
+    Reference: Molchanov et al. 2017, arXiv:1611.06440, equation 8.
+    """
+    return np.abs(weights * gradients)
+
+
+def wanda(weights: Array, input_norms: Array) -> Array:
+    """The rank of |w| ‖x‖ among the weights of the same output.
+
+    Wanda compares the weights of one output with each other only. A ranking of the whole matrix
+    by these ranks does so too: every output loses the same share.
+
+    Args:
+        weights: (outputs, inputs).
+        input_norms: (inputs,) norm of each input over the calibration samples.
+
+    Returns:
+        (outputs, inputs), in [0, 1).
+
+    Reference: Sun et al. 2023, arXiv:2306.11695, equation 1 and section 3.
+    """
+    scores = np.abs(weights) * input_norms[np.newaxis, :]
+    ranks = np.argsort(np.argsort(scores, axis=1, kind="stable"), axis=1, kind="stable")
+    return np.asarray((ranks + 0.5) / weights.shape[1])
+
+
+def random_scores(shape: tuple[int, ...], seed: int) -> Array:
+    """Uniform random numbers: the control that any other score has to beat."""
+    return np.random.default_rng(seed).random(shape)
+
+
+def gradients_of(
+    model: Any,
+    targets: Iterable[Target],
+    batches: Iterable[tuple[Any, Any]],
+    loss: Callable[[Any, Any], Any],
+) -> list[Array]:
+    """The mean magnitude of the gradient of the loss with respect to each weight.
+
+    Magnitudes are averaged over batches, since gradients of either sign cancel at a minimum.
+
+    Args:
+        model: the model, run in inference mode.
+        targets: the weights.
+        batches: (inputs, labels) as the model takes them.
+        loss: (labels, outputs) → scalar.
+    """
+    variables = [keras_variables.raw_variable(target.variable) for target in targets]
+    sums = [np.zeros(tuple(variable.shape), np.float64) for variable in variables]
+    count = 0
+    for inputs, labels in batches:
+        with tf.GradientTape() as tape:
+            value = loss(labels, model(inputs, training=False))
+        gradients = tape.gradient(value, variables)
+        for total, gradient in zip(sums, gradients, strict=True):
+            if gradient is not None:
+                total += np.abs(tf.convert_to_tensor(gradient).numpy())
+        count += 1
+    if not count:
+        raise InputError("score 'taylor' needs labelled data to take gradients on: pass data")
+    return [total / count for total in sums]
+
+
+def input_norms(model: Any, targets: Iterable[Target], batches: Iterable[Any]) -> dict[str, Array]:
+    """The norm of each input of each weight's matrix, over the samples.
+
+    Args:
+        model: the model, run eagerly in inference mode.
+        targets: the weights.
+        batches: inputs as the model takes them.
+
+    Returns:
+        (inputs,) by target name. For convolutions the taps of the kernel see the same channel, and
+        share its norm; weights whose inputs are not seen (recurrent ones) get norm 1.
+    """
+    targets = list(targets)
+    squares: dict[int, Array] = {}
+
+    def add(layer: Any, received: Any, _: Any) -> None:
+        if len(received.shape) > 1:
+            flat = np.asarray(received, np.float64).reshape(-1, received.shape[-1])
+            squares[id(layer)] = squares.get(id(layer), 0.0) + np.square(flat).sum(axis=0)
+
+    with observed((target.layer for target in targets), add):
+        seen = False
+        for inputs in batches:
+            seen = True
+            model(inputs, training=False)
+    if not seen:
+        raise InputError("score 'wanda' needs samples to run the model on: pass data")
+    return {target.name: _along_inputs(target, squares.get(id(target.layer))) for target in targets}
+
+
+def _sees_inputs(target: Target) -> bool:
+    """Whether a weight's columns multiply the values that its layer is called with.
+
+    The ids of an Embedding are no such values; each row of a depthwise kernel sees one channel,
+    which changes nothing within the row; other weights see what is inside the layer.
+    """
+    name = target.name.rpartition("/")[2].partition("#")[0]
+    return name == "kernel" and "Depthwise" not in target.layer_type
+
+
+def _along_inputs(target: Target, squares: Array | None) -> Array:
+    """Norms laid along the inputs of the weight's matrix."""
+    columns = target.matrix_shape[1]
+    if squares is None or not _sees_inputs(target) or columns % len(squares):
+        return np.ones(columns)
+    # The innermost input axis is the channel, so norms repeat tap by tap.
+    return np.tile(np.sqrt(squares), columns // len(squares))

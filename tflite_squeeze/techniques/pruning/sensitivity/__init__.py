@@ -1,0 +1,1 @@
+"""`sensitivity`: what pruning costs, weight by weight."""

@@ -1,0 +1,68 @@
+"""Measured curves of quality against sparsity, as a record that knows no Keras."""
+
+from pydantic import BaseModel, ConfigDict
+
+from tflite_squeeze.tables.displayed import Displayed
+
+Curve = tuple[tuple[float, float], ...]
+
+
+class SensitivityRecord(Displayed, BaseModel):
+    """What pruning each weight alone costs.
+
+    Attributes:
+        model: the model's name.
+        sha256: hash of the model, by which a run that was stopped is known again.
+        metric: "accuracy", or "loss" where lower is better.
+        whole: quality of the whole model on the same samples.
+        granularity: what was zeroed as one.
+        samples: examples that each point was measured on.
+        data: where they come from.
+        sizes: parameters by weight.
+        points: quality by sparsity by weight. JSON makes keys text, so these are pairs.
+        complete: whether every point was measured.
+    """
+
+    # A model that was pruned to pieces may have no finite loss; plain JSON has no word for that.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    model: str
+    sha256: str
+    metric: str
+    whole: float
+    granularity: str
+    samples: int
+    data: str
+    sizes: dict[str, int]
+    points: dict[str, Curve]
+    complete: bool
+
+    def losses(self) -> dict[str, Curve]:
+        """(sparsity, loss of quality) by weight, as `lost` counts it."""
+        return {
+            name: tuple(
+                (sparsity, lost(self.metric, self.whole, value)) for sparsity, value in curve
+            )
+            for name, curve in self.points.items()
+        }
+
+
+def lost(metric: str, whole: float, value: float) -> float:
+    """How much worse a model became.
+
+    Args:
+        metric: "accuracy", or "loss" where lower is better.
+        whole: quality before.
+        value: quality after.
+
+    Returns:
+        The fall of the accuracy, or the relative rise of the loss; negative where it became
+        better.
+
+    Example:
+        >>> lost("loss", 0.5, 0.75)
+        0.5
+    """
+    if metric == "accuracy":
+        return whole - value
+    return (value - whole) / max(abs(whole), 1e-12)

@@ -1,0 +1,1 @@
+"""Weight clustering: the weights of a kernel share few values (`cluster`)."""

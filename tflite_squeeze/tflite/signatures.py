@@ -1,0 +1,152 @@
+"""What a file takes and puts out, read from its bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tflite_squeeze.errors import InputError
+from tflite_squeeze.tflite.fields import dtype_name, items, operator_name, text
+from tflite_squeeze.tflite.flatbuffer import read_model
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSignature:
+    """One way to call a file.
+
+    Attributes:
+        name: its key; None for a file without signatures.
+        inputs: shape by input name, batch included, -1 where open.
+        outputs: shape by output name, the same way.
+    """
+
+    name: str | None
+    inputs: dict[str, Shape]
+    outputs: dict[str, Shape]
+
+
+def signatures_of(tflite: bytes) -> list[FileSignature]:
+    """The signatures of a file, or its main subgraph as the only one.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    model = read_model(tflite)
+    found = []
+    for signature in items(model.signatureDefs):
+        tensors = model.subgraphs[signature.subgraphIndex].tensors
+
+        def shapes(entries: Any, tensors: Any = tensors) -> dict[str, Shape]:
+            return {text(item.name): _shape(tensors[item.tensorIndex]) for item in items(entries)}
+
+        found.append(
+            FileSignature(
+                name=text(signature.signatureKey),
+                inputs=shapes(signature.inputs),
+                outputs=shapes(signature.outputs),
+            )
+        )
+    return found or [_main_subgraph(model)]
+
+
+def _main_subgraph(model: Any) -> FileSignature:
+    graph = model.subgraphs[0]
+    return FileSignature(
+        name=None, inputs=_named(graph, graph.inputs), outputs=_named(graph, graph.outputs)
+    )
+
+
+def _named(graph: Any, indices: Any) -> dict[str, Shape]:
+    """Shapes by tensor name; a name that is empty or taken gets its tensor's index."""
+    named: dict[str, Shape] = {}
+    for index in items(indices):
+        tensor = graph.tensors[index]
+        name = text(tensor.name) or "tensor"
+        named[name if name not in named else f"{name}#{index}"] = _shape(tensor)
+    return named
+
+
+def _shape(tensor: Any) -> Shape:
+    signature = items(tensor.shapeSignature)
+    declared = items(tensor.shape)
+    return tuple(int(size) for size in (signature if len(signature) == len(declared) else declared))
+
+
+def quantization_name(tflite: bytes) -> str:
+    """What a file is quantized to, told from the types of its tensors.
+
+    Returns:
+        "int16x8", "int8", "dynamic", "float16" or "none".
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    model = read_model(tflite)
+    computed, stored = set(), set()
+    for graph in model.subgraphs:
+        for operator in items(graph.operators):
+            if operator_name(model, operator) in ("QUANTIZE", "DEQUANTIZE"):
+                inputs = items(operator.inputs)
+                stored |= {
+                    dtype_name(graph.tensors[i]) for i in inputs if _constant(model, graph, i)
+                }
+                continue
+            computed |= {dtype_name(graph.tensors[index]) for index in items(operator.outputs)}
+            stored |= {
+                dtype_name(graph.tensors[index])
+                for index in items(operator.inputs)
+                if index >= 0 and _constant(model, graph, index)
+            }
+    if "int16" in computed:
+        return "int16x8"
+    if computed & {"int8", "uint8"}:
+        return "int8"
+    if stored & {"int8", "int4", "int2", "uint8"}:
+        return "dynamic"
+    return "float16" if "float16" in stored else "none"
+
+
+def _constant(model: Any, graph: Any, index: int) -> bool:
+    buffer = model.buffers[graph.tensors[index].buffer]
+    return bool(buffer.size) or (buffer.data is not None and len(buffer.data) > 0)
+
+
+def matched_names(
+    wanted: Mapping[str, tuple[int, ...]], present: Mapping[str, tuple[int, ...]], what: str
+) -> dict[str, str]:
+    """Which name in the file stands for which name of the model.
+
+    Args:
+        wanted: the model's names and the shapes of one example.
+        present: the file's names and the shapes of one example, -1 where open.
+        what: "input" or "output", for the message.
+
+    Returns:
+        The file's name by the model's: by equal names, else by shapes that occur once, else, for
+        equally many of equal shapes, in order.
+
+    Raises:
+        InputError: the file does not have such inputs or outputs.
+    """
+    if set(wanted) == set(present):
+        return {name: name for name in wanted}
+    if len(wanted) == len(present):
+        matched: dict[str, str] = {}
+        for name, shape in wanted.items():
+            free = [other for other in present if other not in matched.values()]
+            fitting = [other for other in free if _compatible(shape, present[other])]
+            if fitting:
+                matched[name] = fitting[0]
+        if len(matched) == len(wanted):
+            return matched
+    raise InputError(
+        f"the model's {what}s {dict(wanted)} do not match the file's {dict(present)}: verify the "
+        f"file with the model that it came from"
+    )
+
+
+def _compatible(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return len(shape) == len(other) and all(
+        a == b or -1 in (a, b) for a, b in zip(shape, other, strict=True)
+    )

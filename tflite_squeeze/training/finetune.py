@@ -1,0 +1,310 @@
+"""The one training loop that every technique and recipe uses."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze.data.data import Data
+from tflite_squeeze.data.raw_data import reading
+from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network.variables import copy_of, output_shape
+from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.label_form import loss_name
+from tflite_squeeze.training.originals import given_original
+from tflite_squeeze.training.teaching.config import Distill
+from tflite_squeeze.training.teaching.distiller import distiller_of
+from tflite_squeeze.training.teaching.teacher_answers import (
+    Answers,
+    known_answers,
+    temporary_folder,
+)
+from tflite_squeeze.training.teaching.teachers import teachers_of
+from tflite_squeeze.training.training_data import training_batches, training_steps, uses_labels
+from tflite_squeeze.training.watching import watching
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What the training did.
+
+    Attributes:
+        history: metric → value per epoch.
+        steps: training steps in all.
+        compiled_here: whether loss and optimiser were chosen here, and not by the user.
+    """
+
+    history: dict[str, list[float]]
+    steps: int
+    compiled_here: bool
+
+
+def finetune(
+    model: Any,
+    data: Data,
+    config: FineTune | None = None,
+    callbacks: Sequence[Any] = (),
+    *,
+    around: Any = None,
+    original: Any = None,
+    optimizer: Callable[[Any], Any] | None = None,
+    verbose: int = 0,
+) -> Trained:
+    """Trains a model in place.
+
+    A technique that offers recovery from the model as it was takes one line before it changes
+    anything, `original = original_of(model, finetune, in_place=in_place)`, and hands that on.
+
+    Args:
+        model: a Keras model of either flavour. A loss that it was compiled with is kept; without
+            one, cross-entropy for classifiers and the mean squared error for all else.
+        data: data fitted to the model: labelled, or of any kind where a teacher answers.
+        config: how; None for the defaults.
+        callbacks: callbacks of the model's own Keras, or of this package.
+        around: what is trained in the model's place: a Keras model that has it inside, with the
+            same inputs and outputs.
+        original: the model as it was before it was compressed, which teaches where the config
+            says so.
+        optimizer: makes an optimiser of a learning-rate schedule, in place of the config's.
+        verbose: as in `model.fit`.
+
+    Returns:
+        What was done.
+
+    Raises:
+        InputError: the data has no labels, or no training part, and there is no teacher.
+        UsageError: the config asks for a teacher, and there is none.
+    """
+    config = config or FineTune()
+    check_trainable(data, config)
+    trained = model if around is None else around
+    if config.teacher is None:
+        return train(model, trained, data, config, callbacks, optimizer=optimizer, verbose=verbose)
+    original = given_original() if original is None else original
+    if original is None:
+        raise UsageError(
+            "teacher='original' is asked for, but this step keeps no original: leave it out"
+        )
+    distill = config.distill or Distill()
+    teachers = teachers_of(original, model, distill.teacher_outputs)
+    with temporary_folder() as folder:
+        answers, _ = known_answers(model, teachers, distill, data, config.epochs, folder)
+        taught = distiller_of(trained, teachers, distill, like=model, live=answers is None)
+        return train(
+            model, taught, data, config, callbacks,
+            answers=answers, optimizer=optimizer, verbose=verbose,
+        )  # fmt: skip
+
+
+def check_trainable(data: Data | None, config: FineTune) -> Data:
+    """Refuses data that a training cannot use, before any work is spent on it.
+
+    Args:
+        data: what there is.
+        config: how it is to be trained.
+
+    Raises:
+        UsageError: there is no data.
+        InputError: it has no labels, or no training part, and there is no teacher.
+    """
+    if data is None:
+        raise UsageError("fine-tuning needs data: pass some, labelled unless teacher='original'")
+    if config.teacher is None and not uses_labels(data):
+        raise InputError(
+            f"data {data.source} has no labelled training part: pass data with x_train and "
+            f"y_train, or teacher='original' to recover without labels"
+        )
+    return data
+
+
+def training_of(data: Data | None, finetune: FineTune | None, *, one_shot: bool) -> FineTune | None:
+    """How a verb trains: as asked; by default where there are labels; or not at all.
+
+    Args:
+        data: what there is, fitted to the model.
+        finetune: what the user asks for.
+        one_shot: whether training was declined.
+
+    Raises:
+        UsageError: as `check_trainable`.
+    """
+    if one_shot:
+        return None
+    if finetune is not None:
+        check_trainable(data, finetune)
+        return finetune
+    return FineTune() if data is not None and uses_labels(data) else None
+
+
+def original_of(model: Any, config: FineTune | None, *, in_place: bool) -> Any:
+    """The model as it is now, for it to teach later; None where no teacher is asked for.
+
+    Args:
+        model: a Keras model that is about to be changed, or copied and changed.
+        config: how it will be trained on.
+        in_place: whether the model itself will change, so that a copy has to teach.
+    """
+    if config is None or config.teacher is None:
+        return None
+    given = given_original()
+    if given is not None:
+        return given
+    return copy_of(model) if in_place else model
+
+
+def train(
+    model: Any,
+    trained: Any,
+    data: Data,
+    config: FineTune,
+    callbacks: Sequence[Any] = (),
+    *,
+    answers: Answers | None = None,
+    augment: Callable[[Any], Any] | None = None,
+    optimizer: Callable[[Any], Any] | None = None,
+    verbose: int = 0,
+) -> Trained:
+    """Compiles and fits what `finetune` and `distill` have made ready.
+
+    Args:
+        model: whose inputs, outputs and loss count.
+        trained: what is trained: the model, or one that has it inside.
+        data: fitted to the model.
+        config: how.
+        callbacks: as in `finetune`.
+        answers: what teachers say of each example, where that is known already.
+        augment: changes a batch of inputs.
+        optimizer: as in `finetune`.
+        verbose: as in `model.fit`.
+    """
+    keras = flavors.keras_of(flavors.known_flavor(model))
+    keras.utils.set_random_seed(config.seed)
+    steps, labelled = training_steps(data, config), uses_labels(data)
+    compiled_here = _compile(model, trained, keras, config, steps, optimizer, labelled=labelled)
+    batches = training_batches(
+        model, data, config.batch, config.seed, answers=answers, augment=augment
+    )
+    with reading(data.source):
+        history = trained.fit(
+            batches,
+            epochs=config.epochs,
+            callbacks=[*callbacks, *watching(config.epochs)],
+            verbose=verbose,
+            shuffle=False,  # the data is shuffled already, and Keras warns if asked to
+        )
+    return Trained(
+        history={name: [float(v) for v in values] for name, values in history.history.items()},
+        steps=int(np.asarray(trained.optimizer.iterations)),
+        compiled_here=compiled_here,
+    )
+
+
+def _compile(
+    model: Any,
+    trained: Any,
+    keras: Any,
+    config: FineTune,
+    steps: int,
+    optimizer_of: Callable[[Any], Any] | None,
+    *,
+    labelled: bool,
+) -> bool:
+    """Gives the model an optimiser with a rate that falls to zero, and a loss if it has none."""
+    loss = getattr(model, "loss", None)
+    warmup = int(config.warmup * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else config.learning_rate,
+        decay_steps=max(1, steps - warmup),
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    if optimizer_of is not None:
+        optimizer = optimizer_of(rate)
+    elif config.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(rate)
+    else:
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9)
+    chosen, metrics = None, None
+    if labelled:
+        chosen = loss if loss else loss_of(model)
+        metrics = ["accuracy"] if loss is None and classifies(model) else None
+    jit = compiling_pays(model, trained) if config.jit == "auto" else config.jit
+    trained.compile(optimizer=optimizer, loss=chosen, metrics=metrics, jit_compile=jit)
+    return not loss
+
+
+def compiling_pays(model: Any, trained: Any) -> bool:
+    """Whether XLA is likely to make training steps faster on a processor.
+
+    Its convolutions by groups of channels are several times slower there than TensorFlow's own,
+    in particular depthwise ones.
+
+    Args:
+        model: whose layers count.
+        trained: what is trained: the model, or one that has it inside.
+    """
+    by_groups = any(_convolves_by_groups(layer) for layer in flavors.walk_layers(model))
+    return getattr(trained, "supports_jit", True) and not by_groups
+
+
+def _convolves_by_groups(layer: Any) -> bool:
+    kind = type(layer).__name__
+    if kind.startswith("Conv"):
+        return bool(getattr(layer, "groups", 1) > 1)
+    return kind.startswith(("Depthwise", "Separable"))
+
+
+def loss_of(model: Any) -> Any:
+    """The loss of a model: its own if it was compiled, else what its last layer suggests.
+
+    Args:
+        model: a Keras model of either flavour, with one output.
+
+    Returns:
+        A Keras loss: sparse cross-entropy for several classes, binary cross-entropy for one
+        probability, the mean squared error otherwise.
+
+    Raises:
+        UsageError: it was not compiled and has several outputs.
+    """
+    own = getattr(model, "loss", None)
+    keras = flavors.keras_of(flavors.known_flavor(model))
+    if own is not None:
+        return keras.losses.get(own) if isinstance(own, str) else own
+    shape = output_shape(model)
+    if isinstance(shape, dict) or (isinstance(shape, list) and len(shape) > 1):
+        raise UsageError("a model with several outputs needs its own loss: compile it first")
+    activation = _last_activation(model)
+    if activation == "sigmoid" and shape[-1] == 1:
+        return keras.losses.BinaryCrossentropy()
+    if classifies(model):
+        logits = activation != "softmax"
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+    return keras.losses.MeanSquaredError()
+
+
+def classifies(model: Any) -> bool:
+    """Whether a model's one output is a score per class, or the probability of one class.
+
+    A model that was compiled with another loss than a cross-entropy does not classify.
+    """
+    name = loss_name(model)
+    if name and "crossentropy" not in name:
+        return False
+    shape = output_shape(model)
+    if isinstance(shape, dict | list):
+        return False
+    if shape[-1] == 1:
+        return _last_activation(model) == "sigmoid"
+    return len(shape) == 2
+
+
+def _last_activation(model: Any) -> str:
+    """The activation of the last layer that has one."""
+    last = model.layers[-1]
+    activation = getattr(last, "activation", None)
+    if type(last).__name__ == "Softmax":
+        return "softmax"
+    return str(getattr(activation, "__name__", ""))

@@ -1,0 +1,170 @@
+"""What a model puts out, probabilities or logits: told from its graph or its answers, or not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tflite_squeeze.training.label_form import loss_name
+from tflite_squeeze.training.teaching.config import OutputKind
+
+# Layers that leave probabilities what they are, and logits too.
+_TRANSPARENT = (
+    "Flatten", "Reshape", "Dropout", "Permute", "Identity", "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D", "AveragePooling2D",
+)  # fmt: skip
+_COMPUTING = ("Dense", "Conv1D", "Conv2D", "Conv3D", "EinsumDense")
+_BY_ACTIVATION: dict[str, OutputKind] = {
+    "softmax": "softmax", "sigmoid": "sigmoid", "linear": "logits"
+}  # fmt: skip
+# The smallest probability: far below what a float32 softmax gives to any class that matters.
+SMALLEST = 1e-30
+
+
+def kinds_by_graph(model: Any) -> list[OutputKind | None]:
+    """What each output of a Keras model is, from the layer that computes it and from its loss.
+
+    Args:
+        model: a Keras model of either flavour.
+
+    Returns:
+        A kind per output, None where the graph does not tell.
+    """
+    layers = output_layers(model)
+    loss = loss_name(model)
+    return [_kind_of_layer(layer, loss if len(layers) == 1 else "") for layer in layers]
+
+
+def output_layers(model: Any) -> list[Any]:
+    """The layer behind each output; one None for a model without a graph."""
+    tensors = getattr(model, "outputs", None)
+    if not tensors:
+        return [None]
+    return [_layer_behind(tensor) for tensor in tensors]
+
+
+def _layer_behind(tensor: Any) -> Any:
+    """The last layer that changes what an output means."""
+    while True:
+        layer, inputs = _producer(tensor)
+        if layer is None:
+            return None
+        inner = getattr(layer, "outputs", None)
+        if inner and hasattr(layer, "layers"):
+            if len(inner) > 1:
+                return None
+            tensor = inner[0]
+            continue
+        linear = getattr(getattr(layer, "activation", None), "__name__", "") == "linear"
+        kind = type(layer).__name__
+        if (kind in _TRANSPARENT or (kind == "Activation" and linear)) and len(inputs) == 1:
+            tensor = inputs[0]
+            continue
+        return layer
+
+
+def _producer(tensor: Any) -> tuple[Any, list[Any]]:
+    """The layer that made a symbolic tensor, and what it made it of."""
+    history = getattr(tensor, "_keras_history", None)
+    if history is None:
+        return None, []
+    layer, node, _ = history
+    return layer, _inputs_of(layer._inbound_nodes[node])
+
+
+def _inputs_of(node: Any) -> list[Any]:
+    inputs = getattr(node, "input_tensors", None)
+    return tf.nest.flatten(inputs) if inputs is not None else []
+
+
+def _kind_of_layer(layer: Any, loss: str) -> OutputKind | None:
+    if layer is None:
+        return None
+    kind = type(layer).__name__
+    if kind == "Softmax":
+        return "softmax"
+    if kind not in (*_COMPUTING, "Activation"):
+        return None
+    name = str(getattr(getattr(layer, "activation", None), "__name__", ""))
+    found = _BY_ACTIVATION.get(name)
+    if found != "logits":
+        return found
+    if "binarycrossentropy" in loss:
+        return "sigmoid-logits"
+    if "crossentropy" in loss:
+        return "logits"
+    if loss or getattr(layer, "units", 2) == 1:  # a regression, as far as a loss or a shape tells
+        return "values" if loss else None
+    return "logits"
+
+
+def kind_by_values(outputs: NDArray[Any], step: float = 0.0) -> OutputKind | None:
+    """What outputs on real examples can only be.
+
+    Args:
+        outputs: (N, ..., K), of enough examples.
+        step: the smallest difference that the outputs can express, where they were quantized.
+
+    Returns:
+        "softmax" where every row is a distribution; "logits" where values lie outside [0, 1], so
+        that they are no probabilities; None where both could be.
+
+    Example:
+        >>> kind_by_values(np.array([[0.25, 0.75], [0.5, 0.5]]))
+        'softmax'
+    """
+    if outputs.ndim < 2 or outputs.shape[-1] < 2:
+        return None
+    slack = 1e-3 + step * outputs.shape[-1]
+    if outputs.min() < -slack or outputs.max() > 1 + slack:
+        return "logits"
+    sums = outputs.sum(axis=-1)
+    return "softmax" if np.abs(sums - 1).max() <= slack else None
+
+
+def as_logits(outputs: Any, kind: OutputKind, *, smallest: float = SMALLEST) -> Any:
+    """Outputs as logits over classes; plain numbers as they are.
+
+    Args:
+        outputs: (N, ..., K).
+        kind: what they are.
+        smallest: what probabilities are raised to; half a step where they were quantized.
+
+    Returns:
+        float32 (N, ..., K) for softmax, logits and values; (N, ..., K, 2) for sigmoids: the logits
+        of no and yes for each label.
+    """
+    outputs = tf.cast(outputs, tf.float32)
+    if kind == "softmax":
+        return tf.math.log(tf.maximum(outputs, smallest))
+    if kind == "sigmoid":
+        yes = tf.math.log(tf.maximum(outputs, smallest))
+        # 1 - p of a float32 p near 1 has no value between 0 and 6e-8.
+        no = tf.math.log(tf.maximum(1.0 - outputs, max(smallest, 3e-8)))
+        return tf.stack([no, yes], axis=-1)
+    if kind == "sigmoid-logits":
+        return tf.stack([tf.zeros_like(outputs), outputs], axis=-1)
+    return outputs
+
+
+def family(kind: OutputKind) -> str:
+    """Which kinds can be compared with each other."""
+    return {"softmax": "classes", "logits": "classes", "values": "values"}.get(kind, "labels")
+
+
+def undecided(what: str, name: str, kinds: Sequence[OutputKind | None]) -> str:
+    """What to say where a kind could not be told.
+
+    Args:
+        what: "student" or "teacher".
+        name: the model's name.
+        kinds: of its outputs.
+    """
+    number = next(index for index, kind in enumerate(kinds) if kind is None)
+    which = "its output" if len(kinds) == 1 else f"its output {number}"
+    return (
+        f"whether {what} {name!r} puts out probabilities or logits cannot be told from {which}: "
+        f"pass {what}_outputs='softmax', 'logits', 'sigmoid', 'sigmoid-logits' or 'values'"
+    )

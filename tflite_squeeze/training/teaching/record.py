@@ -1,0 +1,75 @@
+"""What distillation did, as a record that knows no Keras."""
+
+from pydantic import BaseModel, ConfigDict
+
+from tflite_squeeze.training.record import StepRecord
+from tflite_squeeze.training.teaching.config import Distill
+
+
+class TeacherRecord(BaseModel):
+    """One teacher.
+
+    Attributes:
+        name: the model's name.
+        form: keras, tf_keras, saved_model, functions or tflite.
+        sha256: its hash.
+        outputs: what its outputs were told to be.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    form: str
+    sha256: str
+    outputs: tuple[str, ...]
+
+
+class CacheRecord(BaseModel):
+    """Whether the teachers' answers were computed once.
+
+    Attributes:
+        used: whether they were.
+        reason: why not, or where they came from.
+        size_bytes: of the files.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    used: bool
+    reason: str
+    size_bytes: int = 0
+
+
+class DistillRecord(StepRecord):
+    """What distillation did.
+
+    Attributes:
+        config: what was asked for.
+        teachers: who taught.
+        student_outputs: what the student's outputs were told to be.
+        labelled: whether labels were learnt from too.
+        cache: whether the teachers' answers were computed once.
+        teacher_quality: accuracy of the teachers together; None without labels or classes.
+        distance_before: mean distance from the teachers on the validation part, before.
+        distance_after: the same after.
+        agreement_before: share of its examples in which the student found the teachers' class.
+        agreement_after: the same after.
+    """
+
+    config: Distill
+    teachers: tuple[TeacherRecord, ...]
+    student_outputs: tuple[str, ...]
+    labelled: bool
+    cache: CacheRecord
+    teacher_quality: float | None
+    distance_before: float
+    distance_after: float
+    agreement_before: float | None
+    agreement_after: float | None
+
+    @property
+    def reached(self) -> bool:
+        """Whether the student is no worse than it was; without labels, nearer to its teachers."""
+        if self.before is None or self.after is None:
+            return self.distance_after < self.distance_before
+        return self.after >= self.before if self.metric == "accuracy" else self.after <= self.before

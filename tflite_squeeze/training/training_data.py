@@ -1,0 +1,92 @@
+"""What a model is trained on: shuffled batches, with or without labels and teachers' answers."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from tflite_squeeze.data.data import Data
+from tflite_squeeze.data.raw_data import RawPart
+from tflite_squeeze.network import flavors
+from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.label_form import label_form
+
+if TYPE_CHECKING:
+    from tflite_squeeze.training.teaching.teacher_answers import Answers
+
+_LONGEST_SHUFFLE = 60_000
+
+
+def uses_labels(data: Data) -> bool:
+    """Whether what is trained on carries labels; a part that only calibrates does not."""
+    return data.labelled and data.train is not None
+
+
+def training_part(data: Data) -> tuple[Any, RawPart]:
+    """What is trained on: the training part, or what only calibrates where there is none.
+
+    Args:
+        data: fitted to a model.
+
+    Returns:
+        Preprocessed unbatched examples, (inputs by name, labels) or the inputs alone, and the
+        source that they are of.
+    """
+    if data.train is not None and data.raw.train is not None:
+        return data.train, data.raw.train
+    dataset = data.calibration
+    if isinstance(dataset.element_spec, tuple):
+        dataset = dataset.map(lambda inputs, _: inputs)
+    return dataset, data.raw.calibration
+
+
+def training_steps(data: Data, config: FineTune) -> int:
+    """How many steps a training has; at 1,000 an epoch where the data does not know its length."""
+    count = training_part(data)[1].count
+    return (1000 if count is None else -(-count // config.batch)) * config.epochs
+
+
+def training_batches(
+    model: Any,
+    data: Data,
+    batch: int,
+    seed: int,
+    *,
+    answers: "Answers | None" = None,
+    augment: Callable[[Any], Any] | None = None,
+) -> Any:
+    """What is trained on as shuffled batches in the structure that the model takes.
+
+    Args:
+        model: the Keras model.
+        data: fitted to it.
+        batch: examples a step.
+        seed: of their order.
+        answers: what teachers say of each example, to be handed on beside the labels.
+        augment: changes a batch of inputs, as the model takes them.
+    """
+    structure = flavors.input_structure(model)
+    names = [spec.name for spec in tf.nest.flatten(structure)]
+    dataset, raw = training_part(data)
+    labelled = isinstance(dataset.element_spec, tuple)
+    taken = label_form(model)
+
+    def arranged(inputs: Any, labels: Any = None) -> Any:
+        packed = tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])
+        if augment is not None:
+            packed = augment(packed)
+        return (packed,) if labels is None else (packed, labels)
+
+    def alone(inputs: Any, labels: Any = None) -> Any:
+        return arranged(inputs, taken(labels))
+
+    def answered(index: Any, element: Any) -> Any:
+        assert answers is not None
+        inputs, labels = element if labelled else (element, None)
+        return arranged(inputs, answers.targets(index, taken(labels)))
+
+    if answers is not None:
+        dataset = dataset.enumerate()
+    shuffled = dataset.shuffle(min(raw.count or 10_000, _LONGEST_SHUFFLE), seed=seed)
+    ready = alone if answers is None else answered
+    return shuffled.batch(batch).map(ready, num_parallel_calls=2).prefetch(2)

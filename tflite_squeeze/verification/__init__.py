@@ -1,0 +1,1 @@
+"""`verify`: does a file answer as its model does?"""

@@ -1,0 +1,82 @@
+"""`tflite-squeeze verify`: does a file answer as its Keras model does?"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tflite_squeeze.command_line.data_options import data_options
+from tflite_squeeze.command_line.model_options import (
+    model_options,
+    open_data,
+    open_model,
+    read_samples,
+)
+from tflite_squeeze.command_line.output import (
+    check_json,
+    force_option,
+    json_option,
+    progress,
+    say,
+    show,
+    write_json,
+)
+from tflite_squeeze.errors import CheckFailed
+
+
+@click.command(
+    epilog="Example: tflite-squeeze verify models/lenet_5.keras lenet_5.tflite "
+    "--data models/samples/fashion-mnist.npz --max-drop 0.01"
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("tflite", metavar="FILE.tflite", type=click.Path(path_type=Path))
+@data_options
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Largest loss of accuracy that passes, as a fraction. Without it, a loss of more than "
+    "0.01 fails when its 95 % interval excludes zero.",
+)
+@click.option("--min-sqnr-db", type=float, help="Least SQNR of an output that passes, in dB.")
+@click.option(
+    "--min-agreement",
+    type=click.FloatRange(0, 1),
+    help="Least share of samples with the same predicted class that passes.",
+)
+@click.option(
+    "--samples", default="256", show_default=True, metavar="N|all", help="Samples to run."
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@model_options
+@force_option
+@json_option
+@click.pass_context
+def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: Any) -> None:
+    """Check that a .tflite file answers as its Keras model does.
+
+    Both run on the same samples. Exits 1 when the file fails, and says at which tensor it
+    diverges first.
+    """
+    check_json(options["json_target"], force=options["force"], inputs=[model, tflite])
+    from tflite_squeeze.network.loading import load_tflite
+    from tflite_squeeze.verification.record import Verify
+    from tflite_squeeze.verification.tables import verdict, verify_tables
+
+    config = Verify(
+        max_drop=options["max_drop"],
+        min_sqnr_db=options["min_sqnr_db"],
+        min_agreement=options["min_agreement"],
+        samples=read_samples(options["samples"]),
+        threads=options["threads"],
+    )
+    content = load_tflite(tflite)
+    with progress(ctx, f"Verifying {tflite}"):
+        source = open_model(model, options)
+        from tflite_squeeze.verification.verify import verify
+
+        record = verify(source, content, open_data(options), config)
+    show(ctx, verify_tables(record))
+    write_json(options["json_target"], record, force=options["force"])
+    if not record.passed:
+        raise CheckFailed(f"{tflite} {verdict(record)}: convert it again, or loosen the limits")
+    say(ctx, f"{tflite}: {verdict(record)}")

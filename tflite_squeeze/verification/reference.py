@@ -1,0 +1,109 @@
+"""The Keras model's own answers, against which a file is judged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tflite_squeeze.emission.chatter import caught_chatter
+from tflite_squeeze.emission.endpoints import Endpoint
+from tflite_squeeze.errors import InputError
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """What a signature is run on.
+
+    Attributes:
+        inputs: (N, ...) by the signature's input names.
+        labels: (N,) class ids, or by output name; None when there are none.
+        real: whether they are real samples, not random numbers.
+        about: for real ones, where they come from and what was done to them.
+    """
+
+    inputs: dict[str, NDArray[Any]]
+    labels: Any = None
+    real: bool = True
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def random_samples(
+    endpoint: Endpoint, shapes: Mapping[str, tuple[int, ...]], count: int
+) -> Samples:
+    """Seeded random inputs, for want of real ones.
+
+    Args:
+        endpoint: the signature.
+        shapes: shape of one example by input name.
+        count: examples.
+
+    Returns:
+        Normal reals; for integers 0 and 1, which are valid indices of any embedding.
+    """
+    generator = np.random.default_rng(0)
+    inputs = {}
+    for name, spec in endpoint.inputs.items():
+        dtype, shape = spec.dtype.as_numpy_dtype, (count, *shapes[name])
+        if spec.dtype.is_floating:
+            inputs[name] = generator.standard_normal(shape).astype(dtype)
+        elif spec.dtype.is_integer or spec.dtype.is_bool:
+            inputs[name] = generator.integers(0, 2, shape).astype(dtype)
+        else:
+            raise InputError(
+                f"input {name!r} takes {spec.dtype.name}, for which random samples make no sense: "
+                f"pass --data, or --no-verify"
+            )
+    return Samples(inputs=inputs, real=False)
+
+
+def reference_outputs(
+    endpoint: Endpoint, specs: Mapping[str, tf.TensorSpec], inputs: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Runs the original model, in inference mode.
+
+    Args:
+        endpoint: the signature.
+        specs: the shapes that the file takes; a batch that the model itself fixes is kept.
+        inputs: (N, ...) by input name.
+
+    Returns:
+        (N, ...) by output name.
+    """
+    fixed = {spec.shape[0] for spec in endpoint.inputs.values() if spec.shape.rank}
+    fixed.discard(None)
+    batch = min(fixed) if fixed else _BATCH
+    signature = {
+        name: tf.TensorSpec([batch if fixed else None, *spec.shape[1:]], spec.dtype, name=name)
+        for name, spec in specs.items()
+    }
+    run = tf.function(endpoint.call, input_signature=[signature], autograph=False)
+    count = len(next(iter(inputs.values())))
+    parts: dict[str, list[NDArray[Any]]] = {}
+    with caught_chatter():
+        for start in range(0, count, batch):
+            chunk = {name: array[start : start + batch] for name, array in inputs.items()}
+            size = len(next(iter(chunk.values())))
+            if fixed and size < batch:
+                chunk = {name: _filled(array, batch) for name, array in chunk.items()}
+            tensors = {name: tf.cast(array, specs[name].dtype) for name, array in chunk.items()}
+            for name, value in run(tensors).items():
+                parts.setdefault(name, []).append(_per_example(name, value.numpy(), size, batch))
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def _filled(array: NDArray[Any], batch: int) -> NDArray[Any]:
+    return np.concatenate([array, np.repeat(array[-1:], batch - len(array), axis=0)])
+
+
+def _per_example(name: str, value: NDArray[Any], size: int, batch: int) -> NDArray[Any]:
+    if not value.ndim or value.shape[0] not in (size, batch):
+        raise InputError(
+            f"output {name!r} has shape {value.shape} for {size} examples, so examples cannot be "
+            f"told apart: pass --no-verify, or give the output a batch axis"
+        )
+    return value[:size]

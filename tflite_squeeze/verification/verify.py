@@ -1,0 +1,294 @@
+"""The Keras model and its file on the same samples."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tflite_squeeze.conversion.record import select_operators
+from tflite_squeeze.data.data import Data, load_data
+from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.endpoints import Endpoint, endpoints_of
+from tflite_squeeze.emission.trace import prepared
+from tflite_squeeze.errors import InputError, UnsupportedError
+from tflite_squeeze.network.larq_library import is_larq_model
+from tflite_squeeze.network.loading import LoadedModel, load_model, load_tflite
+from tflite_squeeze.runtime.larq_files import is_larq_file
+from tflite_squeeze.runtime.run import run_file
+from tflite_squeeze.tflite.signatures import (
+    FileSignature,
+    matched_names,
+    quantization_name,
+    signatures_of,
+)
+from tflite_squeeze.verification.divergence import divergence, first_collapse
+from tflite_squeeze.verification.record import (
+    OutputFidelity,
+    TensorFidelity,
+    Verify,
+    VerifyRecord,
+    chance_notes,
+    compare_output,
+    failures_of,
+    tolerance_of,
+)
+from tflite_squeeze.verification.reference import Samples, random_samples, reference_outputs
+
+# Without real samples nothing is learnt by running many.
+_RANDOM_SAMPLES = 16
+_RANDOM = "verified on random numbers for want of data: pass --data for real samples"
+
+
+@dataclass
+class _Comparison:
+    """One signature: how its names match, what it ran on, what came out."""
+
+    endpoint: Endpoint
+    there: FileSignature
+    inputs: dict[str, str]
+    specs: dict[str, tf.TensorSpec]
+    samples: Samples
+    outputs: list[OutputFidelity] = field(default_factory=list)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each input in the file, batch included."""
+        return {name: self.there.inputs[other] for name, other in self.inputs.items()}
+
+
+def verify(
+    model: Any,
+    tflite: bytes | str | Path,
+    data: Any = None,
+    config: Verify | None = None,
+    *,
+    quantization: Quantization | None = None,
+) -> VerifyRecord:
+    """Checks that a file answers as the Keras model does that it came from.
+
+    Args:
+        model: the model, or a path to it.
+        tflite: the file, or a path to it.
+        data: real samples: `Data`, or anything that `load_data` takes; random ones when None.
+        config: what the file is held to.
+        quantization: what the file is quantized to; read from its tensors when None.
+
+    Returns:
+        The record. `passed` tells whether the file meets the tolerance; when it does not,
+        `diverges_at` names the first tensor whose SQNR collapses.
+
+    Raises:
+        InputError: model, file and data do not belong together.
+        UnsupportedError: the file has TensorFlow operators, which the runtime here lacks.
+        RuntimeFailure: the runtime cannot run the file.
+
+    Example:
+        >>> verify("models/lenet_5.keras", "lenet_5.tflite", "models/samples/fashion-mnist.npz")
+    """
+    started = time.perf_counter()
+    config = config or Verify()
+    source, notes = prepared(load_model(model))
+    content = tflite if isinstance(tflite, bytes) else load_tflite(Path(tflite))
+    if reason := why_unverifiable(content):
+        raise UnsupportedError(f"the file cannot be verified here: {reason}")
+    samples = None if data is None else load_data(data)
+    kind = quantization or Quantization(quantization_name(content))
+    larq = is_larq_file(content)
+    binary = larq or is_larq_model(source.model)
+    tolerance = tolerance_of(config, kind, binary=binary)
+    comparisons = [
+        _begun(endpoint, there, samples, config)
+        for endpoint, there in _pairs(endpoints_of(source), signatures_of(content))
+    ]
+    for comparison in comparisons:
+        comparison.outputs = _compared(
+            comparison, content, threads=config.threads, by_prediction=binary
+        )
+    outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
+    failures = failures_of(outputs, tolerance)
+    tensors: tuple[TensorFidelity, ...] = ()
+    more: tuple[str, ...] = ()
+    if failures and not larq:
+        bad = next(item for item in comparisons if failures_of(tuple(item.outputs), tolerance))
+        tensors, more = _divergence(source, content, bad)
+    real = all(comparison.samples.real for comparison in comparisons)
+    told = (
+        *notes,
+        *(note for item in comparisons for note in item.samples.about.get("notes", ())),
+        *more,
+        *(() if real else (_RANDOM,)),
+        *chance_notes(outputs, tolerance.max_drop),
+    )
+    return VerifyRecord(
+        passed=not failures,
+        failures=failures,
+        tolerance=tolerance,
+        quantization=kind,
+        examples=max(_count(comparison.samples) for comparison in comparisons),
+        real_samples=real,
+        data=comparisons[0].samples.about,
+        outputs=outputs,
+        tensors=tensors,
+        diverges_at=first_collapse(tensors, tolerance.min_sqnr_db),
+        notes=tuple(dict.fromkeys(told)),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def why_unverifiable(tflite: bytes) -> str | None:
+    """Why no runtime here can run a file, or None when one can.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    select = select_operators(tflite)
+    if not select:
+        return None
+    return (
+        f"it needs the Flex delegate for {', '.join(select)}, and the LiteRT runtime has none: "
+        f"check it on the device, or with TensorFlow's own interpreter"
+    )
+
+
+def _count(samples: Samples) -> int:
+    return len(next(iter(samples.inputs.values())))
+
+
+def _pairs(
+    endpoints: list[Endpoint], present: list[FileSignature]
+) -> list[tuple[Endpoint, FileSignature]]:
+    """Which signature of the file stands for which of the model."""
+    if len(endpoints) == len(present) == 1:
+        return [(endpoints[0], present[0])]
+    by_name = {signature.name: signature for signature in present}
+    missing = [endpoint.name for endpoint in endpoints if endpoint.name not in by_name]
+    if missing:
+        raise InputError(
+            f"the file has no signature {', '.join(missing)}; it has "
+            f"{', '.join(str(name) for name in by_name)}: verify the file with its own model"
+        )
+    return [(endpoint, by_name[endpoint.name]) for endpoint in endpoints]
+
+
+def _begun(
+    endpoint: Endpoint, there: FileSignature, data: Data | None, config: Verify
+) -> _Comparison:
+    """What the model and the file are both to be run on."""
+    inputs = matched_names(
+        {name: _known(spec.shape) for name, spec in endpoint.inputs.items()},
+        {name: shape[1:] for name, shape in there.inputs.items()},
+        "input",
+    )
+    examples = {
+        name: _example(spec, there.inputs[inputs[name]]) for name, spec in endpoint.inputs.items()
+    }
+    specs = {
+        name: tf.TensorSpec([None, *examples[name]], spec.dtype, name=name)
+        for name, spec in endpoint.inputs.items()
+    }
+    samples = _samples(endpoint, specs, examples, data, config)
+    return _Comparison(endpoint=endpoint, there=there, inputs=inputs, specs=specs, samples=samples)
+
+
+def _compared(
+    begun: _Comparison, tflite: bytes, *, threads: int, by_prediction: bool
+) -> list[OutputFidelity]:
+    """Runs both on the same samples."""
+    reference = reference_outputs(begun.endpoint, begun.specs, begun.samples.inputs)
+    given = {begun.inputs[name]: array for name, array in begun.samples.inputs.items()}
+    found = run_file(tflite, given, signature=begun.there.name, threads=threads).outputs
+    names = matched_names(
+        {name: array.shape[1:] for name, array in reference.items()},
+        {name: array.shape[1:] for name, array in found.items()},
+        "output",
+    )
+    labels_for = _labels(begun.samples.labels, reference)
+    return [
+        compare_output(
+            begun.endpoint.name,
+            name,
+            reference[name],
+            found[other],
+            labels_for(name),
+            by_prediction=by_prediction,
+        )
+        for name, other in names.items()
+    ]
+
+
+def _known(shape: tf.TensorShape) -> tuple[int, ...]:
+    """The shape of one example, -1 where open."""
+    return tuple(-1 if size is None else int(size) for size in shape[1:])
+
+
+def _example(spec: tf.TensorSpec, there: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of one example: the model's, and the file's where the model leaves it open."""
+    return tuple(
+        int(size) if size is not None else max(other, 1)
+        for size, other in zip(spec.shape[1:], there[1:], strict=True)
+    )
+
+
+def _samples(
+    endpoint: Endpoint,
+    specs: dict[str, tf.TensorSpec],
+    examples: dict[str, tuple[int, ...]],
+    data: Data | None,
+    config: Verify,
+) -> Samples:
+    if data is None:
+        return random_samples(endpoint, examples, _RANDOM_SAMPLES)
+    fitted = data.fitted_to(specs)
+    sample = fitted.sample("validation", config.samples)
+    return Samples(inputs=sample.inputs, labels=sample.labels, about=fitted.describe())
+
+
+def _labels(
+    labels: Any, reference: dict[str, NDArray[Any]]
+) -> Callable[[str], NDArray[Any] | None]:
+    """Which labels belong to which output.
+
+    Raises:
+        InputError: a label is no class of the output.
+    """
+    if labels is None or isinstance(labels, dict):
+        by_name = labels or {}
+    else:
+        first = next((n for n, a in reference.items() if a.ndim == 2), next(iter(reference)))
+        by_name = {first: labels}
+
+    def labels_for(name: str) -> NDArray[Any] | None:
+        found = by_name.get(name)
+        if found is None or found.ndim != 1 or found.dtype.kind not in "iu":
+            return None
+        classes = max(reference[name].shape[-1], 2)
+        if reference[name].ndim == 2 and (found.min() < 0 or found.max() >= classes):
+            raise InputError(
+                f"labels run from {found.min()} to {found.max()}, but output {name!r} has "
+                f"{classes} classes: pass the labels of this model"
+            )
+        return np.asarray(found)
+
+    return labels_for
+
+
+def _divergence(source: LoadedModel, tflite: bytes, bad: _Comparison) -> tuple[Any, Any]:
+    """The comparison inside the file, for the signature that failed."""
+    shapes = {
+        name: (max(shape[0], 1), *shape[1:])
+        for name, shape in bad.shapes.items()
+        if shape and -1 not in shape[1:]
+    }
+    return divergence(
+        source,
+        tflite,
+        bad.samples.inputs,
+        bad.inputs,
+        (bad.endpoint.name, bad.there.name),
+        Convert(input_shapes=shapes),
+    )

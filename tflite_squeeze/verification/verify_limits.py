@@ -1,0 +1,97 @@
+"""What a file is held to: the user's limits, and those that go with a quantization."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tflite_squeeze.emission.config import Quantization
+
+
+class _Record(BaseModel):
+    """Infinite decibels survive JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class Verify(_Record):
+    """What a file is held to; None leaves the choice to the quantization.
+
+    Attributes:
+        max_drop: largest loss of accuracy, as a fraction; without it, a loss of more than 0.01
+            fails only when its 95 % interval excludes zero.
+        min_sqnr_db: least signal to noise ratio of an output, in dB.
+        min_agreement: least share of examples with the same predicted class.
+        samples: examples that are run; None for all there are.
+        threads: threads of the interpreter.
+
+    Example:
+        >>> Verify(max_drop=0.01).samples
+        256
+    """
+
+    max_drop: float | None = Field(default=None, ge=0, lt=1)
+    min_sqnr_db: float | None = None
+    min_agreement: float | None = Field(default=None, ge=0, le=1)
+    samples: int | None = Field(default=256, ge=1)
+    threads: int = Field(default=1, ge=1)
+
+
+class Tolerance(_Record):
+    """The limits that were applied.
+
+    Attributes:
+        max_drop: of accuracy; strict: whether the user gave it.
+        min_sqnr_db: of each output.
+        min_agreement: of predicted classes.
+        by_prediction: whether predictions judge alone where there are any: one sign that flips
+            in a binary network changes all outputs a little, and most predictions not.
+    """
+
+    max_drop: float
+    strict: bool
+    min_sqnr_db: float
+    min_agreement: float
+    by_prediction: bool = False
+
+
+# Float32 differs by the order of sums only. The others are about 10 dB below what sound
+# conversions of the reference models reach; a wrong tensor or scale costs far more than that.
+_LEAST_SQNR_DB = {
+    Quantization.NONE: 60.0,
+    Quantization.FLOAT16: 40.0,
+    Quantization.DYNAMIC: 15.0,
+    Quantization.INT8: 8.0,
+    Quantization.INT16X8: 15.0,
+}
+_LEAST_AGREEMENT = {
+    Quantization.NONE: 0.99,
+    Quantization.FLOAT16: 0.98,
+    Quantization.DYNAMIC: 0.90,
+    Quantization.INT8: 0.85,
+    Quantization.INT16X8: 0.90,
+}
+_MAX_DROP = 0.01
+
+
+_BINARY_AGREEMENT = 0.98
+
+
+def tolerance_of(verify: Verify, quantization: Quantization, *, binary: bool = False) -> Tolerance:
+    """The limits for a quantization, each replaced by the user's own where given.
+
+    Args:
+        verify: the user's own.
+        quantization: what the file is quantized to.
+        binary: whether the network has binary inputs inside, so that predictions judge.
+    """
+
+    def given(value: float | None, default: float) -> float:
+        return default if value is None else value
+
+    return Tolerance(
+        max_drop=given(verify.max_drop, _MAX_DROP),
+        strict=verify.max_drop is not None,
+        min_sqnr_db=given(verify.min_sqnr_db, _LEAST_SQNR_DB[quantization]),
+        min_agreement=given(
+            verify.min_agreement, _BINARY_AGREEMENT if binary else _LEAST_AGREEMENT[quantization]
+        ),
+        by_prediction=binary and verify.min_sqnr_db is None,
+    )
