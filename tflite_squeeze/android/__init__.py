@@ -1,1 +1,1 @@
-"""A `.tflite` file as what an Android application needs: assets with metadata, a Kotlin class, a test."""
+"""`export android`: assets with metadata, a Kotlin class and a test of a `.tflite` file."""

@@ -11,7 +11,7 @@ from tflite_squeeze.command_line.lazy_group import LazyGroup
 from tflite_squeeze.errors import SqueezeError
 from tflite_squeeze.version import __version__
 
-# Command → (module below the package, what it does). The line stands here so that `--help` imports no command.
+# Command → (module in the package, what it does), so that `--help` imports no command.
 _COMMANDS = {
     "convert": ("conversion.command", "Turn a Keras model into a verified .tflite file."),
     "verify": (
