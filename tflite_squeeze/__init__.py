@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.data.data import load_data as load_data
     from tflite_squeeze.data.preprocessing import Preprocessing as Preprocessing
     from tflite_squeeze.emission.config import Convert as Convert
-    from tflite_squeeze.emission.config import Quantization as Quantization
+    from tflite_squeeze.emission.quantization import Quantization as Quantization
     from tflite_squeeze.errors import CheckFailed as CheckFailed
     from tflite_squeeze.errors import SqueezeError as SqueezeError
     from tflite_squeeze.inspection.inspect import inspect as inspect
@@ -77,9 +77,9 @@ if TYPE_CHECKING:
     from tflite_squeeze.techniques.sharing.cluster import cluster as cluster
     from tflite_squeeze.techniques.sharing.config import Cluster as Cluster
     from tflite_squeeze.tflite.size import size_ledger as size_ledger
+    from tflite_squeeze.training.config import Distill as Distill
     from tflite_squeeze.training.config import FineTune as FineTune
-    from tflite_squeeze.training.teaching.config import Distill as Distill
-    from tflite_squeeze.training.teaching.config import Hint as Hint
+    from tflite_squeeze.training.config import Hint as Hint
     from tflite_squeeze.training.teaching.distiller import Distiller as Distiller
     from tflite_squeeze.verification.record import Verify as Verify
     from tflite_squeeze.verification.verify import verify as verify
@@ -96,7 +96,7 @@ _HOMES = {
     "Convert": "tflite_squeeze.emission.config",
     "Converted": "tflite_squeeze.conversion.convert",
     "Data": "tflite_squeeze.data.data",
-    "Distill": "tflite_squeeze.training.teaching.config",
+    "Distill": "tflite_squeeze.training.config",
     "Distiller": "tflite_squeeze.training.teaching.distiller",
     "EthosUProfile": "tflite_squeeze.microcontrollers.ethos_u_record",
     "Exponential": "tflite_squeeze.techniques.pruning.schedules",
@@ -106,7 +106,7 @@ _HOMES = {
     "FactorizedConv2D": "tflite_squeeze.techniques.low_rank.layers",
     "FactorizedDense": "tflite_squeeze.techniques.low_rank.layers",
     "FineTune": "tflite_squeeze.training.config",
-    "Hint": "tflite_squeeze.training.teaching.config",
+    "Hint": "tflite_squeeze.training.config",
     "L0": "tflite_squeeze.techniques.l0.config",
     "Limits": "tflite_squeeze.recipes.recipe",
     "MicroProfile": "tflite_squeeze.microcontrollers.record",

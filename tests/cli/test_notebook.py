@@ -13,9 +13,10 @@ from tflite_squeeze.cli.notebook import TABLES, html_of
 from tflite_squeeze.packing.record import PackRecord
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.record import PruneRecord
 from tflite_squeeze.techniques.pruning.sensitivity.record import SensitivityRecord
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.record import PrunedWeight, PruneRecord, StepRecord
+from tflite_squeeze.training.record import PrunedWeight, StepRecord
 
 PNG = "data:image/png;base64,iVBORw0KGgo"  # the signature of PNG files
 

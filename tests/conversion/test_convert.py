@@ -12,9 +12,10 @@ import tensorflow as tf
 from tests import tiny_models
 from tests.tiny_models import LIBRARIES, TwoSignatures, examples
 from tflite_squeeze.conversion.convert import Converted, convert, rejected_path
-from tflite_squeeze.conversion.record import ConvertRecord, select_operators
+from tflite_squeeze.conversion.record import ConvertRecord
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import CheckFailed, InputError, OutputError
+from tflite_squeeze.tflite.flatbuffer import select_operators
 from tflite_squeeze.verification.record import Verify
 
 pytestmark = [pytest.mark.xdist_group("pipeline-convert"), pytest.mark.slow]

@@ -3,7 +3,7 @@
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.tiny_files import FileMaker, dense_file
-from tflite_squeeze.conversion.record import count_operators, select_operators
+from tflite_squeeze.tflite.flatbuffer import count_operators, select_operators
 
 
 def _file() -> bytes:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.quantization import Quantization
 
 
 @pytest.mark.parametrize(

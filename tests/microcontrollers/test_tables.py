@@ -4,13 +4,10 @@ import pytest
 
 from tests.runtime.runtime_files import int8_dense_file
 from tflite_squeeze.microcontrollers.export.export import export_micro
+from tflite_squeeze.microcontrollers.export.tables import micro_export_tables
 from tflite_squeeze.microcontrollers.profile import profile_micro
 from tflite_squeeze.microcontrollers.record import MicroProfile, MicroRecord
-from tflite_squeeze.microcontrollers.tables import (
-    micro_export_tables,
-    micro_operator_table,
-    micro_tables,
-)
+from tflite_squeeze.microcontrollers.tables import micro_operator_table, micro_tables
 from tflite_squeeze.tables.markdown import to_markdown
 
 

@@ -2,7 +2,6 @@
 
 from tests.tiny_files import dense_file
 from tflite_squeeze.profiling.record import (
-    InputUsed,
     LatencyStats,
     Memory,
     OperatorTime,
@@ -10,6 +9,7 @@ from tflite_squeeze.profiling.record import (
     Profile,
     ProfileRecord,
 )
+from tflite_squeeze.runtime.inputs import InputUsed
 from tflite_squeeze.runtime.machine import Machine
 from tflite_squeeze.tflite.size import size_ledger
 

@@ -59,7 +59,7 @@ def trained(library: Any, scope: tf.distribute.Strategy, callback: Any) -> dict[
 
 def distilled(library: Any, scope: tf.distribute.Strategy) -> dict[str, Any]:
     """The same of a student that a larger network teaches."""
-    from tflite_squeeze.training.teaching.config import Distill
+    from tflite_squeeze.training.config import Distill
     from tflite_squeeze.training.teaching.distiller import Distiller
 
     library.utils.set_random_seed(7)

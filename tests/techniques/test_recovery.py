@@ -21,9 +21,8 @@ from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.prune import prune
 from tflite_squeeze.techniques.sharing.cluster import cluster
 from tflite_squeeze.techniques.sharing.config import Cluster
-from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.finetune import finetune
-from tflite_squeeze.training.teaching.config import Distill
 
 pytestmark = pytest.mark.slow
 

@@ -10,10 +10,9 @@ from tests.tiny_models import examples
 from tflite_squeeze.techniques.distillation.distill import distill
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.prune import prune
-from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.label_form import label_form
 from tflite_squeeze.training.quality import quality
-from tflite_squeeze.training.teaching.config import Distill
 
 X = examples(48, 8)
 IDS = np.argmax(X[:, :3], axis=1)

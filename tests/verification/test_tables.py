@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from tflite_squeeze.emission.config import Quantization
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.verification.record import (
     Accuracy,
     OutputFidelity,

@@ -10,7 +10,8 @@ import pytest
 from tests import tiny_models
 from tests.tiny_models import LIBRARIES, examples
 from tflite_squeeze.conversion.convert import convert
-from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import InputError, UnsupportedError, UsageError
 from tflite_squeeze.tflite.flatbuffer import operator_names, pack_model, read_model
 from tflite_squeeze.verification.record import Verify

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tflite_squeeze.emission.config import Quantization
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.tflite.signatures import matched_names
 from tflite_squeeze.verification.record import (

@@ -20,8 +20,9 @@ from tflite_squeeze.inspection.tables import inspect_tables
 from tflite_squeeze.microcontrollers.ethos_u_record import EthosURecord
 from tflite_squeeze.microcontrollers.ethos_u_tables import ethos_u_tables
 from tflite_squeeze.microcontrollers.export.record import MicroExportRecord
+from tflite_squeeze.microcontrollers.export.tables import micro_export_tables
 from tflite_squeeze.microcontrollers.record import MicroRecord
-from tflite_squeeze.microcontrollers.tables import micro_export_tables, micro_tables
+from tflite_squeeze.microcontrollers.tables import micro_tables
 from tflite_squeeze.packing.record import PackRecord
 from tflite_squeeze.packing.tables import pack_tables
 from tflite_squeeze.profiling.plots import operator_plot
@@ -41,6 +42,7 @@ from tflite_squeeze.techniques.low_rank.record import FactorizeRecord
 from tflite_squeeze.techniques.low_rank.tables import factorize_tables
 from tflite_squeeze.techniques.narrowing.narrow_record import NarrowRecord
 from tflite_squeeze.techniques.narrowing.tables import narrow_tables
+from tflite_squeeze.techniques.pruning.record import PruneRecord
 from tflite_squeeze.techniques.pruning.sensitivity.record import SensitivityRecord
 from tflite_squeeze.techniques.pruning.sensitivity.tables import (
     sensitivity_plot,
@@ -52,7 +54,7 @@ from tflite_squeeze.techniques.sharing.tables import cluster_tables
 from tflite_squeeze.tflite.size import SizeLedger
 from tflite_squeeze.tflite.size_tables import size_tables
 from tflite_squeeze.training.history_plot import history_plot
-from tflite_squeeze.training.record import PruneRecord, StepRecord
+from tflite_squeeze.training.record import StepRecord
 from tflite_squeeze.training.teaching.record import DistillRecord
 from tflite_squeeze.verification.record import VerifyRecord
 from tflite_squeeze.verification.tables import verify_tables

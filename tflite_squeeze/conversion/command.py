@@ -162,7 +162,8 @@ def _write(ctx: click.Context, converted: "Converted", output: Path, options: An
 def _config(options: dict[str, Any]) -> "Convert":
     from pydantic import ValidationError
 
-    from tflite_squeeze.emission.config import Convert, uncalibrated
+    from tflite_squeeze.emission.config import Convert
+    from tflite_squeeze.emission.quantization import uncalibrated
 
     batch = options["batch"]
     if batch != "dynamic" and not (batch.isdecimal() and int(batch) > 0):

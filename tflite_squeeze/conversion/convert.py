@@ -10,12 +10,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tflite_squeeze.conversion.record import ConvertRecord, Source, count_operators
+from tflite_squeeze.conversion.record import ConvertRecord, Source
 from tflite_squeeze.data.data import Data, load_data
-from tflite_squeeze.emission.config import Convert, Quantization, uncalibrated
+from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import Batches
 from tflite_squeeze.emission.emission import Made, made
 from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
+from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.shared_values.sharing import shared_in_file
 from tflite_squeeze.emission.sparse.decision import Decided, with_best_encoding
 from tflite_squeeze.emission.trace import prepared
@@ -23,6 +24,7 @@ from tflite_squeeze.errors import CheckFailed, InputError, RuntimeFailure
 from tflite_squeeze.files.files import check_output, write_atomically
 from tflite_squeeze.network.loading import LoadedModel, load_model
 from tflite_squeeze.tflite.facts import with_facts
+from tflite_squeeze.tflite.flatbuffer import count_operators
 from tflite_squeeze.tflite.size import size_ledger
 from tflite_squeeze.verification.record import Verify, refused_record
 from tflite_squeeze.verification.verify import verify, why_unverifiable

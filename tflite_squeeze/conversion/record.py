@@ -1,6 +1,5 @@
 """What a conversion did, in numbers."""
 
-from collections import Counter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -10,7 +9,6 @@ from tflite_squeeze.emission.low_bit.record import LowBitRecord
 from tflite_squeeze.emission.shared_values.record import SharedInFile
 from tflite_squeeze.emission.sparse.record import SparsityRecord
 from tflite_squeeze.tables.displayed import Displayed
-from tflite_squeeze.tflite.flatbuffer import operator_names
 from tflite_squeeze.tflite.size import SizeLedger
 from tflite_squeeze.verification.record import VerifyRecord
 
@@ -78,26 +76,3 @@ class ConvertRecord(Displayed, BaseModel):
     def passed(self) -> bool:
         """Whether the file passed its check; true where there was none, as `unverified` says."""
         return self.verification is None or self.verification.passed
-
-
-def count_operators(tflite: bytes) -> dict[str, int]:
-    """How often each operator occurs in a file, the most frequent first.
-
-    Raises:
-        InputError: the file is damaged.
-    """
-    names = Counter(name for subgraph in operator_names(tflite) for name in subgraph)
-    return dict(sorted(names.items(), key=lambda item: (-item[1], item[0])))
-
-
-def select_operators(tflite: bytes) -> tuple[str, ...]:
-    """The TensorFlow operators in a file, each once; only a runtime with Flex linked in has them.
-
-    Raises:
-        InputError: the file is damaged.
-
-    Example:
-        >>> select_operators(tflite)
-        ('FlexTan',)
-    """
-    return tuple(name for name in count_operators(tflite) if name.startswith("Flex"))

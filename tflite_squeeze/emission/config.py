@@ -1,39 +1,12 @@
 """What a conversion is asked for."""
 
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tflite_squeeze.emission.low_bit.low_bit_plan import LowBitMode
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.sparse.plan import SparsityMode
-from tflite_squeeze.errors import InputError
-
-
-class Quantization(StrEnum):
-    """Post-training quantization: what weights and activations become.
-
-    Reference: Jacob et al. 2018, arXiv:1712.05877, for the integer modes.
-    """
-
-    NONE = "none"
-    FLOAT16 = "float16"
-    DYNAMIC = "dynamic"
-    INT8 = "int8"
-    INT16X8 = "int16x8"
-
-    @property
-    def calibrates(self) -> bool:
-        """Whether activation ranges have to be measured on real samples."""
-        return self in (Quantization.INT8, Quantization.INT16X8)
-
-
-def uncalibrated(quantize: Quantization) -> InputError:
-    """The refusal of a conversion that has nothing to calibrate on."""
-    return InputError(
-        f"--quantize {quantize.value} calibrates on real samples and got none: pass --data, such "
-        f"as --data samples.npz"
-    )
 
 
 class Convert(BaseModel):

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
-from tflite_squeeze.emission.config import Convert, Quantization, uncalibrated
+from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.failures import unsupported
 from tflite_squeeze.emission.lstm_scales import with_sound_lstm_scales
+from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.trace import Traced, layers_of, prepared, traced
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.network.loading import LoadedModel

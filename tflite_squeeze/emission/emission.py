@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tflite_squeeze.emission.chatter import Chatter
-from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import Batches, Emitted, emit, labelled
 from tflite_squeeze.emission.larq import larq_file
 from tflite_squeeze.emission.low_bit.decision import Packed, with_low_bits
 from tflite_squeeze.emission.low_bit.emit import has_few_values
 from tflite_squeeze.emission.low_bit.record import LowBitRecord
 from tflite_squeeze.emission.low_bit.weight_only import with_stored_weights
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.shared_values.kernels import SharedKernel, shared_kernels
 from tflite_squeeze.emission.shared_values.scales import with_shared_scales
 from tflite_squeeze.errors import UsageError

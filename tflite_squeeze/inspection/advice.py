@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tflite_squeeze.inspection.advice_record import Advice, AdviceKind, listed
+from tflite_squeeze.inspection.advice_record import Advice, AdviceKind
 from tflite_squeeze.inspection.graph_advice import (
     dynamic_batch,
     foreign_operators,
@@ -12,6 +12,7 @@ from tflite_squeeze.inspection.graph_advice import (
     unfused_batch_normalization,
 )
 from tflite_squeeze.inspection.quantization_advice import float_islands, per_channel_overhead
+from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.graph_calls import subgraph_runs
 from tflite_squeeze.tflite.links import Links
 

@@ -38,14 +38,3 @@ class Advice(BaseModel):
     cost_bytes: int | None = None
     cost_elements: int | None = None
     cost_us: float | None = None
-
-
-def listed(places: tuple[str, ...], most: int = 4) -> str:
-    """Places as a text lists them.
-
-    Example:
-        >>> listed(("MUL 0:3", "ADD 0:4"))
-        'MUL 0:3, ADD 0:4'
-    """
-    more = f" and {len(places) - most} more" if len(places) > most else ""
-    return ", ".join(places[:most]) + more

@@ -5,7 +5,6 @@ from collections import Counter
 from typing import Any
 
 from tflite_squeeze.errors import UnsupportedError
-from tflite_squeeze.inspection.advice_record import listed
 from tflite_squeeze.microcontrollers.micro_operators import resolver_method
 from tflite_squeeze.microcontrollers.remedies import (
     AS_DENSE_INT8,
@@ -14,6 +13,7 @@ from tflite_squeeze.microcontrollers.remedies import (
     places_text,
 )
 from tflite_squeeze.runtime.session import Endpoint
+from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.fields import (
     dtype_name,
     integers,

@@ -33,7 +33,6 @@ from tflite_squeeze.microcontrollers.record import (
     MicroRecord,
     PersistentPart,
 )
-from tflite_squeeze.profiling.record import InputUsed
 from tflite_squeeze.runtime.budgets import exceeded
 from tflite_squeeze.runtime.fidelity import (
     cosine,
@@ -42,7 +41,7 @@ from tflite_squeeze.runtime.fidelity import (
     predicted_classes,
     sqnr_db,
 )
-from tflite_squeeze.runtime.inputs import made_up
+from tflite_squeeze.runtime.inputs import InputUsed, made_up
 from tflite_squeeze.runtime.process import run_in_child
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.runtime.session import Endpoint, dequantized

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tflite_squeeze.profiling.record import InputUsed
+from tflite_squeeze.runtime.inputs import InputUsed
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.size import SizeLedger
 

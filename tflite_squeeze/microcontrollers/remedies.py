@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tflite_squeeze.inspection.advice_record import listed
+from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.fields import operator_name
 
 AS_INT8 = "tflite-squeeze convert MODEL --quantize int8 --data DATA -o FILE.tflite"

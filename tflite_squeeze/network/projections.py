@@ -14,7 +14,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tflite_squeeze.network import variables as keras_variables
-from tflite_squeeze.techniques.pruning.masks import nonzero
 
 Array = NDArray[Any]
 
@@ -145,3 +144,12 @@ def _without(constraint: Any, projection: Any) -> Any:
     if len(left) < 2:
         return left[0] if left else None
     return Composed(*left)
+
+
+def nonzero(weights: Array) -> Array:
+    """The mask that weights come with: their zeros are those of earlier pruning and stay.
+
+    A tensor of nothing but zeros was initialised so, and all of it is free to train.
+    """
+    mask = np.asarray(weights) != 0
+    return mask if mask.any() else np.ones_like(mask)

@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.weights import Selection, Target
-from tflite_squeeze.training.record import SkippedLayer
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.training.record import SkippedLayer
+from tflite_squeeze.network.skipped import SkippedLayer
 
 Array = NDArray[Any]
 

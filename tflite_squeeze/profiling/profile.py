@@ -9,7 +9,6 @@ from typing import Any
 from tflite_squeeze.errors import InputError, RuntimeFailure, SqueezeError
 from tflite_squeeze.files.files import read_file
 from tflite_squeeze.profiling.record import (
-    InputUsed,
     LatencyStats,
     Memory,
     OperatorTime,
@@ -17,6 +16,7 @@ from tflite_squeeze.profiling.record import (
     Profile,
     ProfileRecord,
 )
+from tflite_squeeze.runtime.inputs import InputUsed
 from tflite_squeeze.runtime.larq_files import RUNTIME, larq_notes, runs_in_larq
 from tflite_squeeze.runtime.latency import statistics_of
 from tflite_squeeze.runtime.machine import this_machine

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tflite_squeeze.runtime.inputs import InputUsed
 from tflite_squeeze.runtime.machine import Machine
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.size import SizeLedger
@@ -145,20 +146,6 @@ class Memory(_Record):
     builtin_unavailable: str | None = None
     process_peak_bytes: int
     process_growth_bytes: int
-
-
-class InputUsed(_Record):
-    """An input that was made up for timing.
-
-    Attributes:
-        name: its name in the signature.
-        dtype: NumPy's name of its type.
-        shape: its shape, with 1 where the file leaves a dimension open.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
 
 
 class ProfileRecord(Displayed, _Record):

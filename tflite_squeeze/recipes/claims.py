@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.recipes.claims_in_file import WeightClaim
 from tflite_squeeze.recipes.report import Claimed

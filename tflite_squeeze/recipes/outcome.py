@@ -7,7 +7,7 @@ import numpy as np
 
 from tflite_squeeze.conversion.convert import Converted
 from tflite_squeeze.data.data import Data
-from tflite_squeeze.emission.config import Quantization
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import RuntimeFailure, UnsupportedError
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.packing.record import pack_record

@@ -5,7 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.recipes.recipe_order import order_problem
 from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.techniques.l0.config import L0
@@ -13,8 +14,7 @@ from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.sharing.config import Cluster
-from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.teaching.config import Distill
+from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.verification.record import Verify
 
 OnRefusal = Literal["skip", "stop"]

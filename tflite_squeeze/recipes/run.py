@@ -9,7 +9,8 @@ from typing import Any
 from tflite_squeeze.conversion.convert import Converted, convert, rejected_path, source_of
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.doctor.doctor import package_versions
-from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.network.loading import LoadedModel, load_model
 from tflite_squeeze.network.variables import copy_of

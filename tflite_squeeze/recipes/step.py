@@ -26,10 +26,9 @@ from tflite_squeeze.techniques.pruning.callback import TargetNotReached
 from tflite_squeeze.techniques.pruning.prune import prune
 from tflite_squeeze.techniques.sharing.cluster import cluster
 from tflite_squeeze.tflite.footprint import footprint
-from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.originals import given_original, taught_by
 from tflite_squeeze.training.quality import metric_name
-from tflite_squeeze.training.teaching.config import Distill
 from tflite_squeeze.training.watching import Told, watched
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.errors import UnsupportedError
 
@@ -41,3 +42,19 @@ def _values(
     if kind == "S":
         return np.full(shape, b"a")
     raise UnsupportedError(f"input {name!r} is of type {dtype}, which values cannot be made up for")
+
+
+class InputUsed(BaseModel):
+    """An input that was made up for timing.
+
+    Attributes:
+        name: its name in the signature.
+        dtype: NumPy's name of its type.
+        shape: its shape, with 1 where the file leaves a dimension open.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]

@@ -67,3 +67,14 @@ def text_of(cell: Cell) -> str:
     if isinstance(cell, float):
         return f"{cell:,.0f}" if 1000 <= abs(cell) < 1e15 else f"{cell:.4g}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cell)
+
+
+def listed(places: tuple[str, ...], most: int = 4) -> str:
+    """Places as a text lists them.
+
+    Example:
+        >>> listed(("MUL 0:3", "ADD 0:4"))
+        'MUL 0:3, ADD 0:4'
+    """
+    more = f" and {len(places) - most} more" if len(places) > most else ""
+    return ", ".join(places[:most]) + more

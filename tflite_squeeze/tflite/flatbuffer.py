@@ -6,6 +6,7 @@ follow every index in it.
 
 import copy
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -243,3 +244,26 @@ def _is_shared(model: Any, entry: Any) -> bool:
     used = [one.buffer for one in model.metadata if one is not entry]
     used += [tensor.buffer for graph in model.subgraphs for tensor in items(graph.tensors)]
     return entry.buffer == 0 or entry.buffer in used
+
+
+def count_operators(tflite: bytes) -> dict[str, int]:
+    """How often each operator occurs in a file, the most frequent first.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    names = Counter(name for subgraph in operator_names(tflite) for name in subgraph)
+    return dict(sorted(names.items(), key=lambda item: (-item[1], item[0])))
+
+
+def select_operators(tflite: bytes) -> tuple[str, ...]:
+    """The TensorFlow operators in a file, each once; only a runtime with Flex linked in has them.
+
+    Raises:
+        InputError: the file is damaged.
+
+    Example:
+        >>> select_operators(tflite)
+        ('FlexTan',)
+    """
+    return tuple(name for name in count_operators(tflite) if name.startswith("Flex"))

@@ -1,30 +1,15 @@
 """What a technique did to a model, as records that know no Keras."""
 
-from collections.abc import Iterable
-
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.tables.displayed import Displayed
-from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.training.config import FineTune
 
 
 class _Record(BaseModel):
     # A training that diverged has no finite loss; plain JSON has no word for that.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-
-class SkippedLayer(_Record):
-    """A layer that stayed as it was, and why."""
-
-    layer: str
-    layer_type: str
-    reason: str
-
-
-def why_skipped(skipped: Iterable[SkippedLayer]) -> str:
-    """The layers and the reasons on one line; a layer of several weights is named once."""
-    return "; ".join(dict.fromkeys(f"{item.layer}: {item.reason}" for item in skipped))
 
 
 class PrunedWeight(_Record):
@@ -78,28 +63,22 @@ class StepRecord(Displayed, _Record):
     seconds: float
 
 
-class PruneRecord(StepRecord):
-    """What pruning did.
+def lost(metric: str, whole: float, value: float) -> float:
+    """How much worse a model became.
 
-    Attributes:
-        config: what was asked for.
-        weights: every weight that was pruned.
-        target: the sparsity that was asked for, of the selected weights.
+    Args:
+        metric: "accuracy", or "loss" where lower is better.
+        whole: quality before.
+        value: quality after.
+
+    Returns:
+        The fall of the accuracy, or the relative rise of the loss; negative where it became
+        better.
+
+    Example:
+        >>> lost("loss", 0.5, 0.75)
+        0.5
     """
-
-    config: Prune
-    weights: tuple[PrunedWeight, ...]
-    target: float
-
-    @property
-    def sparsity(self) -> float:
-        """Share of zeros of all selected weights after."""
-        total = sum(weight.parameters for weight in self.weights)
-        return sum(weight.zeros_after for weight in self.weights) / max(1, total)
-
-    @property
-    def reached(self) -> bool:
-        """Whether the target was met, to within one unit of the granularity per weight."""
-        total = sum(weight.parameters for weight in self.weights)
-        slack = sum(weight.unit for weight in self.weights)
-        return self.sparsity >= self.target - slack / max(1, total)
+    if metric == "accuracy":
+        return whole - value
+    return (value - whole) / max(abs(whole), 1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from tflite_squeeze.emission.config import Quantization
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.runtime.fidelity import (
     are_probabilities,

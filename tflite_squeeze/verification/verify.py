@@ -10,16 +10,17 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tflite_squeeze.conversion.record import select_operators
 from tflite_squeeze.data.data import Data, load_data
-from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.endpoints import Endpoint, endpoints_of
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.trace import prepared
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.network.larq_library import is_larq_model
 from tflite_squeeze.network.loading import LoadedModel, load_model, load_tflite
 from tflite_squeeze.runtime.larq_files import is_larq_file
 from tflite_squeeze.runtime.run import run_file
+from tflite_squeeze.tflite.flatbuffer import select_operators
 from tflite_squeeze.tflite.signatures import (
     FileSignature,
     matched_names,

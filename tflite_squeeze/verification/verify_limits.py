@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tflite_squeeze.emission.config import Quantization
+from tflite_squeeze.emission.quantization import Quantization
 
 
 class _Record(BaseModel):

@@ -101,9 +101,8 @@ def mnist(
     from tflite_squeeze.data.data import load_data
     from tflite_squeeze.network import flavors
     from tflite_squeeze.techniques.distillation.distill import distill
-    from tflite_squeeze.training.config import FineTune
+    from tflite_squeeze.training.config import Distill, FineTune
     from tflite_squeeze.training.finetune import finetune
-    from tflite_squeeze.training.teaching.config import Distill
 
     name = f"mnist_{student}_{way}_{seed}"
     if done(folder, name):
@@ -194,8 +193,7 @@ def original(
     from tflite_squeeze.techniques.pruning.config import Prune
     from tflite_squeeze.techniques.pruning.prune import prune
     from tflite_squeeze.techniques.pruning.schedules import Polynomial
-    from tflite_squeeze.training.config import FineTune
-    from tflite_squeeze.training.teaching.config import Distill
+    from tflite_squeeze.training.config import Distill, FineTune
 
     name = f"{'labels' if labels_only else 'original'}_{seed}"
     if done(folder, name):

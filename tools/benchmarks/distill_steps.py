@@ -43,9 +43,8 @@ def steps(repetitions: int, count: int, folder: Path) -> None:
 
     from tflite_squeeze.data.data import load_data
     from tflite_squeeze.network import flavors
-    from tflite_squeeze.training.config import FineTune
+    from tflite_squeeze.training.config import Distill, FineTune
     from tflite_squeeze.training.finetune import train
-    from tflite_squeeze.training.teaching.config import Distill
     from tflite_squeeze.training.teaching.distiller import distiller_of
     from tflite_squeeze.training.teaching.teacher_answers import known_answers
     from tflite_squeeze.training.teaching.teachers import teachers_of

@@ -9,8 +9,9 @@ from tests import tiny_models
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.conversion.record import ConvertRecord
 from tflite_squeeze.conversion.tables import convert_tables
-from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.low_bit import decision as low_bit
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.techniques.binarization.binarize import binarize
 from tflite_squeeze.techniques.binarization.config import Binarize

@@ -3,8 +3,7 @@
 from typing import Any
 
 from tflite_squeeze.techniques.distillation.tables import distill_tables
-from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.teaching.config import Distill
+from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.teaching.record import CacheRecord, DistillRecord, TeacherRecord
 
 TEACHER = TeacherRecord(name="big", form="tflite", sha256="0123456789abcdef", outputs=("softmax",))

@@ -16,7 +16,7 @@ from tflite_squeeze.techniques.l0.gates import gated_network
 from tflite_squeeze.techniques.l0.l0 import l0_prune
 from tflite_squeeze.techniques.l0.l0_record import L0Record
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.training_data import training_steps
+from tflite_squeeze.training.parts import training_steps
 
 pytestmark = pytest.mark.slow
 

@@ -1,10 +1,11 @@
 """L0 regularisation as tables."""
 
+from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.techniques.l0.config import L0
 from tflite_squeeze.techniques.l0.l0_record import L0Record
 from tflite_squeeze.techniques.l0.tables import l0_tables
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.record import PrunedWeight, SkippedLayer
+from tflite_squeeze.training.record import PrunedWeight
 
 
 def test_a_row_per_weight_and_what_it_cost() -> None:

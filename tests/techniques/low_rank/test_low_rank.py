@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 
 from tests.tiny_models import examples
-from tflite_squeeze.techniques.low_rank.low_rank import (
-    Moment,
-    decompose,
-    relative_error,
-    tail_energy,
-    weighted,
-)
+from tflite_squeeze.network.weight_error import relative_error
+from tflite_squeeze.techniques.low_rank.low_rank import Moment, decompose, tail_energy, weighted
 
 
 def test_by_hand() -> None:

@@ -16,7 +16,7 @@ from tflite_squeeze.network.save import save_model
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.prunable import Prunable
-from tflite_squeeze.training.record import PruneRecord
+from tflite_squeeze.techniques.pruning.record import PruneRecord
 
 
 @pytest.fixture

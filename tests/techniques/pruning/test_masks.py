@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tflite_squeeze.network.projections import nonzero
 from tflite_squeeze.techniques.pruning.masks import (
     Granularity,
     allocate_globally,
     erdos_renyi,
     lowest,
     mask_of,
-    nonzero,
     parse_granularity,
 )
 

@@ -11,10 +11,10 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.prune import prune
+from tflite_squeeze.techniques.pruning.record import PruneRecord
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.tensor_values import tensor_values
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.record import PruneRecord
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 import math
 from typing import Any
 
+from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.record import PruneRecord
 from tflite_squeeze.techniques.pruning.tables import prune_tables
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.record import PrunedWeight, PruneRecord, SkippedLayer
+from tflite_squeeze.training.record import PrunedWeight
 
 HIDDEN = PrunedWeight(
     name="hidden/kernel", layer_type="Dense", parameters=3000, zeros_before=0, zeros_after=2700

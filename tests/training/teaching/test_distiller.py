@@ -15,8 +15,8 @@ from tflite_squeeze.network.projections import MaskProjection, attach
 from tflite_squeeze.techniques.pruning.callback import PruningCallback
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.schedules import Constant
+from tflite_squeeze.training.config import Distill, Hint
 from tflite_squeeze.training.teaching import losses as distill_losses
-from tflite_squeeze.training.teaching.config import Distill, Hint
 from tflite_squeeze.training.teaching.distiller import Distiller
 
 X = examples(96, 8)

@@ -8,7 +8,7 @@ import pytest
 from tests import tiny_models
 from tests.tiny_models import examples
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.training.teaching.config import Distill, Hint
+from tflite_squeeze.training.config import Distill, Hint
 from tflite_squeeze.training.teaching.distiller import Distiller
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tests import tiny_models
 from tests.tiny_models import examples
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.training.teaching.config import Distill
+from tflite_squeeze.training.config import Distill
 from tflite_squeeze.training.teaching.distiller import Distiller
 from tflite_squeeze.training.teaching.output_kinds import as_logits, kind_by_values, kinds_by_graph
 

@@ -12,7 +12,7 @@ from tests.tiny_models import LIBRARIES, examples
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.training.teaching.config import Distill
+from tflite_squeeze.training.config import Distill
 from tflite_squeeze.training.teaching.distiller import Distiller
 from tflite_squeeze.training.teaching.teachers import teachers_of
 from tflite_squeeze.training.teaching.tflite_teacher import TfliteRunner

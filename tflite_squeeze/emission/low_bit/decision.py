@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from tflite_squeeze.emission.config import Quantization
 from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS, LowBit, low_bit
 from tflite_squeeze.emission.low_bit.low_bit_check import exact_differences
 from tflite_squeeze.emission.low_bit.low_bit_plan import LowBitMode
 from tflite_squeeze.emission.low_bit.record import LowBitRecord
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.runtime.turns import in_turns
 

@@ -70,7 +70,7 @@ def micro_command(ctx: click.Context, /, tflite: Path, folder: Path, **options: 
     check_json(options["json_target"], force=options["force"], inputs=[tflite])
     check_folder(folder, (), force=options["force"], inputs=[tflite])
     from tflite_squeeze.microcontrollers.export.export import export_micro
-    from tflite_squeeze.microcontrollers.tables import micro_export_tables
+    from tflite_squeeze.microcontrollers.export.tables import micro_export_tables
 
     with progress(ctx, f"Exporting {tflite}"):
         exported = export_micro(tflite, config)

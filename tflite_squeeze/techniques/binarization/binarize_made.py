@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.techniques.binarization.record import BinarizedWeight, LayerChange
-from tflite_squeeze.training.record import SkippedLayer
 
 
 @dataclass(frozen=True, kw_only=True)

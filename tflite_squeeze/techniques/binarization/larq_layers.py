@@ -7,9 +7,9 @@ from typing import Any, Literal
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.graph import Graph, Node
 from tflite_squeeze.network.larq_library import larq
+from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
 from tflite_squeeze.network.weights import matches
 from tflite_squeeze.techniques.binarization.config import Binarize
-from tflite_squeeze.training.record import SkippedLayer, why_skipped
 
 Phase = Literal["binary", "inputs", "float"]
 

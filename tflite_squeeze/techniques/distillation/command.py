@@ -19,7 +19,7 @@ from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
-    from tflite_squeeze.training.teaching.config import Distill
+    from tflite_squeeze.training.config import Distill
 
 _KINDS = ("softmax", "logits", "sigmoid", "sigmoid-logits", "values")
 
@@ -98,7 +98,7 @@ def distill_command(
 
 def _config(options: dict[str, Any]) -> "Distill":
     from tflite_squeeze.command_line.configs import config_of
-    from tflite_squeeze.training.teaching.config import Distill
+    from tflite_squeeze.training.config import Distill
 
     hints = [_hint(text, "features") for text in options["hints"]]
     hints += [_hint(text, "attention") for text in options["attentions"]]

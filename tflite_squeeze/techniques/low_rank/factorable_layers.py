@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tflite_squeeze.network import flavors
+from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.weights import check_patterns, matches_any
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factorable import Factorable, factorable, why_not
 from tflite_squeeze.techniques.low_rank.rewriting import graph_layers
-from tflite_squeeze.training.record import SkippedLayer
 
 Shapes = Mapping[int, Sequence[tuple[tuple[int, ...], tuple[int, ...]]]]
 

@@ -8,6 +8,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.layer_macs import layer_macs, model_layers
 from tflite_squeeze.network.observing import call_shapes
+from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factorable import Factorable
 from tflite_squeeze.techniques.low_rank.factorable_layers import Found, Shapes, find
@@ -26,7 +27,6 @@ from tflite_squeeze.techniques.low_rank.splitting import (
     second_of,
 )
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.record import SkippedLayer, why_skipped
 from tflite_squeeze.training.step_run import StepRun
 
 _BATCH = 64

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from tflite_squeeze.conversion.convert import convert
-from tflite_squeeze.emission.config import Convert, Quantization
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.network import flavors
 from tflite_squeeze.runtime.turns import turn_by_turn
 from tflite_squeeze.techniques.low_rank import factorize as splitting

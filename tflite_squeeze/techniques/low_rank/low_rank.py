@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from tflite_squeeze.network.weight_error import damped
 
-# Directions that no sample has shown still count a little, so that the full rank is exact.
-_DAMPING = 1e-9
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,22 +96,14 @@ def weighted(matrix: Array, second: Array | None) -> Array:
     """
     if second is None:
         return np.asarray(matrix, np.float64)
-    damped = _damped(np.asarray(second, np.float64))
-    if damped.ndim == 1:
-        return np.asarray(np.sqrt(damped)[:, np.newaxis] * matrix)
+    moment = damped(np.asarray(second, np.float64))
+    if moment.ndim == 1:
+        return np.asarray(np.sqrt(moment)[:, np.newaxis] * matrix)
     try:
-        return np.asarray(np.linalg.cholesky(damped).T @ matrix)
+        return np.asarray(np.linalg.cholesky(moment).T @ matrix)
     except np.linalg.LinAlgError:  # indefinite by rounding: the slower way cuts what is below 0
-        values, vectors = np.linalg.eigh(damped)
+        values, vectors = np.linalg.eigh(moment)
         return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, np.newaxis] * (vectors.T @ matrix))
-
-
-def _damped(second: Array) -> Array:
-    if second.ndim == 1:
-        mean = float(second.mean())
-        return np.asarray(second + _DAMPING * (mean or 1.0))
-    mean = float(np.trace(second)) / len(second)
-    return np.asarray(second + _DAMPING * (mean or 1.0) * np.eye(len(second)))
 
 
 def tail_energy(values: Array) -> Array:
@@ -134,26 +125,3 @@ def tail_energy(values: Array) -> Array:
         return np.zeros(len(squares) + 1)
     tails = np.concatenate([np.cumsum(squares[::-1])[::-1], [0.0]])
     return np.asarray(tails / total)
-
-
-def relative_error(matrix: Array, approximation: Array, second: Array | None = None) -> float:
-    """‖C^½ (W - Ŵ)‖ / ‖C^½ W‖: the relative root mean square error of the outputs.
-
-    Args:
-        matrix: W, (inputs, outputs).
-        approximation: Ŵ, the same shape.
-        second: C; None for the identity.
-    """
-    whole = _energy(matrix, second)
-    if whole == 0:
-        return 0.0
-    return float(np.sqrt(_energy(matrix - approximation, second) / whole))
-
-
-def _energy(matrix: Array, second: Array | None) -> float:
-    """tr(Wᵀ C W), the squared norm of `weighted` without a root of C; it may round to below 0."""
-    if second is None:
-        return float(np.linalg.norm(matrix) ** 2)
-    damped = _damped(np.asarray(second, np.float64))
-    product = damped[:, np.newaxis] * matrix if damped.ndim == 1 else damped @ matrix
-    return max(0.0, float(np.sum(matrix * product)))

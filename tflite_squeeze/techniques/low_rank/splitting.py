@@ -7,9 +7,10 @@ from typing import Any
 import tensorflow as tf
 
 from tflite_squeeze.network import flavors
+from tflite_squeeze.network.weight_error import relative_error
 from tflite_squeeze.techniques.low_rank.factor_schemes import factors, full_ranks, recomposed
 from tflite_squeeze.techniques.low_rank.factorable import Factorable
-from tflite_squeeze.techniques.low_rank.low_rank import Moment, relative_error
+from tflite_squeeze.techniques.low_rank.low_rank import Moment
 from tflite_squeeze.techniques.low_rank.rank_choice import Choice
 from tflite_squeeze.techniques.low_rank.record import LayerTime, Refusal, Split
 from tflite_squeeze.techniques.low_rank.rewriting import LayerSpec, standing_alone

@@ -4,13 +4,13 @@ import warnings
 from typing import Any
 
 from tflite_squeeze.network import variables as keras_variables
+from tflite_squeeze.network.skipped import why_skipped
 from tflite_squeeze.network.weights import NOT_BUILT
 from tflite_squeeze.techniques.pruning.budget import Curves
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.grouped_masks import GroupedMasks, groups_of
 from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
 from tflite_squeeze.training.callback import StepCallback
-from tflite_squeeze.training.record import why_skipped
 
 # Where masks move more often than this, a full ranking each time would slow the training down.
 _EXACT_FROM = 10

@@ -6,13 +6,13 @@ from typing import Any
 
 from tflite_squeeze.network.flavors import walk_layers
 from tflite_squeeze.network.prunable_layer import NAME
+from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.unwrapping import is_wrapper
 from tflite_squeeze.network.weights import Selection, Target, select
 from tflite_squeeze.techniques.pruning.budget import Curves, final_sparsity
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.masking import ModelMasks
 from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
-from tflite_squeeze.training.record import SkippedLayer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,15 +64,6 @@ def parse_granularity(text: str) -> Granularity:
     )
 
 
-def nonzero(weights: Array) -> Mask:
-    """The mask that weights come with: their zeros are those of earlier pruning and stay.
-
-    A tensor of nothing but zeros was initialised so, and all of it is free to train.
-    """
-    mask = np.asarray(weights) != 0
-    return mask if mask.any() else np.ones_like(mask)
-
-
 def lowest(scores: Array, count: int) -> NDArray[np.int64]:
     """Flat indices of the `count` lowest scores, exactly that many, ties broken anyhow.
 

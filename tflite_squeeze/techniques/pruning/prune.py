@@ -6,14 +6,15 @@ from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network import variables as keras_variables
+from tflite_squeeze.network.skipped import why_skipped
 from tflite_squeeze.techniques.pruning.budget import Curves, unit_of
 from tflite_squeeze.techniques.pruning.callback import PruningCallback
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.grouped_masks import GroupedMasks, groups_of
+from tflite_squeeze.techniques.pruning.record import PruneRecord
 from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
 from tflite_squeeze.techniques.pruning.sensitivity.curves import measure_curves
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.record import PruneRecord, why_skipped
 from tflite_squeeze.training.step_run import StepRun
 from tflite_squeeze.training.weight_records import weight_records, zeros_of
 

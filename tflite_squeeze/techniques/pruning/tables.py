@@ -1,7 +1,7 @@
 """Pruning as tables."""
 
 from tflite_squeeze.tables.table import Cell, Table
-from tflite_squeeze.training.record import PruneRecord
+from tflite_squeeze.techniques.pruning.record import PruneRecord
 from tflite_squeeze.training.tables import quality_note, skipped_tables
 
 

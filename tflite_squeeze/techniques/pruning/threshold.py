@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.techniques.pruning.masks import Mask, lowest, nonzero
+from tflite_squeeze.network.projections import nonzero
+from tflite_squeeze.techniques.pruning.masks import Mask, lowest
 
 Array = NDArray[Any]
 

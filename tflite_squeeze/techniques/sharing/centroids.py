@@ -7,7 +7,7 @@ import kmeans1d
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.techniques.low_rank import low_rank
+from tflite_squeeze.network import weight_error
 from tflite_squeeze.techniques.sharing.config import Init
 
 Array = NDArray[Any]
@@ -177,7 +177,7 @@ def nearest(values: Array, centroids: Array) -> NDArray[np.int64]:
 def relative_error(values: Array, centroids: Array) -> float:
     """‖values - shared‖ / ‖values‖ when each number becomes its nearest centroid."""
     exact = np.asarray(values, np.float64)
-    return low_rank.relative_error(exact, np.asarray(centroids)[nearest(exact, centroids)])
+    return weight_error.relative_error(exact, np.asarray(centroids)[nearest(exact, centroids)])
 
 
 def fewest(values: Array, error: float, most: int, init: Init = "optimal", *, seed: int = 0) -> int:

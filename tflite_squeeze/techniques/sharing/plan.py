@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.layer_patterns import by_pattern
+from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
 from tflite_squeeze.network.weights import Selection, Target, select
-from tflite_squeeze.techniques.pruning.sensitivity.record import lost
 from tflite_squeeze.techniques.sharing.centroids import fewest
 from tflite_squeeze.techniques.sharing.config import MOST_CLUSTERS, Cluster
 from tflite_squeeze.techniques.sharing.record import RefusedSharing
 from tflite_squeeze.techniques.sharing.sharing import Sharing
 from tflite_squeeze.tflite.lut import lut_bytes
 from tflite_squeeze.training.quality import metric_name, quality
-from tflite_squeeze.training.record import SkippedLayer, why_skipped
+from tflite_squeeze.training.record import lost
 
 Array = NDArray[Any]
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.network.projections import Attached, attach, detach
+from tflite_squeeze.network.projections import Attached, attach, detach, nonzero
+from tflite_squeeze.network.weight_error import relative_error
 from tflite_squeeze.network.weights import Target
-from tflite_squeeze.techniques.low_rank.low_rank import relative_error
-from tflite_squeeze.techniques.pruning.masks import nonzero
 from tflite_squeeze.techniques.sharing.centroids import centroids_of, lloyd, nearest
 from tflite_squeeze.techniques.sharing.config import Init
 from tflite_squeeze.techniques.sharing.projection import SharedProjection

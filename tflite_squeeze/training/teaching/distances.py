@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tflite_squeeze.data.raw_data import shape_text
 from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.training.config import Distill, OutputKind, custom_distance
 from tflite_squeeze.training.teaching import losses as distill_losses
-from tflite_squeeze.training.teaching.config import Distill, OutputKind, custom_distance
 from tflite_squeeze.training.teaching.output_kinds import as_logits, family
 from tflite_squeeze.training.teaching.teachers import Teacher
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.training.teaching.config import Distill
+from tflite_squeeze.training.config import Distill
 from tflite_squeeze.training.teaching.distances import OutputDistance, check_outputs
 from tflite_squeeze.training.teaching.hints import Hints, hints_of
 from tflite_squeeze.training.teaching.output_kinds import kinds_by_graph

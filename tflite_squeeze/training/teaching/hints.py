@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
+from tflite_squeeze.training.config import Hint
 from tflite_squeeze.training.teaching import losses as distill_losses
-from tflite_squeeze.training.teaching.config import Hint
 from tflite_squeeze.training.teaching.teachers import Teacher
 
 

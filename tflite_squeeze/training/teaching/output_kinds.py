@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tflite_squeeze.training.config import OutputKind
 from tflite_squeeze.training.label_form import loss_name
-from tflite_squeeze.training.teaching.config import OutputKind
 
 # Layers that leave probabilities what they are, and logits too.
 _TRANSPARENT = (

@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.training.config import Distill
 from tflite_squeeze.training.record import StepRecord
-from tflite_squeeze.training.teaching.config import Distill
 
 
 class TeacherRecord(BaseModel):

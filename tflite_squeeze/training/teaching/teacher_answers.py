@@ -17,11 +17,11 @@ from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.raw_data import reading
 from tflite_squeeze.errors import OutputError, UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.training.teaching.config import Distill
+from tflite_squeeze.training.config import Distill
+from tflite_squeeze.training.parts import training_part
 from tflite_squeeze.training.teaching.distiller import ANSWERS, LABELS
 from tflite_squeeze.training.teaching.record import CacheRecord
 from tflite_squeeze.training.teaching.teachers import Teacher
-from tflite_squeeze.training.training_data import training_part
 
 Array = NDArray[Any]
 

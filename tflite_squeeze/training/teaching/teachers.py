@@ -11,7 +11,7 @@ from tflite_squeeze.data.raw_data import shape_text
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
-from tflite_squeeze.training.teaching.config import OutputKind, Stated
+from tflite_squeeze.training.config import OutputKind, Stated
 from tflite_squeeze.training.teaching.output_kinds import (
     SMALLEST,
     kind_by_values,

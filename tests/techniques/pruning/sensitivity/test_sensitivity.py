@@ -17,9 +17,10 @@ from tflite_squeeze.network.weights import select
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.prune import prune
 from tflite_squeeze.techniques.pruning.sensitivity.curves import measure_curves
-from tflite_squeeze.techniques.pruning.sensitivity.record import SensitivityRecord, lost
+from tflite_squeeze.techniques.pruning.sensitivity.record import SensitivityRecord
 from tflite_squeeze.techniques.pruning.sensitivity.sensitivity import load_curves, sensitivity
 from tflite_squeeze.techniques.pruning.sensitivity.tables import sensitivity_plot
+from tflite_squeeze.training.record import lost
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,9 @@ import numpy as np
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.network.weights import Selection, Target
 from tflite_squeeze.techniques.pruning.masks import mask_of, parse_granularity
-from tflite_squeeze.techniques.pruning.sensitivity.record import Curve, lost
+from tflite_squeeze.techniques.pruning.sensitivity.record import Curve
 from tflite_squeeze.training.quality import metric_name, quality
+from tflite_squeeze.training.record import lost
 
 SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.tables.displayed import Displayed
+from tflite_squeeze.training.record import lost
 
 Curve = tuple[tuple[float, float], ...]
 
@@ -45,24 +46,3 @@ class SensitivityRecord(Displayed, BaseModel):
             )
             for name, curve in self.points.items()
         }
-
-
-def lost(metric: str, whole: float, value: float) -> float:
-    """How much worse a model became.
-
-    Args:
-        metric: "accuracy", or "loss" where lower is better.
-        whole: quality before.
-        value: quality after.
-
-    Returns:
-        The fall of the accuracy, or the relative rise of the loss; negative where it became
-        better.
-
-    Example:
-        >>> lost("loss", 0.5, 0.75)
-        0.5
-    """
-    if metric == "accuracy":
-        return whole - value
-    return (value - whole) / max(abs(whole), 1e-12)

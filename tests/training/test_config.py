@@ -7,8 +7,8 @@ import yaml
 from pydantic import ValidationError
 
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.training.config import Distill, Hint, custom_distance
 from tflite_squeeze.training.teaching import losses as distill_losses
-from tflite_squeeze.training.teaching.config import Distill, Hint, custom_distance
 
 CUSTOM = "tflite_squeeze.training.teaching.losses:mse"
 
