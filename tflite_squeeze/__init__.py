@@ -11,7 +11,7 @@ from tflite_squeeze.tables.displayed import display_with
 from tflite_squeeze.version import __version__
 
 if TYPE_CHECKING:
-    from tflite_squeeze.android.android_config import ExportAndroid as ExportAndroid
+    from tflite_squeeze.android.config import ExportAndroid as ExportAndroid
     from tflite_squeeze.android.export import export_android as export_android
     from tflite_squeeze.comparison.compare import compare as compare
     from tflite_squeeze.comparison.record import Compare as Compare
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tflite_squeeze.inspection.inspect import inspect as inspect
     from tflite_squeeze.microcontrollers.ethos_u import profile_ethos_u as profile_ethos_u
     from tflite_squeeze.microcontrollers.ethos_u_record import EthosUProfile as EthosUProfile
+    from tflite_squeeze.microcontrollers.export.config import ExportMicro as ExportMicro
     from tflite_squeeze.microcontrollers.export.export import export_micro as export_micro
-    from tflite_squeeze.microcontrollers.export.micro_config import ExportMicro as ExportMicro
     from tflite_squeeze.microcontrollers.profile import profile_micro as profile_micro
     from tflite_squeeze.microcontrollers.record import MicroProfile as MicroProfile
     from tflite_squeeze.network.loading import load_model as load_model
@@ -47,18 +47,18 @@ if TYPE_CHECKING:
     from tflite_squeeze.techniques.binarization.binarize import binarize as binarize
     from tflite_squeeze.techniques.binarization.config import Binarize as Binarize
     from tflite_squeeze.techniques.binarization.config import LayerQuantizers as LayerQuantizers
-    from tflite_squeeze.techniques.binarization.flip_ratio import (
+    from tflite_squeeze.techniques.binarization.larq_training import (
         flip_ratio_callback as flip_ratio_callback,
     )
     from tflite_squeeze.techniques.distillation.distill import distill as distill
     from tflite_squeeze.techniques.l0.config import L0 as L0
     from tflite_squeeze.techniques.l0.l0 import l0_prune as l0_prune
     from tflite_squeeze.techniques.low_rank.config import Factorize as Factorize
-    from tflite_squeeze.techniques.low_rank.factorize_to_fold import factorize as factorize
     from tflite_squeeze.techniques.low_rank.layers import FactorizedConv2D as FactorizedConv2D
     from tflite_squeeze.techniques.low_rank.layers import FactorizedDense as FactorizedDense
     from tflite_squeeze.techniques.low_rank.layers import merge as merge
     from tflite_squeeze.techniques.low_rank.layers import unfold as unfold
+    from tflite_squeeze.techniques.low_rank.paying import factorize as factorize
     from tflite_squeeze.techniques.narrowing.config import Narrow as Narrow
     from tflite_squeeze.techniques.narrowing.narrow import narrow as narrow
     from tflite_squeeze.techniques.pruning.callback import PruningCallback as PruningCallback
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.techniques.pruning.schedules import OneCycle as OneCycle
     from tflite_squeeze.techniques.pruning.schedules import Polynomial as Polynomial
     from tflite_squeeze.techniques.pruning.schedules import Stepwise as Stepwise
-    from tflite_squeeze.techniques.pruning.scoring_data import ScoringData as ScoringData
+    from tflite_squeeze.techniques.pruning.scores import ScoringData as ScoringData
     from tflite_squeeze.techniques.pruning.sensitivity.sensitivity import sensitivity as sensitivity
     from tflite_squeeze.techniques.sharing.callback import ClusteringCallback as ClusteringCallback
     from tflite_squeeze.techniques.sharing.cluster import cluster as cluster
@@ -87,7 +87,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Binarize": "tflite_squeeze.techniques.binarization.config",
     "LayerQuantizers": "tflite_squeeze.techniques.binarization.config",
-    "flip_ratio_callback": "tflite_squeeze.techniques.binarization.flip_ratio",
+    "flip_ratio_callback": "tflite_squeeze.techniques.binarization.larq_training",
     "CheckFailed": "tflite_squeeze.errors",
     "Cluster": "tflite_squeeze.techniques.sharing.config",
     "ClusteringCallback": "tflite_squeeze.techniques.sharing.callback",
@@ -100,8 +100,8 @@ _HOMES = {
     "Distiller": "tflite_squeeze.training.teaching.distiller",
     "EthosUProfile": "tflite_squeeze.microcontrollers.ethos_u_record",
     "Exponential": "tflite_squeeze.techniques.pruning.schedules",
-    "ExportAndroid": "tflite_squeeze.android.android_config",
-    "ExportMicro": "tflite_squeeze.microcontrollers.export.micro_config",
+    "ExportAndroid": "tflite_squeeze.android.config",
+    "ExportMicro": "tflite_squeeze.microcontrollers.export.config",
     "Factorize": "tflite_squeeze.techniques.low_rank.config",
     "FactorizedConv2D": "tflite_squeeze.techniques.low_rank.layers",
     "FactorizedDense": "tflite_squeeze.techniques.low_rank.layers",
@@ -122,7 +122,7 @@ _HOMES = {
     "Recipe": "tflite_squeeze.recipes.recipe",
     "Report": "tflite_squeeze.recipes.report",
     "Result": "tflite_squeeze.recipes.run",
-    "ScoringData": "tflite_squeeze.techniques.pruning.scoring_data",
+    "ScoringData": "tflite_squeeze.techniques.pruning.scores",
     "SqueezeError": "tflite_squeeze.errors",
     "Step": "tflite_squeeze.recipes.recipe",
     "Stepwise": "tflite_squeeze.techniques.pruning.schedules",
@@ -134,7 +134,7 @@ _HOMES = {
     "export_android": "tflite_squeeze.android.export",
     "distill": "tflite_squeeze.techniques.distillation.distill",
     "export_micro": "tflite_squeeze.microcontrollers.export.export",
-    "factorize": "tflite_squeeze.techniques.low_rank.factorize_to_fold",
+    "factorize": "tflite_squeeze.techniques.low_rank.paying",
     "inspect": "tflite_squeeze.inspection.inspect",
     "l0_prune": "tflite_squeeze.techniques.l0.l0",
     "load_data": "tflite_squeeze.data.data",

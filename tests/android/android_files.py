@@ -14,7 +14,7 @@ from tests.runtime.runtime_files import (
     two_signatures_file,
 )
 from tests.tiny_files import FileMaker
-from tflite_squeeze.android.android_config import ExportAndroid
+from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.export import AndroidExport, export_android
 from tflite_squeeze.data.preprocessing import Preprocessing
 

@@ -9,7 +9,7 @@ from tests.android import android_tools as tools
 from tests.android.android_device import Device, assets, device_of
 from tests.android.android_files import FILES, PACKAGE, exported
 from tests.runtime.runtime_files import custom_file, named_dense_file
-from tflite_squeeze.android.android_config import ExportAndroid
+from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.export import export_android
 
 needs_packager = tools.needed(tools.missing_packager())

@@ -13,13 +13,13 @@ from tests.runtime.runtime_files import (
     named_dense_file,
     two_signatures_file,
 )
-from tflite_squeeze.android.android_config import ExportAndroid
+from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.export import export_android
 from tflite_squeeze.android.metadata import read_model_metadata, with_model_metadata
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.errors import InputError, UnsupportedError, UsageError
-from tflite_squeeze.runtime.cases import run_cases
-from tflite_squeeze.tflite.facts import with_facts
+from tflite_squeeze.runtime.run import run_cases
+from tflite_squeeze.tflite.tidy import with_facts
 
 TOLD = {"name": "pets", "version": "9", "labels": ["cat", "dog"]}
 

@@ -25,7 +25,7 @@ from tflite_squeeze.android.metadata import (
 )
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.errors import InputError
-from tflite_squeeze.runtime.cases import run_cases
+from tflite_squeeze.runtime.run import run_cases
 from tflite_squeeze.tflite.flatbuffer import metadata_of, read_model, with_metadata
 
 ABOUT = ModelAbout(

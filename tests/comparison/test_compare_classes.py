@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tflite_squeeze.comparison.compare_classes import file_accuracy
+from tflite_squeeze.comparison.limits import file_accuracy
 
 LABELS = np.array([0, 0, 0, 0, 2, 2, 2, 2])
 FIRST = np.array([0, 0, 0, 1, 2, 2, 2, 2])

@@ -3,12 +3,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_squeeze.comparison.compare_classes import file_accuracy
 from tflite_squeeze.comparison.limits import (
     NAMES,
     check_possible,
     conditions_of,
     failures_of,
+    file_accuracy,
     values_of,
 )
 from tflite_squeeze.comparison.record import Figures, FileCompared, Ratio

@@ -13,7 +13,7 @@ from tflite_squeeze.comparison.record import Compare
 from tflite_squeeze.comparison.runtimes import RUNTIMES, figures_on
 from tflite_squeeze.emission.chatter import Chatter
 from tflite_squeeze.emission.larq import larq_file
-from tflite_squeeze.microcontrollers.ethos_u_names import ETHOS_U
+from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U
 from tflite_squeeze.runtime.turns import turn_by_turn
 from tflite_squeeze.techniques.binarization.binarize import binarize
 from tflite_squeeze.techniques.binarization.config import Binarize

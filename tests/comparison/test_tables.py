@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from tflite_squeeze.comparison.compare_classes import file_accuracy
-from tflite_squeeze.comparison.limits import NAMES
+from tflite_squeeze.comparison.limits import NAMES, file_accuracy
 from tflite_squeeze.comparison.record import (
     Compare,
     CompareRecord,
@@ -13,8 +12,7 @@ from tflite_squeeze.comparison.record import (
 )
 from tflite_squeeze.comparison.tables import compare_tables, comparison_table, figures_table
 from tflite_squeeze.runtime.machine import this_machine
-from tflite_squeeze.tables.csv import to_csv
-from tflite_squeeze.tables.markdown import to_markdown
+from tflite_squeeze.tables.markdown import to_csv, to_markdown
 
 
 def _file(name: str, ratio: float, accuracy: FileAccuracy | None) -> FileCompared:

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tflite_squeeze.data.data import load_data
-from tflite_squeeze.data.record_features import read_features
+from tflite_squeeze.data.tfrecord import read_features
 from tflite_squeeze.errors import InputError, UsageError
 
 INLINE = "image:bytes:png,label:int64"

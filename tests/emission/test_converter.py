@@ -19,7 +19,6 @@ from tflite_squeeze.emission.converter import Emitted, emit
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.runtime.run import run_file
-from tflite_squeeze.tflite.facts import METADATA_KEY
 from tflite_squeeze.tflite.flatbuffer import (
     description_of,
     metadata_of,
@@ -27,6 +26,7 @@ from tflite_squeeze.tflite.flatbuffer import (
     read_model,
 )
 from tflite_squeeze.tflite.signatures import signatures_of
+from tflite_squeeze.tflite.tidy import METADATA_KEY
 from tflite_squeeze.version import __version__
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import tf_keras
 from tests.tiny_models import examples
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import emit
-from tflite_squeeze.emission.lstm_scales import with_sound_lstm_scales
+from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.runtime.fidelity import sqnr_db
 from tflite_squeeze.runtime.run import run_file

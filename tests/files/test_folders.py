@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tflite_squeeze.errors import OutputError
-from tflite_squeeze.files.folders import check_folder, write_folder
+from tflite_squeeze.files.files import check_folder, write_folder
 
 FILES = {"README.md": b"read", "assets/a.bin": b"\x00\x01"}
 
@@ -54,7 +54,7 @@ def test_a_write_that_fails_leaves_no_folder(
     def refuse(*args: object, **options: object) -> None:
         raise OutputError("disk full")
 
-    monkeypatch.setattr("tflite_squeeze.files.folders.write_atomically", refuse)
+    monkeypatch.setattr("tflite_squeeze.files.files.write_atomically", refuse)
     with pytest.raises(OutputError, match="disk full"):
         write_folder(tmp_path / "out", FILES, force=False)
     assert list(tmp_path.iterdir()) == []

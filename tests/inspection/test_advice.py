@@ -4,7 +4,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.tiny_files import FileMaker, dense_file, quantization
 from tflite_squeeze.inspection.advice import LeftOperator, delegation_advice, file_advice
-from tflite_squeeze.inspection.advice_record import Advice, AdviceKind
+from tflite_squeeze.inspection.record import Advice, AdviceKind
 from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 

@@ -5,9 +5,8 @@ import pytest
 
 from tests.tiny_files import FileMaker, dense_file
 from tflite_squeeze.errors import InputError, SqueezeError
-from tflite_squeeze.inspection.advice_record import AdviceKind
 from tflite_squeeze.inspection.inspect import inspect
-from tflite_squeeze.inspection.record import InspectRecord
+from tflite_squeeze.inspection.record import AdviceKind, InspectRecord
 from tflite_squeeze.inspection.tables import inspect_tables
 
 _MUTATIONS = 400

@@ -1,6 +1,5 @@
 from tests.tiny_files import FileMaker, dense_file
-from tflite_squeeze.inspection.advice_record import Advice, AdviceKind
-from tflite_squeeze.inspection.record import InspectRecord, LayerRecord
+from tflite_squeeze.inspection.record import Advice, AdviceKind, InspectRecord, LayerRecord
 from tflite_squeeze.inspection.tables import inspect_tables
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.graph import WeightRecord, file_operators

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.microcontrollers.export.micro_build import ARM, CORTEX_M, compiled, need, section_sizes
 from tflite_squeeze import Convert, ExportMicro, convert, export_micro, profile_micro
-from tflite_squeeze.files.folders import write_folder
+from tflite_squeeze.files.files import write_folder
 
 # On one worker, which makes what they share once.
 pytestmark = [pytest.mark.xdist_group("integration-micro"), pytest.mark.slow]

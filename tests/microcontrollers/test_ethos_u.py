@@ -11,8 +11,7 @@ from tests.tiny_files import FileMaker, dense_file, quantization
 from tflite_squeeze.errors import InputError, RuntimeFailure, UnsupportedError
 from tflite_squeeze.microcontrollers.ethos_u import profile_ethos_u
 from tflite_squeeze.microcontrollers.ethos_u_compiler import ethos_u_job, reasons_in
-from tflite_squeeze.microcontrollers.ethos_u_names import ETHOS_U
-from tflite_squeeze.microcontrollers.ethos_u_record import EthosUProfile, EthosURecord
+from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U, EthosUProfile, EthosURecord
 
 
 def test_reasons_stand_with_their_operators() -> None:

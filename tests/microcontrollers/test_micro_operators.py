@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tflite_squeeze.microcontrollers import micro_operators
-from tflite_squeeze.microcontrollers.micro_operators import resolver_method
+from tflite_squeeze.microcontrollers import graph
+from tflite_squeeze.microcontrollers.graph import resolver_method
 from tflite_squeeze.tflite.fields import BUILTIN_OPERATORS
 
 
@@ -32,7 +32,7 @@ def test_methods_have_the_names_that_tflm_gives_them(operator: str, method: str 
 
 
 def test_the_builtin_names_are_the_schemas() -> None:
-    assert micro_operators._BUILTIN <= BUILTIN_OPERATORS
+    assert graph._BUILTIN <= BUILTIN_OPERATORS
 
 
 def test_the_installed_tflm_registers_each_of_them() -> None:
@@ -41,9 +41,7 @@ def test_the_installed_tflm_registers_each_of_them() -> None:
     assert spec is not None
     assert spec.origin is not None
     binary = Path(spec.origin).read_bytes()
-    registered = [
-        name for name in micro_operators._BUILTIN if f"Register_{name}".encode() in binary
-    ]
-    assert sorted(registered) == sorted(micro_operators._BUILTIN)
+    registered = [name for name in graph._BUILTIN if f"Register_{name}".encode() in binary]
+    assert sorted(registered) == sorted(graph._BUILTIN)
     assert b"Register_DENSIFY" not in binary
-    assert all(name.encode() in binary for name in micro_operators._CUSTOM)
+    assert all(name.encode() in binary for name in graph._CUSTOM)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tflite_squeeze.network.factor_chains import split_equation
+from tflite_squeeze.network.factorized_layers import split_equation
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ import pytest
 from tests import tiny_models
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network.layer_patterns import by_pattern
-from tflite_squeeze.network.weights import select
+from tflite_squeeze.network.weights import by_pattern, select
 
 
 def test_the_last_pattern_holds() -> None:

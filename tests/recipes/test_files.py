@@ -14,9 +14,9 @@ from tflite_squeeze.recipes.files import (
     load_recipe,
     parse_recipe,
     recipe_names,
+    recipe_schema,
 )
 from tflite_squeeze.recipes.recipe import TECHNIQUES, Recipe, Step
-from tflite_squeeze.recipes.recipe_schema import recipe_schema
 from tflite_squeeze.recipes.step import VERBS
 from tflite_squeeze.techniques.l0.config import L0
 from tflite_squeeze.techniques.pruning.config import Prune

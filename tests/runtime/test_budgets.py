@@ -1,4 +1,4 @@
-from tflite_squeeze.runtime.budgets import exceeded
+from tflite_squeeze.runtime.machine import exceeded
 
 
 def test_only_what_is_over_is_told() -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.runtime.runtime_files import named_dense_file
 from tests.tiny_files import dense_file
 from tflite_squeeze.errors import InputError
-from tflite_squeeze.runtime.cases import run_cases
+from tflite_squeeze.runtime.run import run_cases
 
 X = np.float32([[1, 2, 3]])
 # w = [[1, 0, -2], [0.5, 0, 1]], b = [1, -1], ReLU.

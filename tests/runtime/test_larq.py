@@ -14,8 +14,8 @@ from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.profiling.profile import profile
 from tflite_squeeze.profiling.record import Profile, ProfileRecord
 from tflite_squeeze.profiling.tables import profile_tables
+from tflite_squeeze.runtime.larq import differences, first_operators
 from tflite_squeeze.runtime.larq_files import is_larq_file, larq_notes, runs_in_larq
-from tflite_squeeze.runtime.larq_operators import differences, first_operators
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.techniques.binarization.binarize import binarize
 from tflite_squeeze.techniques.binarization.config import Binarize

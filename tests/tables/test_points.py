@@ -2,7 +2,7 @@
 
 import pytest
 
-from tflite_squeeze.tables.points import points
+from tflite_squeeze.tables.table import points
 
 
 @pytest.mark.parametrize(

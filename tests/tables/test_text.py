@@ -1,8 +1,7 @@
 import csv
 import io
 
-from tflite_squeeze.tables.csv import to_csv
-from tflite_squeeze.tables.markdown import to_markdown
+from tflite_squeeze.tables.markdown import to_csv, to_markdown
 from tflite_squeeze.tables.table import Table
 
 TABLE = Table(

@@ -4,8 +4,8 @@ import pytest
 
 from tests.tiny_files import dense_file
 from tflite_squeeze.errors import InputError
-from tflite_squeeze.tflite.facts import METADATA_KEY, facts_of, with_facts
 from tflite_squeeze.tflite.flatbuffer import metadata_of, with_metadata
+from tflite_squeeze.tflite.tidy import METADATA_KEY, facts_of, with_facts
 
 
 def test_facts_are_added_and_replaced() -> None:

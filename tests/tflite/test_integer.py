@@ -3,7 +3,7 @@
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.tiny_files import FileMaker, dense_file, quantization
-from tflite_squeeze.tflite.integer import float_operators
+from tflite_squeeze.tflite.signatures import float_operators
 
 
 def _file(*, island: bool) -> bytes:

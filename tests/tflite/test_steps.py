@@ -1,5 +1,5 @@
 from tests.tiny_files import FileMaker, quantization
-from tflite_squeeze.tflite.steps import step_before
+from tflite_squeeze.tflite.tensor_values import step_before
 
 
 def test_the_step_is_that_of_the_integers_behind_a_real() -> None:

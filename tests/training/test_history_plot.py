@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from tflite_squeeze.training.history_plot import history_plot
+from tflite_squeeze.training.tables import history_plot
 
 BLUE, ORANGE = (0x44, 0x77, 0xAA), (0xEE, 0x77, 0x33)
 LOSS = {"loss": [0.5, 0.25, 0.2]}

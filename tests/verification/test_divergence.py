@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tflite_squeeze.runtime.run import Tensor
-from tflite_squeeze.verification.divergence import compare_tensors, first_collapse
 from tflite_squeeze.verification.record import TensorFidelity
+from tflite_squeeze.verification.reference import compare_tensors, first_collapse
 
 
 def _tensor(name: str, values: list[float], dtype: str = "float32") -> Tensor:

@@ -1,6 +1,6 @@
 """The asset of an Android application: a file with the metadata that Android's tools read."""
 
-from tflite_squeeze.android.android_config import ExportAndroid
+from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.interface import AndroidInterface, AndroidTensor
 from tflite_squeeze.android.known_files import Known
 from tflite_squeeze.android.metadata import (

@@ -18,11 +18,10 @@ from tflite_squeeze.command_line.output import (
 )
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.files.files import read_file
-from tflite_squeeze.files.folders import check_folder
+from tflite_squeeze.files.files import check_folder, read_file
 
 if TYPE_CHECKING:
-    from tflite_squeeze.android.android_config import ExportAndroid
+    from tflite_squeeze.android.config import ExportAndroid
     from tflite_squeeze.android.export import AndroidExport
     from tflite_squeeze.data.preprocessing import Preprocessing
 
@@ -112,7 +111,7 @@ def _exported(tflite: Path, labels: Path | None, options: dict[str, Any]) -> "An
         data = open_data(options)
         if data is None:
             return export_android(content, _config(options, named, None))
-        from tflite_squeeze.android.golden_samples import golden_samples
+        from tflite_squeeze.android.golden import golden_samples
 
         samples = golden_samples(content, data)
     stated = data.preprocessing if data.preprocessing.changes_values else None
@@ -124,7 +123,7 @@ def _config(
 ) -> "ExportAndroid":
     from pydantic import ValidationError
 
-    from tflite_squeeze.android.android_config import ExportAndroid
+    from tflite_squeeze.android.config import ExportAndroid
 
     try:
         return ExportAndroid(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tflite_squeeze.android.android_config import ExportAndroid
 from tflite_squeeze.android.android_project import dependencies, gradle_fragment
 from tflite_squeeze.android.asset import asset_of, label_lines, preprocessing_of
+from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.golden import Case, Golden, golden_vectors, packed
 from tflite_squeeze.android.interface import (
     AndroidInterface,
@@ -22,8 +22,7 @@ from tflite_squeeze.android.readme import readme
 from tflite_squeeze.android.record import AndroidRecord, ExportedFile
 from tflite_squeeze.android.replay import golden_test
 from tflite_squeeze.data.preprocessing import Preprocessing
-from tflite_squeeze.files.files import read_file
-from tflite_squeeze.files.folders import write_folder
+from tflite_squeeze.files.files import read_file, write_folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tflite_squeeze.android.android_config import ExportAndroid
+from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.interface import AndroidInterface, AndroidTensor
 from tflite_squeeze.android.metadata import FoundMetadata, read_model_metadata
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.tflite.facts import facts_of
 from tflite_squeeze.tflite.flatbuffer import description_of
+from tflite_squeeze.tflite.tidy import facts_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from tflite_squeeze.android.android_config import ExportAndroid
+from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.interface import AndroidInterface
 from tflite_squeeze.tables.displayed import Displayed
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from tflite_squeeze.command_line.interrupts import interruptible
 from tflite_squeeze.command_line.lazy_group import LazyGroup
+from tflite_squeeze.command_line.output import interruptible
 from tflite_squeeze.errors import SqueezeError
 from tflite_squeeze.version import __version__
 
@@ -59,7 +59,7 @@ _COMMANDS = {
         "recipes.command",
         "Run a recipe: compress, convert, verify and report, step by step.",
     ),
-    "schema": ("recipes.schema", "Print the JSON Schema of recipes, for editors."),
+    "schema": ("recipes.command", "Print the JSON Schema of recipes, for editors."),
     "pack": ("packing.command", "Pack a .tflite file for sending and storing it."),
     "unpack": ("packing.command", "Unpack a packed .tflite file, bit by bit the same."),
     "doctor": ("doctor.command", "Print versions and which optional parts work."),

@@ -36,11 +36,11 @@ from tflite_squeeze.tables.table import Table
 from tflite_squeeze.techniques.binarization.record import BinarizeRecord
 from tflite_squeeze.techniques.binarization.tables import binarize_tables
 from tflite_squeeze.techniques.distillation.tables import distill_tables
-from tflite_squeeze.techniques.l0.l0_record import L0Record
+from tflite_squeeze.techniques.l0.record import L0Record
 from tflite_squeeze.techniques.l0.tables import l0_tables
 from tflite_squeeze.techniques.low_rank.record import FactorizeRecord
 from tflite_squeeze.techniques.low_rank.tables import factorize_tables
-from tflite_squeeze.techniques.narrowing.narrow_record import NarrowRecord
+from tflite_squeeze.techniques.narrowing.record import NarrowRecord
 from tflite_squeeze.techniques.narrowing.tables import narrow_tables
 from tflite_squeeze.techniques.pruning.record import PruneRecord
 from tflite_squeeze.techniques.pruning.sensitivity.record import SensitivityRecord
@@ -53,8 +53,8 @@ from tflite_squeeze.techniques.sharing.record import ClusterRecord
 from tflite_squeeze.techniques.sharing.tables import cluster_tables
 from tflite_squeeze.tflite.size import SizeLedger
 from tflite_squeeze.tflite.size_tables import size_tables
-from tflite_squeeze.training.history_plot import history_plot
 from tflite_squeeze.training.record import StepRecord
+from tflite_squeeze.training.tables import history_plot
 from tflite_squeeze.training.teaching.record import DistillRecord
 from tflite_squeeze.verification.record import VerifyRecord
 from tflite_squeeze.verification.tables import verify_tables

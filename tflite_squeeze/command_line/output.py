@@ -1,18 +1,65 @@
 """Where a command's output goes: tables and JSON to standard output, progress to standard error."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tflite_squeeze.command_line.interrupts import stop_if_interrupted
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import check_output, write_atomically
+
+_interrupts: ContextVar[list[int] | None] = ContextVar("interrupts", default=None)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Lets Ctrl-C end the block as Ctrl-C.
+
+    TensorFlow's native code raises an error of its own (a TypeError without text, among others)
+    where the interrupt arrives within it, or drops it: see `stop_if_interrupted`.
+
+    Raises:
+        KeyboardInterrupt: the block was interrupted, and ended by any exception.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # ignored, or somebody else's to handle
+        yield
+        return
+    seen: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        seen.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    token = _interrupts.set(seen)
+    finished = False
+    try:
+        yield
+        finished = True
+    finally:
+        _interrupts.reset(token)
+        signal.signal(signal.SIGINT, before)
+        if seen and not finished:
+            raise KeyboardInterrupt
+
+
+def stop_if_interrupted() -> None:
+    """Stops before results are shown or written, where a library dropped Ctrl-C on the way.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C arrived since `interruptible` was entered.
+    """
+    if _interrupts.get():
+        raise KeyboardInterrupt
+
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

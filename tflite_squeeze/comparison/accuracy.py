@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tflite_squeeze.comparison.compare_classes import Classes, file_accuracy
+from tflite_squeeze.comparison.limits import Classes, file_accuracy
 from tflite_squeeze.comparison.record import Compare, FileAccuracy
 from tflite_squeeze.data.data import Data, Part, load_data
 from tflite_squeeze.errors import InputError, SqueezeError, UsageError

@@ -19,7 +19,7 @@ from tflite_squeeze.comparison.record import LARQ, LITERT, MICRO
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.files.files import write_atomically
-from tflite_squeeze.microcontrollers.ethos_u_names import ETHOS_U
+from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U
 
 
 @click.command(
@@ -81,8 +81,7 @@ def compare_command(ctx: click.Context, /, files: tuple[Path, ...], **options: A
         from tflite_squeeze.comparison.limits import conditions_of
         from tflite_squeeze.comparison.record import Compare
         from tflite_squeeze.comparison.tables import compare_tables, figures_table
-        from tflite_squeeze.tables.csv import to_csv
-        from tflite_squeeze.tables.markdown import to_markdown
+        from tflite_squeeze.tables.markdown import to_csv, to_markdown
 
         config = Compare(
             runtimes=tuple(dict.fromkeys(options["runtimes"])),

@@ -1,10 +1,24 @@
 """The figures of a comparison by name, and the conditions that they are held to."""
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tflite_squeeze.comparison.conditions import Condition, condition_of
-from tflite_squeeze.comparison.record import LARQ, LITERT, MICRO, Figures, FileCompared
+from tflite_squeeze.comparison.record import (
+    LARQ,
+    LITERT,
+    MICRO,
+    ClassAccuracy,
+    Figures,
+    FileAccuracy,
+    FileCompared,
+)
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.runtime.fidelity import paired_difference
+from tflite_squeeze.runtime.intervals import mcnemar
 
 _TIMED = "litert, larq or an Ethos-U NPU as --runtime"
 _FLASHED = "micro or an Ethos-U NPU as --runtime"
@@ -127,3 +141,59 @@ def _why(file: FileCompared, first: FileCompared) -> str:
         if one.accuracy_unavailable:
             return f"{one.file}: {one.accuracy_unavailable}"
     return "no runtime gives all of these figures together"
+
+
+Classes = NDArray[np.int64]
+
+
+def file_accuracy(
+    output: str,
+    first: Classes,
+    file: Classes,
+    labels: NDArray[Any],
+    names: Sequence[str] = (),
+) -> FileAccuracy:
+    """Judges a file beside the first one.
+
+    Args:
+        output: the output that was judged.
+        first: (examples,) the classes that the first file finds.
+        file: (examples,) those that this one finds.
+        labels: (examples,) the true ones.
+        names: a name per class, or none at all.
+
+    Returns:
+        Both accuracies with a paired interval and test, over all and class by class.
+
+    Example:
+        >>> file_accuracy("y", np.array([0, 1]), np.array([0, 0]), np.array([0, 1])).drop
+        0.5
+    """
+    before, after = first == labels, file == labels
+    interval = paired_difference(before, after)
+    return FileAccuracy(
+        output=output,
+        examples=len(labels),
+        accuracy=float(np.mean(after)),
+        drop=0.0 - interval.difference,
+        low=-interval.high,
+        high=-interval.low,
+        p_value=mcnemar(before, after),
+        agreement=float(np.mean(first == file)),
+        classes=tuple(
+            _class_accuracy(int(label), before[labels == label], after[labels == label], names)
+            for label in np.unique(labels)
+        ),
+    )
+
+
+def _class_accuracy(
+    label: int, before: NDArray[np.bool_], after: NDArray[np.bool_], names: Sequence[str]
+) -> ClassAccuracy:
+    return ClassAccuracy(
+        name=names[label] if label < len(names) else str(label),
+        examples=len(before),
+        first=float(np.mean(before)),
+        file=float(np.mean(after)),
+        p_value=mcnemar(before, after),
+    )

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.comparison.record import LARQ, LITERT, MICRO, Compare, Figures, Ratio
 from tflite_squeeze.errors import SqueezeError
 from tflite_squeeze.microcontrollers.ethos_u import profile_ethos_u
-from tflite_squeeze.microcontrollers.ethos_u_names import ETHOS_U
-from tflite_squeeze.microcontrollers.ethos_u_record import EthosUProfile
+from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U, EthosUProfile
 from tflite_squeeze.microcontrollers.profile import profile_micro
 from tflite_squeeze.microcontrollers.record import MicroProfile
 from tflite_squeeze.runtime.intervals import median_interval

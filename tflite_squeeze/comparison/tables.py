@@ -9,8 +9,7 @@ from tflite_squeeze.comparison.record import (
     FileCompared,
     Ratio,
 )
-from tflite_squeeze.tables.points import points
-from tflite_squeeze.tables.table import Cell, Table
+from tflite_squeeze.tables.table import Cell, Table, points
 
 _WORST_CLASSES = 5
 _LEAST_SHOWN = 0.0001

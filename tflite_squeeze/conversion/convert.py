@@ -17,15 +17,15 @@ from tflite_squeeze.emission.converter import Batches
 from tflite_squeeze.emission.emission import Made, made
 from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
-from tflite_squeeze.emission.shared_values.sharing import shared_in_file
+from tflite_squeeze.emission.shared_values.record import shared_in_file
 from tflite_squeeze.emission.sparse.decision import Decided, with_best_encoding
 from tflite_squeeze.emission.trace import prepared
 from tflite_squeeze.errors import CheckFailed, InputError, RuntimeFailure
 from tflite_squeeze.files.files import check_output, write_atomically
 from tflite_squeeze.network.loading import LoadedModel, load_model
-from tflite_squeeze.tflite.facts import with_facts
 from tflite_squeeze.tflite.flatbuffer import count_operators
 from tflite_squeeze.tflite.size import size_ledger
+from tflite_squeeze.tflite.tidy import with_facts
 from tflite_squeeze.verification.record import Verify, refused_record
 from tflite_squeeze.verification.verify import verify, why_unverifiable
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tflite_squeeze.emission.low_bit.low_bit_plan import LowBitMode
+from tflite_squeeze.emission.low_bit.record import LowBitMode
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.sparse.plan import SparsityMode
 

@@ -13,14 +13,14 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.failures import unsupported
-from tflite_squeeze.emission.lstm_scales import with_sound_lstm_scales
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
+from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
 from tflite_squeeze.emission.trace import Traced, layers_of, prepared, traced
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.network.loading import LoadedModel
-from tflite_squeeze.tflite.facts import with_facts
 from tflite_squeeze.tflite.flatbuffer import operator_names, with_description
-from tflite_squeeze.tflite.integer import float_operators
+from tflite_squeeze.tflite.signatures import float_operators
+from tflite_squeeze.tflite.tidy import with_facts
 from tflite_squeeze.version import __version__
 
 Batches = Callable[[], Iterator[dict[str, NDArray[Any]]]]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tflite_squeeze.inspection.advice_record import Advice, AdviceKind
 from tflite_squeeze.inspection.graph_advice import (
     dynamic_batch,
     foreign_operators,
@@ -12,9 +11,9 @@ from tflite_squeeze.inspection.graph_advice import (
     unfused_batch_normalization,
 )
 from tflite_squeeze.inspection.quantization_advice import float_islands, per_channel_overhead
+from tflite_squeeze.inspection.record import Advice, AdviceKind
 from tflite_squeeze.tables.table import listed
-from tflite_squeeze.tflite.graph_calls import subgraph_runs
-from tflite_squeeze.tflite.links import Links
+from tflite_squeeze.tflite.links import Links, subgraph_runs
 
 
 @dataclass(frozen=True, kw_only=True)

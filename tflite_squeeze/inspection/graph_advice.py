@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tflite_squeeze.inspection.advice_record import Advice, AdviceKind
+from tflite_squeeze.inspection.record import Advice, AdviceKind
 from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.links import Links
 from tflite_squeeze.tflite.regions import operator_table_bytes, tensor_table_bytes

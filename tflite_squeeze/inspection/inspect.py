@@ -6,10 +6,8 @@ from typing import Any
 
 from tflite_squeeze.errors import InputError, RuntimeFailure, UnsupportedError
 from tflite_squeeze.inspection.advice import LeftOperator, delegation_advice, file_advice
-from tflite_squeeze.inspection.advice_record import Advice
-from tflite_squeeze.inspection.inspect_layers import layer_record
-from tflite_squeeze.inspection.model_advice import layer_advice
-from tflite_squeeze.inspection.record import InspectRecord
+from tflite_squeeze.inspection.model_advice import layer_advice, layer_record
+from tflite_squeeze.inspection.record import Advice, InspectRecord
 from tflite_squeeze.network.layer_macs import model_layers
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
 from tflite_squeeze.profiling.profile import profile

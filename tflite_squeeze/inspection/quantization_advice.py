@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tflite_squeeze.inspection.advice_record import Advice, AdviceKind
+from tflite_squeeze.inspection.record import Advice, AdviceKind
 from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.fields import integers, operator_name, scales_of, text
 from tflite_squeeze.tflite.links import Links

@@ -14,7 +14,7 @@ from tflite_squeeze.microcontrollers.remedies import (
     operator_places,
     places_text,
 )
-from tflite_squeeze.runtime.budgets import exceeded
+from tflite_squeeze.runtime.machine import exceeded
 from tflite_squeeze.runtime.process import run_in_child
 from tflite_squeeze.tflite.fields import integers, operator_name, text
 from tflite_squeeze.tflite.flatbuffer import operator_names, read_model

@@ -1,9 +1,20 @@
 """What an estimate for an Ethos-U NPU is asked for and what it hands back."""
 
+from typing import Literal, get_args
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from tflite_squeeze.microcontrollers.ethos_u_names import EthosU
 from tflite_squeeze.tables.displayed import Displayed
+
+# The last number is how many multiply-accumulates it does in a cycle.
+EthosU = Literal[
+    "ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256",
+    "ethos-u65-256", "ethos-u65-512",
+    "ethos-u85-128", "ethos-u85-256", "ethos-u85-512", "ethos-u85-1024", "ethos-u85-2048",
+]  # fmt: skip
+
+
+ETHOS_U: tuple[str, ...] = get_args(EthosU)
 
 
 class _Record(BaseModel):

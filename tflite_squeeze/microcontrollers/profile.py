@@ -22,9 +22,9 @@ from tflite_squeeze.microcontrollers.graph import (
     main_outputs,
     main_signature,
     refusal,
+    resolver_method,
     used_operators,
 )
-from tflite_squeeze.microcontrollers.micro_operators import resolver_method
 from tflite_squeeze.microcontrollers.record import (
     Arena,
     MicroAgreement,
@@ -33,7 +33,6 @@ from tflite_squeeze.microcontrollers.record import (
     MicroRecord,
     PersistentPart,
 )
-from tflite_squeeze.runtime.budgets import exceeded
 from tflite_squeeze.runtime.fidelity import (
     cosine,
     largest_difference,
@@ -42,6 +41,7 @@ from tflite_squeeze.runtime.fidelity import (
     sqnr_db,
 )
 from tflite_squeeze.runtime.inputs import InputUsed, made_up
+from tflite_squeeze.runtime.machine import exceeded
 from tflite_squeeze.runtime.process import run_in_child
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.runtime.session import Endpoint, dequantized

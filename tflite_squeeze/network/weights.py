@@ -1,9 +1,9 @@
 """Which variables of which layers may change, and why the others may not."""
 
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -280,3 +280,26 @@ def _without_ends(
         SkippedLayer(layer=end.name, layer_type=type(end).__name__, reason="protected")
         for end in unique
     ]
+
+
+_Value = TypeVar("_Value")
+
+
+def by_pattern(layers: Mapping[str, _Value], targets: Sequence[Target]) -> dict[int, _Value]:
+    """What was given layer by layer, by the index of the target; the last pattern holds.
+
+    Args:
+        layers: value by pattern, such as {"conv_*": 0.5, "Dense": 0.9}.
+        targets: the weights.
+
+    Raises:
+        UsageError: a pattern matches no layer.
+    """
+    own: dict[int, _Value] = {}
+    for pattern, value in layers.items():
+        found = [i for i, target in enumerate(targets) if matches(target.layer, pattern)]
+        if not found:
+            names = ", ".join(dict.fromkeys(target.layer.name for target in targets))
+            raise UsageError(f"layers names {pattern!r}, which matches none of {names}")
+        own.update(dict.fromkeys(found, value))
+    return own

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tflite_squeeze.command_line.byte_size import ByteSize
+from tflite_squeeze.command_line.model_options import ByteSize
 from tflite_squeeze.command_line.output import (
     check_outputs,
     force_option,
@@ -19,7 +19,7 @@ from tflite_squeeze.command_line.output import (
 )
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import write_atomically
-from tflite_squeeze.microcontrollers.ethos_u_names import ETHOS_U
+from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U
 
 if TYPE_CHECKING:
     from tflite_squeeze.profiling.record import ProfileRecord
@@ -149,8 +149,7 @@ def _given(ctx: click.Context, name: str) -> bool:
 def _save(ctx: click.Context, record: "ProfileRecord", options: dict[str, Any]) -> None:
     """Writes the files that were asked for beside the JSON."""
     from tflite_squeeze.profiling.tables import operator_table, profile_tables
-    from tflite_squeeze.tables.csv import to_csv
-    from tflite_squeeze.tables.markdown import to_markdown
+    from tflite_squeeze.tables.markdown import to_csv, to_markdown
 
     if options["markdown"] is not None:
         text = to_markdown(profile_tables(record))

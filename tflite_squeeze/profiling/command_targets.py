@@ -73,8 +73,7 @@ def _save(
     ctx: click.Context, tables: "list[Table]", operators: "Table", options: dict[str, Any]
 ) -> None:
     """Writes the files that were asked for beside the JSON."""
-    from tflite_squeeze.tables.csv import to_csv
-    from tflite_squeeze.tables.markdown import to_markdown
+    from tflite_squeeze.tables.markdown import to_csv, to_markdown
 
     if options["markdown"] is not None:
         text = to_markdown(tables)

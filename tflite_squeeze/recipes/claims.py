@@ -10,7 +10,7 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.recipes.claims_in_file import WeightClaim
 from tflite_squeeze.recipes.report import Claimed
-from tflite_squeeze.training.weight_records import zeros_of
+from tflite_squeeze.training.record import zeros_of
 
 # Quantization → the types of weights. The dynamic mode leaves small ones (below 1,024) alone.
 _DTYPES = {

@@ -1,5 +1,6 @@
 """`tflite-squeeze squeeze`: a Keras model and a recipe in, a folder with the evidence out."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.interrupts import stop_if_interrupted
 from tflite_squeeze.command_line.model_options import model_options, open_data, open_layers
 from tflite_squeeze.command_line.output import (
     check_json,
@@ -18,9 +18,11 @@ from tflite_squeeze.command_line.output import (
     json_option,
     say,
     show,
+    stop_if_interrupted,
     write_json,
 )
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.files.files import write_atomically
 
 if TYPE_CHECKING:
     from tflite_squeeze.recipes.run import Progress
@@ -131,3 +133,23 @@ def _line_teller() -> "Callable[[Progress], None]":
             click.echo(line, err=True)
 
     return told
+
+
+@click.command(epilog="Example: tflite-squeeze schema -o recipe.schema.json")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to write; printed without it."
+)
+@force_option
+def schema_command(output: Path | None, force: bool) -> None:
+    """Print the JSON Schema of recipes, by which editors complete and check them.
+
+    In the first line of a recipe, "# yaml-language-server: $schema=recipe.schema.json" tells most
+    editors where it is.
+    """
+    from tflite_squeeze.recipes.files import recipe_schema
+
+    text = json.dumps(recipe_schema(), indent=2) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomically(output, text.encode(), force=force)

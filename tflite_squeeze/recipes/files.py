@@ -13,11 +13,27 @@ from pydantic import ValidationError
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.files.files import read_file
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.recipes.recipe_schema import recipe_schema
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON Schema of a recipe, made from the configs themselves.
+
+    Example:
+        >>> recipe_schema()["title"]
+        'Recipe'
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Recipe.model_json_schema(),
+    }
+
 
 Path_ = tuple[str | int, ...]
 _DEEPEST, _MOST_VALUES = 12, 10_000
 _FIRST_LINE: Mapping[Path_, int] = {(): 1}
+
+
+_SHIPPED = resources.files("tflite_squeeze") / "recipes" / "shipped"
 
 
 class _Loader(yaml.SafeLoader):
@@ -49,8 +65,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value)
 
 def recipe_names() -> tuple[str, ...]:
     """The recipes that ship with this package."""
-    folder = resources.files("tflite_squeeze") / "recipes"
-    names = (item.name for item in folder.iterdir())
+    names = (item.name for item in _SHIPPED.iterdir())
     return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
@@ -75,7 +90,7 @@ def load_recipe(source: str | Path | Recipe) -> Recipe:
         return source
     path = Path(source)
     if str(source) in recipe_names() and not path.exists():
-        text = (resources.files("tflite_squeeze") / "recipes" / f"{source}.yaml").read_bytes()
+        text = (_SHIPPED / f"{source}.yaml").read_bytes()
         return parse_recipe(text, f"{source}.yaml")
     if not path.exists() and not path.suffix:
         raise InputError(

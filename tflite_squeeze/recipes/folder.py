@@ -1,14 +1,19 @@
 """The folder of a run: what is finished is on disk, whole, so that a killed run can go on."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tflite_squeeze.data.data import Data, Part
 from tflite_squeeze.errors import InputError, OutputError
-from tflite_squeeze.files.files import read_file, write_atomically
+from tflite_squeeze.files.files import is_file, read_file, write_atomically
 from tflite_squeeze.network.save import save_model
+from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.report import Baseline, StepReport
 from tflite_squeeze.version import __version__
 
@@ -137,3 +142,41 @@ class RunFolder:
         """The model after the last step that was kept; None where none was."""
         kept = [step.model_file for step in self.state.steps if step.model_file is not None]
         return self.folder / kept[-1] if kept else None
+
+
+_EXAMPLES = 1000
+
+
+def recipe_sha256(recipe: Recipe) -> str:
+    """The hash of everything that a recipe says."""
+    return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
+
+
+def data_sha256(data: Data | None) -> str:
+    """A hash by which changed data is noticed.
+
+    A single file is hashed whole. Of everything else, up to 1,000 examples of each part, evenly
+    spread, with their labels, the number of examples and the preprocessing.
+
+    Args:
+        data: data fitted to the model; None for none.
+    """
+    digest = hashlib.sha256()
+    if data is None:
+        return digest.hexdigest()
+    about = data.describe()
+    said = {name: about[name] for name in ("examples", "inputs", "labelled", "preprocessing")}
+    digest.update(json.dumps(said, sort_keys=True).encode())
+    path = Path(data.source)
+    if is_file(path):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    parts: tuple[Part, ...] = ("train", "validation", "calibration")
+    for part in parts:
+        if getattr(data.raw, part) is None:
+            continue
+        sample = data.sample(part, _EXAMPLES)
+        for array in [*sample.inputs.values(), *tf.nest.flatten(sample.labels)]:
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

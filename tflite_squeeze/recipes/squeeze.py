@@ -12,8 +12,7 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import ModelKind, load_model
 from tflite_squeeze.network.save import quietly
 from tflite_squeeze.recipes.files import load_recipe
-from tflite_squeeze.recipes.fingerprint import data_sha256, recipe_sha256
-from tflite_squeeze.recipes.folder import RunFolder, RunState
+from tflite_squeeze.recipes.folder import RunFolder, RunState, data_sha256, recipe_sha256
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.run import Progress, Result, Run
 

@@ -20,16 +20,15 @@ from tflite_squeeze.runtime.turns import turn_by_turn
 from tflite_squeeze.techniques.binarization.binarize import binarize
 from tflite_squeeze.techniques.distillation.distill import distill
 from tflite_squeeze.techniques.l0.l0 import l0_prune
-from tflite_squeeze.techniques.low_rank.factorize_to_fold import factorize
+from tflite_squeeze.techniques.low_rank.paying import factorize
 from tflite_squeeze.techniques.narrowing.narrow import narrow
 from tflite_squeeze.techniques.pruning.callback import TargetNotReached
 from tflite_squeeze.techniques.pruning.prune import prune
 from tflite_squeeze.techniques.sharing.cluster import cluster
 from tflite_squeeze.tflite.footprint import footprint
 from tflite_squeeze.training.config import Distill, FineTune
-from tflite_squeeze.training.originals import given_original, taught_by
+from tflite_squeeze.training.originals import Told, given_original, taught_by, watched
 from tflite_squeeze.training.quality import metric_name
-from tflite_squeeze.training.watching import Told, watched
 
 
 def _distilled(model: Any, config: Distill, data: Data | None, *args: Any, **options: Any) -> Any:

@@ -1,8 +1,7 @@
 """A run of a recipe as tables."""
 
 from tflite_squeeze.recipes.report import Outcome, Report, StepReport
-from tflite_squeeze.tables.points import points
-from tflite_squeeze.tables.table import Cell, Table
+from tflite_squeeze.tables.table import Cell, Table, points
 from tflite_squeeze.verification.tables import verify_tables
 
 _LONGEST_CLAIMS = 40

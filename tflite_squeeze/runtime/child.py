@@ -19,7 +19,7 @@ from tflite_squeeze.errors import SqueezeError
 # Job → module and function: (path of the file, request, arrays) → (values, arrays).
 JOBS = {
     "run": "tflite_squeeze.runtime.runner:run_job",
-    "cases": "tflite_squeeze.runtime.cases:cases_job",
+    "cases": "tflite_squeeze.runtime.run:cases_job",
     "latency": "tflite_squeeze.runtime.latency:latency_job",
     "ethos_u": "tflite_squeeze.microcontrollers.ethos_u_compiler:ethos_u_job",
     "memory": "tflite_squeeze.runtime.memory:memory_job",
@@ -28,7 +28,7 @@ JOBS = {
     "sparsity": "tflite_squeeze.emission.sparse.record:sparsity_job",
     "larq_run": "tflite_squeeze.runtime.larq:larq_run_job",
     "larq_latency": "tflite_squeeze.runtime.larq:larq_latency_job",
-    "larq_operators": "tflite_squeeze.runtime.larq_operators:larq_operators_job",
+    "larq_operators": "tflite_squeeze.runtime.larq:larq_operators_job",
     "turns": "tflite_squeeze.runtime.turns:turns_job",
 }
 

@@ -4,6 +4,7 @@ The runtime is one extension module, loaded without the package around it, which
 TensorFlow: memory is then the runtime's own. It runs in child processes, as LiteRT does.
 """
 
+import copy
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -15,12 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import RuntimeFailure, UsageError
+from tflite_squeeze.runtime.inputs import made_up
 from tflite_squeeze.runtime.larq_files import RUNTIME
-from tflite_squeeze.runtime.latency import timed_session
+from tflite_squeeze.runtime.latency import timed, timed_session
 from tflite_squeeze.runtime.runner import batch_of, chunks, examples_in, fitted, joined
 from tflite_squeeze.runtime.session import Endpoint
-from tflite_squeeze.tflite.fields import dtype_name, items, scales_of, shape_of, text
-from tflite_squeeze.tflite.flatbuffer import read_model
+from tflite_squeeze.tflite.fields import (
+    buffer_bytes,
+    dtype_name,
+    integers,
+    items,
+    operator_name,
+    scales_of,
+    shape_of,
+    text,
+)
+from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -142,3 +153,84 @@ def larq_latency_job(
         return LarqSession(content, threads=request["threads"], indirect=request["indirect_bgemm"])
 
     return timed_session(opened, request, lambda _session: None)
+
+
+_TURNS, _TURN_SECONDS = 12, 0.01
+
+
+def first_operators(model: Any, count: int) -> bytes:
+    """A file of the first operators of another, without signatures.
+
+    Args:
+        model: what `read_model` returned; it is not changed.
+        count: how many operators, one at least.
+    """
+    short = copy.copy(model)
+    graph = copy.copy(model.subgraphs[0])
+    graph.operators = items(graph.operators)[:count]
+    graph.outputs = np.asarray(graph.operators[-1].outputs, np.int32)
+    short.subgraphs, short.signatureDefs = [graph], None
+    return pack_model(short)
+
+
+def differences(totals_us: NDArray[np.floating[Any]]) -> list[float]:
+    """What each step adds to a growing total; noise that would make it negative is 0.
+
+    Args:
+        totals_us: (N,), the time of the first 1, 2, … operators.
+
+    Example:
+        >>> differences(np.array([2.0, 5.0, 4.5, 7.0]))
+        [2.0, 3.0, 0.0, 2.0]
+    """
+    reached = np.maximum.accumulate(np.concatenate([[0.0], totals_us]))
+    return [float(value) for value in np.diff(reached)]
+
+
+def _runs_at_load(model: Any, operator: Any) -> bool:
+    """Whether an operator only brings constants to reals, which is done once."""
+    tensors = model.subgraphs[0].tensors
+    return operator_name(model, operator) == "DEQUANTIZE" and all(
+        buffer_bytes(model.buffers[tensors[at].buffer]) for at in integers(operator.inputs)
+    )
+
+
+def larq_operators_job(
+    path: Path, request: Mapping[str, Any], _arrays: Mapping[str, NDArray[Any]]
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The child's side: times per operator, in the form of `operators_job`.
+
+    Args:
+        path: the file.
+        request: threads, indirect_bgemm, seed.
+        _arrays: none.
+    """
+    model = read_model(path.read_bytes())
+    operators = items(model.subgraphs[0].operators)
+    options = {"threads": request["threads"], "indirect": request["indirect_bgemm"]}
+    counted = [at for at, operator in enumerate(operators) if not _runs_at_load(model, operator)]
+    sessions = [LarqSession(first_operators(model, at + 1), **options) for at in counted]
+    inputs = made_up(
+        {item.name: (item.dtype, item.default_shape) for item in sessions[0].inputs},
+        request["seed"],
+    )
+    invokes = [session.invoker(inputs) for session in sessions]
+    times = np.zeros((len(invokes), _TURNS))
+    for turn in range(_TURNS):
+        for index, invoke in enumerate(invokes):
+            taken = timed(invoke, runs=3, min_seconds=_TURN_SECONDS)
+            times[index, turn] = float(np.median(taken))
+    totals = np.zeros(len(operators))
+    totals[counted] = np.median(times, axis=1)
+    listed = [
+        {
+            "name": operator_name(model, operator),
+            "subgraph": 0,
+            "index": index,
+            "delegated": False,
+            "calls_per_run": 1,
+            "us_per_run": taken,
+        }
+        for index, (operator, taken) in enumerate(zip(operators, differences(totals), strict=True))
+    ]
+    return {"operators": listed, "runs": _TURNS, "invoke_us": float(totals[-1])}, {}

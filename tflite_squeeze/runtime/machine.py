@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -63,3 +64,20 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+def exceeded(checks: Iterable[tuple[str, int, int | None]]) -> tuple[str, ...]:
+    """The budgets that are exceeded, one line each.
+
+    Args:
+        checks: what takes ("the arena takes"), how many bytes, and how many it may; None for any.
+
+    Example:
+        >>> exceeded([("the arena takes", 2048, 1024), ("the file takes", 9, None)])
+        ('the arena takes 2,048 bytes, the budget is 1,024',)
+    """
+    return tuple(
+        f"{what} {used:,} bytes, the budget is {most:,}"
+        for what, used, most in checks
+        if most is not None and used > most
+    )

@@ -1,5 +1,6 @@
 """The fields of the schema's object model as plain Python and NumPy values."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -78,3 +79,73 @@ def buffer_bytes(buffer: Any) -> bytes:
     if isinstance(buffer.data, bytes | bytearray):
         return bytes(buffer.data)
     return np.asarray(buffer.data, dtype=np.uint8).tobytes()
+
+
+_Written = dict[tuple[Any, ...], int]
+
+
+_FIELDS = (
+    ("min", np.float32),
+    ("max", np.float32),
+    ("scale", np.float32),
+    ("zeroPoint", np.int64),
+)
+
+
+def with_shared_quantization(subgraphs: list[Any]) -> list[Any]:
+    """Subgraphs that write equal quantization tables, and equal vectors in them, once.
+
+    Args:
+        subgraphs: of the schema's object model; they are not changed.
+
+    Returns:
+        Copies, for one file.
+    """
+    written: _Written = {}
+    copies = [copy.copy(graph) for graph in subgraphs]
+    for graph in copies:
+        graph.tensors = [_sharing(tensor, written) for tensor in graph.tensors or []]
+    return copies
+
+
+def _sharing(tensor: Any, written: _Written) -> Any:
+    if tensor.quantization is None or tensor.quantization.details is not None:
+        return tensor
+    shared = copy.copy(tensor)
+    shared.quantization = _Quantization(tensor.quantization, written)
+    return shared
+
+
+class _Quantization(schema.QuantizationParametersT):  # type: ignore[misc]
+    """A quantization table that looks for an equal one before it is written."""
+
+    def __init__(self, original: Any, written: _Written) -> None:
+        self.written = written
+        self.dimension = int(original.quantizedDimension)
+        self.vectors = {
+            field: None if vector is None else np.asarray(vector, dtype)
+            for field, dtype in _FIELDS
+            for vector in [getattr(original, field)]
+        }
+
+    def Pack(self, builder: Any) -> Any:  # noqa: N802  # the generated code calls it so
+        offsets = {field: self._vector(builder, field) for field in self.vectors}
+        key = ("table", *offsets.values(), self.dimension)
+        if key not in self.written:
+            schema.QuantizationParametersStart(builder)
+            for field, offset in offsets.items():
+                if offset is not None:
+                    name = field[0].upper() + field[1:]
+                    getattr(schema, f"QuantizationParametersAdd{name}")(builder, offset)
+            schema.QuantizationParametersAddQuantizedDimension(builder, self.dimension)
+            self.written[key] = schema.QuantizationParametersEnd(builder)
+        return self.written[key]
+
+    def _vector(self, builder: Any, field: str) -> int | None:
+        vector = self.vectors[field]
+        if vector is None:
+            return None
+        key = ("vector", vector.dtype.str, vector.tobytes())
+        if key not in self.written:
+            self.written[key] = builder.CreateNumpyVector(vector)
+        return self.written[key]

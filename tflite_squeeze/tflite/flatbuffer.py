@@ -17,8 +17,13 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.tflite.checks import Damaged, check_indexes, check_tables
-from tflite_squeeze.tflite.fields import buffer_bytes, items, operator_name, text
-from tflite_squeeze.tflite.flatbuffer_sharing import with_shared_quantization
+from tflite_squeeze.tflite.fields import (
+    buffer_bytes,
+    items,
+    operator_name,
+    text,
+    with_shared_quantization,
+)
 
 ModelT: TypeAlias = Any  # schema.ModelT, which comes without type annotations
 

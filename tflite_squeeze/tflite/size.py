@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.fields import integers, operator_name, shape_of
 from tflite_squeeze.tflite.flatbuffer import read_model
-from tflite_squeeze.tflite.graph_calls import subgraph_runs
+from tflite_squeeze.tflite.links import subgraph_runs
 from tflite_squeeze.tflite.macs import Macs, operator_macs
 from tflite_squeeze.tflite.regions import Region, region_bytes
 from tflite_squeeze.tflite.weights import Weight, constant_buffers, weights_of

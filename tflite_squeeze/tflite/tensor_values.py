@@ -13,6 +13,7 @@ from tflite_squeeze.tflite.fields import (
     dtype_name,
     integers,
     items,
+    operator_name,
     scales_of,
     text,
     zero_points_of,
@@ -212,3 +213,22 @@ def _beyond(about: Any) -> InputError:
         f"the .tflite file is damaged (the indices of sparse tensor {text(about.name)!r} do not "
         f"fit its shape): convert or copy it again"
     )
+
+
+def step_before(model: Any, subgraph: int, tensor: int) -> float:
+    """One step of the integers that DEQUANTIZE makes a tensor from.
+
+    Args:
+        model: what `read_model` returned.
+        subgraph: the index of the subgraph.
+        tensor: the index of the tensor in it.
+
+    Returns:
+        The largest of their scales; 0 for a tensor that DEQUANTIZE does not make.
+    """
+    graph = model.subgraphs[subgraph]
+    for operator in items(graph.operators):
+        if operator_name(model, operator) == "DEQUANTIZE" and tensor in integers(operator.outputs):
+            scales = scales_of(graph.tensors[integers(operator.inputs)[0]])
+            return float(scales.max()) if len(scales) else 0.0
+    return 0.0

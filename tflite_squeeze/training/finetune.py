@@ -13,7 +13,7 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.variables import copy_of, output_shape
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.label_form import loss_name
-from tflite_squeeze.training.originals import given_original
+from tflite_squeeze.training.originals import given_original, watching
 from tflite_squeeze.training.parts import training_steps, uses_labels
 from tflite_squeeze.training.teaching.distiller import distiller_of
 from tflite_squeeze.training.teaching.teacher_answers import (
@@ -23,7 +23,6 @@ from tflite_squeeze.training.teaching.teacher_answers import (
 )
 from tflite_squeeze.training.teaching.teachers import teachers_of
 from tflite_squeeze.training.training_data import training_batches
-from tflite_squeeze.training.watching import watching
 
 
 @dataclass(frozen=True, kw_only=True)

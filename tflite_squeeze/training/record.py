@@ -1,8 +1,13 @@
 """What a technique did to a model, as records that know no Keras."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.network.skipped import SkippedLayer
+from tflite_squeeze.network.weights import Target
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.training.config import FineTune
 
@@ -82,3 +87,33 @@ def lost(metric: str, whole: float, value: float) -> float:
     if metric == "accuracy":
         return whole - value
     return (value - whole) / max(abs(whole), 1e-12)
+
+
+def zeros_of(variable: Any) -> int:
+    """How many values of a Keras variable are zero."""
+    return int(np.sum(np.asarray(variable) == 0))
+
+
+def weight_records(
+    targets: Sequence[Target],
+    before: Sequence[int],
+    unit_of: Callable[[Target], int] = lambda _: 1,
+) -> tuple[PrunedWeight, ...]:
+    """Counts the zeros of each weight now.
+
+    Args:
+        targets: the weights.
+        before: zeros of each before.
+        unit_of: how many weights of a target are zeroed as one.
+    """
+    return tuple(
+        PrunedWeight(
+            name=target.name,
+            layer_type=target.layer_type,
+            parameters=target.size,
+            zeros_before=zeros,
+            zeros_after=zeros_of(target.variable),
+            unit=unit_of(target),
+        )
+        for target, zeros in zip(targets, before, strict=True)
+    )

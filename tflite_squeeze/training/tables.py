@@ -1,7 +1,11 @@
 """What the reports of all techniques say alike."""
 
-from tflite_squeeze.tables.points import points
-from tflite_squeeze.tables.table import Table
+import io
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from tflite_squeeze.tables.table import Table, points
 from tflite_squeeze.training.record import StepRecord
 
 
@@ -31,3 +35,47 @@ def skipped_tables(record: StepRecord) -> list[Table]:
             rows=tuple((s.layer, s.layer_type, s.reason) for s in record.skipped),
         )
     ]
+
+
+_DPI = 110
+
+
+_VALIDATION = "val_"
+
+
+_TRAINING_COLOUR, _VALIDATION_COLOUR = "#4477aa", "#ee7733"
+
+
+def history_plot(history: dict[str, list[float]]) -> bytes | None:
+    """Draws loss and accuracy by epoch, on the training and the validation part.
+
+    Args:
+        history: metric → value per epoch, as `fit` returns it.
+
+    Returns:
+        A PNG; None where there are fewer than two epochs, which make no curve.
+
+    Example:
+        >>> Path("history.png").write_bytes(history_plot(record.history))
+    """
+    names = [name for name in ("loss", "accuracy") if len(history.get(name, ())) > 1]
+    if not names:
+        return None
+    figure = Figure(figsize=(4.2 * len(names), 2.9), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for key, label, colour in (
+            (name, "training", _TRAINING_COLOUR),
+            (_VALIDATION + name, "validation", _VALIDATION_COLOUR),
+        ):
+            values = history.get(key, [])
+            if values:
+                axes.plot(range(1, len(values) + 1), values, "o-", ms=3, color=colour, label=label)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+        axes.legend(fontsize=8, frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI)
+    return buffer.getvalue()

@@ -18,9 +18,9 @@ from tflite_squeeze.runtime.fidelity import (
     sqnr_db,
 )
 from tflite_squeeze.tables.displayed import Displayed
-from tflite_squeeze.verification.verify_limits import Tolerance as Tolerance
-from tflite_squeeze.verification.verify_limits import Verify as Verify
-from tflite_squeeze.verification.verify_limits import tolerance_of as tolerance_of
+from tflite_squeeze.verification.limits import Tolerance as Tolerance
+from tflite_squeeze.verification.limits import Verify as Verify
+from tflite_squeeze.verification.limits import tolerance_of as tolerance_of
 
 Array = NDArray[Any]
 

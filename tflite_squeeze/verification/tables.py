@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 
 from tflite_squeeze.emission.quantization import Quantization
-from tflite_squeeze.tables.points import points
-from tflite_squeeze.tables.table import Cell, Table
+from tflite_squeeze.tables.table import Cell, Table, points
 from tflite_squeeze.verification.record import (
     Accuracy,
     OutputFidelity,

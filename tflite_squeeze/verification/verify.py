@@ -27,7 +27,6 @@ from tflite_squeeze.tflite.signatures import (
     quantization_name,
     signatures_of,
 )
-from tflite_squeeze.verification.divergence import divergence, first_collapse
 from tflite_squeeze.verification.record import (
     OutputFidelity,
     TensorFidelity,
@@ -38,7 +37,13 @@ from tflite_squeeze.verification.record import (
     failures_of,
     tolerance_of,
 )
-from tflite_squeeze.verification.reference import Samples, random_samples, reference_outputs
+from tflite_squeeze.verification.reference import (
+    Samples,
+    divergence,
+    first_collapse,
+    random_samples,
+    reference_outputs,
+)
 
 # Without real samples nothing is learnt by running many.
 _RANDOM_SAMPLES = 16

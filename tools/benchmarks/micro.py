@@ -24,9 +24,9 @@ from measured_table import renew_page
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.microcontrollers.export.micro_build import ARM, CORTEX_M, compiled, section_sizes
-from tflite_squeeze.files.folders import write_folder
+from tflite_squeeze.files.files import write_folder
+from tflite_squeeze.microcontrollers.export.config import ExportMicro
 from tflite_squeeze.microcontrollers.export.export import export_micro
-from tflite_squeeze.microcontrollers.export.micro_config import ExportMicro
 from tflite_squeeze.microcontrollers.profile import profile_micro
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.techniques.binarization.binarize import binarize
 from tflite_squeeze.techniques.binarization.config import Binarize
-from tflite_squeeze.tflite.facts import facts_of
+from tflite_squeeze.tflite.tidy import facts_of
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.emission.sparse.sparse_files import answer, dense_chain
 from tests.tiny_files import FileMaker
+from tflite_squeeze.emission.low_bit.decision import exact_differences
 from tflite_squeeze.emission.low_bit.emit import has_few_values, low_bit
 from tflite_squeeze.emission.low_bit.few_bits import packed, ternary_scales
-from tflite_squeeze.emission.low_bit.low_bit_check import exact_differences
 from tflite_squeeze.tflite.flatbuffer import operator_names, read_model
 from tflite_squeeze.tflite.tensor_values import dequantized, tensor_values
 

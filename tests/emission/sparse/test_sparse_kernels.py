@@ -5,7 +5,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.emission.sparse.sparse_files import convolution, dense_chain, sparse_values
 from tests.tiny_files import FileMaker
-from tflite_squeeze.emission.sparse.sparse_kernels import sparse_kernels
+from tflite_squeeze.emission.sparse.weights import sparse_kernels
 from tflite_squeeze.tflite.flatbuffer import read_model
 
 

@@ -19,9 +19,9 @@ from tests.microcontrollers.export.micro_build import (
 )
 from tests.runtime.runtime_files import counter_file, int8_dense_file
 from tests.tiny_files import FileMaker
-from tflite_squeeze.files.folders import write_folder
+from tflite_squeeze.files.files import write_folder
+from tflite_squeeze.microcontrollers.export.config import ExportMicro
 from tflite_squeeze.microcontrollers.export.export import export_micro
-from tflite_squeeze.microcontrollers.export.micro_config import ExportMicro
 
 
 def written(tflite: bytes, folder: Path, **options: object) -> Path:

@@ -18,8 +18,8 @@ from tests.runtime.runtime_files import (
 )
 from tests.tiny_files import FileMaker, dense_file, quantization
 from tflite_squeeze.errors import InputError, UnsupportedError
+from tflite_squeeze.microcontrollers.export.config import ExportMicro
 from tflite_squeeze.microcontrollers.export.export import export_micro, with_margin
-from tflite_squeeze.microcontrollers.export.micro_config import ExportMicro
 from tflite_squeeze.microcontrollers.export.record import MicroExportRecord
 from tflite_squeeze.microcontrollers.profile import run_micro
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tflite_squeeze.microcontrollers.export.micro_arrays import byte_lines, number, number_lines
+from tflite_squeeze.microcontrollers.export.names import byte_lines, number, number_lines
 
 
 @given(st.binary(max_size=64))

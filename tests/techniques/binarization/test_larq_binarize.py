@@ -16,8 +16,7 @@ from tflite_squeeze.techniques.binarization.bit_size import (
     stored_numbers,
 )
 from tflite_squeeze.techniques.binarization.config import Binarize, LayerQuantizers
-from tflite_squeeze.techniques.binarization.flip_ratio import flip_ratio
-from tflite_squeeze.techniques.binarization.larq_training import stages_of
+from tflite_squeeze.techniques.binarization.larq_training import flip_ratio, stages_of
 from tflite_squeeze.techniques.binarization.record import BinarizeRecord
 from tflite_squeeze.training.config import FineTune
 

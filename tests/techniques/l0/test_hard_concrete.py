@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tflite_squeeze.techniques.l0.hard_concrete import final_gate, open_probability, sampled_gate
+from tflite_squeeze.techniques.l0.gates import final_gate, open_probability, sampled_gate
 
 TEMPERATURE, GAMMA, ZETA = 2 / 3, -0.1, 1.1
 

@@ -9,12 +9,12 @@ from tests import tiny_models
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.network.replacing import place_of, replaced
+from tflite_squeeze.network.observing import place_of, replaced
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.techniques.l0.config import L0
 from tflite_squeeze.techniques.l0.gates import gated_network
 from tflite_squeeze.techniques.l0.l0 import l0_prune
-from tflite_squeeze.techniques.l0.l0_record import L0Record
+from tflite_squeeze.techniques.l0.record import L0Record
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.parts import training_steps
 

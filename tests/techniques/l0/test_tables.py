@@ -2,7 +2,7 @@
 
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.techniques.l0.config import L0
-from tflite_squeeze.techniques.l0.l0_record import L0Record
+from tflite_squeeze.techniques.l0.record import L0Record
 from tflite_squeeze.techniques.l0.tables import l0_tables
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.record import PrunedWeight

@@ -11,7 +11,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.observing import call_shapes
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factor_schemes import full_ranks
-from tflite_squeeze.techniques.low_rank.factorable_layers import find
+from tflite_squeeze.techniques.low_rank.factorable import find
 from tflite_squeeze.techniques.low_rank.factorize import factorize
 from tflite_squeeze.techniques.low_rank.input_moments import input_moments
 from tflite_squeeze.techniques.low_rank.rank_choice import choice_of

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tflite_squeeze.techniques.low_rank.rank_rules import rank_for_loss, rank_for_ratio, rounded_up
+from tflite_squeeze.techniques.low_rank.rank_budget import rank_for_loss, rank_for_ratio, rounded_up
 from tflite_squeeze.techniques.low_rank.vbmf import evbmf_rank
 
 

@@ -12,7 +12,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.techniques.narrowing.channels import channel_groups
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import channel_scores, narrow
-from tflite_squeeze.techniques.narrowing.narrow_record import NarrowRecord
+from tflite_squeeze.techniques.narrowing.record import NarrowRecord
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.prune import prune
 from tflite_squeeze.tflite.footprint import footprint

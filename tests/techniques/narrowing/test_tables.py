@@ -1,11 +1,7 @@
 """Narrower layers as tables."""
 
 from tflite_squeeze.techniques.narrowing.config import Narrow
-from tflite_squeeze.techniques.narrowing.narrow_record import (
-    NarrowedGroup,
-    NarrowRecord,
-    RefusedNarrowing,
-)
+from tflite_squeeze.techniques.narrowing.record import NarrowedGroup, NarrowRecord, RefusedNarrowing
 from tflite_squeeze.techniques.narrowing.tables import narrow_tables
 
 

@@ -10,7 +10,7 @@ from tests import tiny_models
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.techniques.pruning import scores
-from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
+from tflite_squeeze.techniques.pruning.scores import ScoringData
 
 
 def test_magnitude_and_taylor() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tflite_squeeze.techniques.pruning.threshold import RisingZeros
+from tflite_squeeze.techniques.pruning.masking import RisingZeros
 
 
 def test_the_smallest_go_first_and_never_return() -> None:

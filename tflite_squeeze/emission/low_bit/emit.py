@@ -23,7 +23,7 @@ from tflite_squeeze.emission.low_bit.few_bits import (
     store,
     ternary_scales,
 )
-from tflite_squeeze.emission.low_bit.low_bit_plan import LowBitTensor
+from tflite_squeeze.emission.low_bit.record import LowBitTensor
 from tflite_squeeze.tflite.edits import operator_code
 from tflite_squeeze.tflite.fields import (
     integers,

@@ -1,8 +1,11 @@
 """Shared values, counted in the bytes of a file."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.emission.shared_values.kernels import SharedKernel
 from tflite_squeeze.tflite.fields import scales_of, text
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.weights import weights_of
@@ -58,3 +61,33 @@ def stored_values(tflite: bytes) -> dict[str, tuple[int, int]]:
             distinct = len(np.unique(weight.values[weight.values != 0]))
             counts[text(tensor.name)] = (distinct, len(scales_of(tensor)))
     return counts
+
+
+def shared_in_file(
+    tflite: bytes, kernels: Sequence[SharedKernel], tensors: Mapping[str, str]
+) -> tuple[SharedInFile, ...]:
+    """Counts, in the bytes, the values of every kernel that shares some.
+
+    Args:
+        tflite: the file as it will be saved.
+        kernels: those of its model that share values.
+        tensors: the tensor of each that was found in the file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    counts = stored_values(tflite) if kernels else {}
+    found = []
+    for kernel in kernels:
+        tensor = tensors.get(kernel.name, "")
+        stored, scales = counts.get(tensor, (0, 0))
+        found.append(
+            SharedInFile(
+                name=kernel.name,
+                tensor=tensor if tensor in counts else "",
+                values=kernel.values,
+                stored=stored,
+                scales=scales,
+            )
+        )
+    return tuple(found)

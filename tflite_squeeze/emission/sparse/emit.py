@@ -25,9 +25,8 @@ from tflite_squeeze.emission.sparse.layouts import (
     kernel_layouts,
 )
 from tflite_squeeze.emission.sparse.plan import Encoding, SparsityMode, SparsityPlan, TensorPlan
-from tflite_squeeze.emission.sparse.sparse_kernels import sparse_kernels
 from tflite_squeeze.emission.sparse.tensor import encoded
-from tflite_squeeze.emission.sparse.weights import LayerWeights, layer_weights
+from tflite_squeeze.emission.sparse.weights import LayerWeights, layer_weights, sparse_kernels
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.tflite.edits import consumers, merge_reshapes, new_operator, new_tensor
 from tflite_squeeze.tflite.fields import integers, items, text

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.command_line.byte_size import ByteSize
+from tflite_squeeze.command_line.model_options import ByteSize
 from tflite_squeeze.command_line.output import (
     check_json,
     force_option,
@@ -16,11 +16,11 @@ from tflite_squeeze.command_line.output import (
     write_json,
 )
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.files.folders import check_folder, write_folder
+from tflite_squeeze.files.files import check_folder, write_folder
 from tflite_squeeze.microcontrollers.export.names import is_c_name
 
 if TYPE_CHECKING:
-    from tflite_squeeze.microcontrollers.export.micro_config import ExportMicro
+    from tflite_squeeze.microcontrollers.export.config import ExportMicro
 
 
 class _Arena(ByteSize):
@@ -87,7 +87,7 @@ def _config(options: dict[str, Any]) -> "ExportMicro":
     Raises:
         UsageError: the name or the arena cannot be used.
     """
-    from tflite_squeeze.microcontrollers.export.micro_config import ExportMicro
+    from tflite_squeeze.microcontrollers.export.config import ExportMicro
 
     name, arena = options["name"], options["arena"]
     if not is_c_name(name):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tflite_squeeze.files.files import read_file
+from tflite_squeeze.microcontrollers.export.config import ExportMicro
 from tflite_squeeze.microcontrollers.export.golden import (
     MicroGolden,
     check_golden,
@@ -14,7 +15,6 @@ from tflite_squeeze.microcontrollers.export.golden import (
     golden_source,
 )
 from tflite_squeeze.microcontrollers.export.header import data_header, data_source, header
-from tflite_squeeze.microcontrollers.export.micro_config import ExportMicro
 from tflite_squeeze.microcontrollers.export.micro_example import example
 from tflite_squeeze.microcontrollers.export.plan import MicroPlan
 from tflite_squeeze.microcontrollers.export.readme import readme

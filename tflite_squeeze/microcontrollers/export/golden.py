@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import UnsupportedError
-from tflite_squeeze.microcontrollers.export.micro_arrays import number, number_lines
+from tflite_squeeze.microcontrollers.export.names import number, number_lines
 from tflite_squeeze.microcontrollers.export.plan import MicroPlan, filled
 from tflite_squeeze.microcontrollers.export.tensors import CTensor
 

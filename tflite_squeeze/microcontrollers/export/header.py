@@ -1,6 +1,6 @@
 """The generated header and array: what an application includes, and the model itself."""
 
-from tflite_squeeze.microcontrollers.export.micro_arrays import byte_lines
+from tflite_squeeze.microcontrollers.export.names import byte_lines
 from tflite_squeeze.microcontrollers.export.plan import MicroPlan, filled
 from tflite_squeeze.microcontrollers.export.tensors import macros
 

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from tflite_squeeze.microcontrollers.export.micro_config import ExportMicro
+from tflite_squeeze.microcontrollers.export.config import ExportMicro
 from tflite_squeeze.microcontrollers.record import Arena, MicroOperator
 from tflite_squeeze.tables.displayed import Displayed
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tflite_squeeze.microcontrollers.export.micro_arrays import number
-from tflite_squeeze.microcontrollers.export.names import c_name
+from tflite_squeeze.microcontrollers.export.names import c_name, number
 from tflite_squeeze.microcontrollers.graph import main_inputs, main_outputs
 from tflite_squeeze.runtime.session import Endpoint
-from tflite_squeeze.tflite.steps import step_before
+from tflite_squeeze.tflite.tensor_values import step_before
 
 _C_TYPES = {
     "float32": "float",

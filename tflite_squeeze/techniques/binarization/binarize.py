@@ -7,13 +7,12 @@ import numpy as np
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import variables as keras_variables
-from tflite_squeeze.network.replacing import replaceable
+from tflite_squeeze.network.observing import replaceable
 from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
 from tflite_squeeze.network.weights import Selection, Target, select
-from tflite_squeeze.techniques.binarization.binarize_made import Made
 from tflite_squeeze.techniques.binarization.bit_size import stored_numbers
 from tflite_squeeze.techniques.binarization.config import Binarize
-from tflite_squeeze.techniques.binarization.record import BinarizedWeight, BinarizeRecord
+from tflite_squeeze.techniques.binarization.record import BinarizedWeight, BinarizeRecord, Made
 from tflite_squeeze.techniques.binarization.ternary_network import shared_axes, ternary_network
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.step_run import StepRun

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from tflite_squeeze.command_line.compressing import check_targets, compressed, keep
-from tflite_squeeze.command_line.configs import config_of
+from tflite_squeeze.command_line.compressing import check_targets, compressed, config_of, keep
 from tflite_squeeze.command_line.data_options import data_options
 from tflite_squeeze.command_line.model_options import model_options, open_layers
 from tflite_squeeze.command_line.output import force_option, json_option, say

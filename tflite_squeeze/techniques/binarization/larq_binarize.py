@@ -6,13 +6,12 @@ import numpy as np
 
 from tflite_squeeze.network.graph import Graph, graph_of
 from tflite_squeeze.network.larq_library import larq
-from tflite_squeeze.techniques.binarization.binarize_made import Made
 from tflite_squeeze.techniques.binarization.binary_layout import projections, rearranged
 from tflite_squeeze.techniques.binarization.bit_size import quantised_weights
 from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.techniques.binarization.larq_layers import KERNELS, chosen, quantizers
 from tflite_squeeze.techniques.binarization.larq_training import trained
-from tflite_squeeze.techniques.binarization.record import BinarizedWeight, LayerChange
+from tflite_squeeze.techniques.binarization.record import BinarizedWeight, LayerChange, Made
 from tflite_squeeze.training.step_run import StepRun
 
 

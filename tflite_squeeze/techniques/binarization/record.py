@@ -1,7 +1,11 @@
 """What binarisation did, as a record that knows no Keras."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.training.record import StepRecord
 
@@ -79,3 +83,22 @@ class BinarizeRecord(StepRecord):
     def reached(self) -> bool:
         """Whether every binarised weight has as few values as it claims."""
         return all(weight.exact for weight in self.weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A model, and what was done to it.
+
+    Attributes:
+        model: the Keras model.
+        weights: every weight that was binarised.
+        skipped: layers that were not, with reasons.
+        changes: what was done to the layers around them.
+        notes: what else to know.
+    """
+
+    model: Any
+    weights: tuple[BinarizedWeight, ...]
+    skipped: tuple[SkippedLayer, ...]
+    changes: tuple[LayerChange, ...] = ()
+    notes: tuple[str, ...] = ()

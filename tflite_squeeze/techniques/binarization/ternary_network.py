@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.replacing import replaced
+from tflite_squeeze.network.observing import replaced
 from tflite_squeeze.network.weights import Target
 from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.techniques.binarization.ternary import (

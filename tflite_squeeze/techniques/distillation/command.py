@@ -97,7 +97,7 @@ def distill_command(
 
 
 def _config(options: dict[str, Any]) -> "Distill":
-    from tflite_squeeze.command_line.configs import config_of
+    from tflite_squeeze.command_line.compressing import config_of
     from tflite_squeeze.training.config import Distill
 
     hints = [_hint(text, "features") for text in options["hints"]]

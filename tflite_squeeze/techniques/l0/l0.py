@@ -11,20 +11,20 @@ from typing import Any, NamedTuple
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
+from tflite_squeeze.network.observing import replaceable
 from tflite_squeeze.network.projections import MaskProjection, constrained
-from tflite_squeeze.network.replacing import replaceable
 from tflite_squeeze.network.skipped import why_skipped
 from tflite_squeeze.network.variables import copy_of
 from tflite_squeeze.network.weights import Selection, select
 from tflite_squeeze.techniques.l0.config import L0
 from tflite_squeeze.techniques.l0.gates import gated_network
-from tflite_squeeze.techniques.l0.l0_record import L0Record
+from tflite_squeeze.techniques.l0.record import L0Record
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import check_trainable, original_of
 from tflite_squeeze.training.finetune import finetune as train
 from tflite_squeeze.training.parts import training_steps
 from tflite_squeeze.training.quality import metric_name, validation_quality
-from tflite_squeeze.training.weight_records import weight_records, zeros_of
+from tflite_squeeze.training.record import weight_records, zeros_of
 
 _DEFAULT_TRAINING = FineTune(epochs=20)
 

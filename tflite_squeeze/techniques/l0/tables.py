@@ -1,7 +1,7 @@
 """L0 regularisation as tables."""
 
 from tflite_squeeze.tables.table import Table
-from tflite_squeeze.techniques.l0.l0_record import L0Record
+from tflite_squeeze.techniques.l0.record import L0Record
 from tflite_squeeze.training.tables import quality_note, skipped_tables
 
 

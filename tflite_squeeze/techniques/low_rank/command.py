@@ -70,7 +70,7 @@ def factorize_command(ctx: click.Context, /, model: Path, output: Path, **option
     check_targets(output, options, [model])
     config, training = _config(options), finetune_of(options)
     source = open_layers(model, options)
-    from tflite_squeeze.techniques.low_rank.factorize_to_fold import factorize
+    from tflite_squeeze.techniques.low_rank.paying import factorize
     from tflite_squeeze.techniques.low_rank.tables import factorize_tables
 
     doing = f"Factorizing {model}"
@@ -91,7 +91,7 @@ def factorize_command(ctx: click.Context, /, model: Path, output: Path, **option
 
 
 def _config(options: dict[str, Any]) -> "Factorize":
-    from tflite_squeeze.command_line.configs import config_of
+    from tflite_squeeze.command_line.compressing import config_of
     from tflite_squeeze.techniques.low_rank.config import Factorize
 
     if options["quantize"] is not None and not options["measure"]:

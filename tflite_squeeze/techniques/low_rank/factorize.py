@@ -10,8 +10,7 @@ from tflite_squeeze.network.layer_macs import layer_macs, model_layers
 from tflite_squeeze.network.observing import call_shapes
 from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
 from tflite_squeeze.techniques.low_rank.config import Factorize
-from tflite_squeeze.techniques.low_rank.factorable import Factorable
-from tflite_squeeze.techniques.low_rank.factorable_layers import Found, Shapes, find
+from tflite_squeeze.techniques.low_rank.factorable import Factorable, Found, Shapes, find
 from tflite_squeeze.techniques.low_rank.input_moments import WIDEST, input_moments
 from tflite_squeeze.techniques.low_rank.low_rank import Moment
 from tflite_squeeze.techniques.low_rank.rank_choice import Choice, budgeted, choices, raised

@@ -21,8 +21,13 @@ from tflite_squeeze.techniques.low_rank.factor_schemes import (
 )
 from tflite_squeeze.techniques.low_rank.factorable import Factorable
 from tflite_squeeze.techniques.low_rank.low_rank import tail_energy
-from tflite_squeeze.techniques.low_rank.rank_budget import Options, spend
-from tflite_squeeze.techniques.low_rank.rank_rules import rank_for_loss, rank_for_ratio, rounded_up
+from tflite_squeeze.techniques.low_rank.rank_budget import (
+    Options,
+    rank_for_loss,
+    rank_for_ratio,
+    rounded_up,
+    spend,
+)
 from tflite_squeeze.techniques.low_rank.vbmf import evbmf_rank
 
 Array = NDArray[Any]

@@ -16,14 +16,10 @@ from tflite_squeeze.network.projections import MaskProjection, constrained
 from tflite_squeeze.network.weights import matches, select
 from tflite_squeeze.techniques.narrowing.channels import Group, channel_groups
 from tflite_squeeze.techniques.narrowing.config import Narrow
-from tflite_squeeze.techniques.narrowing.narrow_record import (
-    NarrowedGroup,
-    NarrowRecord,
-    RefusedNarrowing,
-)
+from tflite_squeeze.techniques.narrowing.record import NarrowedGroup, NarrowRecord, RefusedNarrowing
 from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.record import zeros_of
 from tflite_squeeze.training.step_run import StepRun
-from tflite_squeeze.training.weight_records import zeros_of
 
 Array = NDArray[Any]
 

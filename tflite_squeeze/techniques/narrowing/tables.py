@@ -1,7 +1,7 @@
 """Narrower layers as tables."""
 
 from tflite_squeeze.tables.table import Table
-from tflite_squeeze.techniques.narrowing.narrow_record import NarrowRecord
+from tflite_squeeze.techniques.narrowing.record import NarrowRecord
 from tflite_squeeze.training.tables import quality_note, skipped_tables
 
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network.layer_patterns import by_pattern
-from tflite_squeeze.network.weights import Target
+from tflite_squeeze.network.weights import Target, by_pattern
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.masks import allocate_globally, erdos_renyi
 

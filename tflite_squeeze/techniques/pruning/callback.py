@@ -9,7 +9,7 @@ from tflite_squeeze.network.weights import NOT_BUILT
 from tflite_squeeze.techniques.pruning.budget import Curves
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.grouped_masks import GroupedMasks, groups_of
-from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
+from tflite_squeeze.techniques.pruning.scores import ScoringData
 from tflite_squeeze.training.callback import StepCallback
 
 # Where masks move more often than this, a full ranking each time would slow the training down.

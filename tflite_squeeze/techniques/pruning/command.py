@@ -8,8 +8,7 @@ import click
 
 from tflite_squeeze.command_line.compressing import check_targets, compressed, keep
 from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.layer_options import read_layers
-from tflite_squeeze.command_line.model_options import model_options, open_layers
+from tflite_squeeze.command_line.model_options import model_options, open_layers, read_layers
 from tflite_squeeze.command_line.output import force_option, json_option, say
 from tflite_squeeze.command_line.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed, UsageError
@@ -114,7 +113,7 @@ def _curves(
 
 
 def _config(options: dict[str, Any]) -> "Prune":
-    from tflite_squeeze.command_line.configs import config_of
+    from tflite_squeeze.command_line.compressing import config_of
     from tflite_squeeze.techniques.pruning.config import Prune
     from tflite_squeeze.techniques.pruning.schedules import schedule_of
 

@@ -12,7 +12,7 @@ from tflite_squeeze.network.weights import Selection, Target, select
 from tflite_squeeze.techniques.pruning.budget import Curves, final_sparsity
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.masking import ModelMasks
-from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
+from tflite_squeeze.techniques.pruning.scores import ScoringData
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,11 @@ from tflite_squeeze.techniques.pruning.callback import PruningCallback
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.grouped_masks import GroupedMasks, groups_of
 from tflite_squeeze.techniques.pruning.record import PruneRecord
-from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
+from tflite_squeeze.techniques.pruning.scores import ScoringData
 from tflite_squeeze.techniques.pruning.sensitivity.curves import measure_curves
 from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.record import weight_records, zeros_of
 from tflite_squeeze.training.step_run import StepRun
-from tflite_squeeze.training.weight_records import weight_records, zeros_of
 
 _SCORING_SAMPLES = 512
 

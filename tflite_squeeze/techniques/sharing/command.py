@@ -7,8 +7,7 @@ import click
 
 from tflite_squeeze.command_line.compressing import check_targets, compressed, keep
 from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.layer_options import read_layers
-from tflite_squeeze.command_line.model_options import model_options, open_layers
+from tflite_squeeze.command_line.model_options import model_options, open_layers, read_layers
 from tflite_squeeze.command_line.output import force_option, json_option, say
 from tflite_squeeze.command_line.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed
@@ -84,7 +83,7 @@ def cluster_command(ctx: click.Context, /, model: Path, output: Path, **options:
 
 
 def _config(options: dict[str, Any]) -> "Cluster":
-    from tflite_squeeze.command_line.configs import config_of
+    from tflite_squeeze.command_line.compressing import config_of
     from tflite_squeeze.techniques.sharing.config import Cluster
 
     names = ("clusters", "bits", "error", "max_drop", "init", "per", "only", "protect",

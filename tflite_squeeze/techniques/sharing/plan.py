@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network.layer_patterns import by_pattern
 from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
-from tflite_squeeze.network.weights import Selection, Target, select
+from tflite_squeeze.network.weights import Selection, Target, by_pattern, select
 from tflite_squeeze.techniques.sharing.centroids import fewest
 from tflite_squeeze.techniques.sharing.config import MOST_CLUSTERS, Cluster
 from tflite_squeeze.techniques.sharing.record import RefusedSharing

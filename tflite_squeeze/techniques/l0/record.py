@@ -1,4 +1,4 @@
-"""What L0 regularisation did, as a record that knows no Keras."""
+"""TODO docstring."""
 
 from tflite_squeeze.techniques.l0.config import L0
 from tflite_squeeze.training.record import PrunedWeight, StepRecord

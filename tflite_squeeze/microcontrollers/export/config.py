@@ -1,4 +1,4 @@
-"""What an export for a microcontroller is asked for."""
+"""TODO docstring."""
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 

@@ -1,4 +1,4 @@
-"""What an export for Android is asked for."""
+"""TODO docstring."""
 
 from typing import Literal
 

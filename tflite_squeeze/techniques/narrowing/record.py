@@ -1,4 +1,4 @@
-"""What narrowing did, as a record that knows no Keras."""
+"""TODO docstring."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -1,4 +1,4 @@
-"""What a file is held to: the user's limits, and those that go with a quantization."""
+"""TODO docstring."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -61,6 +61,8 @@ _LEAST_SQNR_DB = {
     Quantization.INT8: 8.0,
     Quantization.INT16X8: 15.0,
 }
+
+
 _LEAST_AGREEMENT = {
     Quantization.NONE: 0.99,
     Quantization.FLOAT16: 0.98,
@@ -68,6 +70,8 @@ _LEAST_AGREEMENT = {
     Quantization.INT8: 0.85,
     Quantization.INT16X8: 0.90,
 }
+
+
 _MAX_DROP = 0.01
 
 
