@@ -7,7 +7,6 @@ help, loads no TensorFlow.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tflite_squeeze.tables.displayed import display_with
 from tflite_squeeze.version import __version__
 
 if TYPE_CHECKING:
@@ -234,15 +233,6 @@ __all__ = [
 
 def _home_of(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), name)
-
-
-def _html_of(record: object) -> str:
-    """Loads the room that shows records when the first one is shown."""
-    html: str = import_module("tflite_squeeze.cli.notebook").html_of(record)
-    return html
-
-
-display_with(_html_of)
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ def _record(packed_bytes: int) -> PackRecord:
 
 
 def test_every_form_and_its_share() -> None:
-    (table,) = pack_tables("net.tflite", _record(600))
+    (table,) = pack_tables(_record(600), "net.tflite")
     assert table.title == "Packing of net.tflite"
     assert [row[1:] for row in table.rows] == [(1000, 1.0), (800, 0.8), (700, 0.7), (600, 0.6)]
     assert table.notes[0].startswith("+25.0% saved over gzip -9")
@@ -21,6 +21,6 @@ def test_every_form_and_its_share() -> None:
 
 
 def test_a_refusal_is_said() -> None:
-    (table,) = pack_tables("net.tflite", _record(900))
+    (table,) = pack_tables(_record(900), "net.tflite")
     assert table.notes[0].startswith("-12.5% saved")
     assert "900 bytes packed, 800 with gzip -9" in table.notes[-1]

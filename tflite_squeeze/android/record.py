@@ -42,6 +42,8 @@ class AndroidRecord(Displayed, BaseModel):
         notes: what else its user has to know.
     """
 
+    tables_by = ".tables:android_tables"
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     config: ExportAndroid

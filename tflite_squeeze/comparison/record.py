@@ -159,6 +159,8 @@ class CompareRecord(Displayed, _Record):
         machine: what ran them.
     """
 
+    tables_by = ".tables:compare_tables"
+
     config: Compare
     files: tuple[FileCompared, ...]
     data: str | None = None

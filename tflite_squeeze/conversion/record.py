@@ -54,6 +54,8 @@ class ConvertRecord(Displayed, BaseModel):
         convert_seconds: time of the conversion, loading left out.
     """
 
+    tables_by = ".tables:convert_tables"
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Source

@@ -70,6 +70,8 @@ class DoctorRecord(Displayed, BaseModel):
         parts: what works.
     """
 
+    tables_by = ".tables:doctor_tables"
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str

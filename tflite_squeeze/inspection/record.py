@@ -87,6 +87,8 @@ class InspectRecord(Displayed, BaseModel):
         not_measured: why it was not; None where it was.
     """
 
+    tables_by = ".tables:inspect_tables"
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str

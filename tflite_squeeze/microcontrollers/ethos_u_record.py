@@ -81,6 +81,8 @@ class EthosURecord(Displayed, _Record):
         over_budget: budgets that it exceeds, one line each.
     """
 
+    tables_by = ".ethos_u_tables:ethos_u_tables"
+
     file: str | None
     sha256: str
     config: EthosUProfile

@@ -123,6 +123,8 @@ class MicroRecord(Displayed, _Record):
         over_budget: budgets that it exceeds, one line each.
     """
 
+    tables_by = ".tables:micro_tables"
+
     file: str | None
     sha256: str
     config: MicroProfile

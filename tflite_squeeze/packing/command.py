@@ -64,7 +64,7 @@ def pack_command(
         packed = pack(content)
         record = pack_record(content, packed, allow_larger=allow_larger)
     write_json(json_target, record, force=force)
-    show(ctx, pack_tables(tflite.name, record))
+    show(ctx, pack_tables(record, tflite.name))
     if record.refusal:
         raise CheckFailed(f"{output} was not written: {record.refusal}")
     write_atomically(output, packed, force=force)

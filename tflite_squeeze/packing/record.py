@@ -20,6 +20,8 @@ class PackRecord(Displayed, BaseModel):
         allowed: whether a packed file that is no smaller was asked for.
     """
 
+    tables_by = ".tables:pack_tables"
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     raw_bytes: int

@@ -4,15 +4,15 @@ from tflite_squeeze.packing.record import PackRecord
 from tflite_squeeze.tables.table import Table
 
 
-def pack_tables(name: str, record: PackRecord) -> tuple[Table, ...]:
+def pack_tables(record: PackRecord, name: str = "a file") -> tuple[Table, ...]:
     """The table of a packed file.
 
     Args:
-        name: what the table is about.
         record: what `pack_record` returned.
+        name: of the file.
 
     Example:
-        >>> [table.title for table in pack_tables("lenet.tflite", record)]
+        >>> [table.title for table in pack_tables(record, "lenet.tflite")]
         ['Packing of lenet.tflite']
     """
     rows = (

@@ -167,6 +167,9 @@ class ProfileRecord(Displayed, _Record):
         notes: what else to know about the numbers.
     """
 
+    tables_by = ".tables:profile_tables"
+    pictures_by = {"time of each operator": ".plots:operator_plot"}
+
     file: str | None
     sha256: str
     config: Profile

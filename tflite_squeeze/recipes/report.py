@@ -184,6 +184,12 @@ class Report(Displayed, _Record):
         True
     """
 
+    tables_by = ".tables:squeeze_tables"
+    pictures_by = {
+        "quality and bytes by step": ".plots:steps_plot",
+        "bytes of each weight": ".plots:tensors_plot",
+    }
+
     recipe: dict[str, Any]
     model: Source
     data: dict[str, Any]

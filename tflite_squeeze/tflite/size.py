@@ -42,6 +42,8 @@ class SizeLedger(Displayed, BaseModel):
             unknown length, which count once); empty means that `macs` is complete.
     """
 
+    tables_by = ".size_tables:size_tables"
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     raw_bytes: int

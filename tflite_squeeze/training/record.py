@@ -57,6 +57,8 @@ class StepRecord(Displayed, _Record):
         seconds: how long it took.
     """
 
+    pictures_by = {"training by epoch": ".tables:training_plot"}
+
     model: str
     finetune: FineTune | None
     skipped: tuple[SkippedLayer, ...]
@@ -66,6 +68,20 @@ class StepRecord(Displayed, _Record):
     history: dict[str, list[float]]
     notes: tuple[str, ...] = ()
     seconds: float
+
+
+class CacheRecord(_Record):
+    """Whether the teachers' answers were computed once.
+
+    Attributes:
+        used: whether they were.
+        reason: why not, or where they came from.
+        size_bytes: of the files.
+    """
+
+    used: bool
+    reason: str
+    size_bytes: int = 0
 
 
 def lost(metric: str, whole: float, value: float) -> float:

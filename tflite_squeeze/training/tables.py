@@ -46,6 +46,11 @@ _VALIDATION = "val_"
 _TRAINING_COLOUR, _VALIDATION_COLOUR = "#4477aa", "#ee7733"
 
 
+def training_plot(record: StepRecord) -> bytes | None:
+    """Draws the training of a record; None where there was none, or one epoch only."""
+    return history_plot(record.history)
+
+
 def history_plot(history: dict[str, list[float]]) -> bytes | None:
     """Draws loss and accuracy by epoch, on the training and the validation part.
 

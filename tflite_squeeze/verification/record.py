@@ -103,6 +103,8 @@ class VerifyRecord(Displayed, _Record):
         seconds: how long it took.
     """
 
+    tables_by = ".tables:verify_tables"
+
     passed: bool
     failures: tuple[str, ...]
     tolerance: Tolerance

@@ -10,8 +10,8 @@ from tests import tiny_models
 from tests.tiny_models import LIBRARIES, examples
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.network.save import save_model
+from tflite_squeeze.techniques.distillation.record import DistillRecord
 from tflite_squeeze.techniques.pruning.record import PruneRecord
-from tflite_squeeze.training.teaching.record import DistillRecord
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import InputError, OutputError, UsageError
 from tflite_squeeze.network.flavors import input_specs
 from tflite_squeeze.techniques.distillation.distill import distill
+from tflite_squeeze.techniques.distillation.record import DistillRecord
 from tflite_squeeze.training.config import Distill, FineTune, Hint
-from tflite_squeeze.training.teaching.record import DistillRecord
 from tflite_squeeze.training.teaching.teacher_answers import known_answers
 from tflite_squeeze.training.teaching.teachers import teachers_of
 

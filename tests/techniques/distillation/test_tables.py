@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from tflite_squeeze.techniques.distillation.record import DistillRecord, TeacherRecord
 from tflite_squeeze.techniques.distillation.tables import distill_tables
 from tflite_squeeze.training.config import Distill, FineTune
-from tflite_squeeze.training.teaching.record import CacheRecord, DistillRecord, TeacherRecord
+from tflite_squeeze.training.record import CacheRecord
 
 TEACHER = TeacherRecord(name="big", form="tflite", sha256="0123456789abcdef", outputs=("softmax",))
 

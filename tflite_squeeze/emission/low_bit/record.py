@@ -47,6 +47,8 @@ class LowBitRecord(Displayed, BaseModel):
         reason: why this form.
     """
 
+    tables_by = ".tables:low_bit_tables"
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mode: LowBitMode

@@ -57,6 +57,8 @@ class SparsityRecord(Displayed, BaseModel):
         notes: what else to know about the file.
     """
 
+    tables_by = ".tables:sparsity_tables"
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     plan: SparsityPlan

@@ -25,6 +25,8 @@ class MicroExportRecord(Displayed, BaseModel):
         files: bytes of every file by its path in the folder.
     """
 
+    tables_by = ".tables:micro_export_tables"
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str | None

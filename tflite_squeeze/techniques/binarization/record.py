@@ -62,6 +62,8 @@ class BinarizeRecord(StepRecord):
         changes: what was done to the layers around them.
     """
 
+    tables_by = ".tables:binarize_tables"
+
     config: Binarize
     weights: tuple[BinarizedWeight, ...]
     other_parameters: int

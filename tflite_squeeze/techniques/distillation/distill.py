@@ -9,12 +9,12 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.variables import copy_of
 from tflite_squeeze.techniques.distillation.comparison import Comparison, Standing
+from tflite_squeeze.techniques.distillation.record import DistillRecord, TeacherRecord
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.finetune import train
 from tflite_squeeze.training.parts import uses_labels
 from tflite_squeeze.training.quality import metric_name
 from tflite_squeeze.training.teaching.distiller import distiller_of
-from tflite_squeeze.training.teaching.record import DistillRecord, TeacherRecord
 from tflite_squeeze.training.teaching.teacher_answers import default_folder, known_answers
 from tflite_squeeze.training.teaching.teachers import Teacher, teachers_of
 

@@ -1,8 +1,8 @@
 """Distillation as tables."""
 
 from tflite_squeeze.tables.table import Cell, Table
+from tflite_squeeze.techniques.distillation.record import DistillRecord
 from tflite_squeeze.training.tables import quality_note
-from tflite_squeeze.training.teaching.record import DistillRecord
 
 
 def distill_tables(record: DistillRecord) -> list[Table]:

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""What L0 regularization did, as a record that knows no Keras."""
 
 from tflite_squeeze.techniques.l0.config import L0
 from tflite_squeeze.training.record import PrunedWeight, StepRecord
@@ -11,6 +11,8 @@ class L0Record(StepRecord):
         config: what was asked for.
         weights: every weight that had gates.
     """
+
+    tables_by = ".tables:l0_tables"
 
     config: L0
     weights: tuple[PrunedWeight, ...]

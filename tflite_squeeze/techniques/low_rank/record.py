@@ -76,6 +76,8 @@ class FactorizeRecord(StepRecord):
         file_time: the whole file before and after, with `measure`.
     """
 
+    tables_by = ".tables:factorize_tables"
+
     config: Factorize
     layers: tuple[Split, ...]
     refused: tuple[Refusal, ...]

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""What narrowing did, as a record that knows no Keras."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -44,6 +44,8 @@ class NarrowRecord(StepRecord):
         parameters_before: parameters of the model before.
         parameters_after: and after.
     """
+
+    tables_by = ".tables:narrow_tables"
 
     config: Narrow
     groups: tuple[NarrowedGroup, ...]

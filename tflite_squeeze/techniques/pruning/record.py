@@ -13,6 +13,8 @@ class PruneRecord(StepRecord):
         target: the sparsity that was asked for, of the selected weights.
     """
 
+    tables_by = ".tables:prune_tables"
+
     config: Prune
     weights: tuple[PrunedWeight, ...]
     target: float

@@ -86,6 +86,8 @@ class ClusterRecord(StepRecord):
         refused: weights for which indices and table would be no smaller than plain int8.
     """
 
+    tables_by = ".tables:cluster_tables"
+
     config: Cluster
     weights: tuple[SharedWeight, ...]
     refused: tuple[RefusedSharing, ...] = ()

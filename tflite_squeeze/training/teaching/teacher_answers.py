@@ -19,8 +19,8 @@ from tflite_squeeze.errors import OutputError, UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.training.config import Distill
 from tflite_squeeze.training.parts import training_part
+from tflite_squeeze.training.record import CacheRecord
 from tflite_squeeze.training.teaching.distiller import ANSWERS, LABELS
-from tflite_squeeze.training.teaching.record import CacheRecord
 from tflite_squeeze.training.teaching.teachers import Teacher
 
 Array = NDArray[Any]

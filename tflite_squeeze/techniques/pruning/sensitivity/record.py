@@ -24,6 +24,9 @@ class SensitivityRecord(Displayed, BaseModel):
         complete: whether every point was measured.
     """
 
+    tables_by = ".tables:sensitivity_tables"
+    pictures_by = {"quality against zeros, by weight": ".tables:sensitivity_plot"}
+
     # A model that was pruned to pieces may have no finite loss; plain JSON has no word for that.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 

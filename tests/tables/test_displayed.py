@@ -4,14 +4,16 @@ import pkgutil
 import subprocess
 import sys
 from importlib import import_module
+from inspect import signature
+from typing import ClassVar
 
 import pytest
 
 import tflite_squeeze
 from tests.profiling.profile_records import operator_time, operator_times, profile_record
-from tflite_squeeze.cli.notebook import TABLES, html_of
 from tflite_squeeze.packing.record import PackRecord
 from tflite_squeeze.tables.displayed import Displayed
+from tflite_squeeze.tables.table import Table
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.record import PruneRecord
 from tflite_squeeze.techniques.pruning.sensitivity.record import SensitivityRecord
@@ -26,12 +28,13 @@ def _kinds_below(kind: type) -> set[type]:
     return below.union(*(_kinds_below(one) for one in below))
 
 
-def _records_of_all_rooms() -> set[type]:
-    for room in ("compress", "convert", "measure", "export", "report", "pipeline"):
-        for module in pkgutil.iter_modules([f"{tflite_squeeze.__path__[0]}/{room}"]):
-            if module.name.endswith("record") or room not in ("compress", "convert"):
-                import_module(f"tflite_squeeze.{room}.{module.name}")
-    return _kinds_below(Displayed)
+def _records() -> list[type[Displayed]]:
+    """Every kind of record of the package, which are in modules named after what they hold."""
+    for module in pkgutil.walk_packages(tflite_squeeze.__path__, "tflite_squeeze."):
+        if module.name.endswith(("record", ".report", ".size", ".doctor")):
+            import_module(module.name)
+    ours = (kind for kind in _kinds_below(Displayed) if kind.__module__.startswith("tflite_"))
+    return sorted(set(ours) - {StepRecord}, key=str)
 
 
 def _pruned(**values) -> PruneRecord:
@@ -46,9 +49,14 @@ def _pruned(**values) -> PruneRecord:
     return PruneRecord(**{**sound, **values})
 
 
-def test_every_kind_of_record_has_tables() -> None:
-    ours = {kind for kind in _records_of_all_rooms() if kind.__module__.startswith("tflite_")}
-    assert ours - {StepRecord} == set(TABLES)
+@pytest.mark.parametrize("kind", _records())
+def test_every_kind_of_record_names_what_draws_it(kind: type[Displayed]) -> None:
+    record = kind.model_construct()
+    paths = [("tables_by", kind.tables_by)]
+    paths += [("pictures_by", path) for path in kind.pictures_by.values()]
+    for attribute, path in paths:
+        drawn = next(iter(signature(record._function(attribute, path)).parameters.values()))
+        assert issubclass(kind, drawn.annotation)
 
 
 def test_a_step_shows_its_tables_and_its_training() -> None:
@@ -86,17 +94,33 @@ def test_a_packing_is_a_table() -> None:
     assert PNG not in record._repr_html_()
 
 
-def test_a_record_without_tables_is_a_mistake_that_is_told() -> None:
-    class Unknown(Displayed):
-        pass
-
-    with pytest.raises(TypeError, match="Unknown has no tables"):
-        html_of(Unknown())
+def test_a_record_of_others_is_drawn_by_their_own_functions() -> None:
+    shown = Counted(words=3)
+    assert [table.title for table in shown.tables()] == ["3 words"]
+    assert shown.pictures() == [("a dot", b"dot")]
 
 
-def test_importing_the_package_loads_no_report() -> None:
+class Counted(Displayed):
+    tables_by = f".{__name__.rpartition('.')[2]}:counted_tables"
+    pictures_by: ClassVar = {"a dot": f"{__name__}:a_dot", "nothing": f"{__name__}:no_picture"}
+    words: int
+
+
+def counted_tables(record: Counted) -> tuple[Table, ...]:
+    return (Table(title=f"{record.words} words", columns=(), rows=()),)
+
+
+def a_dot(_record: Counted) -> bytes:
+    return b"dot"
+
+
+def no_picture(_record: Counted) -> None:
+    return None
+
+
+def test_a_record_loads_nothing_that_draws() -> None:
     code = (
-        "import sys, tflite_squeeze;"
-        "sys.exit(any(name.startswith('tflite_squeeze.cli') for name in sys.modules))"
+        "import sys, tflite_squeeze.techniques.pruning.record, tflite_squeeze.recipes.report;"
+        "sys.exit(any(name.endswith('.plots') or name == 'matplotlib' for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

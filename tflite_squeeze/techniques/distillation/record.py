@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.training.config import Distill
-from tflite_squeeze.training.record import StepRecord
+from tflite_squeeze.training.record import CacheRecord, StepRecord
 
 
 class TeacherRecord(BaseModel):
@@ -24,22 +24,6 @@ class TeacherRecord(BaseModel):
     outputs: tuple[str, ...]
 
 
-class CacheRecord(BaseModel):
-    """Whether the teachers' answers were computed once.
-
-    Attributes:
-        used: whether they were.
-        reason: why not, or where they came from.
-        size_bytes: of the files.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    used: bool
-    reason: str
-    size_bytes: int = 0
-
-
 class DistillRecord(StepRecord):
     """What distillation did.
 
@@ -55,6 +39,8 @@ class DistillRecord(StepRecord):
         agreement_before: share of its examples in which the student found the teachers' class.
         agreement_after: the same after.
     """
+
+    tables_by = ".tables:distill_tables"
 
     config: Distill
     teachers: tuple[TeacherRecord, ...]
