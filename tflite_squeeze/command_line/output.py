@@ -98,8 +98,11 @@ def show(ctx: click.Context, tables: Iterable["Table"]) -> None:
 
 def say(ctx: click.Context, line: str) -> None:
     """Prints one line on standard output, under the same conditions as `show`."""
-    if not _wants_silence(ctx):
-        click.echo(line)
+    if _wants_silence(ctx):
+        return
+    from tflite_squeeze.tables.terminal import print_line
+
+    print_line(line)
 
 
 def check_json(target: str | None, *, force: bool, inputs: Iterable[Path] = ()) -> None:

@@ -10,6 +10,7 @@ from rich.table import Column
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from tflite_squeeze.tables.layout import Grid, grids
 from tflite_squeeze.tables.table import Cell, Table, text_of
 
 _BAR_CELLS, _NARROW_BAR_CELLS = 20, 10
@@ -36,12 +37,14 @@ def print_tables(tables: Iterable[Table], *, file: TextIO | None = None) -> None
     for position, table in enumerate(tables):
         if position:
             console.print()
-        console.print(Text(text_of(table.title), style="bold"), soft_wrap=True)
+        piped = not console.is_terminal
+        console.print(Text(text_of(table.title), style="bold"), soft_wrap=piped)
         if table.rows:
             cells = _NARROW_BAR_CELLS if console.width < _NARROW else _BAR_CELLS
-            console.print(_rich(table, cells, blocks=_has_blocks(console)))
+            for grid in grids(table, console.width, bar_cells=cells):
+                console.print(_rich(grid, blocks=_has_blocks(console)))
         for note in table.notes:
-            console.print(Text(text_of(note), style="dim"), soft_wrap=not console.is_terminal)
+            console.print(Text(text_of(note), style="dim"), soft_wrap=piped)
 
 
 def bar(share: float, cells: int = _BAR_CELLS, *, blocks: bool = True) -> str:
@@ -70,27 +73,38 @@ def _console(file: TextIO) -> Console:
     return console
 
 
+def print_line(line: str) -> None:
+    """Prints one line on standard output; on a terminal it is broken between words.
+
+    Args:
+        line: what to say.
+    """
+    console = _console(sys.stdout)
+    console.print(Text(line), soft_wrap=not console.is_terminal)
+
+
 def _has_blocks(console: Console) -> bool:
     return console.encoding.lower().startswith("utf")
 
 
-def _rich(table: Table, bar_cells: int, *, blocks: bool) -> RichTable:
+def _rich(grid: Grid, *, blocks: bool) -> RichTable:
+    table = grid.table
     columns = []
-    for name in table.columns:
+    for name, width in zip(table.columns, grid.widths, strict=True):
         right = table.is_numeric(name)
         columns.append(
             Column(Text(text_of(name)), justify="right" if right else "left", overflow="fold",
-                   no_wrap=right)
+                   no_wrap=False, width=width)
         )  # fmt: skip
-        if name == table.bar:
+        if name == table.bar and grid.bar_cells:
             columns.append(Column("", no_wrap=True))
     shown = RichTable(*columns, box=SIMPLE_HEAD if blocks else ASCII2, pad_edge=False)
     for row in table.rows:
         cells: list[Text] = []
         for name, cell in zip(table.columns, row, strict=True):
             cells.append(Text(table.shown(name, cell)))
-            if name == table.bar:
-                cells.append(Text(_drawn(cell, bar_cells, blocks=blocks), style="cyan"))
+            if name == table.bar and grid.bar_cells:
+                cells.append(Text(_drawn(cell, grid.bar_cells, blocks=blocks), style="cyan"))
         shown.add_row(*cells)
     return shown
 
