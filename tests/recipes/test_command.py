@@ -80,7 +80,7 @@ def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
 
     class Context:
-        obj = {"quiet": False, "verbose": False}  # noqa: RUF012
+        obj = {"quiet": False, "verbose": False}
 
     with command.shown_progress(Context()) as told:  # type: ignore[arg-type]
         assert told is not None

@@ -2,13 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from tflite_squeeze.android.kotlin_names import is_asset_name, is_package
 from tflite_squeeze.data.preprocessing import Preprocessing
+from tflite_squeeze.frozen import Frozen
 
 
-class ExportAndroid(BaseModel):
+class ExportAndroid(Frozen):
     """How a file is packed for an Android application.
 
     Attributes:
@@ -26,8 +27,6 @@ class ExportAndroid(BaseModel):
         >>> ExportAndroid(name="lenet_5").package
         'com.example.app'
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     package: str = "com.example.app"
     name: str = "classifier"

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.android.kotlin_names import camel_names
 from tflite_squeeze.errors import InputError, UnsupportedError
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tflite.fields import (
     BUILTIN_OPERATORS,
     dtype_name,
@@ -68,7 +68,7 @@ class State(StrEnum):
     VARIABLES = "variables"
 
 
-class AndroidTensor(BaseModel):
+class AndroidTensor(Frozen):
     """An input or output as the application sees it.
 
     Attributes:
@@ -80,8 +80,6 @@ class AndroidTensor(BaseModel):
         scale: quantization scale; 0 where the tensor does not stand for reals.
         zero_point: quantization zero point.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     identifier: str
@@ -112,7 +110,7 @@ class AndroidTensor(BaseModel):
         return self.elements * np.dtype(self.dtype).itemsize
 
 
-class AndroidInterface(BaseModel):
+class AndroidInterface(Frozen):
     """How a file is called, and by what.
 
     Attributes:
@@ -126,8 +124,6 @@ class AndroidInterface(BaseModel):
         main_subgraph: whether the signature calls the file's first subgraph, which is the one
             that TFLite metadata describe.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     signature: str | None
     signatures: int

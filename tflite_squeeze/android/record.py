@@ -1,13 +1,12 @@
 """What an export for Android wrote, and what it found."""
 
-from pydantic import BaseModel, ConfigDict
-
 from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.interface import AndroidInterface
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tables.displayed import Displayed
 
 
-class ExportedFile(BaseModel):
+class ExportedFile(Frozen):
     """A file of the export.
 
     Attributes:
@@ -16,14 +15,12 @@ class ExportedFile(BaseModel):
         sha256: its hash.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     path: str
     bytes: int
     sha256: str
 
 
-class AndroidRecord(Displayed, BaseModel):
+class AndroidRecord(Displayed):
     """An export for Android.
 
     Attributes:
@@ -43,8 +40,6 @@ class AndroidRecord(Displayed, BaseModel):
     """
 
     tables_by = ".tables:android_tables"
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     config: ExportAndroid
     source_sha256: str

@@ -1,18 +1,15 @@
 """What a comparison of files is asked for and what it hands back."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.runtime.machine import Machine
 from tflite_squeeze.tables.displayed import Displayed
 
 LITERT, LARQ, MICRO = "litert", "larq", "micro"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Compare(_Record):
+class Compare(Frozen):
     """How to compare files.
 
     Attributes:
@@ -35,7 +32,7 @@ class Compare(_Record):
     time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
 
 
-class Ratio(_Record):
+class Ratio(Frozen):
     """A file's time over the first file's, in turns with it.
 
     Attributes:
@@ -49,7 +46,7 @@ class Ratio(_Record):
     high: float
 
 
-class ClassAccuracy(_Record):
+class ClassAccuracy(Frozen):
     """The examples of one class.
 
     Attributes:
@@ -72,7 +69,7 @@ class ClassAccuracy(_Record):
         return self.first - self.file
 
 
-class FileAccuracy(_Record):
+class FileAccuracy(Frozen):
     """How a file classifies labelled examples, beside the first file.
 
     Attributes:
@@ -103,7 +100,7 @@ class FileAccuracy(_Record):
         return max(self.classes, key=lambda one: one.drop)
 
 
-class Figures(_Record):
+class Figures(Frozen):
     """What a file takes on one runtime.
 
     Attributes:
@@ -123,7 +120,7 @@ class Figures(_Record):
     unavailable: str = ""
 
 
-class FileCompared(_Record):
+class FileCompared(Frozen):
     """One file.
 
     Attributes:
@@ -149,7 +146,7 @@ class FileCompared(_Record):
     failed: tuple[str, ...] = ()
 
 
-class CompareRecord(Displayed, _Record):
+class CompareRecord(Displayed):
     """Files beside the first of them.
 
     Attributes:

@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.low_bit.record import LowBitRecord
 from tflite_squeeze.emission.shared_values.record import SharedInFile
 from tflite_squeeze.emission.sparse.record import SparsityRecord
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.size import SizeLedger
 from tflite_squeeze.verification.record import VerifyRecord
 
 
-class Source(BaseModel):
+class Source(Frozen):
     """The model that was converted.
 
     Attributes:
@@ -24,8 +23,6 @@ class Source(BaseModel):
         model_bytes: size of the file or folder, if it was read from one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
     kind: str
     sha256: str
@@ -33,7 +30,7 @@ class Source(BaseModel):
     model_bytes: int | None = None
 
 
-class ConvertRecord(Displayed, BaseModel):
+class ConvertRecord(Displayed):
     """What a conversion did.
 
     Attributes:
@@ -55,8 +52,6 @@ class ConvertRecord(Displayed, BaseModel):
     """
 
     tables_by = ".tables:convert_tables"
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Source
     config: Convert

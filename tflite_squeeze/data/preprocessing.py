@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.frozen import Frozen
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 Layout = Literal["channels_first", "channels_last"]
 
 
-class Preprocessing(BaseModel):
+class Preprocessing(Frozen):
     """How raw values become what the model was trained on: (x * scale - mean) / std.
 
     The channels are the last axis while scaling, whatever the layout before or after it.
@@ -37,8 +38,6 @@ class Preprocessing(BaseModel):
         >>> Preprocessing(scale="1/255").scale
         0.00392156862745098
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     scale: float = 1.0
     mean: float | tuple[float, ...] | None = None

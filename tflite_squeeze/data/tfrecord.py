@@ -9,12 +9,13 @@ from typing import Any, Literal
 import tensorflow as tf
 import yaml
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.data.raw_data import PART_NAMES, RawData, RawPart, assemble, first_line
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.files.files import read_file
+from tflite_squeeze.frozen import Frozen
 
 LABEL_KEYS = ("label", "labels", "y")
 
@@ -28,7 +29,7 @@ Decode = Literal[
 ]  # fmt: skip
 
 
-class Feature(BaseModel):
+class Feature(Frozen):
     """How one feature of a record is stored.
 
     Attributes:
@@ -42,8 +43,6 @@ class Feature(BaseModel):
         >>> Feature(kind="bytes", decode="uint8", shape=(28, 28, 1)).shape
         (28, 28, 1)
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["bytes", "float", "int64"]
     decode: Decode | None = None
@@ -68,7 +67,7 @@ class Feature(BaseModel):
         return self
 
 
-class RecordFeatures(BaseModel):
+class RecordFeatures(Frozen):
     """What is in each record: the content of `--features`, as a YAML or JSON file or inline.
 
     Attributes:
@@ -81,8 +80,6 @@ class RecordFeatures(BaseModel):
         >>> read_features("image:bytes:png,label:int64").labels["label"].kind
         'int64'
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     inputs: dict[str, Feature]
     labels: dict[str, Feature] = {}

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from tflite_squeeze.data.named_sets import NAMED_SETS, load_named_set
 from tflite_squeeze.errors import InputError
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.version import __version__
 
@@ -40,7 +39,7 @@ _PROOFS = {
 Status = Literal["works", "missing", "broken"]
 
 
-class Part(BaseModel):
+class Part(Frozen):
     """One part and whether it works.
 
     Attributes:
@@ -50,15 +49,13 @@ class Part(BaseModel):
         hint: what to do about it; empty when it works.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
     status: Status
     optional: bool
     hint: str = ""
 
 
-class DoctorRecord(Displayed, BaseModel):
+class DoctorRecord(Displayed):
     """The state of an installation.
 
     Attributes:
@@ -71,8 +68,6 @@ class DoctorRecord(Displayed, BaseModel):
     """
 
     tables_by = ".tables:doctor_tables"
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
     python: str

@@ -2,14 +2,15 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from tflite_squeeze.emission.low_bit.record import LowBitMode
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.sparse.plan import SparsityMode
+from tflite_squeeze.frozen import Frozen
 
 
-class Convert(BaseModel):
+class Convert(Frozen):
     """How a model becomes a `.tflite` file.
 
     Attributes:
@@ -35,8 +36,6 @@ class Convert(BaseModel):
         >>> Convert(quantize="int8", io_dtype="int8").quantize
         <Quantization.INT8: 'int8'>
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     quantize: Quantization = Quantization.NONE
     io_dtype: Literal["float32", "int8", "uint8"] = "float32"

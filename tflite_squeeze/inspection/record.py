@@ -2,8 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.graph import OperatorRecord, WeightRecord
 from tflite_squeeze.tflite.size import SizeLedger
@@ -22,7 +21,7 @@ class AdviceKind(StrEnum):
     NOT_DELEGATED = "not_delegated"
 
 
-class Advice(BaseModel):
+class Advice(Frozen):
     """What could be better, what it costs, and what to do.
 
     Attributes:
@@ -34,8 +33,6 @@ class Advice(BaseModel):
         cost_us: measured microseconds of each run.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: AdviceKind
     text: str
     where: tuple[str, ...]
@@ -44,7 +41,7 @@ class Advice(BaseModel):
     cost_us: float | None = None
 
 
-class LayerRecord(BaseModel):
+class LayerRecord(Frozen):
     """A layer of a Keras model.
 
     Attributes:
@@ -56,8 +53,6 @@ class LayerRecord(BaseModel):
         weights: its variables, the largest first.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
     kind: str
     output: tuple[int, ...] | None
@@ -67,7 +62,7 @@ class LayerRecord(BaseModel):
     weights: tuple[WeightRecord, ...]
 
 
-class InspectRecord(Displayed, BaseModel):
+class InspectRecord(Displayed):
     """A model or a file from inside.
 
     Attributes:
@@ -88,8 +83,6 @@ class InspectRecord(Displayed, BaseModel):
     """
 
     tables_by = ".tables:inspect_tables"
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     path: str | None

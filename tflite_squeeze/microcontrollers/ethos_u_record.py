@@ -2,8 +2,9 @@
 
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tables.displayed import Displayed
 
 # The last number is how many multiply-accumulates it does in a cycle.
@@ -17,11 +18,7 @@ EthosU = Literal[
 ETHOS_U: tuple[str, ...] = get_args(EthosU)
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EthosUProfile(_Record):
+class EthosUProfile(Frozen):
     """For which NPU to estimate, and what a file may take there.
 
     Attributes:
@@ -40,7 +37,7 @@ class EthosUProfile(_Record):
     time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
 
 
-class CpuOperator(_Record):
+class CpuOperator(Frozen):
     """Operators of a kind that stay on the processor beside the NPU.
 
     Attributes:
@@ -54,7 +51,7 @@ class CpuOperator(_Record):
     reason: str
 
 
-class EthosURecord(Displayed, _Record):
+class EthosURecord(Displayed):
     """What the compiler Vela estimates; nothing here was measured on a device.
 
     Attributes:

@@ -1,19 +1,14 @@
 """What a profile on TFLM is asked for and what it hands back."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.runtime.inputs import InputUsed
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.size import SizeLedger
 
 
-class _Record(BaseModel):
-    """Infinite decibels survive JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-
-class MicroProfile(_Record):
+class MicroProfile(Frozen):
     """How to profile a file on TFLM, and what it may take.
 
     Attributes:
@@ -34,7 +29,7 @@ class MicroProfile(_Record):
     time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
 
 
-class PersistentPart(_Record):
+class PersistentPart(Frozen):
     """What part of the arena lives as long as the interpreter, for one purpose.
 
     Attributes:
@@ -46,7 +41,7 @@ class PersistentPart(_Record):
     used_bytes: int
 
 
-class Arena(_Record):
+class Arena(Frozen):
     """TFLM's working memory, measured on this machine, where pointers take 8 bytes.
 
     Attributes:
@@ -65,7 +60,7 @@ class Arena(_Record):
     persistent: tuple[PersistentPart, ...]
 
 
-class MicroOperator(_Record):
+class MicroOperator(Frozen):
     """An operator that the file uses.
 
     Attributes:
@@ -79,7 +74,7 @@ class MicroOperator(_Record):
     method: str
 
 
-class MicroAgreement(_Record):
+class MicroAgreement(Frozen):
     """One output on TFLM beside the same output on LiteRT.
 
     Attributes:
@@ -105,7 +100,7 @@ class MicroAgreement(_Record):
     varies: bool
 
 
-class MicroRecord(Displayed, _Record):
+class MicroRecord(Displayed):
     """What a file takes on a microcontroller, measured with TFLM's own interpreter.
 
     Attributes:

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict
+from tflite_squeeze.frozen import Frozen
 
 
-class SkippedLayer(BaseModel):
+class SkippedLayer(Frozen):
     """A layer that stayed as it was, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layer: str
     layer_type: str

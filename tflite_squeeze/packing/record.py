@@ -2,13 +2,11 @@
 
 import lzma
 
-from pydantic import BaseModel, ConfigDict
-
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.size import download_bytes, size_ledger
 
 
-class PackRecord(Displayed, BaseModel):
+class PackRecord(Displayed):
     """The size of a file, packed and otherwise.
 
     Attributes:
@@ -21,8 +19,6 @@ class PackRecord(Displayed, BaseModel):
     """
 
     tables_by = ".tables:pack_tables"
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     raw_bytes: int
     download_bytes: int

@@ -2,15 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.runtime.inputs import InputUsed
 from tflite_squeeze.runtime.machine import Machine
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.size import SizeLedger
 
 
-class Profile(BaseModel):
+class Profile(Frozen):
     """How to measure a file.
 
     Attributes:
@@ -28,8 +29,6 @@ class Profile(BaseModel):
         >>> Profile(runs=200, threads=4)
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     runs: int = Field(default=50, ge=1)
     min_seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     warmup_seconds: float = Field(default=0.5, ge=0, allow_inf_nan=False)
@@ -41,11 +40,7 @@ class Profile(BaseModel):
     indirect_bgemm: bool = True
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LatencyStats(_Record):
+class LatencyStats(Frozen):
     """Times of the bare invoke, in microseconds.
 
     Attributes:
@@ -73,7 +68,7 @@ class LatencyStats(_Record):
     first_us: float
 
 
-class OperatorTime(_Record):
+class OperatorTime(Frozen):
     """What one operator, or one kernel of a delegate, takes of a run.
 
     Attributes:
@@ -97,7 +92,7 @@ class OperatorTime(_Record):
     share: float
 
 
-class OperatorTimes(_Record):
+class OperatorTimes(Frozen):
     """Times of all operators, or why there are none.
 
     Attributes:
@@ -128,7 +123,7 @@ class OperatorTimes(_Record):
         return self.sum_us / self.invoke_us if self.invoke_us else None
 
 
-class Memory(_Record):
+class Memory(Frozen):
     """Memory, in bytes.
 
     Attributes:
@@ -148,7 +143,7 @@ class Memory(_Record):
     process_growth_bytes: int
 
 
-class ProfileRecord(Displayed, _Record):
+class ProfileRecord(Displayed):
     """Everything that was measured on one file.
 
     Attributes:

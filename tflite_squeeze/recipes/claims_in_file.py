@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tflite.fields import integers, operator_name, text
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.weights import Weight, weights_of
@@ -40,7 +40,7 @@ class WeightClaim:
     dtypes: tuple[str, ...] = ()
 
 
-class ClaimCheck(BaseModel):
+class ClaimCheck(Frozen):
     """One claim beside what the file holds.
 
     Attributes:
@@ -52,8 +52,6 @@ class ClaimCheck(BaseModel):
             it cannot be told.
         tensor: the name of the file's tensor.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     weight: str
     kind: Kind

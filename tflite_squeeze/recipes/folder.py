@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from tflite_squeeze.data.data import Data, Part
 from tflite_squeeze.errors import InputError, OutputError
 from tflite_squeeze.files.files import is_file, read_file, write_atomically
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.network.save import save_model
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.report import Baseline, StepReport
@@ -23,7 +24,7 @@ PLAIN, START = "before_float32.tflite", "before.tflite"
 _BESIDE = ".tflite-squeeze-"  # what `write_atomically` writes before it renames
 
 
-class RunState(BaseModel):
+class RunState(Frozen):
     """How far a run is.
 
     Attributes:
@@ -33,8 +34,6 @@ class RunState(BaseModel):
         steps: the steps that are finished.
         seconds: how long the run has taken, all its parts together.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     package: str = __version__
     recipe: str

@@ -2,11 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.recipes.recipe_order import order_problem
 from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.techniques.l0.config import L0
@@ -32,11 +33,7 @@ def _one_technique(schema: dict[str, Any]) -> None:
         }
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Step(_Config):
+class Step(Frozen):
     """One technique with its settings, and what becomes of a step that does not pay.
 
     Attributes:
@@ -60,7 +57,7 @@ class Step(_Config):
         'prune'
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_one_technique)
+    model_config = ConfigDict(json_schema_extra=_one_technique)
 
     prune: Prune | None = None
     l0: L0 | None = None
@@ -95,7 +92,7 @@ class Step(_Config):
         return getattr(self, self.technique)
 
 
-class Limits(_Config):
+class Limits(Frozen):
     """What the result is held to; a limit that it does not meet makes the run fail.
 
     Attributes:
@@ -120,7 +117,7 @@ class Limits(_Config):
     min_agreement: float | None = Field(default=None, ge=0, le=1)
 
 
-class Recipe(_Config):
+class Recipe(Frozen):
     """A whole run.
 
     Attributes:

@@ -2,9 +2,8 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from tflite_squeeze.conversion.record import ConvertRecord, Source
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.packing.record import PackRecord
 from tflite_squeeze.recipes.claims_in_file import ClaimCheck
 from tflite_squeeze.runtime.machine import Machine
@@ -13,11 +12,7 @@ from tflite_squeeze.tflite.footprint import Footprint, TensorBytes
 from tflite_squeeze.verification.record import VerifyRecord
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-
-class Claimed(_Record):
+class Claimed(Frozen):
     """What the steps so far claim of one weight.
 
     Attributes:
@@ -31,7 +26,7 @@ class Claimed(_Record):
     shape: str = ""
 
 
-class StepReport(_Record):
+class StepReport(Frozen):
     """What became of one step.
 
     Attributes:
@@ -68,7 +63,7 @@ class StepReport(_Record):
     seconds: float
 
 
-class Baseline(_Record):
+class Baseline(Frozen):
     """The model that was given.
 
     Attributes:
@@ -98,7 +93,7 @@ class Baseline(_Record):
 LEAST = ("min_agreement",)
 
 
-class LimitCheck(_Record):
+class LimitCheck(Frozen):
     """One limit beside what was measured; `found` is None where it could not be."""
 
     limit: str
@@ -107,7 +102,7 @@ class LimitCheck(_Record):
     passed: bool
 
 
-class Latency(_Record):
+class Latency(Frozen):
     """Both files in turns on this machine, one thread.
 
     Attributes:
@@ -125,7 +120,7 @@ class Latency(_Record):
     over_start: float
 
 
-class Outcome(_Record):
+class Outcome(Frozen):
     """The file at the end of the run and what was found about it.
 
     Attributes:
@@ -165,7 +160,7 @@ class Outcome(_Record):
         return tuple(lines)
 
 
-class Report(Displayed, _Record):
+class Report(Displayed):
     """The evidence of a run.
 
     Attributes:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.frozen import Frozen
 
 
 def made_up(types: Mapping[str, tuple[str, tuple[int, ...]]], seed: int) -> dict[str, NDArray[Any]]:
@@ -44,7 +44,7 @@ def _values(
     raise UnsupportedError(f"input {name!r} is of type {dtype}, which values cannot be made up for")
 
 
-class InputUsed(BaseModel):
+class InputUsed(Frozen):
     """An input that was made up for timing.
 
     Attributes:
@@ -52,8 +52,6 @@ class InputUsed(BaseModel):
         dtype: NumPy's name of its type.
         shape: its shape, with 1 where the file leaves a dimension open.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     dtype: str

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.version import __version__
 
 
-class Machine(BaseModel):
+class Machine(Frozen):
     """The machine and the software that measured.
 
     Attributes:
@@ -23,8 +22,6 @@ class Machine(BaseModel):
         litert: version of ai-edge-litert.
         tflite_squeeze: version of this package.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     cpu: str
     cores: int

@@ -5,13 +5,12 @@ from importlib.util import resolve_name as absolute
 from pkgutil import resolve_name
 from typing import Any, ClassVar
 
-from pydantic import BaseModel
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tables.html import to_html
 from tflite_squeeze.tables.table import Table
 
 
-class Displayed(BaseModel):
+class Displayed(Frozen):
     """A record that Jupyter shows as tables and pictures when a cell ends with it.
 
     The functions that draw a record are named as "module:function", a leading dot meaning the

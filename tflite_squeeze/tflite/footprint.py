@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tflite.fields import items, text
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.size import size_ledger
 from tflite_squeeze.tflite.weights import weights_of
 
 
-class Footprint(BaseModel):
+class Footprint(Frozen):
     """What a file costs.
 
     Attributes:
@@ -21,8 +20,6 @@ class Footprint(BaseModel):
         distinct: the most distinct values that a weight matrix has.
         macs: multiply-accumulates of a run.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     raw_bytes: int
     download_bytes: int
@@ -60,7 +57,7 @@ def footprint(tflite: bytes) -> Footprint:
     )
 
 
-class TensorBytes(BaseModel):
+class TensorBytes(Frozen):
     """The bytes of one weight tensor of a file.
 
     Attributes:
@@ -71,8 +68,6 @@ class TensorBytes(BaseModel):
         zeros: how many of them are 0.
         sparse: whether it is stored with indices.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tensor: str
     dtype: str

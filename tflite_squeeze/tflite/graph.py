@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tflite.fields import (
     dtype_name,
     integers,
@@ -15,7 +14,7 @@ from tflite_squeeze.tflite.size import macs_of
 from tflite_squeeze.tflite.weights import Weight, weights_of
 
 
-class WeightRecord(BaseModel):
+class WeightRecord(Frozen):
     """A weight tensor of an operator or a layer.
 
     Attributes:
@@ -27,8 +26,6 @@ class WeightRecord(BaseModel):
         distinct: how many different numbers it holds; 0 for packed bits.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
     shape: tuple[int, ...]
     dtype: str
@@ -37,7 +34,7 @@ class WeightRecord(BaseModel):
     distinct: int
 
 
-class OperatorRecord(BaseModel):
+class OperatorRecord(Frozen):
     """An operator of a file.
 
     Attributes:
@@ -54,8 +51,6 @@ class OperatorRecord(BaseModel):
         binary_macs: those on single bits.
         weights: its weights, the largest first.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     subgraph: int
     index: int

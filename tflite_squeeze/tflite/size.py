@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.fields import integers, operator_name, shape_of
@@ -16,7 +16,7 @@ from tflite_squeeze.tflite.regions import Region, region_bytes
 from tflite_squeeze.tflite.weights import Weight, constant_buffers, weights_of
 
 
-class SizeLedger(Displayed, BaseModel):
+class SizeLedger(Displayed):
     """The bytes of a file by what they are for, and what they could be.
 
     Attributes:
@@ -43,8 +43,6 @@ class SizeLedger(Displayed, BaseModel):
     """
 
     tables_by = ".size_tables:size_tables"
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     raw_bytes: int
     download_bytes: int

@@ -5,17 +5,10 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
 
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.frozen import Frozen
 
 # What a model puts out: probabilities that add up to 1, logits of such, one probability (or one
 # per label), the logits of those, or plain numbers.
@@ -45,7 +38,7 @@ _Distance = Annotated[
 ]
 
 
-class Hint(BaseModel):
+class Hint(Frozen):
     """A pair of hidden layers of which the student's is to look like the teacher's.
 
     Attributes:
@@ -60,15 +53,13 @@ class Hint(BaseModel):
         'features'
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     student: str
     teacher: str
     compare: Literal["features", "attention"] = "features"
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
-class Distill(BaseModel):
+class Distill(Frozen):
     """The objective `label_weight` L(y, z) + `lam` D(teacher, student) + hints.
 
     L is the student's own loss on the labels, D the distance of what both answer. Without labels
@@ -101,8 +92,6 @@ class Distill(BaseModel):
         >>> Distill(temperature=8.0).distance
         'kl'
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     distance: _Distance = "kl"
     temperature: float = Field(default=4.0, gt=0, allow_inf_nan=False)
@@ -163,7 +152,7 @@ def custom_distance(config: Distill) -> Callable[[Any, Any], Any] | None:
     return function  # type: ignore[no-any-return]
 
 
-class FineTune(BaseModel):
+class FineTune(Frozen):
     """How a model is trained on after it was changed.
 
     Attributes:
@@ -185,8 +174,6 @@ class FineTune(BaseModel):
         >>> FineTune(epochs=50, teacher="original", distill=Distill(distance="mse")).teacher
         'original'
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(default=3, ge=1)
     batch: int = Field(default=128, ge=1)

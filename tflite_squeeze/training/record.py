@@ -4,20 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.weights import Target
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.training.config import FineTune
 
 
-class _Record(BaseModel):
-    # A training that diverged has no finite loss; plain JSON has no word for that.
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-
-class PrunedWeight(_Record):
+class PrunedWeight(Frozen):
     """One weight before and after.
 
     Attributes:
@@ -42,7 +37,7 @@ class PrunedWeight(_Record):
         return self.zeros_after / self.parameters
 
 
-class StepRecord(Displayed, _Record):
+class StepRecord(Displayed):
     """What every technique says of what it did to a model.
 
     Attributes:
@@ -70,7 +65,7 @@ class StepRecord(Displayed, _Record):
     seconds: float
 
 
-class CacheRecord(_Record):
+class CacheRecord(Frozen):
     """Whether the teachers' answers were computed once.
 
     Attributes:

@@ -1,17 +1,12 @@
 """TODO docstring."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.frozen import Frozen
 
 
-class _Record(BaseModel):
-    """Infinite decibels survive JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-
-class Verify(_Record):
+class Verify(Frozen):
     """What a file is held to; None leaves the choice to the quantization.
 
     Attributes:
@@ -34,7 +29,7 @@ class Verify(_Record):
     threads: int = Field(default=1, ge=1)
 
 
-class Tolerance(_Record):
+class Tolerance(Frozen):
     """The limits that were applied.
 
     Attributes:

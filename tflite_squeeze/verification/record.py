@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import InputError
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.runtime.fidelity import (
     are_probabilities,
     cosine,
@@ -25,13 +25,7 @@ from tflite_squeeze.verification.limits import tolerance_of as tolerance_of
 Array = NDArray[Any]
 
 
-class _Record(BaseModel):
-    """Infinite decibels survive JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-
-class Accuracy(_Record):
+class Accuracy(Frozen):
     """Both accuracies on the same labelled examples.
 
     Attributes:
@@ -51,7 +45,7 @@ class Accuracy(_Record):
     examples: int
 
 
-class OutputFidelity(_Record):
+class OutputFidelity(Frozen):
     """One output of one signature.
 
     Attributes:
@@ -76,7 +70,7 @@ class OutputFidelity(_Record):
     accuracy: Accuracy | None = None
 
 
-class TensorFidelity(_Record):
+class TensorFidelity(Frozen):
     """One tensor inside the file beside the same tensor of a float conversion."""
 
     tensor: str
@@ -85,7 +79,7 @@ class TensorFidelity(_Record):
     max_abs_difference: float
 
 
-class VerifyRecord(Displayed, _Record):
+class VerifyRecord(Displayed):
     """What the comparison of a file with its Keras model found.
 
     Attributes:

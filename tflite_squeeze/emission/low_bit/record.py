@@ -2,14 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tables.displayed import Displayed
 
 LowBitMode = Literal["auto", "int2", "int4", "off"]
 
 
-class LowBitTensor(BaseModel):
+class LowBitTensor(Frozen):
     """A weight tensor whose channels hold only -s, 0 and s.
 
     Attributes:
@@ -23,8 +22,6 @@ class LowBitTensor(BaseModel):
         reason: why it is not stored in the fewest bits; empty where it is.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     tensor: str
     operator: str
     shape: tuple[int, ...]
@@ -35,7 +32,7 @@ class LowBitTensor(BaseModel):
     reason: str = ""
 
 
-class LowBitRecord(Displayed, BaseModel):
+class LowBitRecord(Displayed):
     """The forms that were tried, and the one that was kept.
 
     Attributes:
@@ -48,8 +45,6 @@ class LowBitRecord(Displayed, BaseModel):
     """
 
     tables_by = ".tables:low_bit_tables"
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     mode: LowBitMode
     stored: Literal["int2", "int4"] | None = None

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.emission.shared_values.kernels import SharedKernel
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tflite.fields import scales_of, text
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.weights import weights_of
 
 
-class SharedInFile(BaseModel):
+class SharedInFile(Frozen):
     """What became of a kernel whose weights share values.
 
     Attributes:
@@ -21,8 +21,6 @@ class SharedInFile(BaseModel):
         stored: values other than 0 in the file's tensor.
         scales: how many scales that has.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     tensor: str

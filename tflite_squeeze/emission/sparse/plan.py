@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from tflite_squeeze.frozen import Frozen
 
 SparsityMode = Literal["auto", "dense", "sparse"]
 Kind = Literal["dense", "csr", "blocks"]
 
 
-class Encoding(BaseModel):
+class Encoding(Frozen):
     """One way to store a tensor that the stock LiteRT interpreter runs.
 
     Attributes:
@@ -19,14 +19,12 @@ class Encoding(BaseModel):
             a sparse encoding adds to the graph.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Kind
     detail: str = ""
     bytes: int
 
 
-class TensorPlan(BaseModel):
+class TensorPlan(Frozen):
     """What is decided about a weight tensor.
 
     Attributes:
@@ -39,8 +37,6 @@ class TensorPlan(BaseModel):
         chosen: the kind that is written.
         reason: why it stays dense, where it has zeros; empty otherwise.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tensor: str
     operator: str
@@ -62,7 +58,7 @@ class TensorPlan(BaseModel):
         return next(one.bytes for one in self.encodings if one.kind == "dense")
 
 
-class SparsityPlan(BaseModel):
+class SparsityPlan(Frozen):
     """What is decided about a file.
 
     Attributes:
@@ -73,8 +69,6 @@ class SparsityPlan(BaseModel):
         unpacked_bytes: RAM that the sparse tensors take once they are unpacked, at load.
         sparse_kernels: whether XNNPACK would compute with its sparse kernels, and why not.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     mode: SparsityMode
     tensors: tuple[TensorPlan, ...] = ()

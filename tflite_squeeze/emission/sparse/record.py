@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from tflite_squeeze.emission.sparse.plan import SparsityPlan
 from tflite_squeeze.emission.sparse.tensor import densified
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.runtime.inputs import made_up
 from tflite_squeeze.runtime.process import run_in_child
 from tflite_squeeze.runtime.session import Session
@@ -21,7 +21,7 @@ Arrays = Mapping[str, NDArray[Any]]
 _EXAMPLES = 16
 
 
-class SparseRun(BaseModel):
+class SparseRun(Frozen):
     """A file and its sparse form, run side by side in one process.
 
     Attributes:
@@ -34,8 +34,6 @@ class SparseRun(BaseModel):
         latency_ratio: the median, over turns, of sparse time over dense time.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     identical: bool
     max_abs_difference: float
     dense_us: float
@@ -43,7 +41,7 @@ class SparseRun(BaseModel):
     latency_ratio: float
 
 
-class SparsityRecord(Displayed, BaseModel):
+class SparsityRecord(Displayed):
     """What became of a file's zeros.
 
     Attributes:
@@ -58,8 +56,6 @@ class SparsityRecord(Displayed, BaseModel):
     """
 
     tables_by = ".tables:sparsity_tables"
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     plan: SparsityPlan
     sparse: bool

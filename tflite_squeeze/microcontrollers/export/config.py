@@ -1,11 +1,12 @@
 """TODO docstring."""
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.microcontrollers.export.names import is_c_name
 
 
-class ExportMicro(BaseModel):
+class ExportMicro(Frozen):
     """How a file is written as C and C++ for TFLM.
 
     Attributes:
@@ -19,8 +20,6 @@ class ExportMicro(BaseModel):
         >>> ExportMicro(name="lenet_5", arduino=True).arena_bytes is None
         True
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "model"
     arena_bytes: int | None = Field(default=None, ge=16)

@@ -1,13 +1,11 @@
 """What an export for a microcontroller wrote."""
 
-from pydantic import BaseModel, ConfigDict
-
 from tflite_squeeze.microcontrollers.export.config import ExportMicro
 from tflite_squeeze.microcontrollers.record import Arena, MicroOperator
 from tflite_squeeze.tables.displayed import Displayed
 
 
-class MicroExportRecord(Displayed, BaseModel):
+class MicroExportRecord(Displayed):
     """What was written, and what it takes.
 
     Attributes:
@@ -26,8 +24,6 @@ class MicroExportRecord(Displayed, BaseModel):
     """
 
     tables_by = ".tables:micro_export_tables"
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str | None
     sha256: str

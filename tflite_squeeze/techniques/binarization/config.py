@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from tflite_squeeze.frozen import Frozen
 
 WeightKind = Literal["binary", "ternary"]
 Scale = Literal["mean", "trained"]
@@ -18,7 +20,7 @@ QuantizerName = Literal[
 ]
 
 
-class LayerQuantizers(BaseModel):
+class LayerQuantizers(Frozen):
     """The quantizers of one layer, where they are not those of all.
 
     Attributes:
@@ -26,13 +28,11 @@ class LayerQuantizers(BaseModel):
         kernel: of its kernel.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     input: QuantizerName | Literal["none"] | None = None
     kernel: QuantizerName | None = None
 
 
-class Binarize(BaseModel):
+class Binarize(Frozen):
     """How weights, or weights and inputs, become one or two bits.
 
     With `inputs="float"` the weights only become {-s, s} or {-s, 0, s} with a scale s per output
@@ -69,8 +69,6 @@ class Binarize(BaseModel):
         >>> Binarize(weights="ternary", inputs="float").protect
         ('first', 'last')
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     weights: WeightKind = "binary"
     inputs: Literal["binary", "float"] = "binary"

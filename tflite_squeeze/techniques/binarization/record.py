@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.training.record import StepRecord
 
 
-class BinarizedWeight(BaseModel):
+class BinarizedWeight(Frozen):
     """One weight that has few values now.
 
     Attributes:
@@ -24,8 +23,6 @@ class BinarizedWeight(BaseModel):
         allowed_values: how many it may have: 2 for binary weights, 3 for ternary ones.
         input_bits: of the inputs that it meets.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     layer_type: str
@@ -43,10 +40,8 @@ class BinarizedWeight(BaseModel):
         return self.most_values <= self.allowed_values
 
 
-class LayerChange(BaseModel):
+class LayerChange(Frozen):
     """Something that was done to the order or kind of the layers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layer: str
     change: str

@@ -1,12 +1,11 @@
 """What distillation did, as a record that knows no Keras."""
 
-from pydantic import BaseModel, ConfigDict
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.training.config import Distill
 from tflite_squeeze.training.record import CacheRecord, StepRecord
 
 
-class TeacherRecord(BaseModel):
+class TeacherRecord(Frozen):
     """One teacher.
 
     Attributes:
@@ -15,8 +14,6 @@ class TeacherRecord(BaseModel):
         sha256: its hash.
         outputs: what its outputs were told to be.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     form: str

@@ -1,9 +1,11 @@
 """What L0 regularisation is asked for."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tflite_squeeze.frozen import Frozen
 
 
-class L0(BaseModel):
+class L0(Frozen):
     """The objective min L(w) + λ ‖w‖₀, made differentiable by a random gate for each weight.
 
     Attributes:
@@ -27,8 +29,6 @@ class L0(BaseModel):
         >>> L0(lam=10.0).gamma
         -0.1
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     lam: float = Field(default=10.0, ge=0)
     temperature: float = Field(default=2 / 3, gt=0)

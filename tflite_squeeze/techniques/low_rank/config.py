@@ -2,15 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.techniques.low_rank.factor_schemes import SchemeName
 
 _RULES = ("rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio")
 Measured = Literal["none", "float16", "dynamic", "int8", "int16x8"]
 
 
-class Factorize(BaseModel):
+class Factorize(Frozen):
     """How layers are split into thinner ones.
 
     One rule says which rank is enough; `ranks` may name the rank of single layers besides, or
@@ -46,8 +47,6 @@ class Factorize(BaseModel):
         >>> Factorize(energy=0.9).scheme
         'auto'
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int | None = Field(default=None, ge=1)
     ratio: float | None = Field(default=None, gt=0, lt=1)

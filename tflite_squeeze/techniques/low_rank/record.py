@@ -2,17 +2,12 @@
 
 import fnmatch
 
-from pydantic import BaseModel, ConfigDict
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.training.record import StepRecord
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LayerTime(_Part):
+class LayerTime(Frozen):
     """A layer by itself beside what it was split into, on the LiteRT interpreter, in turns.
 
     Attributes:
@@ -26,7 +21,7 @@ class LayerTime(_Part):
     ratio: float
 
 
-class Split(_Part):
+class Split(Frozen):
     """A layer and what it was, or would have been, split into.
 
     Attributes:
@@ -57,7 +52,7 @@ class Split(_Part):
     time: LayerTime | None = None
 
 
-class Refusal(_Part):
+class Refusal(Frozen):
     """A split that was not made, with the numbers that speak against it."""
 
     split: Split

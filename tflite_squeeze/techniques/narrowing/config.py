@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tflite_squeeze.frozen import Frozen
 
 Ratio = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Narrow(BaseModel):
+class Narrow(Frozen):
     """How many filters and units are taken out of layers, so that their shapes get smaller.
 
     Attributes:
@@ -28,8 +30,6 @@ class Narrow(BaseModel):
         >>> Narrow(ratio=0.5).multiple
         8
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     ratio: Ratio = 0.0
     layers: dict[str, Ratio] = Field(default_factory=dict)

@@ -1,12 +1,11 @@
 """What narrowing did, as a record that knows no Keras."""
 
-from pydantic import BaseModel, ConfigDict
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.training.record import StepRecord
 
 
-class NarrowedGroup(BaseModel):
+class NarrowedGroup(Frozen):
     """Layers whose outputs have to have the same width, before and after.
 
     Attributes:
@@ -16,18 +15,14 @@ class NarrowedGroup(BaseModel):
         dead: how many of those that went had weights of zero only.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     layers: tuple[str, ...]
     before: int
     after: int
     dead: int
 
 
-class RefusedNarrowing(BaseModel):
+class RefusedNarrowing(Frozen):
     """A group that keeps its width, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layers: tuple[str, ...]
     channels: int

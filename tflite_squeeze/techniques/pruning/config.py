@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.techniques.pruning.masks import Granularity, parse_granularity
 from tflite_squeeze.techniques.pruning.schedules import Polynomial, Schedule, as_schedule
 from tflite_squeeze.techniques.pruning.tfmot_schedule import TfmotSchedule
@@ -12,7 +13,7 @@ Score = Literal["magnitude", "taylor", "wanda", "random"]
 Budget = Literal["uniform", "global", "erk", "sensitivity"]
 
 
-class Prune(BaseModel):
+class Prune(Frozen):
     """How weights are chosen and zeroed.
 
     Attributes:
@@ -42,8 +43,6 @@ class Prune(BaseModel):
         >>> Prune(sparsity=0.9, schedule="polynomial").budget
         'uniform'
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sparsity: Annotated[float, Field(ge=0, lt=1)] | Literal["median"] | None = None
     threshold: float | None = Field(default=None, gt=0, allow_inf_nan=False)

@@ -8,22 +8,17 @@ import math
 from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.techniques.pruning.tfmot_schedule import TfmotSchedule, tfmot_schedule_of
 
 # Where a schedule ends when it is not told: the rest of the training mends what pruning broke.
 DEFAULT_END = 0.6
 
 
-class _Schedule(BaseModel):
+class _Schedule(Frozen):
     """When sparsity is raised.
 
     Attributes:
@@ -31,8 +26,6 @@ class _Schedule(BaseModel):
         end: step at which the target is reached; None for 60 % of the training.
         frequency: steps between two updates.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     begin: int = Field(default=0, ge=0)
     end: int | None = Field(default=None, ge=1)

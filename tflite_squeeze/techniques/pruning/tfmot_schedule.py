@@ -5,12 +5,14 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
+
+from tflite_squeeze.frozen import Frozen
 
 _POLYNOMIAL, _CONSTANT = "PolynomialDecay", "ConstantSparsity"
 
 
-class TfmotSchedule(BaseModel):
+class TfmotSchedule(Frozen):
     """A schedule of TFMOT, or one derived from its `PruningSchedule`.
 
     Its own begin, end, frequency and final sparsity hold.
@@ -20,8 +22,6 @@ class TfmotSchedule(BaseModel):
         config: its arguments.
         module: where a class of one's own is defined; None for TFMOT's two.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["tfmot"] = "tfmot"
     class_name: str

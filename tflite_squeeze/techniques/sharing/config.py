@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from tflite_squeeze.frozen import Frozen
 
 Init = Literal["optimal", "linear", "random", "density", "kmeans++"]
 # An index of a byte is the widest that saves anything, and int8 cannot tell more values apart.
@@ -10,7 +12,7 @@ MOST_CLUSTERS = 256
 Count = Annotated[int, Field(ge=2, le=MOST_CLUSTERS)]
 
 
-class Cluster(BaseModel):
+class Cluster(Frozen):
     """How many values the weights of a kernel may share, and how those are found.
 
     One of `clusters`, `bits`, `error` and `max_drop` says how many. The zeros of pruned weights
@@ -44,8 +46,6 @@ class Cluster(BaseModel):
         >>> Cluster(bits=4).most
         16
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     clusters: Count | None = None
     bits: int | None = Field(default=None, ge=1, le=8)

@@ -1,13 +1,12 @@
 """What clustering did, as a record that knows no Keras."""
 
-from pydantic import BaseModel, ConfigDict
-
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.techniques.sharing.config import Cluster
 from tflite_squeeze.tflite.lut import index_bits, lut_bytes
 from tflite_squeeze.training.record import StepRecord
 
 
-class SharedWeight(BaseModel):
+class SharedWeight(Frozen):
     """One weight before and after.
 
     Attributes:
@@ -23,8 +22,6 @@ class SharedWeight(BaseModel):
         error: ‖w - shared‖ / ‖w‖ when the sharing began; 0 where it never did.
         entropy_bytes: what indices need in an ideal coder that knows how often each value occurs.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     layer_type: str
@@ -59,7 +56,7 @@ class SharedWeight(BaseModel):
         return self.distinct_after <= self.clusters and self.zeros_after >= self.zeros_before
 
 
-class RefusedSharing(BaseModel):
+class RefusedSharing(Frozen):
     """A weight that does not get smaller by sharing.
 
     Attributes:
@@ -68,8 +65,6 @@ class RefusedSharing(BaseModel):
         clusters: how many values it would share.
         lut_bytes: indices and table.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     parameters: int

@@ -1,14 +1,12 @@
 """Measured curves of quality against sparsity, as a record that knows no Keras."""
 
-from pydantic import BaseModel, ConfigDict
-
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.training.record import lost
 
 Curve = tuple[tuple[float, float], ...]
 
 
-class SensitivityRecord(Displayed, BaseModel):
+class SensitivityRecord(Displayed):
     """What pruning each weight alone costs.
 
     Attributes:
@@ -26,9 +24,6 @@ class SensitivityRecord(Displayed, BaseModel):
 
     tables_by = ".tables:sensitivity_tables"
     pictures_by = {"quality against zeros, by weight": ".tables:sensitivity_plot"}
-
-    # A model that was pruned to pieces may have no finite loss; plain JSON has no word for that.
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     model: str
     sha256: str
