@@ -13,7 +13,8 @@ _SECTION = re.compile(r"^(Reference|References|Raises|Example|Attributes):", re.
 OnlyPatterns = Annotated[
     tuple[str, ...],
     Field(
-        description="Patterns of the layers to change, by name or type; all that can be by default."
+        description="Patterns of the layers to change, by name or type; by default all that can be "
+        "changed."
     ),
 ]
 ProtectPatterns = Annotated[

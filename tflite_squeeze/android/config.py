@@ -12,28 +12,34 @@ from tflite_squeeze.frozen import Frozen
 class ExportAndroid(Frozen):
     """How a file is packed for an Android application.
 
-    Attributes:
-        package: the Kotlin package of the class.
-        name: begins the names of the assets; the class is named after it.
-        labels: class names, one for each value of an output; empty takes those that the file
-            carries.
-        preprocessing: what raw values went through before they met the model; None takes what
-            the file carries.
-        content: whether the metadata call the input an image or plain features; "auto" calls an
-            input of 3 channels an image, and one of 1 channel if it is square.
-        seed: of the made-up inputs of the golden vectors.
-
     Example:
         >>> ExportAndroid(name="lenet_5").package
         'com.example.app'
     """
 
-    package: str = "com.example.app"
-    name: str = "classifier"
-    labels: tuple[str, ...] = ()
-    preprocessing: Preprocessing | None = None
-    content: Literal["auto", "image", "feature"] = "auto"
-    seed: int = Field(default=0, ge=0)
+    package: str = Field(default="com.example.app", description="Kotlin package of the class.")
+    name: str = Field(
+        default="classifier",
+        description="Prefix of the names of the assets; the class is named after it.",
+    )
+    labels: tuple[str, ...] = Field(
+        default=(),
+        description="Class names, one for each value of an output; by default those that the "
+        "file carries.",
+    )
+    preprocessing: Preprocessing | None = Field(
+        default=None,
+        description="What raw values go through before they meet the model; by default what the "
+        "file carries.",
+    )
+    content: Literal["auto", "image", "feature"] = Field(
+        default="auto",
+        description='What the metadata call the input: "image", "feature", or "auto", which '
+        "takes 3 channels, or 1 channel in a square, for an image.",
+    )
+    seed: int = Field(
+        default=0, ge=0, description="Seed of the made-up inputs of the golden vectors."
+    )
 
     @field_validator("package")
     @classmethod

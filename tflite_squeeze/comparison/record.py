@@ -12,24 +12,32 @@ LITERT, LARQ, MICRO = "litert", "larq", "micro"
 class Compare(Frozen):
     """How to compare files.
 
-    Attributes:
-        runtimes: litert or larq (both on this machine), micro, or a configuration of Ethos-U.
-        fail_if: conditions on the figures of each file after the first; any that holds fails it.
-        samples: labelled examples to run; None for all there are.
-        threads: threads for the kernels on this machine.
-        turns: how often each file has its turn on this machine.
-        time_limit_s: seconds after which a measurement is given up.
-
     Example:
         >>> Compare(fail_if=("accuracy_drop > 0.005 or latency_ratio > 1.0",))
     """
 
-    runtimes: tuple[str, ...] = Field(default=(LITERT,), min_length=1)
-    fail_if: tuple[str, ...] = ()
-    samples: int | None = Field(default=None, ge=1)
-    threads: int = Field(default=1, ge=1)
-    turns: int = Field(default=20, ge=1)
-    time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    runtimes: tuple[str, ...] = Field(
+        default=(LITERT,),
+        min_length=1,
+        description="What runs the files: litert or larq on this machine, micro (TFLM), or a "
+        "configuration of Ethos-U, whose compiler estimates.",
+    )
+    fail_if: tuple[str, ...] = Field(
+        default=(),
+        description="Conditions on the figures of each file after the first, such as "
+        "accuracy_drop > 0.005 or latency_ratio > 1.0; a file fails when one holds.",
+    )
+    samples: int | None = Field(
+        default=None, ge=1, description="Number of labelled samples to run; all by default."
+    )
+    threads: int = Field(default=1, ge=1, description="Threads of the kernels on this machine.")
+    turns: int = Field(default=20, ge=1, description="Number of turns in which each file is timed.")
+    time_limit_s: float = Field(
+        default=600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time after which a measurement is given up, in seconds.",
+    )
 
 
 class Ratio(Frozen):

@@ -21,33 +21,44 @@ class Preprocessing(Frozen):
 
     The channels are the last axis while scaling, whatever the layout before or after it.
 
-    Attributes:
-        scale: factor on the raw values; text such as "1/255" is read as a fraction.
-        mean: subtracted after scaling, one number or one per channel.
-        std: divisor after that, one number or one per channel.
-        layout: what the model takes: "channels_first" moves the last axis of channels-last data
-            to the front, "channels_last" moves the first axis of channels-first data to the end,
-            None leaves the axes alone.
-        add_channel: whether a channel axis of size 1 is appended first.
-        image_size: (height, width) in pixels to which images in files are resized.
-        color: whether images in files are decoded to one channel or three; None asks the model.
-        dtype: what the values become before scaling.
-        inputs: the inputs of a multi-input model that it applies to; empty means all.
-
     Example:
         >>> Preprocessing(scale="1/255").scale
         0.00392156862745098
     """
 
-    scale: float = 1.0
-    mean: float | tuple[float, ...] | None = None
-    std: float | tuple[float, ...] | None = None
-    layout: Layout | None = None
-    add_channel: bool = False
-    image_size: tuple[int, int] | None = None
-    color: Literal["grayscale", "rgb"] | None = None
-    dtype: Literal["float32"] = "float32"
-    inputs: tuple[str, ...] = Field(default=())
+    scale: float = Field(default=1.0, description='Factor on raw values, such as "1/255".')
+    mean: float | tuple[float, ...] | None = Field(
+        default=None,
+        description="What is subtracted after scaling: one number, or one per channel.",
+    )
+    std: float | tuple[float, ...] | None = Field(
+        default=None,
+        description="What values are divided by after that: one number, or one per channel.",
+    )
+    layout: Layout | None = Field(
+        default=None,
+        description="Where the model takes its channels, if the data has them elsewhere: "
+        '"channels_first" moves the last axis to the front, "channels_last" the '
+        "first axis to the end.",
+    )
+    add_channel: bool = Field(
+        default=False, description="Append a channel axis of size 1 before anything else."
+    )
+    image_size: tuple[int, int] | None = Field(
+        default=None, description="Height and width to which image files are resized, in pixels."
+    )
+    color: Literal["grayscale", "rgb"] | None = Field(
+        default=None,
+        description="Decode image files to one channel or three; by default as many as the model "
+        "takes.",
+    )
+    dtype: Literal["float32"] = Field(
+        default="float32", description="Type of the values before they are scaled."
+    )
+    inputs: tuple[str, ...] = Field(
+        default=(),
+        description="Inputs of a model with several that this applies to; all by default.",
+    )
 
     @field_validator("scale", mode="before")
     @classmethod

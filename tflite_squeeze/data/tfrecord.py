@@ -9,7 +9,7 @@ from typing import Any, Literal
 import tensorflow as tf
 import yaml
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.data.raw_data import PART_NAMES, RawData, RawPart, assemble, first_line
@@ -32,22 +32,25 @@ Decode = Literal[
 class Feature(Frozen):
     """How one feature of a record is stored.
 
-    Attributes:
-        kind: the list that holds it: bytes, float or int64.
-        decode: what the bytes are: an encoded image (png, jpeg, or image for either), or the raw
-            little-endian numbers of that dtype.
-        shape: of one example; () is a single number.
-        key: the feature's key in the record, where it is not the name given here.
-
     Example:
         >>> Feature(kind="bytes", decode="uint8", shape=(28, 28, 1)).shape
         (28, 28, 1)
     """
 
-    kind: Literal["bytes", "float", "int64"]
-    decode: Decode | None = None
-    shape: tuple[int, ...] = ()
-    key: str | None = None
+    kind: Literal["bytes", "float", "int64"] = Field(
+        description="List of tf.train.Feature that holds the values."
+    )
+    decode: Decode | None = Field(
+        default=None,
+        description="What the bytes are: an encoded image (png, jpeg, or image for either), or "
+        "raw little-endian numbers of that type.",
+    )
+    shape: tuple[int, ...] = Field(
+        default=(), description="Shape of one example; empty for a single number."
+    )
+    key: str | None = Field(
+        default=None, description="Key in the record, if it is not the name given here."
+    )
 
     @property
     def is_image(self) -> bool:
@@ -70,21 +73,21 @@ class Feature(Frozen):
 class RecordFeatures(Frozen):
     """What is in each record: the content of `--features`, as a YAML or JSON file or inline.
 
-    Attributes:
-        inputs: by input name.
-        labels: by output name; a single one may be called `label`.
-        class_names: a name per class id.
-        preprocessing: what the model was trained with.
-
     Example:
         >>> read_features("image:bytes:png,label:int64").labels["label"].kind
         'int64'
     """
 
-    inputs: dict[str, Feature]
-    labels: dict[str, Feature] = {}
-    class_names: tuple[str, ...] = ()
-    preprocessing: Preprocessing | None = None
+    inputs: dict[str, Feature] = Field(description="Features by input name.")
+    labels: dict[str, Feature] = Field(
+        default={}, description="Features by output name; a single one may be called label."
+    )
+    class_names: tuple[str, ...] = Field(
+        default=(), description="Name of each class, in the order of their numbers."
+    )
+    preprocessing: Preprocessing | None = Field(
+        default=None, description="What the model was trained with."
+    )
 
 
 def read_features(text: str | Path) -> RecordFeatures:

@@ -13,42 +13,63 @@ from tflite_squeeze.frozen import Frozen
 class Convert(Frozen):
     """How a model becomes a `.tflite` file.
 
-    Attributes:
-        quantize: what weights and activations become.
-        io_dtype: dtype of the file's inputs and outputs; int8 and uint8 need `quantize="int8"`.
-        batch: the fixed batch size, or "dynamic". A fixed one spares a chain of SHAPE,
-            STRIDED_SLICE and PACK operators at each Flatten and Reshape.
-        per_channel_dense: whether integer Dense weights get a scale per unit rather than one.
-        allow_select_ops: whether operators that TFLite lacks may become TensorFlow (Flex) ones.
-        input_shapes: full shapes by input name, batch included, where the model leaves them open.
-        calibration_samples: real samples on which the integer modes measure ranges.
-        name: the name written into the file; the model's own when None.
-        labels: class names written into the file.
-        sparsity: how weights that are mostly zero are stored: "auto" takes the smallest encoding
-            that is not slower, "dense" and "sparse" force one.
-        runtime: what the file is for: "litert", or "larq" for Larq Compute Engine, whose
-            binary layers take and hold single bits.
-        low_bit: how weights are stored of which each channel holds only {-s, s} or {-s, 0, s},
-            with `quantize` "none" or "dynamic": "auto" takes 2 bits, or 4 where those are faster
-            than float and 2 are not; "int2" and "int4" force one, "off" leaves float32.
-
     Example:
         >>> Convert(quantize="int8", io_dtype="int8").quantize
         <Quantization.INT8: 'int8'>
     """
 
-    quantize: Quantization = Quantization.NONE
-    io_dtype: Literal["float32", "int8", "uint8"] = "float32"
-    batch: int | Literal["dynamic"] = 1
-    per_channel_dense: bool = True
-    allow_select_ops: bool = False
-    input_shapes: dict[str, tuple[int, ...]] = Field(default_factory=dict)
-    calibration_samples: int = Field(default=256, ge=1)
-    name: str | None = None
-    labels: tuple[str, ...] = ()
-    sparsity: SparsityMode = "auto"
-    low_bit: LowBitMode = "auto"
-    runtime: Literal["litert", "larq"] = "litert"
+    quantize: Quantization = Field(
+        default=Quantization.NONE,
+        description="Type that weights and activations are quantized to; int8 and int16x8 are "
+        "calibrated on data.",
+    )
+    io_dtype: Literal["float32", "int8", "uint8"] = Field(
+        default="float32",
+        description="Type of the file's inputs and outputs; int8 and uint8 need int8 quantization.",
+    )
+    batch: int | Literal["dynamic"] = Field(
+        default=1,
+        description='Batch size of the file, or "dynamic"; a fixed one avoids SHAPE, '
+        "STRIDED_SLICE and PACK operators at each Flatten and Reshape.",
+    )
+    per_channel_dense: bool = Field(
+        default=True,
+        description="Whether integer Dense weights have a scale for each unit, or one for all "
+        "(smaller).",
+    )
+    allow_select_ops: bool = Field(
+        default=False,
+        description="Whether operators that TFLite lacks may become TensorFlow ones, which need "
+        "the Flex delegate.",
+    )
+    input_shapes: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict,
+        description="Full shape by input name, batch included, of inputs that the model leaves "
+        "open.",
+    )
+    calibration_samples: int = Field(
+        default=256, ge=1, description="Samples on which the integer modes measure ranges."
+    )
+    name: str | None = Field(
+        default=None, description="Name written into the file; the model's own by default."
+    )
+    labels: tuple[str, ...] = Field(default=(), description="Class names written into the file.")
+    sparsity: SparsityMode = Field(
+        default="auto",
+        description='How weights that are mostly zero are stored: "auto" takes the smallest '
+        'encoding that is not slower, "dense" and "sparse" force one.',
+    )
+    low_bit: LowBitMode = Field(
+        default="auto",
+        description="How weights that are only -s, 0 and s are stored in a file of quantization "
+        'none or dynamic: "auto" takes 2 bits, or 4 where only those are faster than '
+        'float, "int2" and "int4" force a type, "off" keeps float32.',
+    )
+    runtime: Literal["litert", "larq"] = Field(
+        default="litert",
+        description='What runs the file: "litert", or "larq" (Larq Compute Engine) for binary '
+        "layers in single bits.",
+    )
 
     @model_validator(mode="after")
     def _values_agree(self) -> "Convert":

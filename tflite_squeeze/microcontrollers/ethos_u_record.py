@@ -21,20 +21,31 @@ ETHOS_U: tuple[str, ...] = get_args(EthosU)
 class EthosUProfile(Frozen):
     """For which NPU to estimate, and what a file may take there.
 
-    Attributes:
-        accelerator: one of Vela's configurations.
-        max_ram_bytes: the most SRAM and DRAM that is acceptable; None for any.
-        max_flash_bytes: the largest compiled file that is acceptable; None for any.
-        time_limit_s: seconds after which the compiler is given up.
-
     Example:
         >>> EthosUProfile(accelerator="ethos-u55-128", max_ram_bytes=256 * 1024)
     """
 
-    accelerator: EthosU = "ethos-u55-128"
-    max_ram_bytes: int | None = Field(default=None, ge=1)
-    max_flash_bytes: int | None = Field(default=None, ge=1)
-    time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    accelerator: EthosU = Field(
+        default="ethos-u55-128",
+        description="Configuration of the NPU, by Vela's name; the last number is its "
+        "multiply-accumulates per cycle.",
+    )
+    max_ram_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Largest RAM (SRAM and DRAM) that passes, in bytes; any by default.",
+    )
+    max_flash_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Largest flash (compiled file) that passes, in bytes; any by default.",
+    )
+    time_limit_s: float = Field(
+        default=600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time after which the compiler is given up, in seconds.",
+    )
 
 
 class CpuOperator(Frozen):

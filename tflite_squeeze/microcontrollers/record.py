@@ -11,22 +11,30 @@ from tflite_squeeze.tflite.size import SizeLedger
 class MicroProfile(Frozen):
     """How to profile a file on TFLM, and what it may take.
 
-    Attributes:
-        examples: made-up inputs that the file runs on, for the comparison with LiteRT.
-        seed: of these inputs.
-        max_ram_bytes: the largest arena that is acceptable; None for any.
-        max_flash_bytes: the largest file that is acceptable; None for any.
-        time_limit_s: seconds after which a measurement is given up.
-
     Example:
         >>> MicroProfile(max_ram_bytes=256 * 1024, max_flash_bytes=1024 * 1024)
     """
 
-    examples: int = Field(default=16, ge=1)
-    seed: int = Field(default=0, ge=0)
-    max_ram_bytes: int | None = Field(default=None, ge=1)
-    max_flash_bytes: int | None = Field(default=None, ge=1)
-    time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    examples: int = Field(
+        default=16,
+        ge=1,
+        description="Number of made-up inputs on which TFLM is compared with LiteRT.",
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the made-up inputs.")
+    max_ram_bytes: int | None = Field(
+        default=None, ge=1, description="Largest RAM (arena) that passes, in bytes; any by default."
+    )
+    max_flash_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Largest flash (file) that passes, in bytes; any by default.",
+    )
+    time_limit_s: float = Field(
+        default=600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time after which a measurement is given up, in seconds.",
+    )
 
 
 class PersistentPart(Frozen):

@@ -14,30 +14,42 @@ from tflite_squeeze.tflite.size import SizeLedger
 class Profile(Frozen):
     """How to measure a file.
 
-    Attributes:
-        runs: timed runs, at least.
-        min_seconds: seconds of timed runs, at least.
-        warmup_seconds: seconds of runs that are not counted, after the first run.
-        threads: threads for the kernels.
-        signature: the signature to run; None for the first.
-        seed: of the inputs that are made up.
-        time_limit_s: seconds after which a measurement is given up.
-        runtime: "litert", "larq", or "auto" for the one that the file is for.
-        indirect_bgemm: whether Larq's binary convolutions use the indirect kernels.
-
     Example:
         >>> Profile(runs=200, threads=4)
     """
 
-    runs: int = Field(default=50, ge=1)
-    min_seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    warmup_seconds: float = Field(default=0.5, ge=0, allow_inf_nan=False)
-    threads: int = Field(default=1, ge=1)
-    signature: str | None = None
-    seed: int = Field(default=0, ge=0)
-    time_limit_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
-    runtime: Literal["auto", "litert", "larq"] = "auto"
-    indirect_bgemm: bool = True
+    runs: int = Field(default=50, ge=1, description="Least number of timed runs.")
+    min_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Least duration of the timed runs together, in seconds.",
+    )
+    warmup_seconds: float = Field(
+        default=0.5,
+        ge=0,
+        allow_inf_nan=False,
+        description="Duration of the warm-up, which is not counted, in seconds.",
+    )
+    threads: int = Field(default=1, ge=1, description="Threads of the kernels.")
+    signature: str | None = Field(
+        default=None, description="Name of the signature to run; the first by default."
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the made-up inputs.")
+    time_limit_s: float = Field(
+        default=600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time after which a measurement is given up, in seconds.",
+    )
+    runtime: Literal["auto", "litert", "larq"] = Field(
+        default="auto",
+        description='What runs the file: "litert", "larq", or "auto" for the one that the file '
+        "is made for.",
+    )
+    indirect_bgemm: bool = Field(
+        default=True, description="Whether Larq's binary convolutions use the indirect kernels."
+    )
 
 
 class LatencyStats(Frozen):

@@ -36,22 +36,6 @@ def _one_technique(schema: dict[str, Any]) -> None:
 class Step(Frozen):
     """One technique with its settings, and what becomes of a step that does not pay.
 
-    Attributes:
-        prune: zero weights.
-        l0: zero weights by a price on each.
-        cluster: let the weights of a kernel share few values.
-        factorize: replace kernels by products of smaller ones.
-        narrow: take whole filters out.
-        distill: train on, taught by the model that was given; labels are not needed.
-        binarize: weights of one or two bits.
-        finetune: how to train while and after the technique works; without it, as the technique
-            does by default where there are labels; false for no training at all.
-        on_refusal: "skip" drops a step that does not pay, "stop" ends the run there; the
-            recipe's own when None.
-        max_drop: how much worse than the model that was given this step may leave it: a fraction
-            of accuracy, or of the loss where there are no classes.
-        pays: what has to be smaller after the step than before it, measured on the file.
-
     Example:
         >>> Step(prune=Prune(sparsity=0.9)).technique
         'prune'
@@ -59,17 +43,44 @@ class Step(Frozen):
 
     model_config = ConfigDict(json_schema_extra=_one_technique)
 
-    prune: Prune | None = None
-    l0: L0 | None = None
-    cluster: Cluster | None = None
-    factorize: Factorize | None = None
-    narrow: Narrow | None = None
-    distill: Distill | None = None
-    binarize: Binarize | None = None
-    finetune: FineTune | Literal[False] | None = None
-    on_refusal: OnRefusal | None = None
-    max_drop: float | None = Field(default=None, ge=0, lt=1)
-    pays: Literal["raw_bytes", "download_bytes", "macs", "latency"] | None = None
+    prune: Prune | None = Field(default=None, description="Zero the weights that matter least.")
+    l0: L0 | None = Field(default=None, description="Zero weights by a price on each.")
+    cluster: Cluster | None = Field(
+        default=None, description="Let the weights of each kernel share few values."
+    )
+    factorize: Factorize | None = Field(
+        default=None, description="Replace kernels by products of smaller ones."
+    )
+    narrow: Narrow | None = Field(default=None, description="Remove whole filters.")
+    distill: Distill | None = Field(
+        default=None,
+        description="Train on, taught by the model that was given; labels are not needed.",
+    )
+    binarize: Binarize | None = Field(
+        default=None, description="Give weights, or weights and inputs, one or two bits."
+    )
+    finetune: FineTune | Literal[False] | None = Field(
+        default=None,
+        description="How to train while and after the technique works; by default as the "
+        "technique does where there are labels, and false for no training.",
+    )
+    on_refusal: OnRefusal | None = Field(
+        default=None,
+        description='"skip" drops the step if it does not pay, "stop" ends the run there; '
+        "the recipe's own setting by default.",
+    )
+    max_drop: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="How much worse than the given model this step may leave the model: a "
+        "fraction of accuracy, or of the loss where there are no classes.",
+    )
+    pays: Literal["raw_bytes", "download_bytes", "macs", "latency"] | None = Field(
+        default=None,
+        description="What must be smaller after the step than before it, measured on the file; "
+        "nothing by default.",
+    )
 
     @model_validator(mode="after")
     def _has_one_technique(self) -> "Step":
@@ -95,59 +106,91 @@ class Step(Frozen):
 class Limits(Frozen):
     """What the result is held to; a limit that it does not meet makes the run fail.
 
-    Attributes:
-        max_drop: largest loss of accuracy of the file against the model that was given, as a
-            fraction, on the same examples.
-        raw_bytes: largest size of the file.
-        download_bytes: largest size after gzip -9.
-        packed_bytes: largest size of the packed file (.tflite.sqz); needs `pack`.
-        latency_ms: longest median time of a run on this machine, one thread.
-        min_agreement: least share of examples for which the file predicts the class that the model
-            that was given predicts; needs no labels.
-
     Example:
         >>> Limits(max_drop=0.01, download_bytes=40_000)
     """
 
-    max_drop: float | None = Field(default=None, ge=0, lt=1)
-    raw_bytes: int | None = Field(default=None, ge=1)
-    download_bytes: int | None = Field(default=None, ge=1)
-    packed_bytes: int | None = Field(default=None, ge=1)
-    latency_ms: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    min_agreement: float | None = Field(default=None, ge=0, le=1)
+    max_drop: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Largest loss of accuracy of the file against the given model on the same "
+        "examples, as a fraction.",
+    )
+    raw_bytes: int | None = Field(
+        default=None, ge=1, description="Largest size of the file, in bytes."
+    )
+    download_bytes: int | None = Field(
+        default=None, ge=1, description="Largest size after gzip -9, in bytes."
+    )
+    packed_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Largest size of the packed file (.tflite.sqz), in bytes; needs pack.",
+    )
+    latency_ms: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Longest median time of a run on this machine with one thread, in "
+        "milliseconds.",
+    )
+    min_agreement: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Least fraction of examples for which the file predicts the same class as "
+        "the given model; needs no labels.",
+    )
 
 
 class Recipe(Frozen):
     """A whole run.
-
-    Attributes:
-        name: of the recipe.
-        description: what it is for, in a line.
-        seed: of every training that has no seed of its own.
-        on_refusal: what becomes of a step that does not pay, where the step does not say.
-        steps: what is done to the model, in order.
-        convert: how it becomes a file.
-        fastest_of: types to choose `convert.quantize` among: before any step the model is
-            converted to each, and the one whose run is shortest on this machine is taken.
-        pack: whether the packed form (.tflite.sqz) is written too, for sending and storing.
-        verify: how the file is compared with the compressed model; on all examples by default.
-        limits: what the result is held to.
 
     Example:
         >>> Recipe(name="half", steps=[{"prune": {"sparsity": 0.5}}]).steps[0].technique
         'prune'
     """
 
-    name: str = Field(default="recipe", min_length=1, max_length=100, pattern=r"^[\w.-]+$")
-    description: str = ""
-    seed: int = Field(default=0, ge=0)
-    on_refusal: OnRefusal = "stop"
-    steps: tuple[Step, ...] = ()
-    convert: Convert = Convert()
-    fastest_of: tuple[Quantization, ...] = ()
-    pack: bool = False
-    verify: Verify = Verify(samples=None)
-    limits: Limits = Limits()
+    name: str = Field(
+        default="recipe",
+        min_length=1,
+        max_length=100,
+        pattern=r"^[\w.-]+$",
+        description="Name of the recipe.",
+    )
+    description: str = Field(default="", description="What the recipe is for, in one line.")
+    seed: int = Field(
+        default=0, ge=0, description="Seed of every training that has no seed of its own."
+    )
+    on_refusal: OnRefusal = Field(
+        default="stop",
+        description='What happens to a step that does not pay, if the step does not say: "skip" '
+        'or "stop".',
+    )
+    steps: tuple[Step, ...] = Field(
+        default=(), description="Techniques to apply to the model, in order."
+    )
+    convert: Convert = Field(default=Convert(), description="How the model becomes a file.")
+    fastest_of: tuple[Quantization, ...] = Field(
+        default=(),
+        description="Types of which one is chosen for convert.quantize: before any step the "
+        "model is converted to each, and the fastest on this machine is taken.",
+    )
+    pack: bool = Field(
+        default=False,
+        description="Whether the packed form (.tflite.sqz) is written too, for sending and "
+        "storing.",
+    )
+    verify: Verify = Field(
+        default=Verify(samples=None),
+        description="How the file is compared with the compressed model, on all examples by "
+        "default.",
+    )
+    limits: Limits = Field(
+        default=Limits(),
+        description="What the result must meet; a limit that it does not meet makes the run fail.",
+    )
 
     @model_validator(mode="after")
     def _limits_can_be_measured(self) -> "Recipe":

@@ -41,50 +41,31 @@ _Distance = Annotated[
 class Hint(Frozen):
     """A pair of hidden layers of which the student's is to look like the teacher's.
 
-    Attributes:
-        student: name of the student's layer.
-        teacher: name of the teacher's layer.
-        compare: "features" through a learned projection of the student's channels, or "attention",
-            the map of where each layer looks, without any.
-        weight: what the distance is multiplied by.
-
     Example:
         >>> Hint(student="conv_1", teacher="conv_2").compare
         'features'
     """
 
-    student: str
-    teacher: str
-    compare: Literal["features", "attention"] = "features"
-    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    student: str = Field(description="Name of the student's layer.")
+    teacher: str = Field(description="Name of the teacher's layer.")
+    compare: Literal["features", "attention"] = Field(
+        default="features",
+        description='"features" compares activations through a learned projection of the '
+        'student\'s channels, "attention" maps of where each layer looks.',
+    )
+    weight: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Weight of the distance between the two layers in the loss.",
+    )
 
 
 class Distill(Frozen):
     """The objective `label_weight` L(y, z) + `lam` D(teacher, student) + hints.
 
     L is the student's own loss on the labels, D the distance of what both answer. Without labels
-    L is left out.
-
-    Attributes:
-        distance: "kl" at a temperature, "mse" of logits or values, "cosine", "dkd" (decoupled),
-            "dist" (correlations), or a function of (teacher, student) that returns a distance per
-            example, also as "package.module:function". It is given logits, or values where the
-            models put out plain numbers.
-        temperature: T of "kl", "dkd" and "dist".
-        lam: λ, the weight of the distance.
-        label_weight: the weight of the loss on labels.
-        dkd_alpha: weight of the target class in "dkd".
-        dkd_beta: weight of the other classes in "dkd".
-        dist_inter: weight of the relation between classes in "dist".
-        dist_intra: weight of the relation between examples in "dist".
-        hints: pairs of hidden layers.
-        student_outputs: what the student puts out, where that cannot be told; of several outputs,
-            one for all or a tuple.
-        teacher_outputs: the same of the teacher.
-        cache: whether the teacher's answers are computed once and read from disk afterwards; None
-            does so where it is valid and pays. Not with augmentation: the teacher would have to
-            see each changed example. Not with hints: hidden layers are too large.
-        cache_dir: folder of the answers, kept for later trainings; None for the user's cache.
+    L is left out. The distance compares logits, or values where the models output plain numbers.
 
     Reference: Hinton et al. 2015, arXiv:1503.02531; see `distill_losses` for each distance.
 
@@ -93,19 +74,71 @@ class Distill(Frozen):
         'kl'
     """
 
-    distance: _Distance = "kl"
-    temperature: float = Field(default=4.0, gt=0, allow_inf_nan=False)
-    lam: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    label_weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    dkd_alpha: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    dkd_beta: float = Field(default=8.0, ge=0, allow_inf_nan=False)
-    dist_inter: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    dist_intra: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    hints: tuple[Hint, ...] = ()
-    student_outputs: Stated = None
-    teacher_outputs: Stated = None
-    cache: bool | None = None
-    cache_dir: str | None = None
+    distance: _Distance = Field(
+        default="kl",
+        description='Distance between student and teacher: "kl", "mse", "cosine", "dkd" '
+        '(decoupled), "dist" (correlations), or a function of (teacher, student) '
+        "that returns a distance per example, also as package.module:function.",
+    )
+    temperature: float = Field(
+        default=4.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="What logits are divided by before they are compared, for kl, dkd and dist.",
+    )
+    lam: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="λ, the weight of the distance in the loss.",
+    )
+    label_weight: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the loss on labels; 0 ignores them.",
+    )
+    dkd_alpha: float = Field(
+        default=1.0, ge=0, allow_inf_nan=False, description="Weight of the target class in dkd."
+    )
+    dkd_beta: float = Field(
+        default=8.0, ge=0, allow_inf_nan=False, description="Weight of the other classes in dkd."
+    )
+    dist_inter: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the relation between classes in dist.",
+    )
+    dist_intra: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the relation between examples in dist.",
+    )
+    hints: tuple[Hint, ...] = Field(
+        default=(), description="Pairs of hidden layers that are compared too."
+    )
+    student_outputs: Stated = Field(
+        default=None,
+        description="What the student's outputs are, where that cannot be detected: one kind for "
+        "all outputs, or one for each.",
+    )
+    teacher_outputs: Stated = Field(
+        default=None,
+        description="What the teachers' outputs are, where that cannot be detected: one kind for "
+        "all outputs, or one for each.",
+    )
+    cache: bool | None = Field(
+        default=None,
+        description="Whether the teachers' answers are computed once and then read from disk; by "
+        "default where that is valid (no augmentation, no hints) and saves time.",
+    )
+    cache_dir: str | None = Field(
+        default=None,
+        description="Folder of the cached answers, kept for later training; the user's cache "
+        "folder by default.",
+    )
 
     @field_validator("distance")
     @classmethod
@@ -155,19 +188,6 @@ def custom_distance(config: Distill) -> Callable[[Any, Any], Any] | None:
 class FineTune(Frozen):
     """How a model is trained on after it was changed.
 
-    Attributes:
-        epochs: passes over the training part.
-        batch: examples per step.
-        learning_rate: peak of the cosine schedule.
-        warmup: share of the steps over which the rate rises to its peak.
-        optimizer: "adam" or "sgd" (with momentum 0.9).
-        seed: of the order of the examples.
-        jit: whether XLA compiles the training step; "auto" where that is likely to pay.
-        teacher: "original" for recovery by distillation: the model as it was before the step
-            teaches what the step makes of it. Labels are then not needed, and a few thousand
-            examples may do; with labels, it learns from both.
-        distill: what is learnt from the teacher; None for the defaults of `Distill`.
-
     Example:
         >>> FineTune(epochs=2).batch
         128
@@ -175,15 +195,39 @@ class FineTune(Frozen):
         'original'
     """
 
-    epochs: int = Field(default=3, ge=1)
-    batch: int = Field(default=128, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0, allow_inf_nan=False)
-    warmup: float = Field(default=0.0, ge=0, lt=1)
-    optimizer: Literal["adam", "sgd"] = "adam"
-    seed: int = Field(default=0, ge=0)
-    jit: bool | Literal["auto"] = False
-    teacher: Literal["original"] | None = None
-    distill: Distill | None = None
+    epochs: int = Field(default=3, ge=1, description="Passes over the training data.")
+    batch: int = Field(default=128, ge=1, description="Examples per training step.")
+    learning_rate: float = Field(
+        default=1e-3,
+        gt=0,
+        allow_inf_nan=False,
+        description="Peak learning rate of the cosine schedule.",
+    )
+    warmup: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Fraction of the training steps over which the learning rate rises to its "
+        "peak.",
+    )
+    optimizer: Literal["adam", "sgd"] = Field(
+        default="adam", description='Optimizer: "adam", or "sgd" with momentum 0.9.'
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the order of the examples.")
+    jit: bool | Literal["auto"] = Field(
+        default=False,
+        description='Whether XLA compiles the training step; "auto" where that is likely to save '
+        "time.",
+    )
+    teacher: Literal["original"] | None = Field(
+        default=None,
+        description='"original" recovers by distillation: the model as it was before the step '
+        "teaches the changed one, with labels or without; no teacher by default.",
+    )
+    distill: Distill | None = Field(
+        default=None,
+        description="What is learned from the teacher; the defaults of distillation if left out.",
+    )
 
     @model_validator(mode="after")
     def _taught(self) -> Self:

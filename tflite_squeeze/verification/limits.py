@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""The limits of a verification: what a user asks for, and what holds for a quantization."""
 
 from pydantic import Field
 
@@ -7,26 +7,34 @@ from tflite_squeeze.frozen import Frozen
 
 
 class Verify(Frozen):
-    """What a file is held to; None leaves the choice to the quantization.
-
-    Attributes:
-        max_drop: largest loss of accuracy, as a fraction; without it, a loss of more than 0.01
-            fails only when its 95 % interval excludes zero.
-        min_sqnr_db: least signal to noise ratio of an output, in dB.
-        min_agreement: least share of examples with the same predicted class.
-        samples: examples that are run; None for all there are.
-        threads: threads of the interpreter.
+    """What a file must fulfil to pass verification.
 
     Example:
         >>> Verify(max_drop=0.01).samples
         256
     """
 
-    max_drop: float | None = Field(default=None, ge=0, lt=1)
-    min_sqnr_db: float | None = None
-    min_agreement: float | None = Field(default=None, ge=0, le=1)
-    samples: int | None = Field(default=256, ge=1)
-    threads: int = Field(default=1, ge=1)
+    max_drop: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Largest loss of accuracy that passes, as a fraction; by default a loss of "
+        "more than 0.01 fails when its 95 % interval excludes zero.",
+    )
+    min_sqnr_db: float | None = Field(
+        default=None,
+        description="Least signal-to-quantization-noise ratio of an output that passes, in dB; "
+        "by default it depends on the quantization.",
+    )
+    min_agreement: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Least fraction of samples with the same predicted class that passes; by "
+        "default it depends on the quantization.",
+    )
+    samples: int | None = Field(default=256, ge=1, description="Number of samples to run.")
+    threads: int = Field(default=1, ge=1, description="Threads of the interpreter.")
 
 
 class Tolerance(Frozen):

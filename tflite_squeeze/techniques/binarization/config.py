@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 
 WeightKind = Literal["binary", "ternary"]
 Scale = Literal["mean", "trained"]
@@ -21,15 +21,14 @@ QuantizerName = Literal[
 
 
 class LayerQuantizers(Frozen):
-    """The quantizers of one layer, where they are not those of all.
+    """The quantizers of one layer, where they are not those of all."""
 
-    Attributes:
-        input: of its inputs; "none" leaves them in float.
-        kernel: of its kernel.
-    """
-
-    input: QuantizerName | Literal["none"] | None = None
-    kernel: QuantizerName | None = None
+    input: QuantizerName | Literal["none"] | None = Field(
+        default=None, description='Quantizer of the layer\'s inputs; "none" leaves them in float.'
+    )
+    kernel: QuantizerName | None = Field(
+        default=None, description="Quantizer of the layer's kernel."
+    )
 
 
 class Binarize(Frozen):
@@ -37,56 +36,93 @@ class Binarize(Frozen):
 
     With `inputs="float"` the weights only become {-s, s} or {-s, 0, s} with a scale s per output
     channel: plain layers of either Keras, and a file for the stock runtime. With
-    `inputs="binary"` layers become Larq's (tf_keras), and the file is for Larq Compute Engine.
+    `inputs="binary"` layers become Larq's (tf_keras), and the file is for Larq Compute Engine. A
+    trained scale is the same for both signs, because 2-bit weights have no zero point in the
+    runtime.
 
-    Attributes:
-        weights: "binary" or "ternary".
-        inputs: "binary" or "float".
-        scale: with float inputs, where s comes from: "mean" of the magnitudes that are kept
-            (binary: Rastegari et al. 2016, arXiv:1603.05279, equation 6; ternary: Li et al. 2016,
-            arXiv:1605.04711, equation 5), or "trained" with the weights (Zhu et al. 2017,
-            arXiv:1612.01064, equations 6 to 8, with one scale for both signs, since 2-bit weights
-            have no zero point in the runtime).
-        threshold: ternary weights below this become 0: times the mean magnitude of the channel
-            for "mean", times its largest for "trained"; None for 0.7 and 0.05, as in the papers.
-        per_channel: whether every output channel has a scale of its own, or the tensor has one.
-        input_quantizer: Larq's quantizer of inputs; its derivative is what differs.
-        kernel_quantizer: the same of kernels; None for ste_sign, or ste_tern with ternary weights.
-        bits: of dorefa_quantizer.
-        layers: quantizers by pattern of layer name or type, where they are others.
-        clip: whether latent weights stay in [-1, 1], where the sign still has a derivative.
-        optimizer: "adam" on latent weights, or "bop", which flips binary weights and has no
-            latent ones (Helwegen et al. 2019, arXiv:1906.02107).
-        bop_threshold, bop_gamma: how strong and how steady a gradient must be to flip a weight.
-        stages: "joint" trains with binary weights and inputs from the beginning, "two-stage" with
-            binary inputs and float weights in the first half (Bulat et al. 2019,
-            arXiv:1904.05868), "gradual" layer by layer from the front.
-        initialize: "trained" starts latent weights from the float ones, "random" anew.
-        only: patterns of the layers to binarise; empty for all that can be.
-        protect: patterns of layers that stay in float; "first" and "last" too.
+    Reference: Rastegari et al. 2016, arXiv:1603.05279, equation 6 (mean scale, binary); Li et al.
+    2016, arXiv:1605.04711, equation 5 (mean scale, ternary); Zhu et al. 2017, arXiv:1612.01064,
+    equations 6 to 8 (trained scale); Helwegen et al. 2019, arXiv:1906.02107 (bop); Bulat et al.
+    2019, arXiv:1904.05868 (two-stage).
 
     Example:
         >>> Binarize(weights="ternary", inputs="float").protect
         ('first', 'last')
     """
 
-    weights: WeightKind = "binary"
-    inputs: Literal["binary", "float"] = "binary"
-    scale: Scale = "mean"
-    threshold: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    per_channel: bool = True
-    input_quantizer: QuantizerName = "ste_sign"
-    kernel_quantizer: QuantizerName | None = None
-    bits: int = Field(default=2, ge=1, le=8)
-    layers: dict[str, LayerQuantizers] = Field(default_factory=dict)
-    clip: bool = True
-    optimizer: Literal["adam", "bop"] = "adam"
-    bop_threshold: float = Field(default=1e-8, gt=0, allow_inf_nan=False)
-    bop_gamma: float = Field(default=1e-4, gt=0, le=1)
-    stages: Literal["joint", "two-stage", "gradual"] = "joint"
-    initialize: Literal["trained", "random"] = "trained"
-    only: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ("first", "last")
+    weights: WeightKind = Field(
+        default="binary",
+        description='What weights become: "binary" {-s, s} or "ternary" {-s, 0, s}; s is 1 with '
+        "binary inputs.",
+    )
+    inputs: Literal["binary", "float"] = Field(
+        default="binary",
+        description='"binary" makes layers Larq\'s, for Larq Compute Engine; "float" keeps '
+        "plain layers, for LiteRT.",
+    )
+    scale: Scale = Field(
+        default="mean",
+        description='Scale s of the weights with float inputs: the "mean" magnitude of those '
+        'that are kept, or "trained".',
+    )
+    threshold: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Ternary weights below this become 0: times the channel's mean magnitude "
+        "with the mean scale (0.7 by default), times its largest with the trained "
+        "one (0.05).",
+    )
+    per_channel: bool = Field(
+        default=True,
+        description="Whether each output channel has a scale of its own with float inputs, or "
+        "the whole tensor one.",
+    )
+    input_quantizer: QuantizerName = Field(
+        default="ste_sign",
+        description="Larq's quantizer of inputs, which decides the gradient that passes.",
+    )
+    kernel_quantizer: QuantizerName | None = Field(
+        default=None,
+        description="Larq's quantizer of kernels; ste_sign by default, or ste_tern with ternary "
+        "weights.",
+    )
+    bits: int = Field(default=2, ge=1, le=8, description="Number of bits of dorefa_quantizer.")
+    layers: dict[str, LayerQuantizers] = Field(
+        default_factory=dict,
+        description='Quantizers of single layers by pattern of name or type, such as {"conv_1": '
+        '{"input": "none"}}; the last pattern that matches holds.',
+    )
+    clip: bool = Field(
+        default=True,
+        description="Whether latent weights stay in [-1, 1], where the sign has a gradient.",
+    )
+    optimizer: Literal["adam", "bop"] = Field(
+        default="adam",
+        description='"adam" trains latent weights, "bop" flips binary weights and has no latent '
+        "ones.",
+    )
+    bop_threshold: float = Field(
+        default=1e-8,
+        gt=0,
+        allow_inf_nan=False,
+        description="How strong a gradient must be for bop to flip a weight.",
+    )
+    bop_gamma: float = Field(
+        default=1e-4, gt=0, le=1, description="How fast bop's average of gradients adapts."
+    )
+    stages: Literal["joint", "two-stage", "gradual"] = Field(
+        default="joint",
+        description='"joint" trains with binary weights and inputs from the start, "two-stage" '
+        'with binary inputs and float weights in the first half, "gradual" layer by '
+        "layer from the front.",
+    )
+    initialize: Literal["trained", "random"] = Field(
+        default="trained",
+        description='Whether latent weights start from the "trained" float weights or at "random".',
+    )
+    only: OnlyPatterns = ()
+    protect: ProtectPatterns = ("first", "last")
 
     @model_validator(mode="after")
     def _values_agree(self) -> "Binarize":

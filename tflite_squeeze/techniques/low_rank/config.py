@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 from tflite_squeeze.techniques.low_rank.factor_schemes import SchemeName
 
 _RULES = ("rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio")
@@ -17,54 +17,92 @@ class Factorize(Frozen):
     One rule says which rank is enough; `ranks` may name the rank of single layers besides, or
     stand alone.
 
-    Attributes:
-        rank: the same for every layer (at most its full rank).
-        ratio: share of the full rank to keep.
-        energy: share of the squared singular values to keep.
-        max_error: the most that a layer's outputs may be off, as root mean square relative to
-            the outputs; taken on data.
-        vbmf: as many as stand out of noise (analytic variational Bayes).
-        macs_ratio: a global budget: this share of the model's multiply-accumulates, spent where
-            the next singular value buys most.
-        bytes_ratio: the same of the model's weights.
-        ranks: rank by pattern of layer name or type; for Tucker-2 a pair (inputs, outputs). With
-            no rule, all other layers stay as they are.
-        scheme: for convolutions: "channel" (k x k x r, 1 x 1), "spatial" (k x 1, 1 x k),
-            "tucker" (1 x 1, k x k, 1 x 1), or "auto": whichever costs least at what the rule
-            asks for.
-        schemes: scheme by pattern of layer name or type, before `scheme`.
-        only: patterns of the layers to factorize; empty for all that can be.
-        protect: patterns of layers that stay whole; "first" and "last" too.
-        data_aware: with data, factors keep what the layer answers on it, rather than its weights.
-        samples: how many examples that is taken on.
-        multiple: ranks are rounded up to a multiple of this; kernels work on 4, 8 or 16 at once.
-        emit: "plain" leaves standard Keras layers; "factorized" one FactorizedDense or
-            FactorizedConv2D in the place of each layer, which `merge` multiplies back.
-        measure: None, or the quantization of the file ("none" for float) for which candidates
-            are timed on the LiteRT interpreter; only what is really faster is kept.
-
     Example:
         >>> Factorize(energy=0.9).scheme
         'auto'
     """
 
-    rank: int | None = Field(default=None, ge=1)
-    ratio: float | None = Field(default=None, gt=0, lt=1)
-    energy: float | None = Field(default=None, gt=0, lt=1)
-    max_error: float | None = Field(default=None, gt=0, lt=1)
-    vbmf: bool = False
-    macs_ratio: float | None = Field(default=None, gt=0, lt=1)
-    bytes_ratio: float | None = Field(default=None, gt=0, lt=1)
-    ranks: dict[str, Annotated[int, Field(ge=1)] | tuple[int, int]] = Field(default_factory=dict)
-    scheme: Literal["auto", "channel", "spatial", "tucker"] = "auto"
-    schemes: dict[str, SchemeName] = Field(default_factory=dict)
-    only: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ()
-    data_aware: bool = True
-    samples: int = Field(default=512, ge=1)
-    multiple: int = Field(default=1, ge=1)
-    emit: Literal["plain", "factorized"] = "plain"
-    measure: Measured | None = None
+    rank: int | None = Field(
+        default=None, ge=1, description="Rank of every layer, at most its full rank."
+    )
+    ratio: float | None = Field(
+        default=None, gt=0, lt=1, description="Fraction of the full rank to keep in each layer."
+    )
+    energy: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Fraction of the squared singular values to keep in each layer.",
+    )
+    max_error: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Largest error of each layer's outputs on data, as root mean square relative "
+        "to the outputs.",
+    )
+    vbmf: bool = Field(
+        default=False,
+        description="Keep the singular values that stand out of noise, by analytic variational "
+        "Bayes.",
+    )
+    macs_ratio: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Fraction of the model's multiply-accumulates to keep, spent where the next "
+        "singular value gains most.",
+    )
+    bytes_ratio: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Fraction of the model's weight bytes to keep, spent where the next singular "
+        "value gains most.",
+    )
+    ranks: dict[str, Annotated[int, Field(ge=1)] | tuple[int, int]] = Field(
+        default_factory=dict,
+        description='Rank of single layers by pattern of name or type, such as {"dense_*": 16}; '
+        "for Tucker-2 a pair (inputs, outputs). Without a rule, all other layers "
+        "stay as they are.",
+    )
+    scheme: Literal["auto", "channel", "spatial", "tucker"] = Field(
+        default="auto",
+        description='How convolutions are split: "channel" (k x k x r, 1 x 1), "spatial" (k x 1, '
+        '1 x k), "tucker" (1 x 1, k x k, 1 x 1), or "auto" for the one that costs '
+        "least.",
+    )
+    schemes: dict[str, SchemeName] = Field(
+        default_factory=dict, description="Scheme of single layers by pattern of name or type."
+    )
+    only: OnlyPatterns = ()
+    protect: ProtectPatterns = ()
+    data_aware: bool = Field(
+        default=True,
+        description="Whether the factors preserve what the layer computes on the data, where "
+        "there is data, or its weights alone.",
+    )
+    samples: int = Field(
+        default=512,
+        ge=1,
+        description="Examples on which layers are observed for data-aware factors.",
+    )
+    multiple: int = Field(
+        default=1,
+        ge=1,
+        description="Round ranks up to a multiple of this, such as 4, 8 or 16, because kernels "
+        "compute so many at a time.",
+    )
+    emit: Literal["plain", "factorized"] = Field(
+        default="plain",
+        description='"plain" writes standard Keras layers, "factorized" one FactorizedDense or '
+        "FactorizedConv2D per layer, which `merge` multiplies back.",
+    )
+    measure: Measured | None = Field(
+        default=None,
+        description='Quantization ("none" for float) with which splits are timed on the LiteRT '
+        "interpreter, so that only faster ones are kept; not timed by default.",
+    )
 
     @model_validator(mode="after")
     def _says_how_much(self) -> "Factorize":

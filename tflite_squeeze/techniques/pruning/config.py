@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 from tflite_squeeze.techniques.pruning.masks import Granularity, parse_granularity
 from tflite_squeeze.techniques.pruning.schedules import Polynomial, Schedule, as_schedule
 from tflite_squeeze.techniques.pruning.tfmot_schedule import TfmotSchedule
@@ -16,46 +16,67 @@ Budget = Literal["uniform", "global", "erk", "sensitivity"]
 class Prune(Frozen):
     """How weights are chosen and zeroed.
 
-    Attributes:
-        sparsity: share of the weights of the selected layers that end as zero, in [0, 1), or
-            "median", which zeroes in each tensor what is below its median magnitude. Fixed by
-            the pattern for N:M.
-        threshold: instead, zero every weight whose magnitude is below this.
-        schedule: how sparsity rises while training: a schedule, its name, or one of TFMOT.
-        score: what a weight is ranked by. "magnitude" |w|; "taylor" |w g| with the gradient of
-            the loss (Molchanov et al. 2017, arXiv:1611.06440, equation 8); "wanda" |w| ‖x‖ with
-            the norm of the input that it multiplies, compared within each output (Sun et al.
-            2023, arXiv:2306.11695, equation 1); "random" as a control.
-        budget: how the sparsity is spread. "uniform" all tensors alike; "global" all weights
-            ranked together; "erk" smaller tensors denser (Evci et al. 2020, arXiv:1911.11134);
-            "sensitivity" so that measured curves of accuracy lose least.
-        granularity: what is zeroed as one: "element", "filter" (a whole output), a block such as
-            "1x4" (outputs x inputs), or a pattern along the inputs such as "2:4".
-        layers: sparsity by pattern of layer name or type, such as {"conv_*": 0.5, "Dense": 0.9}.
-        only: patterns of the layers to prune; empty for all that can be.
-        protect: patterns of layers that stay dense; "first" and "last" too.
-        grow: whether a zeroed weight may return while the schedule runs (Guo et al. 2016,
-            arXiv:1608.04493).
-        max_layer_sparsity: with budgets that spread, the most that one tensor may lose.
-        seed: of random scores.
+    Reference: Molchanov et al. 2017, arXiv:1611.06440, equation 8 (taylor); Sun et al. 2023,
+    arXiv:2306.11695, equation 1 (wanda); Evci et al. 2020, arXiv:1911.11134 (erk); Guo et al.
+    2016, arXiv:1608.04493 (grow).
 
     Example:
         >>> Prune(sparsity=0.9, schedule="polynomial").budget
         'uniform'
     """
 
-    sparsity: Annotated[float, Field(ge=0, lt=1)] | Literal["median"] | None = None
-    threshold: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    schedule: Annotated[Schedule, BeforeValidator(as_schedule)] = Field(default_factory=Polynomial)
-    score: Score = "magnitude"
-    budget: Budget = "uniform"
-    granularity: str = "element"
-    layers: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default_factory=dict)
-    only: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ()
-    grow: bool = False
-    max_layer_sparsity: float = Field(default=0.995, gt=0, le=1)
-    seed: int = Field(default=0, ge=0)
+    sparsity: Annotated[float, Field(ge=0, lt=1)] | Literal["median"] | None = Field(
+        default=None,
+        description='Fraction of the selected weights that become zero, in [0, 1), or "median" '
+        "to zero in each tensor what is below its median magnitude.",
+    )
+    threshold: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Zero every weight whose magnitude is below this, in place of a given "
+        "sparsity.",
+    )
+    schedule: Annotated[Schedule, BeforeValidator(as_schedule)] = Field(
+        default_factory=Polynomial,
+        description="How sparsity rises during training: a schedule, its name, or a schedule of "
+        "TFMOT.",
+    )
+    score: Score = Field(
+        default="magnitude",
+        description='What weights are ranked by: "magnitude" is |w|, "taylor" |w · gradient|, '
+        '"wanda" |w| · ‖input‖ within each output, and "random" a control.',
+    )
+    budget: Budget = Field(
+        default="uniform",
+        description='How sparsity is distributed: "uniform" over all tensors alike, "global" by '
+        'ranking all weights together, "erk" with less in smaller tensors, '
+        '"sensitivity" by measured curves of accuracy.',
+    )
+    granularity: str = Field(
+        default="element",
+        description='What is zeroed as a unit: "element", "filter" (a whole output), a block '
+        'such as "1x4" (outputs x inputs), or N:M such as "2:4", which keeps two of '
+        "every four inputs.",
+    )
+    layers: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default_factory=dict,
+        description='Sparsity of single layers by pattern of name or type, such as {"conv_*": '
+        "0.5}; the last pattern that matches holds.",
+    )
+    only: OnlyPatterns = ()
+    protect: ProtectPatterns = ()
+    grow: bool = Field(
+        default=False, description="Whether zeroed weights may return while the schedule runs."
+    )
+    max_layer_sparsity: float = Field(
+        default=0.995,
+        gt=0,
+        le=1,
+        description="The most that one tensor may lose, as a fraction, where a budget "
+        "distributes the sparsity.",
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the random score.")
 
     @field_validator("granularity")
     @classmethod

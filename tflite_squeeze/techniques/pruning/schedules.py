@@ -19,17 +19,20 @@ DEFAULT_END = 0.6
 
 
 class _Schedule(Frozen):
-    """When sparsity is raised.
+    """When sparsity is raised."""
 
-    Attributes:
-        begin: first step at which weights are zeroed.
-        end: step at which the target is reached; None for 60 % of the training.
-        frequency: steps between two updates.
-    """
-
-    begin: int = Field(default=0, ge=0)
-    end: int | None = Field(default=None, ge=1)
-    frequency: int = Field(default=100, ge=1)
+    begin: int = Field(
+        default=0, ge=0, description="Training step at which the first weights are zeroed."
+    )
+    end: int | None = Field(
+        default=None,
+        ge=1,
+        description="Training step at which the target is reached; after 60 % of the training by "
+        "default.",
+    )
+    frequency: int = Field(
+        default=100, ge=1, description="Training steps between two updates of the masks."
+    )
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> "_Schedule":
@@ -82,7 +85,7 @@ class _Schedule(Frozen):
 class Constant(_Schedule):
     """The whole target at once, at `begin`; ranked anew every `frequency` steps until `end`."""
 
-    kind: Literal["constant"] = "constant"
+    kind: Literal["constant"] = Field(default="constant", description="Name of the schedule.")
 
     def _between(self, progress: float, target: float) -> float:
         return target
@@ -91,16 +94,14 @@ class Constant(_Schedule):
 class Polynomial(_Schedule):
     """s = target + (initial - target) (1 - progress)^power; cubic by default.
 
-    Attributes:
-        initial: sparsity at `begin`.
-        power: exponent.
-
     Reference: Zhu and Gupta 2017, arXiv:1710.01878, equation 1.
     """
 
-    kind: Literal["polynomial"] = "polynomial"
-    initial: float = Field(default=0.0, ge=0, lt=1)
-    power: float = Field(default=3.0, gt=0)
+    kind: Literal["polynomial"] = Field(default="polynomial", description="Name of the schedule.")
+    initial: float = Field(
+        default=0.0, ge=0, lt=1, description="Sparsity at the first step, as a fraction."
+    )
+    power: float = Field(default=3.0, gt=0, description="Exponent of the curve; 3 makes it cubic.")
 
     def _between(self, progress: float, target: float) -> float:
         start = min(self.initial, target)
@@ -111,13 +112,12 @@ class Exponential(_Schedule):
     """The share of weights that stay falls by the same factor at each update.
 
     s = 1 - (1 - initial) ((1 - target) / (1 - initial))^progress.
-
-    Attributes:
-        initial: sparsity at `begin`.
     """
 
-    kind: Literal["exponential"] = "exponential"
-    initial: float = Field(default=0.0, ge=0, lt=1)
+    kind: Literal["exponential"] = Field(default="exponential", description="Name of the schedule.")
+    initial: float = Field(
+        default=0.0, ge=0, lt=1, description="Sparsity at the first step, as a fraction."
+    )
 
     def _between(self, progress: float, target: float) -> float:
         kept = 1.0 - min(self.initial, target)
@@ -127,16 +127,14 @@ class Exponential(_Schedule):
 class OneCycle(_Schedule):
     """Slow, fast, slow again: s = target (1 + e^(b - a)) / (1 + e^(b - a progress)).
 
-    Attributes:
-        steepness: a, how fast the middle is.
-        offset: b, where the middle is.
-
     Reference: Hubens et al. 2021, arXiv:2107.02086, equation 2.
     """
 
-    kind: Literal["one-cycle"] = "one-cycle"
-    steepness: float = Field(default=14.0, gt=0)
-    offset: float = Field(default=5.0, ge=0)
+    kind: Literal["one-cycle"] = Field(default="one-cycle", description="Name of the schedule.")
+    steepness: float = Field(
+        default=14.0, gt=0, description="How fast sparsity rises in the middle; a in the formula."
+    )
+    offset: float = Field(default=5.0, ge=0, description="Where the middle is; b in the formula.")
 
     def _between(self, progress: float, target: float) -> float:
         top = 1.0 + math.exp(self.offset - self.steepness)
@@ -144,14 +142,10 @@ class OneCycle(_Schedule):
 
 
 class Stepwise(_Schedule):
-    """Stairs of equal height and length.
+    """Stairs of equal height and length."""
 
-    Attributes:
-        steps: how many stairs.
-    """
-
-    kind: Literal["stepwise"] = "stepwise"
-    steps: int = Field(default=5, ge=1)
+    kind: Literal["stepwise"] = Field(default="stepwise", description="Name of the schedule.")
+    steps: int = Field(default=5, ge=1, description="Number of steps in the stairs.")
 
     def _between(self, progress: float, target: float) -> float:
         return float(target * (math.floor(progress * self.steps) + 1) / (self.steps + 1))

@@ -5,7 +5,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from tflite_squeeze.frozen import Frozen
 
@@ -16,17 +16,17 @@ class TfmotSchedule(Frozen):
     """A schedule of TFMOT, or one derived from its `PruningSchedule`.
 
     Its own begin, end, frequency and final sparsity hold.
-
-    Attributes:
-        class_name: "PolynomialDecay", "ConstantSparsity", or the name of a class of one's own.
-        config: its arguments.
-        module: where a class of one's own is defined; None for TFMOT's two.
     """
 
-    kind: Literal["tfmot"] = "tfmot"
-    class_name: str
-    config: dict[str, Any]
-    module: str | None = None
+    kind: Literal["tfmot"] = Field(default="tfmot", description="Name of the schedule.")
+    class_name: str = Field(
+        description='"PolynomialDecay", "ConstantSparsity", or the name of a class of your own.'
+    )
+    config: dict[str, Any] = Field(description="Arguments of the schedule, by TFMOT's names.")
+    module: str | None = Field(
+        default=None,
+        description="Module that defines a class of your own; left out for TFMOT's own two.",
+    )
 
     @model_validator(mode="after")
     def _can_be_followed(self) -> "TfmotSchedule":

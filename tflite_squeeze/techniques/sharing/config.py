@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 
 Init = Literal["optimal", "linear", "random", "density", "kmeans++"]
 # An index of a byte is the widest that saves anything, and int8 cannot tell more values apart.
@@ -16,49 +16,67 @@ class Cluster(Frozen):
     """How many values the weights of a kernel may share, and how those are found.
 
     One of `clusters`, `bits`, `error` and `max_drop` says how many. The zeros of pruned weights
-    stay zeros and are not counted among them.
+    stay zeros and are not counted among them. "optimal" is found by dynamic programming, in
+    tensors of more than half a million weights from bins of them.
 
-    Attributes:
-        clusters: values per tensor (or channel).
-        bits: instead, 2^bits values.
-        error: instead, the fewest values with which ‖w - shared‖ / ‖w‖ of each tensor is at most
-            this.
-        max_drop: instead, the fewest values with which sharing in that tensor alone, untrained,
-            costs no more than this: a fraction of accuracy for classifiers, else the relative
-            rise of the loss. Needs labelled data.
-        init: "optimal" finds the values of least squared error, by dynamic programming (of more
-            than half a million weights, from bins of them); the others start Lloyd's iteration
-            from evenly spaced values ("linear"), from random weights ("random"), from evenly
-            spaced quantiles ("density"; Han et al. 2016, arXiv:1510.00149, section 3.1, which
-            names the first three), or from weights that are drawn in proportion to their squared
-            distance ("kmeans++"; Arthur and Vassilvitskii 2007).
-        per: whether a tensor or each of its output channels has values of its own.
-        layers: values by pattern of layer name or type, such as {"conv_*": 32, "Dense": 16}; the
-            last pattern that matches holds.
-        only: patterns of the layers to share in; empty for all that can be.
-        protect: patterns of layers that stay as they are; "first" and "last" too.
-        begin: training step at which sharing begins, so that pruning may end before.
-        reassign: training steps after which weights are again assigned to their nearest value
-            while training; None leaves them where they are, so that the values alone move.
-        seed: of the random ways to begin.
+    Reference: Han et al. 2016, arXiv:1510.00149, section 3.1 (linear, random, density); Arthur
+    and Vassilvitskii 2007 (kmeans++).
 
     Example:
         >>> Cluster(bits=4).most
         16
     """
 
-    clusters: Count | None = None
-    bits: int | None = Field(default=None, ge=1, le=8)
-    error: float | None = Field(default=None, gt=0, lt=1)
-    max_drop: float | None = Field(default=None, ge=0, lt=1)
-    init: Init = "optimal"
-    per: Literal["tensor", "channel"] = "tensor"
-    layers: dict[str, Count] = Field(default_factory=dict)
-    only: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ()
-    begin: int = Field(default=0, ge=0)
-    reassign: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0)
+    clusters: Count | None = Field(
+        default=None, description="Number of values that each tensor (or channel) may have."
+    )
+    bits: int | None = Field(
+        default=None, ge=1, le=8, description="Use 2^bits values, in place of a given number."
+    )
+    error: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Use the fewest values with which the relative error ‖w - shared‖ / ‖w‖ of "
+        "each tensor is at most this.",
+    )
+    max_drop: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Use the fewest values with which sharing in that tensor alone costs at most "
+        "this fraction of accuracy (or relative rise of the loss); needs labelled "
+        "data.",
+    )
+    init: Init = Field(
+        default="optimal",
+        description='How the values are found: "optimal" minimizes the squared error; Lloyd\'s '
+        'iteration starts from evenly spaced values ("linear"), random weights '
+        '("random"), quantiles ("density") or distant weights ("kmeans++").',
+    )
+    per: Literal["tensor", "channel"] = Field(
+        default="tensor",
+        description="Whether each tensor or each of its output channels has values of its own.",
+    )
+    layers: dict[str, Count] = Field(
+        default_factory=dict,
+        description="Number of values of single layers by pattern of name or type, such as "
+        '{"conv_*": 32}; the last pattern that matches holds.',
+    )
+    only: OnlyPatterns = ()
+    protect: ProtectPatterns = ()
+    begin: int = Field(
+        default=0,
+        ge=0,
+        description="Training step at which sharing begins, so that pruning can end before.",
+    )
+    reassign: int | None = Field(
+        default=None,
+        ge=1,
+        description="Training steps between two assignments of weights to their nearest value; "
+        "by default the assignment stays and only the values are trained.",
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of random initial values.")
 
     @model_validator(mode="after")
     def _says_how_many(self) -> "Cluster":
