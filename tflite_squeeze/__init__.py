@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.techniques.pruning.schedules import OneCycle as OneCycle
     from tflite_squeeze.techniques.pruning.schedules import Polynomial as Polynomial
     from tflite_squeeze.techniques.pruning.schedules import Stepwise as Stepwise
-    from tflite_squeeze.techniques.pruning.scores import ScoringData as ScoringData
+    from tflite_squeeze.techniques.pruning.scoring_data import ScoringData as ScoringData
     from tflite_squeeze.techniques.pruning.sensitivity.sensitivity import sensitivity as sensitivity
     from tflite_squeeze.techniques.sharing.callback import ClusteringCallback as ClusteringCallback
     from tflite_squeeze.techniques.sharing.cluster import cluster as cluster
@@ -121,7 +121,7 @@ _HOMES = {
     "Recipe": "tflite_squeeze.recipes.recipe",
     "Report": "tflite_squeeze.recipes.report",
     "Result": "tflite_squeeze.recipes.run",
-    "ScoringData": "tflite_squeeze.techniques.pruning.scores",
+    "ScoringData": "tflite_squeeze.techniques.pruning.scoring_data",
     "SqueezeError": "tflite_squeeze.errors",
     "Step": "tflite_squeeze.recipes.recipe",
     "Stepwise": "tflite_squeeze.techniques.pruning.schedules",

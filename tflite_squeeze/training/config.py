@@ -1,14 +1,12 @@
 """What training is asked for: how long, at which rate, and who teaches."""
 
-import re
 from collections.abc import Callable
-from importlib import import_module
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from tflite_squeeze.errors import UsageError
 from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.training.named_functions import Named, path_of
 
 # What a model puts out: probabilities that add up to 1, logits of such, one probability (or one
 # per label), the logits of those, or plain numbers.
@@ -21,21 +19,8 @@ Stated = OutputKind | tuple[OutputKind, ...] | None
 DISTANCES = ("kl", "mse", "cosine", "dkd", "dist")
 
 
-_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-
-
-def _path_of(distance: Any) -> Any:
-    """A function as the text by which it is found again."""
-    if not callable(distance):
-        return distance
-    return f"{distance.__module__}:{distance.__qualname__}"
-
-
-_Distance = Annotated[
-    str | Callable[[Any, Any], Any],
-    PlainSerializer(_path_of),
-    WithJsonSchema({"type": "string", "examples": [*DISTANCES, "package.module:function"]}),
-]
+_DISTANCE = Named("distance", DISTANCES)
+_Distance = Annotated[str | Callable[[Any, Any], Any], _DISTANCE]
 
 
 class Hint(Frozen):
@@ -140,14 +125,6 @@ class Distill(Frozen):
         "folder by default.",
     )
 
-    @field_validator("distance")
-    @classmethod
-    def _known_distance(cls, distance: Any) -> Any:
-        known = not isinstance(distance, str) or distance in DISTANCES
-        if not known and not _FUNCTION.fullmatch(distance):
-            raise ValueError(f"give one of {', '.join(DISTANCES)}, or package.module:function")
-        return distance
-
     @model_validator(mode="after")
     def _something_to_learn(self) -> Self:
         if self.lam == 0 and not self.hints:
@@ -157,7 +134,7 @@ class Distill(Frozen):
     @property
     def distance_name(self) -> str:
         """The distance as text."""
-        return str(_path_of(self.distance))
+        return str(path_of(self.distance))
 
 
 def custom_distance(config: Distill) -> Callable[[Any, Any], Any] | None:
@@ -166,23 +143,9 @@ def custom_distance(config: Distill) -> Callable[[Any, Any], Any] | None:
     Raises:
         UsageError: it cannot be imported.
     """
-    if callable(config.distance):
-        return config.distance
     if config.distance in DISTANCES:
         return None
-    module, _, name = config.distance.partition(":")
-    try:
-        function: Any = import_module(module)
-        for part in name.split("."):
-            function = getattr(function, part)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f"distance {config.distance!r} cannot be imported ({error}): name a function that "
-            f"Python finds"
-        ) from error
-    if not callable(function):
-        raise UsageError(f"distance {config.distance!r} is not callable: name a function")
-    return function  # type: ignore[no-any-return]
+    return _DISTANCE.function(config.distance, {})
 
 
 class FineTune(Frozen):

@@ -18,7 +18,7 @@ from tflite_squeeze.network.weights import select
 from tflite_squeeze.techniques.pruning.callback import PruningCallback
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.schedules import Constant, Polynomial, Stepwise
-from tflite_squeeze.techniques.pruning.scores import ScoringData
+from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
 
 pytestmark = pytest.mark.slow
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from tflite_squeeze.network.projections import nonzero
 from tflite_squeeze.techniques.pruning.masks import (
-    Granularity,
-    allocate_globally,
-    erdos_renyi,
+    Block,
+    Element,
+    Filter,
+    Pattern,
     lowest,
-    mask_of,
     parse_granularity,
 )
 
@@ -24,7 +24,7 @@ def scores(shape: tuple[int, int], seed: int) -> np.ndarray:
 
 
 def test_granularities_are_read() -> None:
-    assert parse_granularity("1x16") == Granularity(kind="block", rows=1, columns=16)
+    assert parse_granularity("1x16") == Block(1, 16)
     assert parse_granularity("2:4").fixed_sparsity == 0.5
     assert parse_granularity("filter").fixed_sparsity is None
 
@@ -36,38 +36,36 @@ def test_what_is_no_granularity_is_refused(text: str) -> None:
 
 
 def test_elements() -> None:
-    mask = mask_of(SCORES, 0.5, parse_granularity("element"))
+    mask = parse_granularity("element").mask(SCORES, 0.5)
     assert mask.tolist() == [[False, True, False, True], [True, False, True, False]]
 
 
 def test_filters_are_whole_rows() -> None:
-    mask = mask_of(
-        np.array([[9.0, 0.0], [4.0, 4.0], [1.0, 20.0]]), 1 / 3, Granularity(kind="filter")
-    )
+    mask = Filter().mask(np.array([[9.0, 0.0], [4.0, 4.0], [1.0, 20.0]]), 1 / 3)
     assert mask.tolist() == [[True, True], [False, False], [True, True]]
 
 
 def test_blocks_go_by_their_mean() -> None:
     # Means: 4.5, 4.5 | 4.5, 4.5 for 2x2 are ties; 1x2 has 4.5, 4.5, 4.5, 4.5 too: shift one.
     shifted = SCORES + np.array([[0, 0, 0, 0], [0, 0, -4, 0]])
-    mask = mask_of(shifted, 0.25, parse_granularity("1x2"))
+    mask = parse_granularity("1x2").mask(shifted, 0.25)
     assert mask.tolist() == [[True] * 4, [True, True, False, False]]
 
 
 def test_blocks_at_the_edge_are_smaller() -> None:
     # Five columns in blocks of four: the last block is one wide, and its mean is its value.
-    mask = mask_of(np.array([[1.0, 1.0, 1.0, 1.0, 0.5]]), 0.5, parse_granularity("1x4"))
+    mask = parse_granularity("1x4").mask(np.array([[1.0, 1.0, 1.0, 1.0, 0.5]]), 0.5)
     assert mask.tolist() == [[True] * 4 + [False]]
 
 
 def test_two_of_four() -> None:
-    mask = mask_of(SCORES, 0.5, parse_granularity("2:4"))
+    mask = parse_granularity("2:4").mask(SCORES, 0.5)
     assert mask.tolist() == [[False, True, False, True], [True, False, True, False]]
 
 
 def test_half_of_the_pattern_starts_where_least_is_lost() -> None:
     # The first row loses 1 + 3, the second 2 + 4.
-    mask = mask_of(SCORES, 0.25, parse_granularity("2:4"))
+    mask = parse_granularity("2:4").mask(SCORES, 0.25)
     assert mask.tolist() == [[False, True, False, True], [True] * 4]
 
 
@@ -77,7 +75,7 @@ def test_zeros_are_as_many_as_asked(
     shape: tuple[int, int], sparsity: float, seed: int, ties: bool
 ) -> None:
     values = np.ones(shape) if ties else scores(shape, seed)
-    mask = mask_of(values, sparsity, Granularity(kind="element"))
+    mask = Element().mask(values, sparsity)
     assert abs(np.sum(~mask) - sparsity * values.size) <= 1
     if mask.any() and not mask.all():
         assert values[~mask].max() <= values[mask].min()
@@ -94,9 +92,7 @@ def test_zeros_are_as_many_as_asked(
 def test_blocks_are_whole(
     shape: tuple[int, int], sparsity: float, rows: int, columns: int, seed: int
 ) -> None:
-    mask = mask_of(
-        scores(shape, seed), sparsity, Granularity(kind="block", rows=rows, columns=columns)
-    )
+    mask = Block(rows, columns).mask(scores(shape, seed), sparsity)
     assert mask.shape == shape
     blocks = [
         mask[top : top + rows, left : left + columns]
@@ -114,12 +110,21 @@ def test_n_of_m_holds_in_every_group(
 ) -> None:
     n = data.draw(st.integers(1, m - 1))
     values = scores(shape, seed)
-    mask = mask_of(values, 1 - n / m, Granularity(kind="n:m", n=n, m=m))
+    mask = Pattern(n, m).mask(values, 1 - n / m)
     for row, kept in zip(values, mask, strict=True):
         for start in range(0, shape[1], m):
             group, stays = row[start : start + m], kept[start : start + m]
             assert stays.sum() == min(n, len(group))
             assert set(group[stays]) == set(sorted(group)[-int(stays.sum()) :])
+
+
+def test_units() -> None:
+    assert Element().unit(16, 8) == 1
+    assert Block(2, 4).unit(16, 8) == 8
+    assert Filter().unit(16, 8) == 8
+    assert Pattern(2, 4).unit(16, 8) == 4
+    # Two of the eight inputs of every output are a group too short to have its zeros.
+    assert Pattern(1, 3).unit(16, 8) == 16 * 2 + 3
 
 
 def test_lowest_is_exact_on_ties() -> None:
@@ -131,50 +136,3 @@ def test_lowest_is_exact_on_ties() -> None:
 def test_zeros_that_come_with_a_weight_stay_unless_all_is_zero() -> None:
     assert nonzero(np.array([0.0, 2.0])).tolist() == [False, True]
     assert nonzero(np.zeros(2)).tolist() == [True, True]
-
-
-def test_a_global_ranking_takes_the_lowest_of_all() -> None:
-    low, high = np.array([0.1, 0.2, 0.3, 0.4]), np.array([1.0, 2.0, 3.0, 0.25])
-    assert allocate_globally([low, high], 0.5) == [0.75, 0.25]
-
-
-def test_a_global_ranking_leaves_what_a_tensor_must_keep() -> None:
-    low, high = np.array([0.1, 0.2, 0.3, 0.4]), np.array([1.0, 2.0, 3.0, 4.0])
-    assert allocate_globally([low, high], 0.5) == [1.0, 0.0]
-    assert allocate_globally([low, high], 0.5, most=0.75) == [0.75, 0.25]
-    assert allocate_globally([low, high], 0.9, most=0.5) == [0.5, 0.5]
-
-
-@settings(deadline=None)
-@given(
-    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=5),
-    sparsity=st.floats(0, 0.99),
-    most=st.floats(0.5, 1),
-    seed=st.integers(0, 99),
-)
-def test_a_global_ranking_meets_the_sum(
-    sizes: list[int], sparsity: float, most: float, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    shares = allocate_globally([rng.random(size) for size in sizes], sparsity, most)
-    zeros = sum(round(share * size) for share, size in zip(shares, sizes, strict=True))
-    limits = [int(np.floor(most * size)) for size in sizes]
-    assert zeros == min(round(sparsity * sum(sizes)), sum(limits))
-    assert all(
-        round(share * size) <= limit
-        for share, size, limit in zip(shares, sizes, limits, strict=True)
-    )
-
-
-def test_erdos_renyi_by_hand() -> None:
-    # (10, 10): raw 20 / 100 = 0.2. (100, 100): raw 200 / 10000 = 0.02. Kept: 20 s + 200 s = 1010.
-    shares = erdos_renyi([(10, 10), (100, 100)], 0.9)
-    scale = 1010 / 220
-    assert shares == pytest.approx([1 - 0.2 * scale, 1 - 0.02 * scale])
-
-
-def test_erdos_renyi_keeps_small_tensors_whole() -> None:
-    # The first would keep more than it has; it stays whole, and the rest bears all.
-    shares = erdos_renyi([(2, 2), (100, 100)], 0.5)
-    assert shares[0] == 0.0
-    assert shares[1] * 10_000 == pytest.approx(0.5 * 10_004)

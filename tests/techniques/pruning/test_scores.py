@@ -1,16 +1,21 @@
-"""Scores by hand, and gradients and norms as the layers see them."""
+"""Scores by hand, and those of a user's own."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from pydantic import ValidationError
 
 from tests import tiny_models
-from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.network.weights import select
+from tflite_squeeze.errors import UsageError
 from tflite_squeeze.techniques.pruning import scores
-from tflite_squeeze.techniques.pruning.scores import ScoringData
+from tflite_squeeze.techniques.pruning.callback import PruningCallback
+from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.prune import prune
+from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
 
 
 def test_magnitude_and_taylor() -> None:
@@ -27,108 +32,110 @@ def test_wanda_ranks_within_an_output() -> None:
 
 
 def test_random_scores_are_those_of_their_seed() -> None:
-    first = scores.random_scores((2, 3), 1)
-    np.testing.assert_array_equal(first, scores.random_scores((2, 3), 1))
-    assert (first != scores.random_scores((2, 3), 2)).any()
+    weights = np.zeros((2, 3))
+    first = scores.random_scores(weights, 1)
+    np.testing.assert_array_equal(first, scores.random_scores(weights, 1))
+    assert (first != scores.random_scores(weights, 2)).any()
 
 
-def linear(library: Any) -> Any:
-    model = library.Sequential(
-        [library.Input((2,)), library.layers.Dense(1, use_bias=False, name="y")]
+OWN = "tests.techniques.pruning.test_scores:"
+
+
+def largest_first(weights: Any) -> Any:
+    """The other way round: what is largest goes first."""
+    return np.abs(weights).max() - np.abs(weights)
+
+
+def second_order(weights: Any, gradients: Any) -> Any:
+    """Needs labels, since it takes gradients."""
+    return np.square(weights * gradients)
+
+
+@scores.within_outputs
+def within_rows(weights: Any) -> Any:
+    """Ranks within an output."""
+    return np.abs(weights) / np.abs(weights).sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("given", [largest_first, f"{OWN}largest_first"])
+def test_a_score_of_ones_own_prunes(library: Any, given: Any) -> None:
+    model = tiny_models.dense(library)
+    pruned, record = prune(model, Prune(sparsity=0.5, score=given))
+    whole, left = (np.abs(np.asarray(one.layers[-1].kernel)) for one in (model, pruned))
+    gone = (left == 0) & (whole != 0)
+    assert gone.sum() == left.size // 2
+    assert whole[gone].min() >= whole[~gone].max()
+    assert record.config.model_dump()["score"] == f"{OWN}largest_first"
+    assert Prune.model_validate_json(record.config.model_dump_json()).scored_by is largest_first
+
+
+def test_a_score_says_what_it_needs(library: Any) -> None:
+    config = Prune(sparsity=0.5, score=second_order)
+    assert config.scores_samples
+    assert not Prune(sparsity=0.5, score=largest_first).scores_samples
+    model = tiny_models.dense(library)
+    with pytest.raises(UsageError, match="test_scores:second_order' is taken on samples: pass"):
+        prune(model, config)
+    inputs = np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32)
+    with pytest.raises(UsageError, match="second_order' takes gradients of a loss: pass labelled"):
+        prune(model, config, {"x_calibration": inputs})
+    pruned, _ = prune(model, config, (inputs, np.arange(16) % 3), one_shot=True)
+    taylor, _ = prune(
+        model, Prune(sparsity=0.5, score="taylor"), (inputs, np.arange(16) % 3), one_shot=True
     )
-    model.layers[-1].kernel.assign([[2.0], [3.0]])
-    return model
+    for one, other in zip(pruned.get_weights(), taylor.get_weights(), strict=True):
+        np.testing.assert_array_equal(one == 0, other == 0)  # a square ranks as its root does
 
 
-def test_gradients_by_hand(library: Any) -> None:
-    model = linear(library)
-    targets = select(model).targets
-    examples = [np.array([values], np.float32) for values in ([1.0, 4.0], [-3.0, 0.0])]
-    batches = [(example, 0.0) for example in examples]
-    # d/dw of the output is the input; those of either sign do not cancel.
-    found = scores.gradients_of(model, targets, batches, lambda _, y: tf.reduce_sum(y))
-    np.testing.assert_allclose(found[0], [[2.0], [2.0]])
-    with pytest.raises(InputError, match="needs labelled data"):
-        scores.gradients_of(model, targets, [], lambda _, y: tf.reduce_sum(y))
+def test_a_layers_own_score_is_given_its_samples(library: Any) -> None:
+    from tflite_squeeze.techniques.pruning.prunable import Prunable
 
-
-def test_gradients_of_an_embedding(library: Any) -> None:
     layers = library.layers
-    model = library.Sequential([library.Input((2,)), layers.Embedding(4, 3, name="e")])
-    ids = np.array([[1, 1], [3, 1]])
-    found = scores.gradients_of(
-        model, select(model).targets, [(ids, 0.0)], lambda _, y: tf.reduce_sum(y)
+    own = Prunable(layers.Dense(4, name="own"), Prune(sparsity=0.5, score="wanda"))
+    model = library.Sequential([library.Input((8,)), own, layers.Dense(3, name="scores")])
+    inputs = np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32)
+    _, record = prune(model, Prune(sparsity=0.25), {"x_calibration": inputs})
+    assert [weight.zeros_after for weight in record.weights] == [3, 16]
+
+
+def test_a_score_of_ones_own_in_the_callback(library: Any) -> None:
+    model = tiny_models.dense(library)
+    model.compile(loss="sparse_categorical_crossentropy", optimizer="sgd")
+    x = np.random.default_rng(0).normal(size=(32, 8)).astype(np.float32)
+    y = np.arange(32) % 3
+    config = Prune(sparsity=0.5, score=second_order, schedule={"kind": "constant", "end": 1})
+    callback = PruningCallback(config, data=ScoringData.from_arrays(x, y))
+    model.fit(x, y, epochs=1, callbacks=[callback], verbose=0)
+    assert [int(np.sum(np.asarray(one) == 0)) for one in model.get_weights()[::2]] == [64, 24]
+
+
+@pytest.mark.parametrize(
+    ("score", "said"),
+    [
+        (lambda weights, hessian: weights, "takes 'hessian': name its parameters among weights"),
+        ("hessian", "give one of magnitude, taylor, wanda, random, or package.module:function"),
+    ],
+)
+def test_what_is_no_score_is_refused(score: Any, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Prune(sparsity=0.5, score=score)
+
+
+@pytest.mark.parametrize("score", [within_rows, f"{OWN}within_rows"])
+def test_a_score_within_outputs_cannot_choose_outputs(library: Any, score: Any) -> None:
+    with pytest.raises((ValidationError, UsageError), match="within_rows ranks within an output"):
+        prune(tiny_models.dense(library), Prune(sparsity=0.5, score=score, granularity="filter"))
+
+
+@pytest.mark.parametrize("wrong", [lambda weights: weights[0], lambda weights: -np.abs(weights)])
+def test_a_score_that_answers_nonsense_is_refused(library: Any, wrong: Any) -> None:
+    with pytest.raises(UsageError, match="return 0 or more for each weight"):
+        prune(tiny_models.dense(library), Prune(sparsity=0.5, score=wrong))
+
+
+def test_configs_and_scores_need_no_tensorflow() -> None:
+    code = (
+        "import sys; from tflite_squeeze.techniques.pruning.config import Prune; "
+        "Prune(sparsity=0.5, score='taylor').scored_by; assert 'tensorflow' not in sys.modules"
     )
-    assert found[0].tolist() == [[0.0] * 3, [3.0] * 3, [0.0] * 3, [1.0] * 3]
-
-
-def test_norms_of_a_dense_layer(library: Any) -> None:
-    model = linear(library)
-    batches = [np.array([[1.0, 4.0]], np.float32), np.array([[2.0, 3.0]], np.float32)]
-    norms = scores.input_norms(model, select(model).targets, batches)
-    np.testing.assert_allclose(norms["y/kernel"], [np.sqrt(5), 5.0])
-    with pytest.raises(InputError, match="needs samples"):
-        scores.input_norms(model, select(model).targets, [])
-    # The layer is as it was.
-    assert "call" not in vars(model.layers[-1])
-
-
-def test_norms_repeat_tap_by_tap(library: Any) -> None:
-    layers = library.layers
-    model = library.Sequential([library.Input((2, 2, 2)), layers.Conv2D(1, 2, name="c")])
-    x = np.zeros((1, 2, 2, 2), np.float32)
-    x[..., 0], x[..., 1] = 1.0, 3.0
-    norms = scores.input_norms(model, select(model).targets, [x])["c/kernel"]
-    np.testing.assert_allclose(norms, [2.0, 6.0] * 4)
-
-
-@pytest.mark.parametrize("kind", ["depthwise", "embedding", "recurrent", "separable"])
-def test_weights_that_do_not_multiply_the_input_get_norm_one(library: Any, kind: str) -> None:
-    layers = library.layers
-    # Sizes that would fit by chance: 9 taps and 3 channels, 4 values and 2 ids, 6 units and 3.
-    layer, shape = {
-        "depthwise": (layers.DepthwiseConv2D(3, name="it"), (4, 4, 3)),
-        "embedding": (layers.Embedding(5, 4, name="it"), (2,)),
-        "recurrent": (layers.LSTM(6, name="it"), (2, 3)),
-        "separable": (layers.SeparableConv2D(2, 3, name="it"), (4, 4, 3)),
-    }[kind]
-    model = library.Sequential([library.Input(shape), layer])
-    x = np.full((2, *shape), 2.0, np.float32)
-    norms = scores.input_norms(model, select(model).targets, [x])
-    seen = norms.pop("it/kernel") if kind == "recurrent" else None
-    for found in norms.values():
-        assert (found == 1.0).all()
-    if seen is not None:
-        np.testing.assert_allclose(seen, [4.0] * 3)  # 2 samples, 2 steps, of 2.0
-
-
-def test_norms_inside_nested_and_subclassed_models(library: Any) -> None:
-    for model, name in (
-        (tiny_models.nested(library), "deep/kernel"),
-        (tiny_models.subclassed(library), "first/kernel"),
-    ):
-        count = model.get_weights()[0].shape[0]
-        x = np.ones((4, count), np.float32)
-        norms = scores.input_norms(model, select(model).targets, [x])
-        np.testing.assert_allclose(norms[name], np.full(count, 2.0))
-
-
-def test_scoring_data_is_cut_into_batches() -> None:
-    data = ScoringData.from_arrays(np.zeros((5, 2)), np.arange(5), batch=2)
-    assert [len(batch) for batch in data.inputs] == [2, 2, 1]
-    assert data.labels[-1].tolist() == [4]
-    assert ScoringData.from_arrays({"a": np.zeros((3, 1))}).labels == ()
-
-
-def test_scores_say_what_they_lack(library: Any) -> None:
-    model = linear(library)
-    targets = select(model).targets
-    with pytest.raises(UsageError, match="score 'wanda' is taken on samples: pass data"):
-        ScoringData.needed(None, "wanda")
-    with pytest.raises(UsageError, match="pass labelled data"):
-        ScoringData.from_arrays(np.zeros((2, 2), np.float32)).gradients(model, targets)
-    two = tiny_models.two_ended(library)
-    two.compile(loss=["sparse_categorical_crossentropy", "mse"])
-    data = ScoringData.from_arrays(np.zeros((2, 6), np.float32), np.zeros(2))
-    with pytest.raises(UsageError, match="takes a model with one loss"):
-        data.gradients(two, select(two).targets)
+    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))

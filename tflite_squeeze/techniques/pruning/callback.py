@@ -6,10 +6,10 @@ from typing import Any
 from tflite_squeeze.network import variables as keras_variables
 from tflite_squeeze.network.skipped import why_skipped
 from tflite_squeeze.network.weights import NOT_BUILT
-from tflite_squeeze.techniques.pruning.budget import Curves
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.grouped_masks import GroupedMasks, groups_of
-from tflite_squeeze.techniques.pruning.scores import ScoringData
+from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
+from tflite_squeeze.techniques.pruning.sparsities import Curves
 from tflite_squeeze.training.callback import StepCallback
 
 # Where masks move more often than this, a full ranking each time would slow the training down.
@@ -40,8 +40,8 @@ class PruningCallback(StepCallback):
 
     Args:
         config: what to prune, and when.
-        data: samples for the scores "taylor" and "wanda".
-        curves: measured curves for the budget "sensitivity".
+        data: samples, for scores that are taken on some.
+        curves: measured curves, for budgets that go by them.
 
     Example:
         >>> model.fit(x, y, epochs=8, callbacks=[PruningCallback(Prune(sparsity=0.9))])
@@ -113,10 +113,9 @@ class PruningCallback(StepCallback):
         end = schedule.last_step(self._total)
         due = any(schedule.due(s, self._total) for s in range(last + 1, step + 1))
         # The end may have been passed unseen: by a restart behind it, or where it was not known.
-        # TFMOT's schedules end where they say themselves.
-        late = step >= end and not self._finished and schedule.kind != "tfmot"
+        late = schedule.catches_up and step >= end and not self._finished
         if due or late:
-            self._finished = step + (schedule.frequency if schedule.kind == "tfmot" else 0) >= end
+            self._finished = schedule.finished(step, self._total)
             exact = schedule.frequency >= _EXACT_FROM or self._finished
             self._masks.update(
                 lambda target: schedule.sparsity(step, target, self._total), exact=exact

@@ -40,12 +40,14 @@ _SCHEDULES = ("constant", "polynomial", "exponential", "one-cycle", "stepwise")
 @click.option("--end", type=click.IntRange(min=1), help="Step at which the target is reached.")
 @click.option("--frequency", type=click.IntRange(min=1), help="Steps between two updates.")
 @click.option(
-    "--score", type=click.Choice(("magnitude", "taylor", "wanda", "random")), default="magnitude",
-    show_default=True, help="What weights are ranked by.",
+    "--score", metavar="NAME", default="magnitude", show_default=True,
+    help="What weights are ranked by: magnitude, taylor, wanda, random, or "
+    "package.module:function.",
 )  # fmt: skip
 @click.option(
-    "--budget", type=click.Choice(("uniform", "global", "erk", "sensitivity")), default="uniform",
-    show_default=True, help="How sparsity is spread over the layers.",
+    "--budget", metavar="NAME", default="uniform", show_default=True,
+    help="How sparsity is spread over the layers: uniform, global, erk, sensitivity, or "
+    "package.module:function.",
 )  # fmt: skip
 @click.option(
     "--curves", type=click.Path(path_type=Path), metavar="FILE",
@@ -105,8 +107,10 @@ def _curves(
 ) -> "dict[str, Curve] | None":
     if options["curves"] is None:
         return None
-    if config.budget != "sensitivity":
-        raise UsageError(f"--curves are for --budget sensitivity, not {config.budget}: pass both")
+    if not config.needs_curves:
+        raise UsageError(
+            f"--curves are for --budget sensitivity, not {config.budget_name}: pass both"
+        )
     from tflite_squeeze.techniques.pruning.sensitivity.sensitivity import load_curves
 
     return load_curves(source, options["curves"], granularity=config.granularity)

@@ -1,16 +1,20 @@
 """What pruning is asked for."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from tflite_squeeze.errors import UsageError
 from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
-from tflite_squeeze.techniques.pruning.masks import Granularity, parse_granularity
+from tflite_squeeze.techniques.pruning import budgets, scores
+from tflite_squeeze.techniques.pruning.masks import Element, Filter, Granularity, parse_granularity
 from tflite_squeeze.techniques.pruning.schedules import Polynomial, Schedule, as_schedule
 from tflite_squeeze.techniques.pruning.tfmot_schedule import TfmotSchedule
+from tflite_squeeze.training.named_functions import Named, path_of
 
-Score = Literal["magnitude", "taylor", "wanda", "random"]
-Budget = Literal["uniform", "global", "erk", "sensitivity"]
+SCORE = Named("score", scores.SCORES, scores.GIVEN)
+BUDGET = Named("budget", budgets.BUDGETS, budgets.GIVEN)
 
 
 class Prune(Frozen):
@@ -42,16 +46,18 @@ class Prune(Frozen):
         description="How sparsity rises during training: a schedule, its name, or a schedule of "
         "TFMOT.",
     )
-    score: Score = Field(
+    score: Annotated[str | Callable[..., Any], SCORE] = Field(
         default="magnitude",
         description='What weights are ranked by: "magnitude" is |w|, "taylor" |w · gradient|, '
-        '"wanda" |w| · ‖input‖ within each output, and "random" a control.',
+        '"wanda" |w| · ‖input‖ within each output, "random" a control; or a function of what '
+        "`scores.GIVEN` lists, also as package.module:function.",
     )
-    budget: Budget = Field(
+    budget: Annotated[str | Callable[..., Any], BUDGET] = Field(
         default="uniform",
         description='How sparsity is distributed: "uniform" over all tensors alike, "global" by '
         'ranking all weights together, "erk" with less in smaller tensors, '
-        '"sensitivity" by measured curves of accuracy.',
+        '"sensitivity" by measured curves of accuracy; or a function of what `budgets.GIVEN` '
+        "lists, also as package.module:function.",
     )
     granularity: str = Field(
         default="element",
@@ -99,16 +105,67 @@ class Prune(Frozen):
                 f"granularity {self.granularity} fixes the sparsity at {pattern:g}: leave sparsity "
                 f"out"
             )
-        if self.units.kind != "element" and (self.threshold or self.sparsity == "median"):
+        by_size = self.threshold or self.sparsity == "median"
+        if by_size and not isinstance(self.units, Element):
             raise ValueError("threshold and the median zero single elements: granularity='element'")
-        if self.score == "wanda" and self.units.kind == "filter":
-            raise ValueError("wanda ranks within an output and cannot choose outputs: use taylor")
+        # A function that is named by its path is looked at when it is imported.
+        score = self.score if callable(self.score) else scores.SCORES.get(self.score)
+        if score is not None and (problem := self._misfit(score)):
+            raise ValueError(problem)
         return self
+
+    def _misfit(self, score: Callable[..., Any]) -> str | None:
+        """Why a score cannot be used with the granularity."""
+        if isinstance(self.units, Filter) and getattr(score, "within_outputs", False):
+            name = path_of(self.score)
+            return f"{name} ranks within an output and cannot choose outputs: use taylor"
+        return None
 
     @property
     def units(self) -> Granularity:
         """The granularity, read."""
         return parse_granularity(self.granularity)
+
+    @property
+    def scored_by(self) -> Callable[..., Any]:
+        """The score's function.
+
+        Raises:
+            UsageError: it cannot be imported, or not be used with the granularity.
+        """
+        score = SCORE.function(self.score, scores.SCORES)
+        if problem := self._misfit(score):
+            raise UsageError(problem)
+        return score
+
+    @property
+    def spread_by(self) -> Callable[..., Any]:
+        """The budget's function.
+
+        Raises:
+            UsageError: it cannot be imported.
+        """
+        return BUDGET.function(self.budget, budgets.BUDGETS)
+
+    @property
+    def score_name(self) -> str:
+        """The score as text."""
+        return str(path_of(self.score))
+
+    @property
+    def budget_name(self) -> str:
+        """The budget as text."""
+        return str(path_of(self.budget))
+
+    @property
+    def scores_samples(self) -> bool:
+        """Whether the score is taken on samples, with labels or without."""
+        return any(scores.GIVEN[name] for name in SCORE.wanted(self.scored_by))
+
+    @property
+    def needs_curves(self) -> bool:
+        """Whether the budget goes by measured curves of accuracy."""
+        return "curves" in BUDGET.wanted(self.spread_by)
 
     @property
     def target(self) -> float:

@@ -9,10 +9,10 @@ from tflite_squeeze.network.prunable_layer import NAME
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.unwrapping import is_wrapper
 from tflite_squeeze.network.weights import Selection, Target, select
-from tflite_squeeze.techniques.pruning.budget import Curves, final_sparsity
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.masking import ModelMasks
-from tflite_squeeze.techniques.pruning.scores import ScoringData
+from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
+from tflite_squeeze.techniques.pruning.sparsities import Curves, final_sparsity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +27,10 @@ class Groups:
     selection: Selection
     parts: tuple[tuple[Prune, Selection], ...]
 
-    def config_of(self, target: Target) -> Prune:
-        """The config that holds for a weight."""
-        return next(config for config, part in self.parts if target in part.targets)
+    def unit_of(self, target: Target) -> int:
+        """How many numbers of a weight are zeroed as one."""
+        config = next(config for config, part in self.parts if target in part.targets)
+        return config.units.unit(*target.matrix_shape)
 
     def goal(self) -> float:
         """The sparsity that was asked for of all weights together."""
@@ -85,8 +86,8 @@ class GroupedMasks:
     Args:
         model: the Keras model.
         groups: its weights and their configs.
-        data: what Taylor's and Wanda's scores are taken on.
-        curves: for the sensitivity budget.
+        data: what scores are taken on, where they need samples.
+        curves: for budgets that go by them.
     """
 
     def __init__(

@@ -1,23 +1,20 @@
 """The masks of a whole model, moved along a schedule: what callback, verb and wrapper share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.projections import Attached, MaskProjection, attach, detach, nonzero
 from tflite_squeeze.network.weights import Selection, Target
-from tflite_squeeze.techniques.pruning import scores as scoring
-from tflite_squeeze.techniques.pruning.budget import (
-    Curves,
-    final_sparsity,
-    tensor_sparsities,
-    unit_of,
-)
-from tflite_squeeze.techniques.pruning.config import Prune
-from tflite_squeeze.techniques.pruning.masks import Mask, lowest, mask_of
-from tflite_squeeze.techniques.pruning.scores import ScoringData
+from tflite_squeeze.techniques.pruning.budgets import uniform
+from tflite_squeeze.techniques.pruning.config import SCORE, Prune
+from tflite_squeeze.techniques.pruning.masks import Element, Mask, lowest
+from tflite_squeeze.techniques.pruning.scores import magnitude
+from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
+from tflite_squeeze.techniques.pruning.sparsities import Curves, final_sparsity, tensor_sparsities
 
 Array = NDArray[Any]
 
@@ -121,8 +118,8 @@ class ModelMasks:
         model: the Keras model.
         config: what pruning is asked for.
         selection: which weights.
-        data: what Taylor's and Wanda's scores are taken on.
-        curves: for the sensitivity budget.
+        data: what the score is taken on, where it needs samples.
+        curves: for a budget that goes by them.
     """
 
     def __init__(
@@ -136,6 +133,7 @@ class ModelMasks:
     ) -> None:
         self._model = model
         self._config = config
+        self._score = config.scored_by
         self._data = data
         self._curves = curves
         self.targets: Sequence[Target] = selection.targets
@@ -192,9 +190,9 @@ class ModelMasks:
         """Whether each tensor is ranked alone by magnitude and zeros stay: the fast way."""
         config = self._config
         return (
-            config.score == "magnitude"
-            and config.budget == "uniform"
-            and config.units.kind == "element"
+            self._score is magnitude
+            and config.spread_by is uniform
+            and isinstance(config.units, Element)
             and not (config.grow or config.layers or config.threshold)
             and config.sparsity != "median"
         )
@@ -216,32 +214,37 @@ class ModelMasks:
             ]
         shares = tensor_sparsities(config, self.targets, matrices, sparsity, self._curves)
         return [
-            target.from_matrix(mask_of(matrix, share, config.units))
+            target.from_matrix(config.units.mask(matrix, share))
             for target, matrix, share in zip(self.targets, matrices, shares, strict=True)
         ]
 
     def _scores(self, weights: list[Array]) -> list[Array]:
-        """Scores in matrix form."""
-        config, targets = self._config, self.targets
+        """Scores in matrix form, from what the score's function takes."""
+        targets, seed, name = self.targets, self._config.seed, self._config.score_name
         matrices = [t.matrix(weight) for t, weight in zip(targets, weights, strict=True)]
-        if config.score == "random":
-            return [
-                scoring.random_scores(matrix.shape, config.seed + number)
-                for number, matrix in enumerate(matrices)
-            ]
-        if config.score == "taylor":
-            gradients = ScoringData.needed(self._data, "taylor").gradients(self._model, targets)
-            return [
-                scoring.taylor(matrix, target.matrix(gradient))
-                for target, matrix, gradient in zip(targets, matrices, gradients, strict=True)
-            ]
-        if config.score == "wanda":
-            norms = ScoringData.needed(self._data, "wanda").norms(self._model, targets)
-            return [
-                scoring.wanda(matrix, norms[target.name])
-                for target, matrix in zip(targets, matrices, strict=True)
-            ]
-        return [scoring.magnitude(matrix) for matrix in matrices]
+        makers: dict[str, Callable[[], Sequence[Any]]] = {
+            "weights": lambda: matrices,
+            "gradients": lambda: self._scoring_data().gradients(self._model, targets, name),
+            "input_norms": lambda: self._scoring_data().norms(self._model, targets),
+            "seed": lambda: range(seed, seed + len(targets)),
+        }
+        given = {wanted: makers[wanted]() for wanted in SCORE.wanted(self._score)}
+        scores = [
+            np.asarray(self._score(**{wanted: values[at] for wanted, values in given.items()}))
+            for at in range(len(targets))
+        ]
+        for matrix, score in zip(matrices, scores, strict=True):
+            if score.shape != matrix.shape or np.any(score < 0):
+                raise UsageError(
+                    f"score {name!r} gives {score.shape} for weights of {matrix.shape}, or numbers "
+                    f"below 0: return 0 or more for each weight"
+                )
+        return scores
+
+    def _scoring_data(self) -> ScoringData:
+        if self._data is None:
+            raise UsageError(f"score {self._config.score_name!r} is taken on samples: pass data")
+        return self._data
 
     def hold(self) -> None:
         """Zeroes once more what the masks say, whatever was assigned meanwhile."""
@@ -255,7 +258,7 @@ class ModelMasks:
 
     def falls_short(self) -> bool:
         """Whether fewer weights are zero than were asked for, by more than a unit per weight."""
-        slack = sum(unit_of(self._config, target) for target in self.targets)
+        slack = sum(self._config.units.unit(*target.matrix_shape) for target in self.targets)
         return self.sparsity() < self.goal() - slack / max(1, self._size)
 
     def goal(self) -> float:

@@ -7,13 +7,13 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network import variables as keras_variables
 from tflite_squeeze.network.skipped import why_skipped
-from tflite_squeeze.techniques.pruning.budget import Curves, unit_of
 from tflite_squeeze.techniques.pruning.callback import PruningCallback
 from tflite_squeeze.techniques.pruning.config import Prune
-from tflite_squeeze.techniques.pruning.grouped_masks import GroupedMasks, groups_of
+from tflite_squeeze.techniques.pruning.grouped_masks import GroupedMasks, Groups, groups_of
 from tflite_squeeze.techniques.pruning.record import PruneRecord
-from tflite_squeeze.techniques.pruning.scores import ScoringData
+from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
 from tflite_squeeze.techniques.pruning.sensitivity.curves import measure_curves
+from tflite_squeeze.techniques.pruning.sparsities import Curves
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.record import weight_records, zeros_of
 from tflite_squeeze.training.step_run import StepRun
@@ -50,7 +50,7 @@ def prune(
             error, unless the original model teaches (`FineTune(teacher="original")`).
         one_shot: prune at once and train not, though there is data to train on.
         in_place: change the model itself, not a copy.
-        curves: for the budget "sensitivity", measured already.
+        curves: for a budget that goes by them, measured already.
         verbose: as in `model.fit`.
 
     Returns:
@@ -71,8 +71,8 @@ def prune(
         raise UsageError(f"nothing to prune in model {model.name!r} ({reasons}): see --only")
     run = StepRun(pruned, data, finetune, one_shot=one_shot, original=model, in_place=in_place)
     zeros = [zeros_of(target.variable) for target in selection.targets]
-    scoring = _scoring_data(pruned, config, run.samples)
-    if config.budget == "sensitivity" and curves is None:
+    scoring = _scoring_data(pruned, groups, run.samples)
+    if config.needs_curves and curves is None:
         curves = measure_curves(
             pruned, _labelled(run.samples), selection, granularity=config.granularity
         )
@@ -85,11 +85,7 @@ def prune(
         pruned,
         PruneRecord(
             config=config,
-            weights=weight_records(
-                groups.selection.targets,
-                zeros,
-                lambda target: unit_of(groups.config_of(target), target),
-            ),
+            weights=weight_records(selection.targets, zeros, groups.unit_of),
             skipped=selection.skipped,
             target=groups.goal(),
             **run.facts(pruned),
@@ -103,12 +99,13 @@ def _labelled(samples: Data | None) -> Data:
     return samples
 
 
-def _scoring_data(model: Any, config: Prune, samples: Data | None) -> ScoringData | None:
+def _scoring_data(model: Any, groups: Groups, samples: Data | None) -> ScoringData | None:
     """Samples for scores that need them."""
-    if config.score not in ("taylor", "wanda"):
+    asking = [config for config, _ in groups.parts if config.scores_samples]
+    if not asking:
         return None
     if samples is None:
-        raise UsageError(f"score {config.score!r} is taken on samples: pass data")
+        raise UsageError(f"score {asking[0].score_name!r} is taken on samples: pass data")
     part = "train" if samples.train is not None else "calibration"
     sample = samples.sample(part, _SCORING_SAMPLES)  # type: ignore[arg-type]
     return ScoringData.from_arrays(flavors.arranged(model, sample.inputs), sample.labels)

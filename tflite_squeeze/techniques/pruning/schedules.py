@@ -6,7 +6,7 @@ Hubens et al. 2021, arXiv:2107.02086.
 
 import math
 from abc import abstractmethod
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -20,6 +20,9 @@ DEFAULT_END = 0.6
 
 class _Schedule(Frozen):
     """When sparsity is raised."""
+
+    # Whether the target is set once its step has passed, though no update was due there.
+    catches_up: ClassVar[bool] = True
 
     begin: int = Field(
         default=0, ge=0, description="Training step at which the first weights are zeroed."
@@ -58,6 +61,10 @@ class _Schedule(Frozen):
         if step < self.begin or step > last:
             return False
         return (step - self.begin) % self.frequency == 0 or step == last
+
+    def finished(self, step: int, total: int | None) -> bool:
+        """Whether an update at this step is the last one."""
+        return step >= self.last_step(total)
 
     def sparsity(self, step: int, target: float, total: int | None) -> float:
         """The sparsity that holds from a step on.

@@ -3,7 +3,7 @@
 import sys
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,9 @@ class TfmotSchedule(Frozen):
 
     Its own begin, end, frequency and final sparsity hold.
     """
+
+    # TFMOT's schedules end where they say themselves.
+    catches_up: ClassVar[bool] = False
 
     kind: Literal["tfmot"] = Field(default="tfmot", description="Name of the schedule.")
     class_name: str = Field(
@@ -83,6 +86,10 @@ class TfmotSchedule(Frozen):
         begin, end = int(self.config["begin_step"]), int(self.config.get("end_step", -1))
         inside = step >= begin and (end < 0 or step <= end)
         return inside and (step - begin) % self.frequency == 0
+
+    def finished(self, step: int, total: int | None) -> bool:
+        """Whether an update at this step is the last one."""
+        return step + self.frequency >= self.last_step(total)
 
     def sparsity(self, step: int, target: float, total: int | None) -> float:
         """The sparsity that holds from a step on; `target` scales it, layer by layer."""

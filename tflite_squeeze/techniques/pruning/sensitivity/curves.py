@@ -7,7 +7,7 @@ import numpy as np
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.network.weights import Selection, Target
-from tflite_squeeze.techniques.pruning.masks import mask_of, parse_granularity
+from tflite_squeeze.techniques.pruning.masks import parse_granularity
 from tflite_squeeze.techniques.pruning.sensitivity.record import Curve
 from tflite_squeeze.training.quality import metric_name, quality
 from tflite_squeeze.training.record import lost
@@ -55,7 +55,7 @@ def measure_curves(
             for sparsity in sparsities:
                 value = (known or {}).get(target.name, {}).get(sparsity)
                 if value is None:
-                    mask = target.from_matrix(mask_of(matrix, sparsity, units))
+                    mask = target.from_matrix(units.mask(matrix, sparsity))
                     target.variable.assign(weights * mask)
                     value = quality(model, sample.inputs, sample.labels)
                     if on_point is not None:

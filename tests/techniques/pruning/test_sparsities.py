@@ -1,22 +1,15 @@
-"""How much each tensor loses, on hand-computed numbers."""
+"""The sparsity of each tensor of a model, by the budget and by layer."""
 
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests import tiny_models
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.weights import select
-from tflite_squeeze.techniques.pruning.budget import (
-    allocate_by_curves,
-    final_sparsity,
-    tensor_sparsities,
-    unit_of,
-)
 from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.sparsities import final_sparsity, tensor_sparsities
 
 
 @pytest.fixture
@@ -71,42 +64,28 @@ def test_sensitivity_needs_curves(targets: Any) -> None:
     assert 128 * first + 48 * second == pytest.approx(0.5 * 176)
 
 
-def test_curves_are_cut_at_one_loss() -> None:
-    # Both lose 0.1 where the first is at 0.8 and the second at 0.4.
-    curves = [[(0.8, 0.1)], [(0.8, 0.2)]]
-    assert allocate_by_curves(curves, [10, 10], 0.6, 1.0) == pytest.approx([0.8, 0.4], abs=1e-5)
-
-
-@settings(deadline=None)
-@given(
-    curves=st.lists(
-        st.tuples(st.floats(-0.1, 1), st.floats(-0.1, 1), st.floats(-0.1, 1)),
-        min_size=1,
-        max_size=4,
-    ),
-    sparsity=st.floats(0, 0.95),
-    seed=st.integers(0, 99),
-)
-def test_curves_meet_the_sum(
-    curves: list[tuple[float, float, float]], sparsity: float, seed: int
-) -> None:
-    sizes = np.random.default_rng(seed).integers(1, 100, len(curves))
-    points = [list(zip((0.3, 0.6, 0.9), losses, strict=True)) for losses in curves]
-    found = np.array(allocate_by_curves(points, sizes.tolist(), sparsity, 1.0))
-    assert np.dot(found, sizes) == pytest.approx(sparsity * sizes.sum(), abs=1e-6 * sizes.sum())
-    assert ((found >= 0) & (found <= 1)).all()
-
-
 def test_goals_of_patterns_and_thresholds(targets: Any) -> None:
     assert final_sparsity(Prune(granularity="2:4"), targets) == 0.5
     assert final_sparsity(Prune(granularity="2:4", layers={"hidden": 0.9}), targets) == 0.5
     assert final_sparsity(Prune(threshold=0.1), targets) == 0.0
 
 
-def test_units(targets: Any) -> None:
-    hidden = targets[0]
-    assert unit_of(Prune(sparsity=0.5), hidden) == 1
-    assert unit_of(Prune(sparsity=0.5, granularity="2x4"), hidden) == 8
-    assert unit_of(Prune(sparsity=0.5, granularity="filter"), hidden) == 8
-    assert unit_of(Prune(granularity="2:4"), hidden) == 4
-    assert unit_of(Prune(granularity="1:3"), hidden) == 16 * 2 + 3
+def by_depth(sizes: list[int], sparsity: float, floor: float = 0.0) -> list[float]:
+    """A user's budget: the first tensor loses all that it may, the others the rest."""
+    rest = (sparsity * sum(sizes) - 0.75 * sizes[0]) / sum(sizes[1:])
+    return [0.75, *[max(floor, rest)] * (len(sizes) - 1)]
+
+
+def test_a_budget_of_ones_own(targets: Any) -> None:
+    config = Prune(sparsity=0.6, budget=by_depth)
+    expected = [0.75, pytest.approx((0.6 * 176 - 96) / 48)]
+    assert shares(config, targets, 0.6) == expected
+    read = Prune.model_validate_json(config.model_dump_json())
+    assert read.budget == "tests.techniques.pruning.test_sparsities:by_depth"
+    assert shares(read, targets, 0.6) == expected
+
+
+@pytest.mark.parametrize("wrong", [lambda sparsity: [sparsity], lambda sizes: [2.0 for _ in sizes]])
+def test_a_budget_that_answers_nonsense_is_refused(targets: Any, wrong: Any) -> None:
+    with pytest.raises(UsageError, match=r"for 2 tensors: return a sparsity in \[0, 1\] for each"):
+        shares(Prune(sparsity=0.5, budget=wrong), targets, 0.5)
