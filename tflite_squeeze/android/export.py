@@ -5,23 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tflite_squeeze.android.android_project import dependencies, gradle_fragment
-from tflite_squeeze.android.asset import asset_of, label_lines, preprocessing_of
+from tflite_squeeze.android.asset import asset_of, label_lines
 from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.golden import Case, Golden, golden_vectors, packed
 from tflite_squeeze.android.interface import (
     AndroidInterface,
-    AndroidTensor,
     Runtime,
     android_interface,
 )
-from tflite_squeeze.android.known_files import Known, known_of
-from tflite_squeeze.android.kotlin import kotlin_class
-from tflite_squeeze.android.kotlin_companion import KotlinClass
-from tflite_squeeze.android.readme import readme
+from tflite_squeeze.android.known_files import known_of
+from tflite_squeeze.android.project import Project, dependencies
 from tflite_squeeze.android.record import AndroidRecord, ExportedFile
-from tflite_squeeze.android.replay import golden_test
-from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.files.files import read_file, write_folder
 
 
@@ -98,49 +92,35 @@ def export_android(
             seed=config.seed,
         )
         interface = _as_it_ran(interface, golden)
-    model = _class(interface, config, known)
-    notes = known.notes + _notes(interface)
-    files = _files(model, asset, known.labels, golden, notes, real=bool(samples))
+    project = Project(
+        config=config,
+        interface=interface,
+        known=known,
+        golden=golden,
+        real=golden is not None and bool(samples),
+        notes=known.notes + _notes(interface),
+    )
+    files = _files(project, asset)
     record = AndroidRecord(
         config=config,
         source_sha256=hashlib.sha256(content).hexdigest(),
-        class_name=model.class_name,
+        class_name=project.class_name,
         dependencies=dependencies(interface.runtime),
         interface=interface,
         labels=known.labels,
         metadata="written" if asset != content else "kept",
         cases=len(golden.inputs) if golden else 0,
-        real_samples=golden is not None and bool(samples),
+        real_samples=project.real,
         tolerances=golden.tolerances if golden else {},
         differences=golden.differences if golden else {},
         files=tuple(_listed(path, data) for path, data in files.items()),
-        notes=notes,
+        notes=project.notes,
     )
     return AndroidExport(files=files, record=record)
 
 
-def _class(interface: AndroidInterface, config: ExportAndroid, known: Known) -> KotlinClass:
-    return KotlinClass(
-        package=config.package,
-        name=config.name,
-        interface=interface,
-        labelled=known.labelled,
-        preprocessing=known.preprocessing,
-        normalized=_normalized(interface, known.preprocessing),
-        about=known.description,
-    )
-
-
 def _listed(path: str, data: bytes) -> ExportedFile:
     return ExportedFile(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
-def _normalized(
-    interface: AndroidInterface, preprocessing: Preprocessing | None
-) -> tuple[AndroidTensor, ...]:
-    return tuple(
-        one for one in interface.inputs if preprocessing_of(one, preprocessing) is not None
-    )
 
 
 def _as_it_ran(interface: AndroidInterface, golden: Golden) -> AndroidInterface:
@@ -169,29 +149,22 @@ def _notes(interface: AndroidInterface) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _files(
-    model: KotlinClass,
-    asset: bytes,
-    labels: tuple[str, ...],
-    golden: Golden | None,
-    notes: tuple[str, ...],
-    *,
-    real: bool,
-) -> dict[str, bytes]:
+def _files(project: Project, asset: bytes) -> dict[str, bytes]:
     """Everything by path; README and hashes last."""
-    sources = "/".join(["java", *model.package.split("."), ""])
-    files = {f"assets/{model.name}.tflite": asset}
+    name, labels, golden = project.config.name, project.known.labels, project.golden
+    kotlin = "/".join(["java", *project.config.package.split("."), project.class_name])
+    files = {f"assets/{name}.tflite": asset}
     if labels:
-        files[f"assets/{model.name}_labels.txt"] = label_lines(labels)
-    files[f"{sources}{model.class_name}.kt"] = kotlin_class(model).encode()
-    files["build.gradle.kts"] = gradle_fragment(
-        model.interface.runtime, tested=golden is not None
-    ).encode()
+        files[f"assets/{name}_labels.txt"] = label_lines(labels)
+    files[f"{kotlin}.kt"] = project.text("Model.kt")
+    files["build.gradle.kts"] = project.text("build.gradle.kts")
     if golden is not None:
-        vectors = f"{model.name}_golden.bin"
-        test = golden_test(model, vectors)
-        files[f"androidTest/assets/{vectors}"] = packed(golden, model.interface, asset)
-        files[f"androidTest/{sources}{model.class_name}GoldenTest.kt"] = test.encode()
-    files["README.md"] = readme(model, files, golden, notes, real=real).encode()
+        vectors = packed(golden, project.interface, asset)
+        files[f"androidTest/assets/{name}_golden.bin"] = vectors
+        files[f"androidTest/{kotlin}GoldenTest.kt"] = project.text("ModelGoldenTest.kt")
+    sizes = {path: len(data) for path, data in files.items()}
+    files["README.md"] = project.text(
+        "README.md", sizes=sizes, real=project.real, notes=project.notes
+    )
     sums = [f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in files.items()]
     return {**files, "SHA256SUMS": "".join(sums).encode()}

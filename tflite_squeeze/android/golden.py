@@ -133,8 +133,7 @@ def _case(interface: AndroidInterface, preprocessing: Preprocessing | None, seed
     case = made_up(types, seed)
     for one in interface.inputs:
         if one.quantized:
-            limits = np.iinfo(one.dtype)
-            low, high = ((end - one.zero_point) * one.scale for end in (limits.min, limits.max))
+            low, high = ((end - one.zero_point) * one.scale for end in one.limits)
             spread = low + (case[one.name].astype(np.float64) + 1) / 2 * (high - low)
             case[one.name] = spread.astype(np.float32)
         elif one.array == "FloatArray" and preprocessing and preprocessing.applies_to(one.name):

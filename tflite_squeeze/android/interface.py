@@ -100,6 +100,12 @@ class AndroidTensor(Frozen):
         return "FloatArray" if self.quantized else _ARRAYS[self.dtype]
 
     @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the largest of its integers."""
+        limits = np.iinfo(self.dtype)
+        return limits.min, limits.max
+
+    @property
     def elements(self) -> int:
         """How many values it holds."""
         return math.prod(self.shape)

@@ -97,6 +97,16 @@ def string_literal(text: str) -> str:
     return f'"{"".join(escaped)}"'
 
 
+def constant_name(identifier: str) -> str:
+    """A parameter's name as Kotlin writes constants.
+
+    Example:
+        >>> constant_name("imageSize")
+        'IMAGE_SIZE'
+    """
+    return "".join(f"_{c}" if c.isupper() else c for c in identifier).upper()
+
+
 def comment(text: str) -> str:
     """Text that cannot end a comment, or begin another."""
     shown = "".join(c if c.isprintable() else " " for c in text)

@@ -2,7 +2,7 @@
 
 from tflite_squeeze.android.interface import AndroidTensor
 from tflite_squeeze.android.record import AndroidRecord
-from tflite_squeeze.tables.table import Cell, Table
+from tflite_squeeze.tables.table import Cell, Table, shape_text
 
 
 def android_tables(record: AndroidRecord) -> list[Table]:
@@ -36,8 +36,8 @@ def _interface(record: AndroidRecord) -> Table:
 
 
 def _row(what: str, one: AndroidTensor, tolerance: float | None) -> tuple[Cell, ...]:
-    shape = "x".join(str(size) for size in one.shape)
-    return (what, f"{one.identifier}: {one.array}", shape, one.dtype, tolerance)
+    kotlin = f"{one.identifier}: {one.array}"
+    return (what, kotlin, shape_text(one.shape), one.dtype, tolerance)
 
 
 def _files(record: AndroidRecord) -> Table:

@@ -1,7 +1,7 @@
 """What is inside a model or a file, as tables."""
 
 from tflite_squeeze.inspection.record import InspectRecord, LayerRecord
-from tflite_squeeze.tables.table import Cell, Table
+from tflite_squeeze.tables.table import Cell, Table, shape_text
 from tflite_squeeze.tflite.graph import OperatorRecord, WeightRecord
 from tflite_squeeze.tflite.size_tables import size_tables
 
@@ -108,7 +108,7 @@ def _cost(part: LayerRecord | OperatorRecord) -> tuple[Cell, ...]:
 def _shape(shape: tuple[int, ...] | None) -> str:
     if shape is None:
         return "unknown"
-    return "x".join("?" if size < 0 else str(size) for size in shape) or "scalar"
+    return shape_text(shape)
 
 
 def _unknown(record: InspectRecord) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from tflite_squeeze.microcontrollers.remedies import (
     places_text,
 )
 from tflite_squeeze.runtime.session import Endpoint
-from tflite_squeeze.tables.table import listed
+from tflite_squeeze.tables.table import listed, shape_text
 from tflite_squeeze.tflite.fields import (
     dtype_name,
     integers,
@@ -234,7 +234,7 @@ def _check_shapes(model: Any) -> None:
     for end in main_inputs(model):
         if all(size >= 0 for size in end.shape):
             continue
-        shape = "x".join("?" if size < 0 else str(size) for size in end.shape)
+        shape = shape_text(end.shape)
         only_batch = all(size >= 0 for size in end.shape[1:])
         remedy = (
             "convert the model again with --batch 1"

@@ -1,5 +1,6 @@
 """A table that knows nothing about where it will be shown."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 Cell = str | int | float | None
@@ -67,6 +68,16 @@ def text_of(cell: Cell) -> str:
     if isinstance(cell, float):
         return f"{cell:,.0f}" if 1000 <= abs(cell) < 1e15 else f"{cell:.4g}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cell)
+
+
+def shape_text(shape: Iterable[int]) -> str:
+    """A shape as people write it; dimensions that are open are a question mark.
+
+    Example:
+        >>> shape_text((-1, 28, 28, 1)), shape_text(())
+        ('?x28x28x1', 'scalar')
+    """
+    return "x".join("?" if size < 0 else str(size) for size in shape) or "scalar"
 
 
 def listed(places: tuple[str, ...], most: int = 4) -> str:

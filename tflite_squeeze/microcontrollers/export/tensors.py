@@ -9,6 +9,7 @@ import numpy as np
 from tflite_squeeze.microcontrollers.export.names import c_name, number
 from tflite_squeeze.microcontrollers.graph import main_inputs, main_outputs
 from tflite_squeeze.runtime.session import Endpoint
+from tflite_squeeze.tables.table import shape_text
 from tflite_squeeze.tflite.tensor_values import step_before
 
 _C_TYPES = {
@@ -56,9 +57,8 @@ class CTensor:
     @property
     def described(self) -> str:
         """A line on it, for comments."""
-        shape = "x".join(str(size) for size in self.end.shape) or "scalar"
         label = "".join(c if c.isprintable() and c not in "*/\\" else "_" for c in self.end.name)
-        text = f"{label}: {self.end.dtype} {shape}"
+        text = f"{label}: {self.end.dtype} {shape_text(self.end.shape)}"
         if self.end.scale:
             text += f", real = (q - {self.end.zero_point}) * {self.end.scale:g}"
         return text

@@ -1,0 +1,38 @@
+"""Text for other tools (Kotlin, C, Gradle, READMEs), written by Jinja2 templates.
+
+A package keeps its templates in a folder `templates`. Each has the name of the kind of file that it
+writes with `.j2` behind it, and reads as that file does; Python only prepares the values.
+"""
+
+from collections.abc import Callable, Mapping
+
+import jinja2
+
+
+def environment(package: str, filters: Mapping[str, Callable[..., str]]) -> jinja2.Environment:
+    """The templates of a package.
+
+    A name that a template uses and nobody gave is an error, and a line that holds only a tag
+    leaves nothing behind.
+
+    Args:
+        package: the package's full name; its folder `templates` holds the templates.
+        filters: what turns values into the language's names, literals and comments.
+
+    Returns:
+        The environment that loads them by name.
+
+    Example:
+        >>> environment("tflite_squeeze.android", {}).get_template("README.md.j2").name
+        'README.md.j2'
+    """
+    found = jinja2.Environment(
+        loader=jinja2.PackageLoader(package),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - none of these languages is HTML
+    )
+    found.filters.update(filters)
+    return found
