@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -195,3 +196,8 @@ def test_configs_are_checked(field: str, value: object, said: str) -> None:
 def test_configs_round_trip() -> None:
     config = ExportAndroid(name="x", labels=("a",), preprocessing=RGB, content="image")
     assert ExportAndroid.model_validate_json(config.model_dump_json()) == config
+
+
+def test_an_export_on_made_up_inputs_takes_no_tensorflow() -> None:
+    code = "import sys, tflite_squeeze.android.export; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,7 +6,7 @@ import pytest
 from tests.android.android_files import two_ended_file
 from tests.runtime.runtime_files import named_dense_file, quantized_file
 from tflite_squeeze.android.export import export_android
-from tflite_squeeze.android.golden import golden_samples
+from tflite_squeeze.android.golden_samples import golden_samples
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.errors import InputError

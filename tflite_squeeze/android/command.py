@@ -111,7 +111,7 @@ def _exported(tflite: Path, labels: Path | None, options: dict[str, Any]) -> "An
         data = open_data(options)
         if data is None:
             return export_android(content, _config(options, named, None))
-        from tflite_squeeze.android.golden import golden_samples
+        from tflite_squeeze.android.golden_samples import golden_samples
 
         samples = golden_samples(content, data)
     stated = data.preprocessing if data.preprocessing.changes_values else None

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from tflite_squeeze.android.interface import AndroidInterface, AndroidTensor, android_interface
-from tflite_squeeze.data.data import Data, Part
+from tflite_squeeze.android.interface import AndroidInterface, AndroidTensor
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.runtime.inputs import made_up
@@ -243,39 +241,3 @@ def packed(golden: Golden, interface: AndroidInterface, model: bytes) -> bytes:
         for one in ends
     ]
     return b"".join(head + body)
-
-
-def golden_samples(tflite: bytes, data: Data) -> list[Case]:
-    """Takes the first samples of a data set as inputs for a file's golden vectors.
-
-    Args:
-        tflite: the file's content.
-        data: real samples, from the validation part where there is one.
-
-    Returns:
-        As many cases as golden vectors may have: whole inputs by name, preprocessed, in real
-        values where the file takes integers that stand for them.
-
-    Raises:
-        InputError: the data do not fit the file.
-        UnsupportedError: no Android library can run the file.
-
-    Example:
-        >>> golden_samples(tflite, load_data("samples.npz"))[0]["image"].shape
-        (1, 28, 28, 1)
-    """
-    interface = android_interface(tflite)
-    fitted = data.fitted_to({one.name: _spec(one) for one in interface.inputs})
-    batch = max((one.shape[0] for one in interface.inputs if one.shape), default=1)
-    part: Part = "train" if fitted.validation is None else "validation"
-    inputs = fitted.sample(part, most_cases(interface) * batch).inputs
-    whole = min(len(array) for array in inputs.values()) // batch
-    return [
-        {name: array[at * batch : (at + 1) * batch] for name, array in inputs.items()}
-        for at in range(whole)
-    ]
-
-
-def _spec(one: AndroidTensor) -> tf.TensorSpec:
-    dtype = "float32" if one.quantized else one.dtype
-    return tf.TensorSpec((None, *one.shape[1:]), dtype, one.name)
