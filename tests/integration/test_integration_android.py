@@ -7,7 +7,8 @@ import pytest
 from tests.android import android_tools as tools
 from tests.android.android_device import Device, device_of
 from tests.integration.foreign_files import FLOAT, FLOAT16, SPARSE, STREAMING, foreign_file
-from tflite_squeeze import Convert, ExportAndroid, convert, export_android
+from tflite_squeeze import Convert, convert
+from tflite_squeeze.android import ExportAndroid, export_android
 from tflite_squeeze.android.export import AndroidExport
 from tflite_squeeze.android.interface import Runtime, State
 

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from tests.integration.foreign_files import FLOAT, FLOAT16, SPARSE, STREAMING, foreign_file
-from tflite_squeeze import (
+from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.microcontrollers import (
     EthosUProfile,
     ExportMicro,
     MicroProfile,
@@ -13,7 +14,6 @@ from tflite_squeeze import (
     profile_ethos_u,
     profile_micro,
 )
-from tflite_squeeze.errors import UnsupportedError
 
 pytestmark = pytest.mark.slow
 

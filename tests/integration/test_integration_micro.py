@@ -8,8 +8,9 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.microcontrollers.export.micro_build import ARM, CORTEX_M, compiled, need, section_sizes
-from tflite_squeeze import Convert, ExportMicro, convert, export_micro, profile_micro
+from tflite_squeeze import Convert, convert
 from tflite_squeeze.files.files import write_folder
+from tflite_squeeze.microcontrollers import ExportMicro, export_micro, profile_micro
 
 # On one worker, which makes what they share once.
 pytestmark = [pytest.mark.xdist_group("integration-micro"), pytest.mark.slow]

@@ -1,1 +1,5 @@
 """TensorFlow Lite for Microcontrollers and Ethos-U: profiles, limits, and export."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,5 @@
 """`squeeze`: steps of a recipe in order, their claims, the run's folder, the report."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
