@@ -43,7 +43,8 @@ def test_interrupted_anywhere_it_ends_with_the_same_bytes(
         nonlocal left
         left -= 1
         if left < 0:
-            (self.folder / ".tflite-squeeze-half").write_bytes(content[: len(content) // 2])
+            half = self.folder / f"{self.state.unfinished}half"
+            half.write_bytes(content[: len(content) // 2])
             raise _Killed
         put(self, name, content)
 
@@ -117,12 +118,19 @@ def test_it_goes_on_with_the_same_run_only(npz: Path, tmp_path: Path, ranked: An
         squeeze(model, recipe, str(tmp_path / "other.npz"), out, resume=True)
     step = out / "step_1_prune.keras"
     step.write_bytes(step.read_bytes()[:-1])
-    with pytest.raises(InputError, match="was changed since step 1 wrote it"):
-        squeeze(model, recipe, str(npz), out, resume=True)
-    (out / "state.json").write_text("{}")
-    with pytest.raises(InputError, match="not the state of a run"):
+    for how in ("resume", "force"):
+        with pytest.raises(
+            OutputError, match=r"step_1_prune\.keras was not written by this run, or"
+        ):
+            squeeze(model, recipe, str(npz), out, **{how: True})
+    step.unlink()
+    with pytest.raises(InputError, match=r"the model of step 1, .*, is gone"):
         squeeze(model, recipe, str(npz), out, resume=True)
     assert squeeze(model, recipe, str(npz), out, force=True).report.passed
+    (out / "state.json").write_text("{}")
+    for how in ("resume", "force"):
+        with pytest.raises(InputError, match="not the state of a run"):
+            squeeze(model, recipe, str(npz), out, **{how: True})
 
 
 def test_a_folder_of_something_else_is_left_alone(npz: Path, tmp_path: Path) -> None:
@@ -138,3 +146,26 @@ def test_a_folder_of_something_else_is_left_alone(npz: Path, tmp_path: Path) -> 
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot use folder"):
         squeeze(tiny_models.dense(LIBRARIES["keras"]), recipe_of(), str(npz), tmp_path / "file")
+
+
+def test_inputs_and_files_of_others_stay(npz: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    model = tiny_models.dense(LIBRARIES["keras"])
+    (out / "notes.txt").write_text("mine")
+    (out / ".tflite-squeeze-mine").write_text("mine")
+    squeeze(model, recipe_of(TWO[0]), str(npz), out, force=True)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    step = out / "step_1_prune.keras"
+    for recipe in (recipe_of(TWO[0]), recipe_of()):  # with a step of the input's name, and without
+        with pytest.raises(OutputError, match="is an input, and the run would write over it"):
+            squeeze(step, recipe, str(npz), out, force=True)
+    with pytest.raises(OutputError, match=r"recipe\.yaml is an input"):
+        squeeze(model, out / "recipe.yaml", str(npz), out, force=True)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    squeeze(model, recipe_of(), str(npz), out, force=True)
+    assert not step.exists()
+    assert (out / "notes.txt").read_text() == (out / ".tflite-squeeze-mine").read_text() == "mine"
+    (out / "report.md").write_text("my own report")
+    with pytest.raises(OutputError, match=r"report\.md was not written by this run"):
+        squeeze(model, recipe_of(), str(npz), out, force=True)

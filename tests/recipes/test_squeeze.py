@@ -143,10 +143,11 @@ def test_limits(trained: Any, npz: Path, tmp_path: Path) -> None:
     assert found["max_drop"].found > 0.1
     assert found["raw_bytes"].found == len(result.tflite or b"")
     assert found["latency_ms"].found == 0.01
-    with pytest.raises(CheckFailed, match=r"limit: raw_bytes is .*see .*report\.md"):
+    said = r"limit: raw_bytes is .*see .*report\.md; .*before\.tflite, the unchanged model, passes"
+    with pytest.raises(CheckFailed, match=said):
         result.check()
     assert (tmp_path / "report.json").exists()
-    assert (tmp_path / "dense.tflite").exists()
+    assert [path.name for path in tmp_path.glob("dense*")] == ["dense.rejected.tflite"]
 
 
 @pytest.mark.parametrize("fastest", ["none", "int8"])
@@ -208,7 +209,7 @@ def test_the_given_model_teaches(trained: Any, npz: Path, tmp_path: Path) -> Non
 def test_the_packed_form(npz: Path, tmp_path: Path) -> None:
     recipe = recipe_of(pack=True, limits={"packed_bytes": 50})
     result = squeeze(tiny_models.dense(LIBRARIES["keras"]), recipe, str(npz), tmp_path)
-    packed = (tmp_path / "dense.tflite.sqz").read_bytes()
+    packed = (tmp_path / "dense.rejected.tflite.sqz").read_bytes()
     assert unpack(packed) == result.tflite
     assert result.report.outcome is not None
     (limit,) = result.report.outcome.limits

@@ -48,13 +48,18 @@ def _why_not(path: Path, *, force: bool, inputs: Iterable[Path]) -> str | None:
     return None
 
 
-def write_atomically(path: Path, data: bytes, *, force: bool) -> None:
+# What a file is called while it is written, before it gets its name.
+UNFINISHED = ".tflite-squeeze-"
+
+
+def write_atomically(path: Path, data: bytes, *, force: bool, prefix: str = UNFINISHED) -> None:
     """Writes a whole file or nothing.
 
     Args:
         path: the file to be written.
         data: its content.
         force: whether a file that is there already may be replaced.
+        prefix: of the name that the file has, in the same folder, until it is whole.
 
     Raises:
         OutputError: as `check_output`, or the system refused the write.
@@ -64,7 +69,7 @@ def write_atomically(path: Path, data: bytes, *, force: bool) -> None:
     try:
         target = path.resolve()
         # A short name: with the target's own in it, a long one would become too long.
-        handle, beside = tempfile.mkstemp(prefix=".tflite-squeeze-", dir=target.parent)
+        handle, beside = tempfile.mkstemp(prefix=prefix, dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         # mkstemp makes private files; a result gets what the user's umask gives any new file.
@@ -175,7 +180,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, force: bool) -> No
 def _make(folder: Path, files: Mapping[str, bytes]) -> None:
     """Fills a folder beside the new one, then gives it its name."""
     target = folder.resolve()
-    with tempfile.TemporaryDirectory(prefix=".tflite-squeeze-", dir=target.parent) as beside:
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=target.parent) as beside:
         whole = Path(beside) / "whole"
         whole.mkdir()
         _fill(whole, files, force=False)

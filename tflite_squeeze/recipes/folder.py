@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import tempfile
+import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from tflite_squeeze.data.data import Data, Part
 from tflite_squeeze.errors import InputError, OutputError
-from tflite_squeeze.files.files import is_file, read_file, write_atomically
+from tflite_squeeze.files.files import UNFINISHED, is_file, read_file, write_atomically
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.network.save import save_model
 from tflite_squeeze.recipes.recipe import Recipe
@@ -21,11 +24,10 @@ from tflite_squeeze.version import __version__
 STATE = "state.json"
 # The model before any step: in float32, and as the recipe converts it.
 PLAIN, START = "before_float32.tflite", "before.tflite"
-_BESIDE = ".tflite-squeeze-"  # what `write_atomically` writes before it renames
 
 
 class RunState(Frozen):
-    """How far a run is.
+    """How far a run is, and which files of its folder are its own.
 
     Attributes:
         package: version of this package.
@@ -33,6 +35,9 @@ class RunState(Frozen):
         baseline: the model before any step; None where that is not measured yet.
         steps: the steps that are finished.
         seconds: how long the run has taken, all its parts together.
+        unfinished: how the names begin that its files have while they are written.
+        files: what the run wrote: hashes by name, the last one and the one before it. A file that
+            has neither is somebody else's.
     """
 
     package: str = __version__
@@ -42,89 +47,151 @@ class RunState(Frozen):
     baseline: Baseline | None = None
     steps: tuple[StepReport, ...] = ()
     seconds: float = 0.0
+    unfinished: str = Field(default_factory=lambda: f"{UNFINISHED}{uuid.uuid4().hex[:12]}-")
+    files: dict[str, tuple[str, ...]] = {}
 
 
 class RunFolder:
-    """Reads and writes the folder of one run.
+    """Reads and writes the folder of one run; other files in it stay as they are.
 
     Args:
         folder: where; made if it is not there.
         fresh: the state of a run that has done nothing yet.
+        names: every file that the run may write.
+        inputs: files that the run reads.
         resume: go on where an earlier run of the same recipe, model and data ended.
         force: begin anew where there are files already.
 
     Raises:
-        OutputError: the folder cannot be made, or holds files, and neither `resume` nor `force`
-            says what to do about them; or it holds a run of something else.
+        OutputError: the folder cannot be made; or it holds files, and neither `resume` nor `force`
+            says what to do about them; or a run of something else; or an input, or a file of
+            somebody else's, has the name of a file that the run writes.
         InputError: the state in it, or a finished model, is damaged.
     """
 
-    def __init__(self, folder: Path, fresh: RunState, *, resume: bool, force: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        fresh: RunState,
+        *,
+        names: Iterable[str],
+        inputs: Iterable[Path],
+        resume: bool,
+        force: bool,
+    ) -> None:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for leftover in folder.glob(f"{_BESIDE}*"):
-                leftover.unlink()
-            empty = not any(folder.iterdir())
+            found = any(folder.iterdir())
         except OSError as error:
             raise OutputError(
                 f"cannot use folder {folder} ({error.strerror or error}): name another"
             ) from error
-        if resume and (folder / STATE).exists():
-            self.state = self._resumed(fresh)
-            return
-        if not empty and not force:
+        earlier = self._earlier() if resume or force else None
+        if found and not force and not (resume and earlier):
             remedy = "it has no state.json to go on from" if resume else "pass --resume to go on"
             raise OutputError(
                 f"folder {folder} holds files ({remedy}): pass --force to begin anew, or name "
                 f"another"
             )
-        self._clear()
+        self.state = earlier or fresh
+        self._refuse_others({*names, STATE, *self.state.files}, list(inputs))
+        if earlier:
+            self._sweep()
+        if earlier and resume:
+            self._go_on(fresh)
+            return
+        if earlier:
+            self._clear()
         self.write(fresh)
 
-    def _resumed(self, fresh: RunState) -> RunState:
+    def _earlier(self) -> RunState | None:
+        """The state of the run that the folder holds; None without one."""
         path = self.folder / STATE
+        if not path.exists():
+            return None
         try:
-            found = RunState.model_validate_json(read_file(path, "state"))
+            return RunState.model_validate_json(read_file(path, "state"))
         except ValidationError as error:
             raise InputError(
-                f"{path} is not the state of a run: pass --force to begin anew"
+                f"{path} is not the state of a run of this version, so its files are not known: "
+                f"delete it, or name another folder"
             ) from error
+
+    def _refuse_others(self, names: Iterable[str], inputs: Sequence[Path]) -> None:
+        """Refuses to write over what is read, and over what this run did not write."""
+        for name in sorted(names):
+            path = self.folder / name
+            if not path.exists():
+                continue
+            if any(source.exists() and path.samefile(source) for source in inputs):
+                raise OutputError(
+                    f"{path} is an input, and the run would write over it: name another folder"
+                )
+            if not self._is_own(name):
+                raise OutputError(
+                    f"{path} was not written by this run, or was changed since: move it away, or "
+                    f"name another folder"
+                )
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a file is as the run wrote it; the state itself has been read."""
+        if name == STATE:
+            return True
+        known = self.state.files.get(name, ())
+        return bool(known) and _sha256(self.read(name)) in known
+
+    def _go_on(self, fresh: RunState) -> None:
+        """Refuses to go on with another run, or from a model that is not as it was written."""
         for what in ("package", "recipe", "model", "data"):
-            if getattr(found, what) != getattr(fresh, what):
+            if getattr(self.state, what) != getattr(fresh, what):
                 name = "version of this package" if what == "package" else what
                 raise OutputError(
                     f"folder {self.folder} holds a run of another {name}: give the same {name} to "
                     f"go on, or pass --force to begin anew"
                 )
-        for step in found.steps:
-            self._check(step)
-        return found
+        for step in self.state.steps:
+            if step.model_file and not (self.folder / step.model_file).exists():
+                raise InputError(
+                    f"the model of step {step.number}, {self.folder / step.model_file}, is gone: "
+                    f"pass --force to begin anew"
+                )
 
-    def _check(self, step: StepReport) -> None:
-        """Refuses a finished model that is not as it was written."""
-        if step.model_file is None:
-            return
-        path = self.folder / step.model_file
-        content = read_file(path, f"the model of step {step.number},")
-        if hashlib.sha256(content).hexdigest() != step.model_sha256:
-            raise InputError(
-                f"{path} was changed since step {step.number} wrote it: pass --force to begin anew"
-            )
+    def _sweep(self) -> None:
+        """Takes away what the run was writing when it was killed."""
+        for leftover in self.folder.glob(f"{self.state.unfinished}*"):
+            leftover.unlink()
 
     def _clear(self) -> None:
         """Takes the files of an earlier run away, so that none is taken for one of this run."""
-        for path in [self.folder / STATE, *self.folder.glob("step_*.keras")]:
-            path.unlink(missing_ok=True)
+        for name in [STATE, *self.state.files]:
+            (self.folder / name).unlink(missing_ok=True)
 
     def write(self, state: RunState) -> None:
         """Makes a state the one from which a run goes on."""
         self.state = state
-        self.put(STATE, (state.model_dump_json(indent=1) + "\n").encode())
+        content = (state.model_dump_json(indent=1) + "\n").encode()
+        write_atomically(self.folder / STATE, content, force=True, prefix=state.unfinished)
 
     def put(self, name: str, content: bytes) -> None:
-        """Writes a file of the folder, whole or not at all."""
-        write_atomically(self.folder / name, content, force=True)
+        """Writes a file of the folder, whole or not at all; its hash is known before it is there.
+
+        Raises:
+            OutputError: a file of that name is there that the run did not write.
+        """
+        known: tuple[str, ...] = ()
+        if (self.folder / name).exists():
+            self._refuse_others([name], [])
+            known = (_sha256(self.read(name)),)
+        files = {**self.state.files, name: tuple(dict.fromkeys((*known, _sha256(content))))}
+        self.write(self.state.model_copy(update={"files": files}))
+        write_atomically(self.folder / name, content, force=True, prefix=self.state.unfinished)
+
+    def remove(self, name: str) -> None:
+        """Deletes a file that the run wrote, where it is there."""
+        if name in self.state.files:
+            self._refuse_others([name], [])
+            (self.folder / name).unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes:
         """Reads a file of the folder."""
@@ -132,15 +199,22 @@ class RunFolder:
 
     def save(self, model: Any, name: str) -> str:
         """Saves a model and returns the hash of its file."""
-        path = self.folder / name
-        save_model(model, path, force=True)
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as scratch:
+            path = Path(scratch) / name
+            save_model(model, path)
+            content = path.read_bytes()
+        self.put(name, content)
+        return _sha256(content)
 
     @property
     def latest(self) -> Path | None:
         """The model after the last step that was kept; None where none was."""
         kept = [step.model_file for step in self.state.steps if step.model_file is not None]
         return self.folder / kept[-1] if kept else None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 _EXAMPLES = 1000

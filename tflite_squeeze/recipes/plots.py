@@ -145,7 +145,7 @@ def tensors_plot(report: Report) -> bytes:
     """
     sides = [("model in float32", report.baseline.tensors)]
     if report.outcome is not None:
-        sides.append(("result", report.outcome.tensors))
+        sides.append(("result" if report.passed else "REJECTED", report.outcome.tensors))
     rows = max(min(len(tensors), _MOST_TENSORS + 1) for _, tensors in sides)
     figure = Figure(figsize=(12, 1.6 + 0.26 * max(rows, 2)), layout="constrained")
     types: dict[str, str] = {}
@@ -197,6 +197,8 @@ def _title(report: Report) -> str:
     name = text_of(f"{report.recipe['name']} on {report.model.name}").replace("$", r"\$")
     if report.outcome is None:
         return f"{name}: stopped"
+    if not report.passed:
+        return f"{name}: REJECTED, the recipe is not met"
     smaller = report.baseline.plain.download_bytes / report.outcome.file.download_bytes
     return f"{name}: download {smaller:.1f}x smaller"
 

@@ -173,6 +173,8 @@ class Report(Displayed):
         steps: what became of each step.
         outcome: the file; None where a step stopped the run.
         seconds: how long it took, all parts of an interrupted run together.
+        passing: where the recipe is not met, the file of the unchanged model that passes its
+            check; None without one.
 
     Example:
         >>> Report.model_validate_json(Path("out/report.json").read_bytes()).passed
@@ -194,6 +196,7 @@ class Report(Displayed):
     steps: tuple[StepReport, ...]
     outcome: Outcome | None
     seconds: float
+    passing: str | None = None
 
     @property
     def failures(self) -> tuple[str, ...]:

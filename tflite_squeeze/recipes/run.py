@@ -11,7 +11,7 @@ from tflite_squeeze.data.data import Data
 from tflite_squeeze.doctor.doctor import package_versions
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
-from tflite_squeeze.errors import CheckFailed
+from tflite_squeeze.errors import CheckFailed, RuntimeFailure
 from tflite_squeeze.network.loading import LoadedModel, load_model
 from tflite_squeeze.network.variables import copy_of
 from tflite_squeeze.packing.pack import pack
@@ -28,6 +28,10 @@ from tflite_squeeze.runtime.turns import in_turns
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import footprint, tensor_bytes
 from tflite_squeeze.training.quality import metric_name, validation_quality
+from tflite_squeeze.verification.verify import verify, why_unverifiable
+
+RECIPE, REPORT, RECORD = "recipe.yaml", "report.md", "report.json"
+STEPS_PLOT, TENSORS_PLOT = "steps.png", "tensors.png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +79,20 @@ class Result:
             CheckFailed: a step stopped it, or the file fails a check, a limit or a claim.
         """
         if not self.report.passed:
-            where = f": see {self.folder / 'report.md'}" if self.folder else ""
-            raise CheckFailed(f"the recipe is not met ({'; '.join(self.report.failures)}){where}")
+            where = f": see {self.folder / REPORT}" if self.folder else ""
+            raise CheckFailed(
+                f"the recipe is not met ({'; '.join(self.report.failures)}){where}{self._passing}"
+            )
+
+    @property
+    def _passing(self) -> str:
+        """Which file may be used all the same."""
+        if self.folder is None:
+            return ""
+        if self.report.passing is None:
+            return "; no file of the unchanged model passes its check either"
+        path = self.folder / self.report.passing
+        return f"; {path}, the unchanged model, passes its check"
 
 
 class Run:
@@ -96,7 +112,7 @@ class Run:
         self._told = told
         self._allow_unsafe = allow_unsafe
         self._started = time.perf_counter() - store.state.seconds
-        store.put("recipe.yaml", dump_recipe(recipe).encode())
+        store.put(RECIPE, dump_recipe(recipe).encode())
 
     def finished(self) -> Result:
         """Does what is left to do."""
@@ -191,7 +207,7 @@ class Run:
         )  # fmt: skip
         report = stepped.report
         if report.status == "done":
-            name = f"step_{number}_{step.technique}.keras"
+            name = step_name(number, step.technique)
             sha256 = self._store.save(stepped.model, name)
             report = report.model_copy(update={"model_file": name, "model_sha256": sha256})
         self._write(steps=(*earlier, report))
@@ -199,15 +215,14 @@ class Run:
 
     def _written(self, model: Any, converted: Converted | None, baseline: Baseline) -> Result:
         """The report and all that it tells of, on disk; the report last."""
-        steps = self._store.state.steps
-        outcome = None
+        outcome, packed = None, None
         if converted is not None:
             packed = pack(converted.tflite) if self._recipe.pack else None
             files = {name: self._store.read(name) for name in (PLAIN, START)}
+            steps = self._store.state.steps
             outcome = judged(
                 self._recipe, self._source, model, converted, self._data, steps, files, packed
             )
-            self._write_file(converted, packed)
         report = Report(
             recipe=self._recipe.model_dump(mode="json"),
             model=source_of(self._source),
@@ -215,15 +230,18 @@ class Run:
             machine=this_machine(),
             packages=package_versions(),
             baseline=baseline,
-            steps=steps,
+            steps=self._store.state.steps,
             outcome=outcome,
             seconds=time.perf_counter() - self._started,
         )
-        if outcome is not None:
-            self._store.put("tensors.png", tensors_plot(report))
-        self._store.put("steps.png", steps_plot(report))
-        self._store.put("report.md", to_markdown(squeeze_tables(report)).encode())
-        self._store.put("report.json", (report.model_dump_json(indent=2) + "\n").encode())
+        if not report.passed:
+            report = report.model_copy(update={"passing": self._passing()})
+        if converted is not None:
+            self._write_file(converted.tflite, packed, passed=report.passed)
+            self._store.put(TENSORS_PLOT, tensors_plot(report))
+        self._store.put(STEPS_PLOT, steps_plot(report))
+        self._store.put(REPORT, to_markdown(squeeze_tables(report)).encode())
+        self._store.put(RECORD, (report.model_dump_json(indent=2) + "\n").encode())
         return Result(
             model=model,
             tflite=None if converted is None else converted.tflite,
@@ -231,13 +249,59 @@ class Run:
             folder=self._store.folder,
         )
 
-    def _write_file(self, converted: Converted, packed: bytes | None) -> None:
-        """The file; under another name where it failed its check against the model."""
-        path = self._store.folder / f"{self._source.name}.tflite"
-        named, other = path, rejected_path(path)
-        if not converted.record.passed:
-            named, other = other, named
-        self._store.put(named.name, converted.tflite)
-        other.unlink(missing_ok=True)
-        if packed is not None:
-            self._store.put(f"{path.name}.sqz", packed)
+    def _passing(self) -> str | None:
+        """The file of the unchanged model that answers as it does: as the recipe converts it, or
+        else in float32; None where neither does, or none can be run.
+        """
+        for name, kind in ((START, self._recipe.convert.quantize), (PLAIN, Quantization.NONE)):
+            tflite = self._store.read(name)
+            if why_unverifiable(tflite):
+                continue
+            try:
+                found = verify(
+                    self._source, tflite, self._data, self._recipe.verify, quantization=kind
+                )
+            except RuntimeFailure:
+                continue
+            if found.passed:
+                return name
+        return None
+
+    def _write_file(self, tflite: bytes, packed: bytes | None, *, passed: bool) -> None:
+        """The file; by the names of a rejected one where anything was not met."""
+        good, rejected = file_names(self._source.name)
+        for name, content in zip(good if passed else rejected, (tflite, packed), strict=True):
+            if content is not None:
+                self._store.put(name, content)
+        for name in rejected if passed else good:
+            self._store.remove(name)
+
+
+def file_names(name: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """What the file and its packed form are called: where all is met, and where it is not.
+
+    Example:
+        >>> file_names("net")[1]
+        ('net.rejected.tflite', 'net.rejected.tflite.sqz')
+    """
+    good = f"{name}.tflite"
+    rejected = rejected_path(Path(good)).name
+    return (good, f"{good}.sqz"), (rejected, f"{rejected}.sqz")
+
+
+def written_names(recipe: Recipe, name: str) -> list[str]:
+    """Every file that a run of a recipe may write into its folder.
+
+    Args:
+        recipe: the resolved recipe.
+        name: of the model.
+    """
+    steps = [step_name(at, step.technique) for at, step in enumerate(recipe.steps, start=1)]
+    good, rejected = file_names(name)
+    fixed = (RECIPE, PLAIN, START, TENSORS_PLOT, STEPS_PLOT, REPORT, RECORD)
+    return [*fixed, *steps, *good, *rejected]
+
+
+def step_name(number: int, technique: str) -> str:
+    """What the model after a step is called."""
+    return f"step_{number}_{technique}.keras"

@@ -8,13 +8,14 @@ from typing import Any
 
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.files.files import is_file
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import ModelKind, load_model
 from tflite_squeeze.network.save import quietly
 from tflite_squeeze.recipes.files import load_recipe
 from tflite_squeeze.recipes.folder import RunFolder, RunState, data_sha256, recipe_sha256
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.recipes.run import Progress, Result, Run
+from tflite_squeeze.recipes.run import Progress, Result, Run, written_names
 
 
 def squeeze(
@@ -70,10 +71,23 @@ def squeeze(
             recipe=recipe_sha256(chosen), model=source.sha256, data=data_sha256(samples)
         )
         where = Path(scratch) / "run" if folder is None else Path(folder)
-        store = RunFolder(where, fresh, resume=resume, force=force)
+        store = RunFolder(
+            where,
+            fresh,
+            names=written_names(chosen, source.name),
+            inputs=_files_read(model, recipe, samples),
+            resume=resume,
+            force=force,
+        )
         run = Run(store, chosen, source, samples, on_progress, allow_unsafe=allow_unsafe)
         result = run.finished()
     return result if folder is not None else replace(result, folder=None)
+
+
+def _files_read(model: Any, recipe: Any, data: Data | None) -> list[Path]:
+    """The files among what a run was given."""
+    given = [model, recipe, None if data is None else data.source]
+    return [path for each in given if isinstance(each, str | Path) and is_file(path := Path(each))]
 
 
 def _refuse(recipe: Recipe, data: Data | None) -> None:

@@ -126,6 +126,8 @@ def _verdict(report: Report) -> tuple[str, ...]:
                 note += ": where speed counts, try `fastest_of: [int8, none]`"
             notes.append(note)
     notes += [f"NOT met: {line}" for line in report.failures]
+    if report.passing is not None:
+        notes.append(f"{report.passing}, the unchanged model, passes its check: use that meanwhile")
     if report.passed:
         notes.append("every check, limit and claim is met")
     notes.append(
