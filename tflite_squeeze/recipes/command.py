@@ -55,7 +55,7 @@ def squeeze_command(ctx: click.Context, /, model: Path, output: Path, **options:
     """
     from tflite_squeeze.recipes.files import load_recipe
 
-    recipe = load_recipe(options["recipe"])
+    load_recipe(options["recipe"])  # refused before the model is loaded
     if options["resume"] and options["force"]:
         raise UsageError("--resume goes on and --force begins anew: pass one of them")
     if options["input_shape"]:
@@ -68,7 +68,7 @@ def squeeze_command(ctx: click.Context, /, model: Path, output: Path, **options:
     with shown_progress(ctx) as told:
         result = squeeze(
             source,
-            recipe,
+            options["recipe"],
             open_data(options),
             output,
             seed=options["seed"],

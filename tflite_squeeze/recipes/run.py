@@ -250,9 +250,7 @@ class Run:
         )
 
     def _passing(self) -> str | None:
-        """The file of the unchanged model that answers as it does: as the recipe converts it, or
-        else in float32; None where neither does, or none can be run.
-        """
+        """The file of the unchanged model that passes its check: as converted, or in float32."""
         for name, kind in ((START, self._recipe.convert.quantize), (PLAIN, Quantization.NONE)):
             tflite = self._store.read(name)
             if why_unverifiable(tflite):

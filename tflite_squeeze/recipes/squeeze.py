@@ -10,7 +10,7 @@ from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import is_file
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import ModelKind, load_model
+from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
 from tflite_squeeze.network.save import quietly
 from tflite_squeeze.recipes.files import load_recipe
 from tflite_squeeze.recipes.folder import RunFolder, RunState, data_sha256, recipe_sha256
@@ -75,7 +75,7 @@ def squeeze(
             where,
             fresh,
             names=written_names(chosen, source.name),
-            inputs=_files_read(model, recipe, samples),
+            inputs=_files_read(source, recipe, samples),
             resume=resume,
             force=force,
         )
@@ -84,9 +84,9 @@ def squeeze(
     return result if folder is not None else replace(result, folder=None)
 
 
-def _files_read(model: Any, recipe: Any, data: Data | None) -> list[Path]:
+def _files_read(source: LoadedModel, recipe: Any, data: Data | None) -> list[Path]:
     """The files among what a run was given."""
-    given = [model, recipe, None if data is None else data.source]
+    given = [source.path, recipe, None if data is None else data.source]
     return [path for each in given if isinstance(each, str | Path) and is_file(path := Path(each))]
 
 
