@@ -73,10 +73,14 @@ def test_code_in_a_file_is_run_only_when_allowed(files: Path, flavor: str, suffi
     np.testing.assert_allclose(loaded.model(x), 2 * x @ dense.get_weights()[0], rtol=1e-5)
 
 
-def test_saved_model_of_tf_keras_is_a_keras_model_unless_code_is_inside(files: Path) -> None:
+def test_saved_model_of_tf_keras_is_a_keras_model(files: Path, tmp_path: Path) -> None:
     assert load_model(files / "plain_saved").kind is ModelKind.TF_KERAS
-    assert load_model(files / "coded_saved").kind is ModelKind.SAVED_MODEL
+    with pytest.raises(InputError, match=r"Lambda layer 'odd'.*or delete its keras_metadata\.pb"):
+        load_model(files / "coded_saved")
     assert load_model(files / "coded_saved", allow_unsafe=True).kind is ModelKind.TF_KERAS
+    shutil.copytree(files / "coded_saved", tmp_path / "copy")
+    (tmp_path / "copy" / "keras_metadata.pb").unlink()
+    assert load_model(tmp_path / "copy").kind is ModelKind.SAVED_MODEL
 
 
 def test_exported_saved_model_has_signatures(files: Path) -> None:
@@ -191,7 +195,7 @@ def test_unknown_layers_ask_for_an_import(tmp_path: Path, flavor: str) -> None:
             return x
 
     library.Sequential([library.layers.InputLayer((3,)), Odd()]).save(tmp_path / "odd.keras")
-    with pytest.raises(InputError, match="import them first") as caught:
+    with pytest.raises(InputError, match="import it first") as caught:
         load_model(tmp_path / "odd.keras")
     assert "\n" not in str(caught.value)
     assert "Odd" in str(caught.value)

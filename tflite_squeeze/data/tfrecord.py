@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 import yaml
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError
 from pydantic import Field, ValidationError, model_validator
 
 from tflite_squeeze.data.preprocessing import Preprocessing

@@ -1,22 +1,21 @@
 """Model files: told apart by what they hold, read with the Keras that wrote them."""
 
 import hashlib
-import io
 import json
-import zipfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.files.files import is_folder, read_file
+from tflite_squeeze.files.files import is_file, is_folder, read_file
 from tflite_squeeze.network.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
 from tflite_squeeze.network.larq_library import has_larq_layers, larq
+from tflite_squeeze.network.layer_graphs import check_graphs
+from tflite_squeeze.network.model_files import KINDS, read_header, read_metadata
+from tflite_squeeze.network.saved_operations import check_saved_graphs
+from tflite_squeeze.network.trust import check_trust, first_distrust
 from tflite_squeeze.network.unwrapping import custom_objects, plain
-
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_KINDS = ".keras, .h5 or .hdf5 file, SavedModel folder, or .tflite file"
 
 
 class ModelKind(StrEnum):
@@ -60,7 +59,8 @@ def load_model(
         source: a path to a `.keras` file (either Keras), `.h5` file, SavedModel folder or
             `.tflite` file; or a Keras model, a loaded SavedModel, one concrete function or a
             dict of them by signature name, the bytes of a `.tflite` file, a `LoadedModel`.
-        allow_unsafe: whether Lambda layers may bring Python code of their own out of the file.
+        allow_unsafe: whether the file may run code of its own: Lambda layers, any class or function
+            that it names, operations that touch files.
         keep_prunable: whether `Prunable` wrappers stay, for a model that is to be pruned yet.
 
     Returns:
@@ -96,12 +96,14 @@ def load_model(
         return LoadedModel(
             model=content, kind=ModelKind.TFLITE, name=path.stem, sha256=sha256, path=path
         )
-    flavor, config = _read_header(path, content)
-    _refuse_code(path, config, allow_unsafe=allow_unsafe)
+    flavor, config = read_header(path, content)
     written = json.dumps(config)
     if has_larq_layers(written):
         larq()
     classes = custom_objects(flavor, written)
+    check_graphs(str(path), config)
+    if not allow_unsafe:
+        check_trust(str(path), config, flavor, classes)
     model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
     model, notes = plain(model, keep_prunable=keep_prunable)
     kind = ModelKind(flavor.value)
@@ -129,121 +131,58 @@ def _refuse_foreign(content: bytes, what: str) -> None:
         )
 
 
-def _read_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
-    """The Keras that wrote a file and the configuration in it, without running any of it."""
-    if not content:
-        raise InputError(f"model {path} is empty: expected a {_KINDS}")
-    try:
-        if content[:2] == b"PK":
-            header, suffixes = _read_zip_header(path, content), [".keras"]
-        elif content.startswith(_HDF5_MAGIC):
-            header, suffixes = _read_hdf5_header(path), [".h5", ".hdf5"]
-        else:
-            raise InputError(f"{path} is not a model: expected a {_KINDS}")
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"model {path} is damaged or incomplete ({reason}): save or copy it again"
-        ) from error
-    # Keras goes by the file's name.
-    if path.suffix not in suffixes:
-        raise InputError(
-            f"model {path} holds a {suffixes[0]} file under another name: rename it to "
-            f"{path.stem}{suffixes[0]}"
-        )
-    return header
-
-
-def _read_zip_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if not {"metadata.json", "config.json"} & set(archive.namelist()):
-            raise InputError(f"{path} is an archive, but no model: expected a {_KINDS}")
-        metadata = json.loads(archive.read("metadata.json"))
-        config = json.loads(archive.read("config.json"))
-        broken = archive.testzip()
-    if broken:
-        raise ValueError(f"wrong checksum in {broken}")
-    return _flavor_of_version(str(metadata["keras_version"])), config
-
-
-def _read_hdf5_header(path: Path) -> tuple[Flavor, Any]:
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        config = file.attrs.get("model_config")
-        if config is None:
-            raise InputError(
-                f"model {path} holds weights only: save the whole model, with model.save(...)"
-            )
-        version = file.attrs.get("keras_version", "2")
-    text = config.decode() if isinstance(config, bytes) else str(config)
-    number = version.decode() if isinstance(version, bytes) else str(version)
-    return _flavor_of_version(number), json.loads(text)
-
-
-def _flavor_of_version(version: str) -> Flavor:
-    return Flavor.KERAS if int(version.split(".")[0]) >= 3 else Flavor.TF_KERAS
-
-
-def _refuse_code(path: Path, config: Any, *, allow_unsafe: bool) -> None:
-    """Stops before a Lambda layer's own byte code is brought to life."""
-    if not allow_unsafe and (layer := _layer_with_code(config)) is not None:
-        raise InputError(
-            f"model {path} has Python code inside (Lambda layer {layer!r}): pass --allow-unsafe "
-            f"(allow_unsafe=True) if you trust the file"
-        )
-
-
-def _layer_with_code(node: Any) -> str | None:
-    """The name of the first Lambda layer whose function is byte code, not a name."""
-    if isinstance(node, list):
-        return next((name for item in node if (name := _layer_with_code(item))), None)
-    if not isinstance(node, dict):
-        return None
-    if node.get("class_name") == "Lambda" and isinstance(node.get("config"), dict):
-        function = node["config"].get("function")
-        coded = isinstance(function, list) or (
-            isinstance(function, dict) and function.get("class_name") == "__lambda__"
-        )
-        if coded:
-            return str(node["config"].get("name", "lambda"))
-    return next((name for item in node.values() if (name := _layer_with_code(item))), None)
-
-
 def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
-    if not (path / "saved_model.pb").is_file():
-        raise InputError(f"{path} is a folder without saved_model.pb: expected a {_KINDS}")
+    if not is_file(path / "saved_model.pb"):
+        raise InputError(f"{path} is a folder without saved_model.pb: expected a {KINDS}")
     name, sha256 = path.resolve().name, _folder_hash(path)
-    metadata = path / "keras_metadata.pb"
+    if not allow_unsafe:
+        check_saved_graphs(path, read_file(path / "saved_model.pb", "model file"))
+    notes: tuple[str, ...] = ()
     # Only as a Keras model can its recurrent layers be rebuilt for a fixed batch.
-    if metadata.is_file() and (
-        allow_unsafe or b'"class_name": "Lambda"' not in metadata.read_bytes()
-    ):
-        flavor = Flavor.TF_KERAS
-        written = metadata.read_bytes().decode(errors="replace")
+    if is_file(path / "keras_metadata.pb"):
+        flavor, configs = Flavor.TF_KERAS, read_metadata(path)
+        written = json.dumps(configs)
         if has_larq_layers(written):
             larq()
         classes = custom_objects(flavor, written)
-        model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
-        model, notes = plain(model)
-        return LoadedModel(
-            model=model,
-            kind=ModelKind.TF_KERAS,
-            name=name,
-            sha256=sha256,
-            path=path,
-            notes=notes,
-        )
+        check_graphs(str(path), configs)
+        unknown = None if allow_unsafe else _unknown_in(path, configs, classes)
+        if unknown is None:
+            model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
+            model, notes = plain(model)
+            kind = ModelKind.TF_KERAS
+            return LoadedModel(
+                model=model, kind=kind, name=name, sha256=sha256, path=path, notes=notes
+            )
+        notes = (f"it {unknown}; here it is loaded as functions, without its layers",)
     import tensorflow as tf
 
     try:
         model = tf.saved_model.load(str(path))
-    except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError,
+        AssertionError, NotImplementedError, tf.errors.OpError,
+    ) as error:  # fmt: skip
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"SavedModel {path} cannot be loaded ({reason}): save it again") from error
     if not model.signatures:
         raise InputError(f"SavedModel {path} has no signature: save it with signatures=...")
-    return LoadedModel(model=model, kind=ModelKind.SAVED_MODEL, name=name, sha256=sha256, path=path)
+    kind = ModelKind.SAVED_MODEL
+    return LoadedModel(model=model, kind=kind, name=name, sha256=sha256, path=path, notes=notes)
+
+
+def _unknown_in(path: Path, configs: list[Any], classes: dict[str, Any]) -> str | None:
+    """What keeps a SavedModel's layers from being rebuilt: a name that nobody knows.
+
+    Raises:
+        InputError: the metadata holds Python code, or operations that do more than compute.
+    """
+    found = first_distrust(configs, Flavor.TF_KERAS, classes)
+    if found is not None and not found.is_unknown:
+        raise InputError(
+            f"SavedModel {path} {found}, or delete its keras_metadata.pb to use the graph alone"
+        )
+    return None if found is None else str(found)
 
 
 def _folder_hash(path: Path) -> str:

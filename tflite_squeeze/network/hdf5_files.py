@@ -1,0 +1,75 @@
+"""HDF5 files judged by what they declare: sizes, and links that lead out of the file."""
+
+import math
+from typing import IO, Any
+
+from tflite_squeeze.errors import InputError
+from tflite_squeeze.files.archives import most_bytes
+
+_MOST_OBJECTS = 200_000
+
+
+def check_hdf5(stream: IO[bytes], what: str, size_bytes: int) -> None:
+    """Refuses an HDF5 file that reaches out of itself or declares far more than it holds.
+
+    Args:
+        stream: the file.
+        what: what the user takes it for, for the message.
+        size_bytes: its size.
+
+    Raises:
+        InputError: a link or a dataset lies in another file, holds objects, or all datasets
+            together are out of proportion to the file.
+    """
+    import h5py
+
+    total, seen = 0, 0
+    with h5py.File(stream, "r") as file:
+        pending: list[Any] = [file]
+        known = {h5py.h5o.get_info(file.id).addr}
+        while pending:
+            group = pending.pop()
+            total += _attribute_bytes(group)
+            for name in group:
+                seen += 1
+                if isinstance(group.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
+                    raise InputError(f"{what}: {_named(group, name)} is a link: save it again")
+                child = group[name]
+                address = h5py.h5o.get_info(child.id).addr
+                if address in known:
+                    continue
+                known.add(address)
+                if isinstance(child, h5py.Group):
+                    pending.append(child)
+                elif isinstance(child, h5py.Dataset):
+                    total += _attribute_bytes(child) + _dataset_bytes(child, what)
+            if total > most_bytes(size_bytes) or seen > _MOST_OBJECTS:
+                raise InputError(
+                    f"{what}: its {size_bytes:,} bytes declare {total:,} bytes of weights in "
+                    f"{seen:,} datasets: it is damaged, or made to exhaust memory"
+                )
+
+
+def _attribute_bytes(item: Any) -> int:
+    """What an object's attributes declare; they are read whole when they are read."""
+    found = 0
+    for name in item.attrs:
+        attribute = item.attrs.get_id(name)
+        found += math.prod(attribute.shape) * attribute.dtype.itemsize
+    return int(found)
+
+
+def _dataset_bytes(dataset: Any, what: str) -> int:
+    if dataset.is_virtual or dataset.external:
+        raise InputError(
+            f"{what}: its dataset {dataset.name[:80]!r} lies in another file: save it again"
+        )
+    if dataset.dtype.hasobject:
+        raise InputError(
+            f"{what}: its dataset {dataset.name[:80]!r} holds objects, not numbers: save it again"
+        )
+    return math.prod(dataset.shape or ()) * int(dataset.dtype.itemsize)
+
+
+def _named(group: Any, name: str) -> str:
+    return repr(f"{group.name.rstrip('/')}/{name}"[:80])

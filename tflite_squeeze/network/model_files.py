@@ -1,0 +1,136 @@
+"""What a model file says about itself, read without running any of it and in bounded work."""
+
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+from tflite_squeeze.errors import InputError
+from tflite_squeeze.files.archives import check_archive
+from tflite_squeeze.files.files import read_file
+from tflite_squeeze.network.flavors import Flavor
+from tflite_squeeze.network.hdf5_files import check_hdf5
+
+KINDS = ".keras, .h5 or .hdf5 file, SavedModel folder, or .tflite file"
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_WEIGHTS = "model.weights.h5"
+# A configuration is text of some hundred bytes a layer; vocabularies make it longer.
+_LARGEST_TEXT_BYTES = 64 * 2**20
+# What libraries raise when they meet bytes that no writer wrote.
+_DAMAGE = (
+    OSError, KeyError, ValueError, EOFError, TypeError, AttributeError, RuntimeError,
+    NotImplementedError, IndexError, OverflowError, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+
+
+def read_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
+    """The Keras that wrote a file and the configuration in it.
+
+    Args:
+        path: the file.
+        content: what it holds.
+
+    Raises:
+        InputError: it is no model, damaged, has the wrong suffix, or would unpack to far more than
+            a model of its size.
+    """
+    if not content:
+        raise InputError(f"model {path} is empty: expected a {KINDS}")
+    try:
+        if content[:2] == b"PK":
+            header, suffixes = _read_zip_header(path, content), [".keras"]
+        elif content.startswith(_HDF5_MAGIC):
+            header, suffixes = _read_hdf5_header(path, content), [".h5", ".hdf5"]
+        else:
+            raise InputError(f"{path} is not a model: expected a {KINDS}")
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
+    # Keras goes by the file's name.
+    if path.suffix not in suffixes:
+        raise InputError(
+            f"model {path} holds a {suffixes[0]} file under another name: rename it to "
+            f"{path.stem}{suffixes[0]}"
+        )
+    return header
+
+
+def read_metadata(folder: Path) -> list[Any]:
+    """The configurations in the `keras_metadata.pb` of a SavedModel.
+
+    The settings of `compile` are left out, since models are loaded uncompiled.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    from google.protobuf.message import DecodeError
+    from tf_keras.protobuf import saved_metadata_pb2
+
+    path = folder / "keras_metadata.pb"
+    content = read_file(path, "model file")
+    try:
+        saved = saved_metadata_pb2.SavedMetadata.FromString(content)
+        configs = [json.loads(node.metadata) for node in saved.nodes if node.metadata]
+    except (DecodeError, *_DAMAGE) as error:
+        raise _damaged(path, error) from error
+    for config in configs:
+        if isinstance(config, dict):
+            config.pop("training_config", None)
+    return configs
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, RecursionError):
+        reason = "its configuration is nested too deep"
+    return InputError(f"model {path} is damaged or incomplete ({reason}): save or copy it again")
+
+
+def _read_zip_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = archive.namelist()
+        if not {"metadata.json", "config.json"} & set(names):
+            raise InputError(f"{path} is an archive, but no model: expected a {KINDS}")
+        check_archive(archive, f"model {path}", len(content))
+        metadata = _read_json(archive, "metadata.json")
+        config = _read_json(archive, "config.json")
+        broken = archive.testzip()
+        if broken:
+            raise ValueError(f"wrong checksum in {broken}")
+        if _WEIGHTS in names:
+            weights = archive.read(_WEIGHTS)
+            check_hdf5(io.BytesIO(weights), f"model {path}", len(weights))
+    if not isinstance(metadata, dict):
+        raise ValueError("its metadata are no dict")
+    return _flavor_of_version(str(metadata["keras_version"])), config
+
+
+def _read_json(archive: zipfile.ZipFile, name: str) -> Any:
+    size = archive.getinfo(name).file_size
+    if size > _LARGEST_TEXT_BYTES:
+        raise ValueError(f"{name} is {size:,} bytes long")
+    return json.loads(archive.read(name))
+
+
+def _read_hdf5_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
+    import h5py
+
+    check_hdf5(io.BytesIO(content), f"model {path}", len(content))
+    with h5py.File(io.BytesIO(content), "r") as file:
+        config = file.attrs.get("model_config")
+        if config is None:
+            raise InputError(
+                f"model {path} holds weights only: save the whole model, with model.save(...)"
+            )
+        version = file.attrs.get("keras_version", "2")
+    text = config.decode() if isinstance(config, bytes) else str(config)
+    number = version.decode() if isinstance(version, bytes) else str(version)
+    return _flavor_of_version(number), json.loads(text)
+
+
+def _flavor_of_version(version: str) -> Flavor:
+    major = version.split(".")[0]
+    if not major.isdecimal():
+        raise ValueError(f"keras_version is {version[:40]!r}")
+    return Flavor.KERAS if int(major) >= 3 else Flavor.TF_KERAS
