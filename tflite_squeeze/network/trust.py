@@ -161,7 +161,8 @@ class _Judge:
                 yield _unknown(layer, f"the type {_short(node.get('spec_name'))}")
         elif name not in _VALUES:
             if not self._is_class(node, name):
-                yield _unknown(layer, f"the class {_short(_dotted(node.get('module'), name))}")
+                module = node.get("module") if name in self._known.bare else None
+                yield _unknown(layer, f"the class {_short(_dotted(module, name))}")
             if isinstance(config, dict):
                 yield from self._about_config(name, config, layer)
 
