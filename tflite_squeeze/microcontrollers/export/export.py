@@ -1,6 +1,5 @@
 """A .tflite file as C and C++ for TensorFlow Lite for Microcontrollers (TFLM)."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,9 @@ from tflite_squeeze.microcontrollers.export.golden import (
     MicroGolden,
     check_golden,
     golden_cases,
-    golden_header,
-    golden_source,
 )
-from tflite_squeeze.microcontrollers.export.header import data_header, data_source, header
-from tflite_squeeze.microcontrollers.export.micro_example import example
-from tflite_squeeze.microcontrollers.export.plan import MicroPlan
-from tflite_squeeze.microcontrollers.export.readme import readme
+from tflite_squeeze.microcontrollers.export.project import MicroProject
 from tflite_squeeze.microcontrollers.export.record import MicroExportRecord
-from tflite_squeeze.microcontrollers.export.source import source
 from tflite_squeeze.microcontrollers.export.tensors import c_tensors
 from tflite_squeeze.microcontrollers.graph import check_supported, keeps_state
 from tflite_squeeze.microcontrollers.profile import (
@@ -85,10 +78,9 @@ def export_micro(tflite: bytes | Path | str, config: ExportMicro | None = None) 
     )
     golden = MicroGolden(inputs=feeds, outputs=run.outputs)
     check_golden(golden)
-    plan = MicroPlan(
+    project = MicroProject(
         name=config.name,
-        sha256=hashlib.sha256(content).hexdigest(),
-        flash_bytes=len(content),
+        tflite=content,
         arena_bytes=config.arena_bytes or with_margin(run.arena.smallest_bytes),
         used_bytes=run.arena.smallest_bytes,
         tflm=run.tflm,
@@ -98,11 +90,11 @@ def export_micro(tflite: bytes | Path | str, config: ExportMicro | None = None) 
         resources=_resources(model),
         stateful=keeps_state(model),
         arduino=config.arduino,
+        golden=golden,
     )
-    files = _files(plan, golden, content)
-    record = _record(plan, golden, run, files, config)
+    files = project.files()
     file = None if isinstance(tflite, bytes) else Path(tflite).name
-    return MicroExport(files=files, record=record.model_copy(update={"file": file}))
+    return MicroExport(files=files, record=_record(file, project, run, files, config))
 
 
 def with_margin(arena_bytes: int) -> int:
@@ -116,38 +108,23 @@ def with_margin(arena_bytes: int) -> int:
     return -(-roomy // _ALIGNMENT) * _ALIGNMENT
 
 
-def _files(plan: MicroPlan, golden: MicroGolden, tflite: bytes) -> dict[str, bytes]:
-    """All files; a sketch is a folder that has its own name."""
-    name, folder = plan.name, f"{plan.name}/" if plan.arduino else ""
-    texts = {
-        f"{name}.h": header(plan),
-        f"{name}.{plan.cpp}": source(plan),
-        f"{name}_data.h": data_header(plan),
-        f"{name}_data.c": data_source(plan, tflite),
-        f"{name}_golden.h": golden_header(plan, golden),
-        f"{name}_golden.c": golden_source(plan, golden),
-        f"{name}.ino" if plan.arduino else "main.c": example(plan),
-        "README.md": readme(plan, golden),
-    }
-    return {f"{folder}{path}": text.encode() for path, text in texts.items()}
-
-
 def _record(
-    plan: MicroPlan,
-    golden: MicroGolden,
+    file: str | None,
+    project: MicroProject,
     run: MicroRun,
     files: dict[str, bytes],
     config: ExportMicro,
 ) -> MicroExportRecord:
+    golden = project.golden
     return MicroExportRecord(
-        file=None,
-        sha256=plan.sha256,
+        file=file,
+        sha256=project.sha256,
         config=config,
-        tflm=plan.tflm,
-        arena_bytes=plan.arena_bytes,
+        tflm=run.tflm,
+        arena_bytes=project.arena_bytes,
         arena=run.arena,
-        flash_bytes=plan.flash_bytes,
-        operators=tuple(plan.operators),
+        flash_bytes=len(project.tflite),
+        operators=tuple(project.operators),
         golden_cases=golden.cases,
         golden_bytes=golden.n_bytes,
         golden_tells=golden.tells,

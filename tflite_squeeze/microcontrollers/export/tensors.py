@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tflite_squeeze.microcontrollers.export.names import c_name, number
+from tflite_squeeze.microcontrollers.export.names import c_name
 from tflite_squeeze.microcontrollers.graph import main_inputs, main_outputs
 from tflite_squeeze.runtime.session import Endpoint
 from tflite_squeeze.tables.table import shape_text
@@ -63,11 +64,12 @@ class CTensor:
             text += f", real = (q - {self.end.zero_point}) * {self.end.scale:g}"
         return text
 
-    def tolerance(self, largest: float) -> float:
+    def tolerance(self, expected: NDArray[Any]) -> float:
         """How far a device may be off: one step, or a little of the largest expected value."""
-        if self.end.dtype == "float32":
-            return max(1.01 * self.step, _REAL_TOLERANCE * largest)
-        return 0.0 if self.end.dtype == "bool" else 1.0
+        if self.end.dtype != "float32":
+            return 0.0 if self.end.dtype == "bool" else 1.0
+        largest = float(np.max(np.abs(expected.astype(np.float64))))
+        return max(1.01 * self.step, _REAL_TOLERANCE * largest)
 
 
 def c_tensors(model: Any) -> tuple[list[CTensor], list[CTensor]]:
@@ -93,27 +95,3 @@ def _c_tensor(model: Any, end: Endpoint, role: str, taken: set[str]) -> CTensor:
         c_type=_C_TYPES[end.dtype],
         step=end.scale or step_before(model, 0, end.index),
     )
-
-
-def macros(prefix: str, tensor: CTensor) -> list[str]:
-    """The macros and conversions of a tensor, as lines of a header.
-
-    Args:
-        prefix: what their names begin with, in capitals.
-        tensor: the input or output.
-    """
-    end, name = tensor.end, f"{prefix}_{tensor.role}"
-    shape = ", ".join(str(size) for size in end.shape)
-    lines = [
-        f"/* {tensor.described} */",
-        f"#define {name}_RANK {len(end.shape)}",
-        f"#define {name}_SHAPE {{{shape}}}",
-        f"#define {name}_SIZE {tensor.elements}",
-        f"#define {name}_BYTES {tensor.n_bytes}",
-    ]
-    if end.scale:
-        lines += [
-            f"#define {name}_SCALE {number(np.float32(end.scale))}",
-            f"#define {name}_ZERO_POINT ({end.zero_point})",
-        ]
-    return lines
