@@ -8,7 +8,8 @@ import pytest
 
 from tests import tiny_models
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.network.graph import Node, copy_weights, graph_of, rebuilt
+from tflite_squeeze.network.crossing import copy_weights, rebuilt
+from tflite_squeeze.network.graph import Node, graph_of
 
 
 def answers(model: Any, *inputs: np.ndarray) -> list[np.ndarray]:
@@ -56,7 +57,7 @@ def test_a_residual_network_with_every_common_layer(library: Any) -> None:
 
 def test_edits() -> None:
     graph = graph_of(tiny_models.dense(tiny_models.LIBRARIES["keras"]))
-    relu = Node(name="relu", kind="ReLU", config={}, inputs=(), layer="relu")
+    relu = Node(name="relu", kind="ReLU", config={}, layer="relu")
     graph.insert_after("hidden", relu)
     assert graph.nodes["scores"].inputs == ("relu",)
     assert graph.ancestors("scores") == {"relu", "hidden", "x"}

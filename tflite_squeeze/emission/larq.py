@@ -13,7 +13,8 @@ import numpy as np
 
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.errors import UnsupportedError
-from tflite_squeeze.network.graph import Graph, Node, copy_weights, graph_of, rebuilt
+from tflite_squeeze.network.crossing import copy_weights, rebuilt
+from tflite_squeeze.network.graph import Graph, Node, graph_of
 from tflite_squeeze.network.larq_library import larq
 
 _DENSE, _CONVOLUTION, _NORM = "QuantDense", "QuantConv2D", "BatchNormalization"
@@ -132,7 +133,6 @@ def _replace(graph: Graph, name: str) -> None:
         name=f"{name}_pixel",
         kind="Reshape",
         config={"target_shape": (1, 1, inputs)},
-        inputs=(),
         layer=f"{name}_pixel",
     )
     graph.insert_after(node.inputs[0], before, [name])
@@ -154,7 +154,6 @@ def _replace(graph: Graph, name: str) -> None:
         name=f"{name}_vector",
         kind="Reshape",
         config={"target_shape": (units,)},
-        inputs=(),
         layer=f"{name}_vector",
     )
     graph.insert_after(end, after)

@@ -19,6 +19,7 @@ from tflite_squeeze.emission.recurrent import Recurrence, recurrence_for_tflite
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
+from tflite_squeeze.network.rewriting import as_float32
 
 _KERAS_KINDS = (ModelKind.KERAS, ModelKind.TF_KERAS)
 
@@ -53,7 +54,7 @@ def prepared(source: LoadedModel) -> tuple[LoadedModel, tuple[str, ...]]:
     refuse_broken_weights(source)
     if source.kind not in _KERAS_KINDS:
         return source, source.notes
-    model = flavors.as_float32(source.model)
+    model = as_float32(source.model)
     if model is source.model:
         return source, source.notes
     note = "the model computes in mixed precision; the file computes in float32 on its weights"

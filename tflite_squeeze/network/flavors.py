@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from importlib import import_module
@@ -124,9 +124,22 @@ def variables_of(model: Any) -> list[Any]:
 
 
 def walk_layers(model: Any) -> list[Any]:
-    """Every layer inside a model, nested ones too, each once, the model itself left out."""
-    flatten = model._flatten_layers(include_self=False, recursive=True)
-    return list({id(layer): layer for layer in flatten}.values())
+    """Every layer inside a model, each once, in the order in which data goes through them.
+
+    A nested model, or a layer with layers inside, comes right before those; the model itself is
+    left out.
+    """
+    found: dict[int, Any] = {}
+    _walk(model, found)
+    return list(found.values())
+
+
+def _walk(model: Any, found: dict[int, Any]) -> None:
+    # All at once, Keras 3 would tell the layers of nested models from the last to the first.
+    for layer in model._flatten_layers(include_self=False, recursive=False):
+        if id(layer) not in found:
+            found[id(layer)] = layer
+            _walk(layer, found)
 
 
 def input_structure(model: Any) -> Any:
@@ -143,7 +156,7 @@ def input_structure(model: Any) -> Any:
         names = {id(tensor): key for key, tensor in keyed.items()}
         return tf.nest.map_structure(
             lambda tensor: tf.TensorSpec(
-                tuple(tensor.shape), tensor.dtype, name=names.get(id(tensor), _name_of(tensor))
+                tuple(tensor.shape), tensor.dtype, name=names.get(id(tensor), name_of(tensor))
             ),
             symbolic,
         )
@@ -216,39 +229,6 @@ def named_outputs(model: Any, outputs: Any) -> dict[str, Any]:
     return dict(zip(names, flat, strict=True))
 
 
-def as_float32(model: Any) -> Any:
-    """A model trained in mixed precision, rebuilt to compute in float32; any other, as it is.
-
-    TFLite has few float16 kernels, and the variables of such a model are float32 anyway.
-
-    Raises:
-        InputError: the model cannot be rebuilt from its configuration.
-    """
-    mixed = [
-        layer for layer in walk_layers(model)
-        if getattr(layer, "compute_dtype", "float32") in ("float16", "bfloat16")
-    ]  # fmt: skip
-    if not mixed:
-        return model
-    keras = keras_of(known_flavor(model))
-    try:
-        text = model.to_json()
-        for policy in ("mixed_float16", "mixed_bfloat16"):
-            text = text.replace(f'"{policy}"', '"float32"')
-        rebuilt = keras.models.model_from_json(text)
-        if flavor_of(rebuilt) is None:
-            raise TypeError("it is subclassed")
-        rebuilt.set_weights(model.get_weights())
-    except (NotImplementedError, TypeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise InputError(
-            f"model {model.name!r} computes in mixed precision, and cannot be rebuilt in float32 "
-            f"from its configuration ({reason}): build it without the policy and copy its weights "
-            f"into it"
-        ) from error
-    return rebuilt
-
-
 def known_flavor(model: Any) -> Flavor:
     """Which Keras a model belongs to.
 
@@ -261,27 +241,12 @@ def known_flavor(model: Any) -> Flavor:
     return flavor
 
 
-def _name_of(symbolic: Any) -> str:
+def name_of(symbolic: Any) -> str:
     """The name that an input keeps when its model is saved and loaded: its layer's."""
     # Until then Keras 3 calls the tensor of an input without a name `keras_tensor`.
     operation: Any = getattr(getattr(symbolic, "_keras_history", None), "operation", None)
     named = operation if type(operation).__name__ == "InputLayer" else symbolic
     return str(named.name)
-
-
-def cloned(model: Any, clone_function: Callable[[Any], Any] | None = None) -> Any:
-    """A model of new layers, which a function makes of the old, with inputs of the same names."""
-    import tensorflow as tf
-
-    def renewed(tensor: Any) -> Any:
-        return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=_name_of(tensor))
-
-    keras, inputs = keras_of(known_flavor(model)), None
-    # Keras 3 calls the inputs of a functional clone after the tensors: see `_name_of`.
-    if flavor_of(model) is Flavor.KERAS and not isinstance(model, keras.Sequential):
-        symbolic = _symbolic_inputs(model)  # None of a subclassed one, which Keras refuses below
-        inputs = None if symbolic is None else tf.nest.map_structure(renewed, symbolic)
-    return keras.models.clone_model(model, input_tensors=inputs, clone_function=clone_function)
 
 
 def input_specs(model: Any) -> dict[str, Any]:

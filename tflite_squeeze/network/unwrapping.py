@@ -2,16 +2,10 @@
 
 from typing import Any
 
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import factorized_layers, prunable_layer, tfmot
-from tflite_squeeze.network.flavors import (
-    Flavor,
-    cloned,
-    flavor_of,
-    keras_of,
-    known_flavor,
-    walk_layers,
-)
+from tflite_squeeze.network.flavors import Flavor, flavor_of, walk_layers
+from tflite_squeeze.network.rewriting import LayerSpec, changed, graph_layers, rewritten
 
 WRAPPERS = {
     tfmot.NAME: "TensorFlow Model Optimization's pruning wrappers",
@@ -84,45 +78,31 @@ def unwrapped(model: Any) -> Any:
         model: a Keras model of either flavour.
 
     Returns:
-        A new model where there was a wrapper, else the model itself. A loss is kept, optimiser
-        and metrics are not.
+        A new model where there was a wrapper, compiled as it was, else the model itself.
 
     Raises:
         InputError: the model was not built from a graph of layers, or not built at all.
     """
     if not wrappers_in(model):
         return model
-    pairs: list[tuple[Any, Any]] = []
     try:
-        rebuilt = _rebuilt(model, pairs)
-        for old, new in pairs:
-            new.set_weights(old.get_weights())
-    except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        standing, _ = graph_layers(model)
+        made = rewritten(
+            model, {id(layer): _taken_off(layer) for layer in standing if is_wrapper(layer)}
+        )
+    except UsageError as error:
         raise InputError(
-            f"model {model.name!r} cannot be rebuilt without its pruning wrappers ({reason}): "
-            f"build it as a Sequential or functional model, with an input shape"
+            f"model {model.name!r} cannot be rebuilt without its pruning wrappers: {error}"
         ) from error
-    if getattr(model, "loss", None) is not None:
-        rebuilt.compile(loss=model.loss)
-    return rebuilt
+    if wrappers_in(made):
+        raise InputError(
+            f"model {model.name!r} cannot be rebuilt without its pruning wrappers: a layer of its "
+            f"own type holds them"
+        )
+    return made
 
 
-def _rebuilt(model: Any, pairs: list[tuple[Any, Any]]) -> Any:
-    keras = keras_of(known_flavor(model))
-
-    def clone(layer: Any) -> Any:
-        if isinstance(layer, keras.Model) and wrappers_in(layer):
-            return _rebuilt(layer, pairs)
-        if is_wrapper(layer):
-            if type(layer).__name__ == tfmot.NAME:
-                tfmot.apply_masks(layer)
-            layer = layer.layer
-        copied = type(layer).from_config(layer.get_config())
-        pairs.append((layer, copied))
-        return copied
-
-    rebuilt = cloned(model, clone)
-    if wrappers_in(rebuilt):
-        raise TypeError("a layer of its own type holds them")
-    return rebuilt
+def _taken_off(wrapper: Any) -> tuple[LayerSpec, ...]:
+    if type(wrapper).__name__ == tfmot.NAME:
+        tfmot.apply_masks(wrapper)
+    return (changed(wrapper.layer),)

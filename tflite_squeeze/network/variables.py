@@ -1,19 +1,11 @@
-"""What training needs of a Keras of either flavour: constraints, strategies, callbacks, copies."""
+"""What training needs of a Keras of either flavour: constraints, strategies, callbacks, shapes."""
 
 import sys
 from typing import Any
 
 import tensorflow as tf
 
-from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network.flavors import (
-    Flavor,
-    cloned,
-    flavor_of,
-    input_specs,
-    input_structure,
-    keras_of,
-)
+from tflite_squeeze.network.flavors import Flavor, flavor_of, input_specs, input_structure, keras_of
 
 
 def constraint_of(variable: Any) -> Any:
@@ -79,29 +71,6 @@ def steps_done(model: Any) -> int:
 def raw_variable(variable: Any) -> Any:
     """The TensorFlow variable behind a Keras variable of either flavour."""
     return variable.value if _is_keras3(variable) else variable
-
-
-def copy_of(model: Any) -> Any:
-    """An equal model with weights, loss and metrics of its own.
-
-    Raises:
-        UsageError: it cannot be rebuilt from its configuration (subclassed without one).
-    """
-    try:
-        copied = cloned(model)
-        if not copied.built:
-            copied.build(open_batch(model))
-        copied.set_weights(model.get_weights())
-    except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(
-            f"model {model.name!r} cannot be copied ({str(error).splitlines()[0]}): build it as a "
-            f"Sequential or functional model, or where the call takes it, pass in_place=True to "
-            f"change the model itself"
-        ) from error
-    loss = getattr(model, "loss", None)
-    if loss is not None:
-        copied.compile(loss=loss)
-    return copied
 
 
 def output_shape(model: Any) -> Any:

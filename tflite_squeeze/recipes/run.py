@@ -13,7 +13,7 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed, RuntimeFailure
 from tflite_squeeze.network.loading import LoadedModel, load_model
-from tflite_squeeze.network.variables import copy_of
+from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.packing.pack import pack
 from tflite_squeeze.recipes.files import dump_recipe
 from tflite_squeeze.recipes.folder import PLAIN, START, RunFolder

@@ -10,7 +10,8 @@ from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.raw_data import reading
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.variables import copy_of, output_shape
+from tflite_squeeze.network.rewriting import copy_of
+from tflite_squeeze.network.variables import output_shape
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.label_form import loss_name
 from tflite_squeeze.training.originals import given_original, watching

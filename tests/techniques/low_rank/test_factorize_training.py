@@ -9,6 +9,7 @@ from tests import tiny_models
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.observing import call_shapes
+from tflite_squeeze.network.rewriting import rewritten
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factor_schemes import full_ranks
 from tflite_squeeze.techniques.low_rank.factorable import find
@@ -16,7 +17,6 @@ from tflite_squeeze.techniques.low_rank.factorize import factorize
 from tflite_squeeze.techniques.low_rank.input_moments import input_moments
 from tflite_squeeze.techniques.low_rank.rank_choice import choice_of
 from tflite_squeeze.techniques.low_rank.record import FactorizeRecord
-from tflite_squeeze.techniques.low_rank.rewriting import rewritten
 from tflite_squeeze.techniques.low_rank.splitting import candidate
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.training.config import FineTune

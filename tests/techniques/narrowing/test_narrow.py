@@ -144,7 +144,6 @@ def test_it_trains_and_keeps_zeros_and_runs_faster_shapes(library: Any, images: 
         (tiny_models.dense, Narrow(ratio=0.25, multiple=16), "in multiples of 16, all 16"),
         (tiny_models.dense, Narrow(), "in multiples of 8, all 16"),
         (tiny_models.shared, Narrow(ratio=0.5, multiple=1), "is used 2 times"),
-        (tiny_models.nested, Narrow(ratio=0.5, multiple=1), "nothing to narrow"),
         (tiny_models.dense, Narrow(ratio=0.5, only=("scores",)), "the model's outputs|activation"),
     ],
 )

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network import variables as keras_variables
 from tflite_squeeze.network.observing import replaceable
+from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
 from tflite_squeeze.network.weights import Selection, Target, select
 from tflite_squeeze.techniques.binarization.bit_size import stored_numbers
@@ -74,7 +74,7 @@ def binarize(
 
         made = with_binary_inputs(model, config, run, verbose=verbose)
     else:
-        changed = model if in_place else keras_variables.copy_of(model)
+        changed = model if in_place else copy_of(model)
         made = _with_float_inputs(changed, config, run, verbose=verbose)
     binarised = sum(weight.parameters for weight in made.weights)
     record = BinarizeRecord(

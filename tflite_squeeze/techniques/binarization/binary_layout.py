@@ -90,7 +90,7 @@ def _split_activation(graph: Graph, name: str) -> None:
 
 
 def _new(kind: str, name: str, config: dict[str, Any] | None = None) -> Node:
-    return Node(name=name, kind=kind, config=config or {}, inputs=(), layer=name)
+    return Node(name=name, kind=kind, config=config or {}, layer=name)
 
 
 def _chain(graph: Graph, name: str) -> list[Node]:
@@ -187,9 +187,9 @@ def _prepare_input(
     """Sees to it that what a sign reads lies around 0."""
     normal = False
     first_shape = None
-    current = graph.nodes[graph.nodes[name].inputs[0]]
+    current = graph.nodes[graph.nodes[name].inputs[0].node]
     while current.kind in _ELEMENTS:
-        before = current.inputs[0]
+        before = current.inputs[0].node
         readers = graph.consumers(current.name)
         if current.kind in _ACTIVATIONS and not normal:
             if not _only_signs_read(graph, current.name, signs):

@@ -115,7 +115,7 @@ def with_larq_layers(
         The graph, and Larq's classes by kind.
     """
     library = larq()
-    changed = Graph(name=graph.name, outputs=graph.outputs)
+    changed = Graph(name=graph.name, starts=graph.starts, ends=graph.ends)
     classes: dict[str, Any] = {}
     for node in graph.nodes.values():
         if node.name in phases:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.graph import Graph, copy_weights, rebuilt
+from tflite_squeeze.network.crossing import copy_weights, rebuilt
+from tflite_squeeze.network.graph import Graph
 from tflite_squeeze.network.larq_library import larq
 from tflite_squeeze.network.variables import callback_class
 from tflite_squeeze.techniques.binarization.bit_size import packed_bytes, quantised_weights

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.variables import copy_of
+from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.techniques.distillation.comparison import Comparison, Standing
 from tflite_squeeze.techniques.distillation.record import DistillRecord, TeacherRecord
 from tflite_squeeze.training.config import Distill, FineTune

@@ -13,8 +13,8 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.observing import replaceable
 from tflite_squeeze.network.projections import MaskProjection, constrained
+from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.skipped import why_skipped
-from tflite_squeeze.network.variables import copy_of
 from tflite_squeeze.network.weights import Selection, select
 from tflite_squeeze.techniques.l0.config import L0
 from tflite_squeeze.techniques.l0.gates import gated_network

@@ -16,12 +16,12 @@ from tflite_squeeze.network.factorized_layers import (
     einsum_chain,
     embedding_chain,
 )
+from tflite_squeeze.network.rewriting import LayerSpec, graph_layers
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.weights import check_patterns, matches_any
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factor_schemes import Places, SchemeName, Shape, recomposed
 from tflite_squeeze.techniques.low_rank.low_rank import Moment
-from tflite_squeeze.techniques.low_rank.rewriting import LayerSpec, graph_layers
 
 Array = NDArray[Any]
 
@@ -113,13 +113,13 @@ class Factorable:
             ranked = {**config, "kernel_constraint": None, "rank": rank}
             if self.kind == "Conv2D":
                 ranked["scheme"] = scheme
-            return (LayerSpec(class_name=name, config=ranked, weights=weights),)
+            return (LayerSpec(kind=name, config=ranked, weights=weights),)
         chain = self._chain(config, scheme, ranks)
         bias = [weights[-1]] if self.has_bias else []
         held = [[kernel] for kernel in weights[: len(weights) - len(bias)]]
         held[-1] += bias
         return tuple(
-            LayerSpec(class_name=kind, config=one, weights=tuple(some))
+            LayerSpec(kind=kind, config=one, weights=tuple(some))
             for (kind, one), some in zip(chain, held, strict=True)
         )
 
@@ -138,7 +138,7 @@ class Factorable:
         if self.kind == "Embedding":
             config.pop("kernel_constraint")
         weights = tuple(self.layer.get_weights())
-        return (LayerSpec(class_name=self.kind, config=config, weights=weights),)
+        return (LayerSpec(kind=self.kind, config=config, weights=weights),)
 
 
 def why_not(layer: Any) -> str:

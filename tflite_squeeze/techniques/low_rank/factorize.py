@@ -8,6 +8,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.layer_macs import layer_macs, model_layers
 from tflite_squeeze.network.observing import call_shapes
+from tflite_squeeze.network.rewriting import rewritten
 from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factorable import Factorable, Found, Shapes, find
@@ -15,7 +16,6 @@ from tflite_squeeze.techniques.low_rank.input_moments import WIDEST, input_momen
 from tflite_squeeze.techniques.low_rank.low_rank import Moment
 from tflite_squeeze.techniques.low_rank.rank_choice import Choice, budgeted, choices, raised
 from tflite_squeeze.techniques.low_rank.record import FactorizeRecord, Refusal
-from tflite_squeeze.techniques.low_rank.rewriting import rewritten
 from tflite_squeeze.techniques.low_rank.splitting import (
     Candidate,
     Judge,

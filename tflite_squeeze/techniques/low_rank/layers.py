@@ -7,8 +7,8 @@ import numpy as np
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.factorized_layers import NAMES, factorized_class
 from tflite_squeeze.network.flavors import Flavor
+from tflite_squeeze.network.rewriting import LayerSpec, graph_layers, rewritten
 from tflite_squeeze.techniques.low_rank.factor_schemes import recomposed
-from tflite_squeeze.techniques.low_rank.rewriting import LayerSpec, graph_layers, rewritten
 
 # Both Kerases know the classes once this module is imported, so that saved models load.
 for _flavor in Flavor:
@@ -83,8 +83,7 @@ def merge(model: Any) -> Any:
         model: a Keras model of either flavour, with a graph of layers.
 
     Returns:
-        A new model with equal outputs, of standard Keras layers. A loss is kept, optimiser and
-        metrics are not.
+        A new model with equal outputs, of standard Keras layers, compiled as the model is.
 
     Raises:
         UsageError: the model is subclassed, or cannot be rebuilt.
@@ -129,13 +128,13 @@ def _merged(layer: Any) -> tuple[LayerSpec, ...]:
         whole = recomposed(tuple(kernels))
     bias = [np.asarray(layer.chain[-1].bias)] if layer.chain[-1].use_bias else []
     kind = type(layer).__name__.removeprefix("Factorized")
-    return (LayerSpec(class_name=kind, config=layer.whole_config(), weights=(whole, *bias)),)
+    return (LayerSpec(kind=kind, config=layer.whole_config(), weights=(whole, *bias)),)
 
 
 def _unfolded(layer: Any) -> tuple[LayerSpec, ...]:
     return tuple(
         LayerSpec(
-            class_name=type(one).__name__,
+            kind=type(one).__name__,
             config=one.get_config(),
             weights=tuple(one.get_weights()),
         )

@@ -7,13 +7,14 @@ from typing import Any
 import tensorflow as tf
 
 from tflite_squeeze.network import flavors
+from tflite_squeeze.network.flavors import Flavor
+from tflite_squeeze.network.rewriting import LayerSpec
 from tflite_squeeze.network.weight_error import relative_error
 from tflite_squeeze.techniques.low_rank.factor_schemes import factors, full_ranks, recomposed
 from tflite_squeeze.techniques.low_rank.factorable import Factorable
 from tflite_squeeze.techniques.low_rank.low_rank import Moment
 from tflite_squeeze.techniques.low_rank.rank_choice import Choice
 from tflite_squeeze.techniques.low_rank.record import LayerTime, Refusal, Split
-from tflite_squeeze.techniques.low_rank.rewriting import LayerSpec, standing_alone
 
 # Takes a model and models that may take its place; returns how long each takes beside it.
 Judge = Callable[[Any, Sequence[Any]], list[LayerTime]]
@@ -115,3 +116,22 @@ def input_spec(one: Factorable, shape: tuple[int, ...]) -> Any:
     """What a layer takes, as a tf.TensorSpec."""
     dtype = tf.int32 if one.kind == "Embedding" else tf.float32
     return tf.TensorSpec((1, *shape[1:]), dtype)
+
+
+def standing_alone(chain: Sequence[LayerSpec], input_spec: tf.TensorSpec, flavor: Flavor) -> Any:
+    """A model of one chain only, with its weights.
+
+    Args:
+        chain: the layers.
+        input_spec: of the input, batch first.
+        flavor: the Keras.
+    """
+    keras = flavors.keras_of(flavor)
+    # One name for all, so that files made of several take the same inputs.
+    inputs = keras.Input(tuple(input_spec.shape[1:]), dtype=input_spec.dtype.name, name="received")
+    outputs, layers = inputs, [spec.made(flavor) for spec in chain]
+    for layer in layers:
+        outputs = layer(outputs)
+    for layer, spec in zip(layers, chain, strict=True):
+        layer.set_weights(list(spec.weights))
+    return keras.Model(inputs, outputs)

@@ -7,9 +7,7 @@ alone, and ends in the layers that sum over it. Layers whose outputs are added m
 from dataclasses import dataclass, field
 from typing import Any
 
-import tensorflow as tf
-
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network.graph import INPUT, Graph, Node, Value, flat, graph_of
 
 _MAKES = ("Conv1D", "Conv2D", "Dense")
 _DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")
@@ -18,7 +16,7 @@ _PASSES = ("BatchNormalization", "Activation", "ReLU", "LeakyReLU", "ELU", "Flat
            "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
            "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D",
            "GlobalMaxPooling2D", "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D",
-           "UpSampling1D", "UpSampling2D")  # fmt: skip
+           "UpSampling1D", "UpSampling2D", "Relu", "Relu6")  # fmt: skip
 _MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
 
 
@@ -45,7 +43,8 @@ def channel_groups(model: Any) -> list[Group]:
     """The groups of a model, in the order in which they are made.
 
     Args:
-        model: a functional or sequential Keras model of either flavour.
+        model: a functional or sequential Keras model of either flavour; nested models count as
+            what is inside them.
 
     Returns:
         Every group that has a maker.
@@ -53,73 +52,76 @@ def channel_groups(model: Any) -> list[Group]:
     Raises:
         UsageError: the model has no graph of layers (subclassed).
     """
-    graph = _Graph(model)
-    for layer in graph.layers:
-        graph.add(layer)
-    for tensor in tf.nest.flatten(graph.outputs):
-        graph.fix(tensor, "its channels are the model's outputs")
-    return [group for group in graph.groups() if group.makers]
+    graph = graph_of(model)
+    groups = _Groups(graph)
+    for node in graph.nodes.values():
+        groups.add(node)
+    for value in graph.outputs:
+        groups.fix(value, "its channels are the model's outputs")
+    return [group for group in groups.found() if group.makers]
 
 
-class _Graph:
+class _Groups:
     """The groups so far; groups that turn out to be one are joined."""
 
-    def __init__(self, model: Any) -> None:
-        functional = getattr(model, "_functional", None) or model
-        try:
-            self.outputs = functional.outputs
-            self.layers = list(functional.layers)
-        except AttributeError:
-            self.outputs, self.layers = None, []
-        if not self.outputs:
-            raise UsageError(
-                f"model {model.name!r} has no graph of layers to narrow: build it from Sequential "
-                f"or the functional API"
-            )
+    def __init__(self, graph: Graph) -> None:
+        self._shapes = {
+            Value(node.name, index): shape
+            for node in graph.nodes.values()
+            for index, shape in enumerate(node.shapes)
+        }
+        self._calls = {key: len(nodes) for key, nodes in graph.calls().items()}
         self._groups: list[Group] = []
-        self._of: dict[tuple[int, int, int], Group] = {}
+        self._of: dict[Value, Group] = {}
 
-    def groups(self) -> list[Group]:
+    def found(self) -> list[Group]:
         """All groups, each once."""
         return list({id(group): group for group in self._groups}.values())
 
-    def add(self, layer: Any) -> None:
-        """Sorts a layer's inputs and outputs into groups."""
-        kind, nodes = type(layer).__name__, layer._inbound_nodes
-        inputs = [tensor for node in nodes for tensor in _inputs(node)]
-        outputs = [tensor for node in nodes for tensor in tf.nest.flatten(node.output_tensors)]
-        reason = _objection(layer, kind, nodes)
+    def add(self, node: Node) -> None:
+        """Sorts a node's inputs and outputs into groups."""
+        layer, kind, inputs = node.source, node.kind, node.inputs
+        outputs = [Value(node.name, index) for index in range(len(node.shapes))]
+        what = f"{'operation' if node.operation else 'layer'} {layer.name}"
+        reason = _objection(node, what, self._calls[id(layer)])
         if not reason and kind in _MAKES:
             self._group(outputs[0]).makers.append(layer)
             self._group(inputs[0]).takers.append(layer)
             if _mixes(layer):
-                self.fix(outputs[0], f"layer {layer.name} ends in an activation of all channels")
+                self.fix(outputs[0], f"{what} ends in an activation of all channels")
         elif not reason and kind in (*_PASSES, *_DEPTHWISE):
             group = self._joined(inputs[0], outputs[0])
-            if layer.weights:
+            if not node.operation and layer.weights:
                 group.passers.append(layer)
-        elif not reason and kind in _MERGES and len({t.shape[-1] for t in inputs}) == 1:
-            for tensor in inputs:
-                self._joined(outputs[0], tensor)
+        elif not reason and kind in _MERGES and self._alike(node):
+            for value in inputs:
+                self._joined(outputs[0], value)
         else:
             if kind in _MAKES:  # still a maker, for the record
                 self._group(outputs[0]).makers.append(layer)
-            for tensor in [*inputs, *outputs]:
-                self.fix(tensor, reason or f"layer {layer.name} ({kind}) mixes or fixes channels")
+            for value in [*inputs, *outputs]:
+                self.fix(value, reason or f"{what} ({kind}) mixes or fixes channels")
 
-    def fix(self, tensor: Any, reason: str) -> None:
+    def _alike(self, node: Node) -> bool:
+        """Whether a node takes tensors alone, of the same number of axes and of channels."""
+        shapes = [self._shapes[value] for value in node.inputs]
+        if len(shapes) != len(flat([node.args, node.kwargs])) or None in shapes:
+            return False
+        return len({(len(shape), shape[-1]) for shape in shapes if shape}) == 1
+
+    def fix(self, value: Value, reason: str) -> None:
         """Says that the channels of a tensor have to stay."""
-        group = self._group(tensor)
+        group = self._group(value)
         group.fixed = group.fixed or reason
 
-    def _group(self, tensor: Any) -> Group:
-        key = _key(tensor)
-        if key not in self._of:
-            self._of[key] = Group(size=int(tensor.shape[-1] or 0))
-            self._groups.append(self._of[key])
-        return self._of[key]
+    def _group(self, value: Value) -> Group:
+        if value not in self._of:
+            shape = self._shapes[value]
+            self._of[value] = Group(size=(shape[-1] if shape else 0) or 0)
+            self._groups.append(self._of[value])
+        return self._of[value]
 
-    def _joined(self, first: Any, second: Any) -> Group:
+    def _joined(self, first: Value, second: Value) -> Group:
         kept, gone = self._group(first), self._group(second)
         if kept is gone:
             return kept
@@ -133,20 +135,23 @@ class _Graph:
         return kept
 
 
-def _objection(layer: Any, kind: str, nodes: Any) -> str:
-    """Why nothing around a layer may change its width, or ""."""
-    if len(nodes) != 1:
-        return f"layer {layer.name} is used {len(nodes)} times"
+def _objection(node: Node, what: str, calls: int) -> str:
+    """Why nothing around a node may change its width, or ""."""
+    layer, kind = node.source, node.kind
+    if calls != 1:
+        return f"{what} is used {calls} times"
+    if node.operation or kind == INPUT:
+        return ""
     if getattr(layer, "data_format", "channels_last") != "channels_last":
-        return f"layer {layer.name} has its channels first"
+        return f"{what} has its channels first"
     if getattr(layer, "groups", 1) not in (1, None) and kind in _MAKES:
-        return f"layer {layer.name} has groups"
+        return f"{what} has groups"
     if kind in _DEPTHWISE and layer.depth_multiplier != 1:
-        return f"layer {layer.name} multiplies channels"
+        return f"{what} multiplies channels"
     if kind == "Activation" and _mixes(layer):
-        return f"layer {layer.name} mixes channels"
-    if kind == "BatchNormalization" and _axis(layer) not in (-1, len(_shape(nodes)) - 1):
-        return f"layer {layer.name} normalises another axis"
+        return f"{what} mixes channels"
+    if kind == "BatchNormalization" and _axis(layer) not in (-1, len(node.shapes[0] or ()) - 1):
+        return f"{what} normalises another axis"
     return ""
 
 
@@ -159,18 +164,3 @@ def _mixes(layer: Any) -> bool:
 def _axis(layer: Any) -> int:
     axis = layer.axis
     return int(axis[0] if isinstance(axis, list | tuple) else axis)
-
-
-def _shape(nodes: Any) -> Any:
-    return tf.nest.flatten(nodes[0].output_tensors)[0].shape
-
-
-def _inputs(node: Any) -> list[Any]:
-    """The symbolic tensors that a node of either Keras takes."""
-    return list(tf.nest.flatten(node.input_tensors)) if not node.is_input else []
-
-
-def _key(tensor: Any) -> tuple[int, int, int]:
-    """Which output of which call of which layer a symbolic tensor is."""
-    layer, node, index = tensor._keras_history
-    return id(layer), int(node), int(index)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network import flavors
 from tflite_squeeze.network.projections import MaskProjection, constrained
+from tflite_squeeze.network.rewriting import changed, rewritten
 from tflite_squeeze.network.weights import matches, select
 from tflite_squeeze.techniques.narrowing.channels import Group, channel_groups
 from tflite_squeeze.techniques.narrowing.config import Narrow
@@ -182,18 +182,15 @@ def _relative(norms: Array) -> Array:
 
 def _rebuilt(model: Any, kept: Sequence[tuple[Group, Array]]) -> Any:
     """An equal model without the channels that go."""
-    widths = {id(layer): len(stay) for group, stay in kept for layer in group.makers}
-
-    def narrowed(layer: Any) -> Any:
-        config = layer.get_config()
-        if id(layer) in widths:
-            config["units" if "units" in config else "filters"] = widths[id(layer)]
-        return type(layer).from_config(config)
-
-    narrower = flavors.cloned(model, narrowed)
-    weights = {id(layer): layer.get_weights() for layer in model.layers}
+    layers: dict[int, Any] = {}
+    weights: dict[int, list[Array]] = {}
+    widths: dict[int, dict[str, int]] = {}
     for group, stay in kept:
+        for layer in (*group.makers, *group.takers, *group.passers):
+            layers[id(layer)] = layer
+            weights.setdefault(id(layer), layer.get_weights())
         for layer in group.makers:
+            widths[id(layer)] = {"units" if hasattr(layer, "units") else "filters": len(stay)}
             weights[id(layer)] = [_cut(one, -1, group, stay) for one in weights[id(layer)]]
         for layer in group.takers:
             kernel, *rest = weights[id(layer)]
@@ -204,12 +201,10 @@ def _rebuilt(model: Any, kept: Sequence[tuple[Group, Array]]) -> Any:
                 _cut(one, -2 if depthwise and one.ndim > 1 else -1, group, stay)
                 for one in weights[id(layer)]
             ]
-    for old, new in zip(model.layers, narrower.layers, strict=True):
-        new.set_weights(weights[id(old)])
-    loss = getattr(model, "loss", None)
-    if loss is not None:
-        narrower.compile(loss=loss)
-    return narrower
+    return rewritten(
+        model,
+        {key: [changed(layers[key], weights[key], **widths.get(key, {}))] for key in layers},
+    )
 
 
 def _cut(values: Array, axis: int, group: Group, stay: Array) -> Array:

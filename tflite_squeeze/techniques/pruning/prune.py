@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network import variables as keras_variables
+from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.skipped import why_skipped
 from tflite_squeeze.techniques.pruning.callback import PruningCallback
 from tflite_squeeze.techniques.pruning.config import Prune
@@ -63,7 +63,7 @@ def prune(
     Example:
         >>> model, record = prune(model, Prune(sparsity=0.9), "fashion-mnist")
     """
-    pruned = model if in_place else keras_variables.copy_of(model)
+    pruned = model if in_place else copy_of(model)
     groups = groups_of(pruned, config)
     selection = groups.selection
     if not selection.targets:

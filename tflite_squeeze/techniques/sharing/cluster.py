@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network import variables as keras_variables
+from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.techniques.sharing.callback import ClusteringCallback
 from tflite_squeeze.techniques.sharing.config import Cluster
 from tflite_squeeze.techniques.sharing.plan import ClusterPlan, cluster_plan, measured_counts
@@ -63,7 +63,7 @@ def cluster(
     Example:
         >>> model, record = cluster(model, Cluster(clusters=16), "fashion-mnist")
     """
-    shared = model if in_place else keras_variables.copy_of(model)
+    shared = model if in_place else copy_of(model)
     run = StepRun(shared, data, finetune, one_shot=one_shot, original=model, in_place=in_place)
     if config.max_drop is not None and measured is None:
         measured = measured_counts(shared, config, _labelled(run.samples))

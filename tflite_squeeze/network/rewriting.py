@@ -1,0 +1,402 @@
+"""The one way to build a model anew: equal, or with layers changed, split or taken out.
+
+Each layer is made from its own configuration and called as the graph says, so that shared layers
+stay shared, nested models stay nested, and operations stay what they are. What a layer keeps
+beside its weights comes along: statistics, vocabularies, states of random seeds, `trainable`.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network.factorized_layers import NAMES, factorized_class
+from tflite_squeeze.network.flavors import Flavor
+from tflite_squeeze.network.graph import (
+    INPUT,
+    Node,
+    Value,
+    flat,
+    graph_of,
+    has_graph,
+    mapped,
+    mapped_leaves,
+)
+from tflite_squeeze.network.layer_state import carry_state, same_flag, set_policy
+from tflite_squeeze.network.variables import open_batch
+
+# What can go wrong in the configurations and constructors of layers, the user's own among them.
+_FAILURES = (NotImplementedError, TypeError, ValueError, AttributeError, KeyError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpec:
+    """A layer to be made.
+
+    Attributes:
+        kind: its class, or the name of one of Keras or of `network.factorized_layers`.
+        config: as `from_config` takes it.
+        weights: as `set_weights` takes them.
+        like: the layer whose other state it keeps.
+    """
+
+    kind: str | type[Any]
+    config: dict[str, Any]
+    weights: tuple[Any, ...]
+    like: Any = None
+
+    def made(self, flavor: Flavor) -> Any:
+        """The layer, not built."""
+        if isinstance(self.kind, type):
+            return self.kind.from_config(dict(self.config))
+        if self.kind in NAMES:
+            return factorized_class(self.kind, flavor).from_config(dict(self.config))
+        return getattr(flavors.keras_of(flavor).layers, self.kind).from_config(dict(self.config))
+
+
+def changed(layer: Any, weights: Sequence[Any] | None = None, **settings: Any) -> LayerSpec:
+    """A layer to be made of another, with some settings changed.
+
+    Args:
+        layer: the other.
+        weights: those that it is to have; None for those of the other.
+        **settings: what differs in its configuration.
+    """
+    weights = layer.get_weights() if weights is None else weights
+    config = {**layer.get_config(), **settings}
+    return LayerSpec(kind=type(layer), config=config, weights=tuple(weights), like=layer)
+
+
+Replacements = Mapping[int, Sequence[LayerSpec]]
+
+
+def graph_layers(model: Any) -> tuple[list[Any], dict[int, str]]:
+    """The layers that can be replaced, in the order of the data, and why others cannot.
+
+    Args:
+        model: a Keras model of either flavour.
+
+    Returns:
+        Layers that stand in the graph of the model or of a nested model; and reasons by id of
+        every other layer inside.
+
+    Raises:
+        UsageError: the model itself has no graph of layers.
+    """
+    found: dict[int, Any] = {}
+    reasons: dict[int, str] = {}
+    for nodes in graph_of(model).calls().values():
+        if nodes[0].operation or nodes[0].kind == INPUT:
+            continue
+        layer = nodes[0].source
+        found[id(layer)] = layer
+        if not all(node.plain_call for node in nodes):
+            reasons[id(layer)] = "it is called with arguments of its own"
+    for layer in found.values():
+        for inner in _inside(layer):
+            if id(inner) not in found:
+                kind = type(layer).__name__
+                reason = f"it is inside {layer.name!r} ({kind}), not in a graph of its own"
+                reasons.setdefault(id(inner), reason)
+    return [layer for layer in found.values() if id(layer) not in reasons], reasons
+
+
+def _inside(layer: Any) -> list[Any]:
+    return [] if flavors.flavor_of(layer) is None else flavors.walk_layers(layer)
+
+
+def rewritten(model: Any, replacements: Replacements | None = None) -> Any:
+    """An equal model of new layers, some of them replaced by others.
+
+    Args:
+        model: a Keras model of either flavour, with a graph of layers.
+        replacements: what stands for a layer, by its id: one layer, or several, of which the
+            last has its name.
+
+    Returns:
+        A new model with weights of its own, compiled as the model is.
+
+    Raises:
+        UsageError: it has no graph, or a layer cannot be made from its configuration.
+    """
+    graph_of(model, opened=False)
+    replacements = replacements or {}
+    taken = {layer.name for layer in flavors.walk_layers(model)}
+    for specs in replacements.values():
+        for name in [spec.config["name"] for spec in specs[:-1]]:
+            if name in taken:
+                raise UsageError(f"a layer is named {name!r} already: rename it")
+    return _built(model, replacements)
+
+
+def copy_of(model: Any) -> Any:
+    """An equal model with weights and all other state of its own, compiled as the model is.
+
+    Raises:
+        UsageError: it cannot be rebuilt from its configuration (subclassed without one).
+    """
+    try:
+        return _built(model, {})
+    except UsageError as error:
+        raise UsageError(
+            f"model {model.name!r} cannot be copied ({error}): build it as a Sequential or "
+            f"functional model, or where the call takes it, pass in_place=True to change the model "
+            f"itself"
+        ) from error
+
+
+def as_float32(model: Any) -> Any:
+    """A model trained in mixed precision, rebuilt to compute in float32; any other, as it is.
+
+    TFLite has few float16 kernels, and the variables of such a model are float32 anyway.
+
+    Raises:
+        InputError: the model cannot be rebuilt from its configuration.
+    """
+    mixed = {id(layer) for layer in flavors.walk_layers(model) if _is_mixed(layer)}
+    if not mixed:
+        return model
+    try:
+        specs = {
+            key: [changed(nodes[0].source, **_in_float32(nodes[0].source.get_config()))]
+            for key, nodes in graph_of(model).calls().items()
+            if mixed & {key, *map(id, _inside(nodes[0].source))}
+        }
+        made = rewritten(model, specs)
+    except (UsageError, NotImplementedError) as error:
+        raise InputError(
+            f"model {model.name!r} computes in mixed precision, and cannot be rebuilt in float32 "
+            f"from its configuration ({error}): build it without the policy and copy its weights "
+            f"into it"
+        ) from error
+    for one in (made, *flavors.walk_layers(made)):
+        if _is_mixed(one):  # a model, whose own policy only says how its loss is scaled
+            set_policy(one, "float32")
+    return made
+
+
+def _is_mixed(layer: Any) -> bool:
+    return getattr(layer, "compute_dtype", "float32") in ("float16", "bfloat16")
+
+
+def _in_float32(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with float32 for each policy of mixed precision in it."""
+    mixed = ("mixed_float16", "mixed_bfloat16")
+    return dict(
+        mapped_leaves(
+            config, lambda leaf: "float32" if isinstance(leaf, str) and leaf in mixed else leaf
+        )
+    )
+
+
+def _built(model: Any, replacements: Replacements) -> Any:
+    """The new model, with all state."""
+    flavor = flavors.known_flavor(model)
+    builder = _Builder(flavor, replacements)
+    scope = flavors.keras_of(flavor).utils.custom_object_scope
+    with flavors.trusted(flavor), scope(_strangers(model, flavor)):
+        (made,) = builder.called(model)
+        with _telling(model):
+            if model.built and not made.built:
+                made.build(open_batch(model))
+            builder.carry()
+            _compile_alike(model, made)
+    return made
+
+
+def _strangers(model: Any, flavor: Flavor) -> dict[str, Any]:
+    """Classes and functions that a Keras does not know by itself; the model is at hand."""
+    layers = [model, *flavors.walk_layers(model)]
+    found: list[Any] = [type(layer) for layer in layers]
+    for layer in layers:
+        for value in vars(layer).values():
+            if isinstance(value, FunctionType):
+                found.append(value)
+            elif callable(value) and flavors.flavor_of(value) is None:
+                found.append(type(value))
+    known = (flavor.value, "builtins", "tensorflow")
+    return {one.__name__: one for one in found if one.__module__.split(".")[0] not in known}
+
+
+@contextmanager
+def _telling(layer: Any) -> Iterator[None]:
+    """Says which layer cannot be built, and what to do about it."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except _FAILURES as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise UsageError(
+            f"layer {layer.name!r} ({type(layer).__name__}) cannot be rebuilt from its "
+            f"configuration ({reason}): give it a get_config with all that its constructor takes"
+        ) from error
+
+
+class _Builder:
+    """What stands for each layer so far: shared layers and models are built once.
+
+    Args:
+        flavor: the Keras.
+        replacements: specs by id of the layer.
+    """
+
+    def __init__(self, flavor: Flavor, replacements: Replacements) -> None:
+        self._flavor = flavor
+        self._keras = flavors.keras_of(flavor)
+        self._replacements = replacements
+        self._made: dict[int, list[Any]] = {}
+        self._models: list[tuple[Any, Any]] = []
+        self._states: list[tuple[Any, Any, Sequence[Any] | None, bool]] = []
+
+    def called(self, source: Any) -> list[Any]:
+        """What is to be called, one after the other, in the place of a layer or a model."""
+        if id(source) not in self._made:
+            self._made[id(source)] = self._make(source)
+        return self._made[id(source)]
+
+    def carry(self) -> None:
+        """Gives what is new its weights and other state, once all is built."""
+        # A model's flag is set for all inside it, so the outermost, made last, comes first.
+        for model, made in reversed(self._models):
+            same_flag(model.trainable, made)
+        for like, made, weights, trainable in self._states:
+            same_flag(trainable, made)
+            if weights is not None:
+                made.set_weights(list(weights))
+            if like is not None:
+                carry_state(like, made, weights=weights is None)
+
+    def _make(self, source: Any) -> list[Any]:
+        specs = self._replacements.get(id(source))
+        if specs is not None:
+            return [self._noted(spec.made(self._flavor), spec.like, spec.weights) for spec in specs]
+        if flavors.flavor_of(source) is None:
+            return [_same_operation(source)]
+        if isinstance(source, self._keras.Sequential) and self._opens(source):
+            return [self._sequential(source)]
+        if has_graph(source) and self._opens(source):
+            return [self._functional(source)]
+        with _telling(source):
+            return [self._noted(_same_layer(source), source, None)]
+
+    def _noted(self, made: Any, like: Any, weights: Sequence[Any] | None) -> Any:
+        self._states.append((like, made, weights, made.trainable))
+        return made
+
+    def _opens(self, model: Any) -> bool:
+        """Whether a model is built layer by layer, or, being of a class of its own, whole."""
+        return _takes_layers(type(model)) or any(
+            id(layer) in self._replacements for layer in flavors.walk_layers(model)
+        )
+
+    def _sequential(self, model: Any) -> Any:
+        start = []
+        if has_graph(model):
+            nodes = graph_of(model, opened=False).nodes.values()
+            start = [_same_layer(node.source) for node in nodes if node.kind == INPUT]
+        inside = [
+            made
+            for layer in model.layers
+            if type(layer).__name__ != INPUT
+            for made in self.called(layer)
+        ]
+        kind = type(model) if _takes_layers(type(model)) else self._keras.Sequential
+        with _telling(model):
+            return self._as_before(model, kind([*start, *inside], name=model.name))
+
+    def _functional(self, model: Any) -> Any:
+        graph = graph_of(model, opened=False)
+        tensors: dict[str, Any] = {}
+        losses = []
+        for node in graph.nodes.values():
+            if node.kind == INPUT:
+                tensors[node.name] = _same_layer(node.source).output
+                continue
+            args = mapped(node.args, tensors.__getitem__)
+            kwargs = mapped(node.kwargs, tensors.__getitem__)
+            if node.kind in ("AddLoss", "AddMetric"):
+                losses.append((node, args[0]))
+                continue
+            with _telling(node.source):
+                first, *others = self.called(node.source)
+                answer = first(*args, **kwargs)
+                for layer in others:
+                    answer = layer(answer)
+            for index, tensor in enumerate(flat(answer)):
+                tensors[Value(node.name, index)] = tensor
+        kind = type(model) if _takes_layers(type(model)) else self._keras.Model
+        starts, ends = (mapped(one, tensors.__getitem__) for one in (graph.starts, graph.ends))
+        with _telling(model):
+            made = self._as_before(model, kind(starts, ends, name=model.name))
+            for node, tensor in losses:
+                _add_ending(made, node, tensor)
+        return made
+
+    def _as_before(self, model: Any, made: Any) -> Any:
+        """Notes a model, and sets the policy by which Keras chooses to scale its loss."""
+        self._models.append((model, made))
+        if made.dtype_policy.name != model.dtype_policy.name:
+            set_policy(made, model.dtype_policy)
+        return made
+
+
+def _takes_layers(kind: Any) -> bool:
+    """Whether a class of models is made of layers or tensors, as those of Keras are."""
+    base = next((one for one in kind.__mro__ if one.__name__ in ("Sequential", "Functional")), None)
+    if base is None:
+        return False
+    own, known = (list(inspect.signature(one.__init__).parameters) for one in (kind, base))
+    return own == known
+
+
+def _add_ending(made: Any, node: Node, tensor: Any) -> None:
+    """A loss or a metric of a tf_keras model's own tensors."""
+    if node.kind == "AddLoss":
+        made.add_loss(tensor)
+    else:
+        made.add_metric(tensor, name=node.source.metric_name, aggregation=node.source.aggregation)
+
+
+def _same_operation(operation: Any) -> Any:
+    """An equal operation of Keras 3, called nowhere yet; it has no state to be shared."""
+    twin = object.__new__(type(operation))
+    vars(twin).update(vars(operation), _inbound_nodes=[], _outbound_nodes=[])
+    return twin
+
+
+def _same_layer(layer: Any) -> Any:
+    """An equal layer, not built."""
+    if type(layer).__name__ != "Lambda":
+        return type(layer).from_config(layer.get_config())
+    # Its function as it is: what it refers to outside itself no configuration keeps.
+    return type(layer)(
+        layer.function,
+        output_shape=layer._output_shape,
+        mask=layer.mask,
+        arguments=dict(layer.arguments or {}),
+        name=layer.name,
+        trainable=layer.trainable,
+        dtype=layer.dtype_policy,
+    )
+
+
+def _compile_alike(model: Any, made: Any) -> None:
+    """Compiles a model as another is, with an optimiser and metrics of its own."""
+    config = getattr(getattr(model, "_compile_config", None), "config", None)
+    if config is None:
+        return
+    settings = {key: mapped_leaves(value, _renewed) for key, value in config.items()}
+    made.compile(**settings)
+
+
+def _renewed(setting: Any) -> Any:
+    """An equal optimiser or metric without state; any other setting as it is."""
+    kinds = [one.__name__ for one in type(setting).__mro__]
+    if not {"Optimizer", "OptimizerV2", "Metric"} & set(kinds):
+        return setting
+    return type(setting).from_config(setting.get_config())
