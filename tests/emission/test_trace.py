@@ -62,7 +62,9 @@ def test_mixed_precision_that_cannot_be_rebuilt_says_what_to_do(library: Any) ->
             return inputs * self.factor
 
     x = library.Input((3,))
-    model = library.Model(x, library.layers.Dense(2, dtype="mixed_float16")(Times(np.float32(2))(x)))
+    model = library.Model(
+        x, library.layers.Dense(2, dtype="mixed_float16")(Times(np.float32(2))(x))
+    )
     with pytest.raises(InputError, match=r"cannot be rebuilt in float32.*copy its weights"):
         prepared(load_model(model))
 

@@ -123,9 +123,8 @@ def rewritten(model: Any, replacements: Replacements | None = None) -> Any:
     Raises:
         UsageError: it has no graph, or a layer cannot be made from its configuration.
     """
-    graph_of(model, opened=False)
     replacements = replacements or {}
-    taken = {layer.name for layer in flavors.walk_layers(model)}
+    taken = {nodes[0].source.name for nodes in graph_of(model).calls().values()}
     for specs in replacements.values():
         for name in [spec.config["name"] for spec in specs[:-1]]:
             if name in taken:
