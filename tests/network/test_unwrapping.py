@@ -13,7 +13,7 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.network import tfmot
 from tflite_squeeze.network.flavors import Flavor, walk_layers
 from tflite_squeeze.network.loading import load_model
-from tflite_squeeze.network.prunable_layer import prunable_class
+from tflite_squeeze.network.prunable_layer import PrunableLayer
 from tflite_squeeze.network.unwrapping import custom_objects, unwrapped, wrappers_in
 
 # On one worker, which makes what they share once.
@@ -104,7 +104,7 @@ def test_a_converted_file_has_the_zeros_and_the_record_says_so(wrapped):
 
 
 def with_prunables(library, flavor):
-    prunable = prunable_class(flavor)
+    prunable = PrunableLayer
     layers = library.layers
     inner = library.Sequential(
         [library.Input((6,)), prunable(layers.Dense(5, name="deep"), '{"sparsity": 0.5}')],
@@ -168,7 +168,7 @@ def test_a_subclassed_model_keeps_its_wrappers_and_says_so(library, flavor):
     class Network(library.Model):
         def __init__(self):
             super().__init__(name="own")
-            self.dense = prunable_class(flavor)(library.layers.Dense(2))
+            self.dense = PrunableLayer(library.layers.Dense(2))
 
         def call(self, inputs):
             return self.dense(inputs)

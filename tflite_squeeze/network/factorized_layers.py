@@ -2,10 +2,10 @@
 
 import json
 from contextlib import nullcontext
-from functools import cache
 from typing import Any
 
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network.both_versions import BothVersions
 from tflite_squeeze.network.flavors import Flavor, keras_of
 
 Config = dict[str, Any]
@@ -119,12 +119,10 @@ def _last(config: Config) -> Config:
     return last
 
 
-PACKAGE = "tflite_squeeze"
-NAMES = ("FactorizedDense", "FactorizedConv2D")
 _OWN = ("name", "trainable", "dtype", "batch_input_shape", "input_shape", "input_dim")
 
 
-class _Factorized:
+class Factorized(BothVersions):
     """A chain of plain layers of one Keras in the place of one.
 
     Attributes:
@@ -133,27 +131,28 @@ class _Factorized:
 
     _whole: str  # the type of the layer that the chain stands for
 
+    @classmethod
+    def _version_for(cls, *args: Any, keras: Any = None, **kwargs: Any) -> Flavor:
+        return Flavor.KERAS if keras is None else Flavor(keras.__name__)
+
     def _begin(self, options: dict[str, Any]) -> None:
         own = {key: options.pop(key) for key in _OWN if key in options}
         super().__init__(**own)
-        keras = self._keras()
+        keras = keras_of(self.flavor)
         # Made to check the options and to write them as plain data; as text, since a Keras would
         # keep a dict in containers of its own.
-        template = getattr(keras.layers, self._whole)(name=self.name, **options)  # type: ignore[attr-defined]
+        template = getattr(keras.layers, self._whole)(name=self.name, **options)
         self.settings = json.dumps(template.get_config())
         self.supports_masking = bool(template.supports_masking)
         self.chain: list[Any] = []
 
     def _scope(self, name: str) -> Any:
         """Where tf_keras takes the names of weights from; an HDF5 file wants them to differ."""
-        if self.flavor is Flavor.KERAS:  # type: ignore[attr-defined]
+        if self.flavor is Flavor.KERAS:
             return nullcontext()
         import tensorflow as tf
 
         return tf.name_scope(name)
-
-    def _keras(self) -> Any:
-        return keras_of(self.flavor)  # type: ignore[attr-defined]
 
     def _configs(self, received: int) -> Chain:
         raise NotImplementedError
@@ -166,7 +165,7 @@ class _Factorized:
 
     def build(self, input_shape: Any) -> None:
         """Makes and builds the chain."""
-        keras = self._keras()
+        keras = keras_of(self.flavor)
         shape = tuple(input_shape)
         for kind, config in self._configs(int(shape[-1])):
             layer = getattr(keras.layers, kind).from_config(config)
@@ -184,7 +183,7 @@ class _Factorized:
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output shape of the one layer that the chain amounts to."""
-        whole = getattr(self._keras().layers, self._whole).from_config(self.whole_config())
+        whole = getattr(keras_of(self.flavor).layers, self._whole).from_config(self.whole_config())
         return whole.compute_output_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -195,18 +194,26 @@ class _Factorized:
         raise NotImplementedError
 
 
-class _FactorizedDense(_Factorized):
-    """A Dense whose kernel is a product U V: inputs x rank, rank x units.
+class FactorizedDense(Factorized):
+    """A Dense whose kernel is a product of inputs x rank and rank x units.
 
     Args:
         units: outputs.
-        rank: of the kernel.
+        rank: of the kernel. It saves where rank · (inputs + units) < inputs · units.
+        keras: the module of the Keras that the layer is for, `keras` or `tf_keras`; None for
+            Keras 3.
         options: what Dense takes.
+
+    Raises:
+        UsageError: the rank is no whole number from 1 on.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((784,)), FactorizedDense(300, rank=16)])
     """
 
-    _whole = "Dense"
+    keras_name, _whole = "FactorizedDense", "Dense"
 
-    def __init__(self, units: int, rank: int, **options: Any) -> None:
+    def __init__(self, units: int, rank: int, *, keras: Any = None, **options: Any) -> None:
         self._begin({"units": units, **options})
         self.rank = _checked(rank)
 
@@ -217,22 +224,36 @@ class _FactorizedDense(_Factorized):
         return {"rank": self.rank}
 
 
-class _FactorizedConv2D(_Factorized):
-    """A Conv2D whose kernel is that of a chain of two or three.
+class FactorizedConv2D(Factorized):
+    """A Conv2D whose kernel is that of a chain of two or three smaller convolutions.
 
     Args:
         filters: output channels.
         kernel_size: as for Conv2D.
-        rank: a number; for "tucker" a pair, of inputs and outputs.
+        rank: channels between the two; for "tucker" a pair, of inputs and outputs.
         scheme: "spatial" (k x 1, 1 x k), "channel" (k x k, 1 x 1) or "tucker" (1 x 1, k x k,
             1 x 1).
+        keras: as in `FactorizedDense`.
         options: what Conv2D takes; no groups.
+
+    Raises:
+        UsageError: rank and scheme do not fit together.
+
+    Example:
+        >>> layer = FactorizedConv2D(64, 3, rank=16, padding="same", activation="relu")
     """
 
-    _whole = "Conv2D"
+    keras_name, _whole = "FactorizedConv2D", "Conv2D"
 
     def __init__(
-        self, filters: int, kernel_size: Any, rank: Any, scheme: str = "spatial", **options: Any
+        self,
+        filters: int,
+        kernel_size: Any,
+        rank: Any,
+        scheme: str = "spatial",
+        *,
+        keras: Any = None,
+        **options: Any,
     ) -> None:
         if options.get("groups", 1) != 1:
             raise UsageError("FactorizedConv2D has no groups: use Conv2D for them")
@@ -249,7 +270,7 @@ class _FactorizedConv2D(_Factorized):
         ranks = self.rank if isinstance(self.rank, tuple) else (self.rank,)
         if self.scheme == "tucker" and ranks[0] > received:
             raise UsageError(
-                f"layer {self.name!r}: rank {ranks[0]} of the inputs is more than its {received} "  # type: ignore[attr-defined]
+                f"layer {self.name!r}: rank {ranks[0]} of the inputs is more than its {received} "
                 f"channels: lower it"
             )
         return conv_chain(self.whole_config(), self.scheme, tuple(ranks), received)
@@ -268,16 +289,6 @@ def _checked(rank: Any) -> int:
     return rank
 
 
-@cache
-def factorized_class(name: str, flavor: Flavor) -> Any:
-    """A layer's class for one Keras, registered there so that saved models load.
-
-    Args:
-        name: "FactorizedDense" or "FactorizedConv2D".
-        flavor: the Keras.
-    """
-    base = _FactorizedDense if name == "FactorizedDense" else _FactorizedConv2D
-    keras = keras_of(flavor)
-    about = {"__doc__": base.__doc__, "flavor": flavor}
-    made = type(name, (base, keras.layers.Layer), about)
-    return keras.saving.register_keras_serializable(PACKAGE, name)(made)
+LAYERS: dict[str, type[Factorized]] = {
+    layer.keras_name: layer for layer in (FactorizedDense, FactorizedConv2D)
+}

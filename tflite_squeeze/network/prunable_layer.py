@@ -1,14 +1,12 @@
 """The layer behind `Prunable`: it hands everything on to the layer inside, and carries settings."""
 
-from functools import cache
 from typing import Any
 
-from tflite_squeeze.network.flavors import Flavor, keras_of
+from tflite_squeeze.network.both_versions import BothVersions
+from tflite_squeeze.network.flavors import Flavor, known_flavor
 
-PACKAGE, NAME = "tflite_squeeze", "Prunable"
 
-
-class _Prunable:
+class PrunableLayer(BothVersions):
     """A wrapper that computes what the layer inside computes.
 
     Args:
@@ -17,6 +15,12 @@ class _Prunable:
             containers of its own.
         kwargs: what every Keras layer takes.
     """
+
+    keras_name, keras_base = "Prunable", "layers.Wrapper"
+
+    @classmethod
+    def _version_for(cls, layer: Any, *args: Any, **kwargs: Any) -> Flavor:
+        return known_flavor(layer)
 
     def __init__(self, layer: Any, settings: str = "{}", **kwargs: Any) -> None:
         kwargs.setdefault("name", f"prunable_{layer.name}")
@@ -42,11 +46,3 @@ class _Prunable:
     def get_config(self) -> dict[str, Any]:
         """The wrapper and the layer inside as plain data."""
         return {**super().get_config(), "settings": self.settings}  # type: ignore[misc]
-
-
-@cache
-def prunable_class(flavor: Flavor) -> Any:
-    """The wrapper's class for one Keras, registered there so that saved models load."""
-    keras = keras_of(flavor)
-    made = type(NAME, (_Prunable, keras.layers.Wrapper), {"__doc__": _Prunable.__doc__})
-    return keras.saving.register_keras_serializable(PACKAGE, NAME)(made)

@@ -14,7 +14,7 @@ from typing import Any
 
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.factorized_layers import NAMES, factorized_class
+from tflite_squeeze.network.factorized_layers import LAYERS
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.graph import (
     INPUT,
@@ -51,11 +51,12 @@ class LayerSpec:
 
     def made(self, flavor: Flavor) -> Any:
         """The layer, not built."""
-        if isinstance(self.kind, type):
-            return self.kind.from_config(dict(self.config))
-        if self.kind in NAMES:
-            return factorized_class(self.kind, flavor).from_config(dict(self.config))
-        return getattr(flavors.keras_of(flavor).layers, self.kind).from_config(dict(self.config))
+        kind: Any = self.kind
+        if kind in LAYERS:
+            kind = LAYERS[kind].in_version(flavor)
+        elif isinstance(kind, str):
+            kind = getattr(flavors.keras_of(flavor).layers, kind)
+        return kind.from_config(dict(self.config))
 
 
 def changed(layer: Any, weights: Sequence[Any] | None = None, **settings: Any) -> LayerSpec:

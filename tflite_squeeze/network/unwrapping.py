@@ -3,13 +3,16 @@
 from typing import Any
 
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.network import factorized_layers, prunable_layer, tfmot
+from tflite_squeeze.network import tfmot
+from tflite_squeeze.network.both_versions import PACKAGE, BothVersions
+from tflite_squeeze.network.factorized_layers import LAYERS
 from tflite_squeeze.network.flavors import Flavor, flavor_of, walk_layers
+from tflite_squeeze.network.prunable_layer import PrunableLayer
 from tflite_squeeze.network.rewriting import LayerSpec, changed, graph_layers, rewritten
 
 WRAPPERS = {
     tfmot.NAME: "TensorFlow Model Optimization's pruning wrappers",
-    prunable_layer.NAME: "Prunable wrappers",
+    PrunableLayer.keras_name: "Prunable wrappers",
 }
 
 
@@ -24,16 +27,12 @@ def custom_objects(flavor: Flavor, config: str) -> dict[str, Any]:
         Classes by every name that a file may give them.
     """
     found: dict[str, Any] = {}
-    for name in (prunable_layer.NAME, *factorized_layers.NAMES):
+    ours: list[type[BothVersions]] = [PrunableLayer, *LAYERS.values()]
+    for own in ours:
         # HDF5 files hold the registered name alone, where .keras files hold both.
-        names = (name, f"{prunable_layer.PACKAGE}>{name}")
-        if not any(f'"{each}"' in config for each in names):
-            continue
-        if name == prunable_layer.NAME:
-            made = prunable_layer.prunable_class(flavor)
-        else:
-            made = factorized_layers.factorized_class(name, flavor)
-        found |= dict.fromkeys(names, made)
+        names = (own.keras_name, f"{PACKAGE}>{own.keras_name}")
+        if any(f'"{each}"' in config for each in names):
+            found |= dict.fromkeys(names, own.in_version(flavor))
     if f'"{tfmot.NAME}"' in config and flavor is Flavor.TF_KERAS:
         found[tfmot.NAME] = tfmot.stand_in()
     return found
@@ -62,7 +61,7 @@ def plain(model: Any, *, keep_prunable: bool = False) -> tuple[Any, tuple[str, .
         layers inside compute; the note then says why.
     """
     kinds = wrappers_in(model)
-    if not kinds or (keep_prunable and kinds == (prunable_layer.NAME,)):
+    if not kinds or (keep_prunable and kinds == (PrunableLayer.keras_name,)):
         return model, ()
     try:
         told = " and ".join(WRAPPERS[kind] for kind in kinds)

@@ -16,7 +16,7 @@ from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.label_form import loss_name
 from tflite_squeeze.training.originals import given_original, watching
 from tflite_squeeze.training.parts import training_steps, uses_labels
-from tflite_squeeze.training.teaching.distiller import distiller_of
+from tflite_squeeze.training.teaching.distiller import Distiller
 from tflite_squeeze.training.teaching.teacher_answers import (
     Answers,
     known_answers,
@@ -91,7 +91,7 @@ def finetune(
     teachers = teachers_of(original, model, distill.teacher_outputs)
     with temporary_folder() as folder:
         answers, _ = known_answers(model, teachers, distill, data, config.epochs, folder)
-        taught = distiller_of(trained, teachers, distill, like=model, live=answers is None)
+        taught = Distiller(trained, teachers, distill, like=model, live=answers is None)
         return train(
             model, taught, data, config, callbacks,
             answers=answers, optimizer=optimizer, verbose=verbose,

@@ -45,7 +45,7 @@ def steps(repetitions: int, count: int, folder: Path) -> None:
     from tflite_squeeze.network import flavors
     from tflite_squeeze.training.config import Distill, FineTune
     from tflite_squeeze.training.finetune import train
-    from tflite_squeeze.training.teaching.distiller import distiller_of
+    from tflite_squeeze.training.teaching.distiller import Distiller
     from tflite_squeeze.training.teaching.teacher_answers import known_answers
     from tflite_squeeze.training.teaching.teachers import teachers_of
 
@@ -65,7 +65,7 @@ def steps(repetitions: int, count: int, folder: Path) -> None:
             if way == "cached":
                 kept = folder / "step_answers"
                 answers, _ = known_answers(model, teachers, config, data, 2, kept)
-            taught = distiller_of(model, teachers, config, live=answers is None)
+            taught = Distiller(model, teachers, config, live=answers is None)
         train(model, taught, data, training, [clock.callback], answers=answers)
         return clock.fastest()
 

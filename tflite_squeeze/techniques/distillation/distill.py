@@ -14,7 +14,7 @@ from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.finetune import train
 from tflite_squeeze.training.parts import uses_labels
 from tflite_squeeze.training.quality import metric_name
-from tflite_squeeze.training.teaching.distiller import distiller_of
+from tflite_squeeze.training.teaching.distiller import Distiller
 from tflite_squeeze.training.teaching.teacher_answers import default_folder, known_answers
 from tflite_squeeze.training.teaching.teachers import Teacher, teachers_of
 
@@ -73,13 +73,13 @@ def distill(
     samples = load_data(data).fitted_to(flavors.input_specs(learner))
     teachers = teachers_of(teacher, learner, config.teacher_outputs)
     # Refuses what cannot be compared before any work is spent on answers.
-    distiller = distiller_of(learner, teachers, config)
+    distiller = Distiller(learner, teachers, config)
     answers, cache = known_answers(
         learner, teachers, config, samples, training.epochs, default_folder(),
         augmented=augment is not None,
     )  # fmt: skip
     if answers is not None:
-        distiller = distiller_of(learner, teachers, config, live=False)
+        distiller = Distiller(learner, teachers, config, live=False)
     compared = Comparison.with_teachers(distiller, samples, teachers)
     before = compared.now(distiller)
     trained = train(

@@ -5,75 +5,17 @@ from typing import Any
 import numpy as np
 
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.factorized_layers import NAMES, factorized_class
+from tflite_squeeze.network.factorized_layers import LAYERS, Factorized
+from tflite_squeeze.network.factorized_layers import FactorizedConv2D as FactorizedConv2D
+from tflite_squeeze.network.factorized_layers import FactorizedDense as FactorizedDense
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.rewriting import LayerSpec, graph_layers, rewritten
 from tflite_squeeze.techniques.low_rank.factor_schemes import recomposed
 
-# Both Kerases know the classes once this module is imported, so that saved models load.
+# Both versions of Keras know the classes once this module is imported, so that saved models load.
 for _flavor in Flavor:
-    for _name in NAMES:
-        factorized_class(_name, _flavor)
-
-
-def FactorizedDense(  # noqa: N802  # reads as a layer
-    units: int, rank: int, *, keras: Any = None, **options: Any
-) -> Any:
-    """A Dense whose kernel is a product of inputs x rank and rank x units.
-
-    Args:
-        units: outputs.
-        rank: of the kernel. It saves where rank · (inputs + units) < inputs · units.
-        keras: the module of the Keras that the layer is for, `keras` or `tf_keras`; None for
-            Keras 3.
-        options: what Dense takes.
-
-    Returns:
-        A layer, which is saved and loaded with the model.
-
-    Raises:
-        UsageError: the rank is no whole number from 1 on.
-
-    Example:
-        >>> model = keras.Sequential([keras.Input((784,)), FactorizedDense(300, rank=16)])
-    """
-    return _class("FactorizedDense", keras)(units, rank, **options)
-
-
-def FactorizedConv2D(  # noqa: N802  # reads as a layer
-    filters: int,
-    kernel_size: Any,
-    rank: Any,
-    scheme: str = "spatial",
-    *,
-    keras: Any = None,
-    **options: Any,
-) -> Any:
-    """A Conv2D whose kernel is that of a chain of two or three smaller convolutions.
-
-    Args:
-        filters: output channels.
-        kernel_size: as for Conv2D.
-        rank: channels between the two; for "tucker" a pair, of inputs and outputs.
-        scheme: "spatial" (k x 1, 1 x k), "channel" (k x k, 1 x 1) or "tucker" (1 x 1, k x k,
-            1 x 1).
-        keras: as in `FactorizedDense`.
-        options: what Conv2D takes; no groups.
-
-    Returns:
-        A layer, which is saved and loaded with the model.
-
-    Raises:
-        UsageError: rank and scheme do not fit together.
-
-    Example:
-        >>> layer = FactorizedConv2D(64, 3, rank=16, padding="same", activation="relu")
-    """
-    return _class("FactorizedConv2D", keras)(filters, kernel_size, rank, scheme, **options)
-
-
-def _class(name: str, keras: Any) -> Any:
-    return factorized_class(name, Flavor.KERAS if keras is None else Flavor(keras.__name__))
+    for _layer in LAYERS.values():
+        _layer.in_version(_flavor)
 
 
 def merge(model: Any) -> Any:
@@ -116,18 +58,18 @@ def _converted(model: Any, way: Any) -> Any:
     flavors.known_flavor(model)
     layers, _ = graph_layers(model)
     return rewritten(
-        model, {id(layer): way(layer) for layer in layers if type(layer).__name__ in NAMES}
+        model, {id(layer): way(layer) for layer in layers if isinstance(layer, Factorized)}
     )
 
 
 def _merged(layer: Any) -> tuple[LayerSpec, ...]:
     kernels = [np.asarray(one.kernel, np.float64) for one in layer.chain]
-    if type(layer).__name__ == "FactorizedDense":
+    if isinstance(layer, FactorizedDense):
         whole = kernels[0] @ kernels[1]
     else:
         whole = recomposed(tuple(kernels))
     bias = [np.asarray(layer.chain[-1].bias)] if layer.chain[-1].use_bias else []
-    kind = type(layer).__name__.removeprefix("Factorized")
+    kind = layer.keras_name.removeprefix("Factorized")
     return (LayerSpec(kind=kind, config=layer.whole_config(), weights=(whole, *bias)),)
 
 

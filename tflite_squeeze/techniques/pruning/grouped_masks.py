@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tflite_squeeze.network.flavors import walk_layers
-from tflite_squeeze.network.prunable_layer import NAME
+from tflite_squeeze.network.prunable_layer import PrunableLayer
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.unwrapping import is_wrapper
 from tflite_squeeze.network.weights import Selection, Target, select
@@ -49,7 +49,9 @@ def groups_of(model: Any, config: Prune) -> Groups:
     """
     common = select(model, only=config.only, protect=config.protect)
     wrappers = [
-        layer for layer in walk_layers(model) if type(layer).__name__ == NAME and is_wrapper(layer)
+        layer
+        for layer in walk_layers(model)
+        if type(layer).__name__ == PrunableLayer.keras_name and is_wrapper(layer)
     ]
     if not wrappers:
         return Groups(selection=common, parts=((config, common),))

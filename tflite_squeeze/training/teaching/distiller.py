@@ -1,15 +1,15 @@
 """A student in training, as a Keras model that learns from labels and from teachers."""
 
-from functools import cache
 from typing import Any
 
 import tensorflow as tf
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
+from tflite_squeeze.network.both_versions import BothVersions
 from tflite_squeeze.training.config import Distill
 from tflite_squeeze.training.teaching.distances import OutputDistance, check_outputs
-from tflite_squeeze.training.teaching.hints import Hints, hints_of
+from tflite_squeeze.training.teaching.hints import hints_of
 from tflite_squeeze.training.teaching.output_kinds import kinds_by_graph
 from tflite_squeeze.training.teaching.teachers import Teacher, decided_kinds, made_up, teachers_of
 
@@ -17,8 +17,8 @@ from tflite_squeeze.training.teaching.teachers import Teacher, decided_kinds, ma
 ANSWERS, LABELS, FEATURES = "teacher_answers", "labels", "teacher_features"
 
 
-def Distiller(student: Any, teacher: Any, config: Distill | None = None) -> Any:  # noqa: N802
-    """Puts a student to school: a Keras model of the student's flavour.
+class Distiller(BothVersions):
+    """Puts a student to school: a Keras model of the student's version.
 
     It is compiled with the student's loss and metrics (or without a loss, where there are no
     labels), and fitted like any model; `evaluate` and `predict` are the student's. Callbacks that
@@ -26,13 +26,16 @@ def Distiller(student: Any, teacher: Any, config: Distill | None = None) -> Any:
     alone. With the loss it logs `distillation`, the mean distance from the teacher.
 
     Args:
-        student: a built Keras model of either flavour; it is trained in place.
-        teacher: a Keras model of either flavour, a path, a SavedModel, a concrete function, the
+        student: a built model of either version of Keras; it is trained in place.
+        teacher: a model of either version of Keras, a path, a SavedModel, a concrete function, the
             bytes of a `.tflite` file, or a list of them: an ensemble. Teachers are never changed.
         config: what is learnt from the teacher.
+        like: a model of the same inputs and outputs, where the student has that one inside.
+        live: whether the teachers answer in each step; else their answers come with the data.
 
-    Returns:
-        The model, with the student as its attribute `student`.
+    Attributes:
+        student: the model that is trained.
+        kinds: what each of its outputs is, such as "probabilities".
 
     Raises:
         InputError: inputs or outputs of a teacher do not fit the student.
@@ -47,76 +50,38 @@ def Distiller(student: Any, teacher: Any, config: Distill | None = None) -> Any:
         >>> distiller.fit(x, y, epochs=5)
         >>> distiller.save("student.keras")
     """
-    config = config or Distill()
-    return distiller_of(student, teachers_of(teacher, student, config.teacher_outputs), config)
 
+    keras_name, keras_base = "Distiller", "Model"
 
-def distiller_of(
-    student: Any,
-    teachers: tuple[Teacher, ...],
-    config: Distill,
-    *,
-    like: Any = None,
-    live: bool = True,
-) -> Any:
-    """The same with teachers that are open already.
-
-    Args:
-        student: a built Keras model.
-        teachers: one or more.
-        config: what is learnt from them.
-        like: a model of the same inputs and outputs, where the student has that one inside.
-        live: whether the teachers answer in each step; else their answers come with the data.
-    """
-    flavor = flavors.known_flavor(student)
-    like = student if like is None else like
-    structure = flavors.input_structure(like)
-    inputs = made_up(tf.nest.flatten(structure))
-    outputs = student(tf.nest.pack_sequence_as(structure, inputs), training=False)
-    mine = tf.nest.flatten(outputs)
-    for teacher in teachers:
-        check_outputs(teacher, teacher.answer(inputs), mine)
-    kinds = decided_kinds(
-        "student", like.name, kinds_by_graph(like), [tf.cast(x, tf.float32).numpy() for x in mine],
-        config.student_outputs,
-    )  # fmt: skip
-    distance = OutputDistance(config, teachers, kinds)
-    hints = hints_of(student, teachers, config.hints) if config.hints else None
-    distiller = _distiller_class(flavor)(student, teachers, config, distance, hints)
-    if live and not all(teacher.compilable for teacher in teachers):
-        distiller.supports_jit = False
-    return distiller
-
-
-class _Distiller:
-    """See `Distiller`.
-
-    Args:
-        student: what is trained.
-        teachers: who answers.
-        config: the weights of the parts.
-        distance: of the outputs.
-        hints: pairs of hidden layers, or None.
-    """
+    @classmethod
+    def _version_for(cls, student: Any, *args: Any, **kwargs: Any) -> flavors.Flavor:
+        return flavors.known_flavor(student)
 
     def __init__(
         self,
         student: Any,
-        teachers: tuple[Teacher, ...],
-        config: Distill,
-        distance: OutputDistance,
-        hints: Hints | None,
+        teacher: Any,
+        config: Distill | None = None,
+        *,
+        like: Any = None,
+        live: bool = True,
     ) -> None:
+        config = config or Distill()
+        teachers = teachers_of(teacher, student, config.teacher_outputs)
+        distance = _distance(student, teachers, config, student if like is None else like)
+        hints = hints_of(student, teachers, config.hints) if config.hints else None
         super().__init__(name="distiller")  # type: ignore[call-arg]
         self.student = student
         # Past the tracking of Keras: teachers are not part of what is trained, counted or saved.
         self.__dict__.update(_teachers=teachers, _config=config, distance=distance, _hints=hints)
         self.__dict__.update(_with_features=False, kinds=distance.kinds)
-        keras = flavors.keras_of(flavors.known_flavor(student))
+        if live and not all(one.compilable for one in teachers):
+            self.supports_jit = False
+        keras = flavors.keras_of(self.flavor)
         self._objective = keras.metrics.Mean(name="objective")
         self._distillation = keras.metrics.Mean(name="distillation")
         self._projections = [
-            self.add_weight(  # type: ignore[attr-defined]
+            self.add_weight(
                 name=f"projection_{number}",
                 shape=(pair.student_channels, pair.teacher_channels),
                 initializer="glorot_uniform",
@@ -138,7 +103,7 @@ class _Distiller:
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The student's answer; with its hidden layers while a step with hints is traced."""
         if self.__dict__["_with_features"]:
-            outputs, features = self._hints.student(inputs, training=training)  # type: ignore[attr-defined]
+            outputs, features = self._hints.student(inputs, training=training)
             return {"outputs": outputs, FEATURES: features}
         return self.student(inputs, training=training)
 
@@ -146,9 +111,9 @@ class _Distiller:
         """Asks the teachers, outside of the gradient tape, and takes an ordinary step."""
         x, y, weights = _unpacked(data)
         y = self._told(x, y)
-        if self._hints is None:  # type: ignore[attr-defined]
+        if self._hints is None:
             return super().train_step((x, y, weights))  # type: ignore[misc]
-        y[FEATURES] = self._hints.teacher(tf.nest.flatten(x))  # type: ignore[attr-defined]
+        y[FEATURES] = self._hints.teacher(tf.nest.flatten(x))
         self.__dict__["_with_features"] = True
         try:
             return super().train_step((x, y, weights))  # type: ignore[misc]
@@ -167,7 +132,7 @@ class _Distiller:
         inputs = tf.nest.flatten(x)
         answers = [
             [tf.stop_gradient(output) for output in teacher.answer(inputs)]
-            for teacher in self._teachers  # type: ignore[attr-defined]
+            for teacher in self._teachers
         ]
         return {ANSWERS: answers} if y is None else {ANSWERS: answers, LABELS: y}
 
@@ -179,14 +144,14 @@ class _Distiller:
         y = self._told(x, y)
         outputs, features = _apart(y_pred)
         labels = y.get(LABELS)
-        config = self._config  # type: ignore[attr-defined]
-        own = [tf.cast(loss, tf.float32) for loss in self.losses]  # type: ignore[attr-defined]
+        config = self._config
+        own = [tf.cast(loss, tf.float32) for loss in self.losses]
         total = tf.add_n(own) if own else tf.zeros([])
-        if labels is not None and self.loss and config.label_weight:  # type: ignore[attr-defined]
+        if labels is not None and self.loss and config.label_weight:
             both = super().compute_loss(x, labels, outputs, sample_weight)  # type: ignore[misc]
             total += config.label_weight * (tf.cast(both, tf.float32) - total)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        answers = self.distance(y[ANSWERS], tf.nest.flatten(outputs), labels)  # type: ignore[attr-defined]
+        answers = self.distance(y[ANSWERS], tf.nest.flatten(outputs), labels)
         distance = _mean(answers, sample_weight)
         self._distillation.update_state(distance)
         total += config.lam * distance / replicas
@@ -200,7 +165,7 @@ class _Distiller:
         projections = iter(self._projections)
         return sum(
             pair.distance(teacher, student, next(projections) if pair.projected else None)
-            for pair, teacher, student in zip(self._hints.pairs, taught, features, strict=True)  # type: ignore[attr-defined]
+            for pair, teacher, student in zip(self._hints.pairs, taught, features, strict=True)
         )
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -226,11 +191,21 @@ class _Distiller:
         return self.student.export(*args, **kwargs)
 
 
-@cache
-def _distiller_class(flavor: flavors.Flavor) -> type:
-    made = type("Distiller", (_Distiller, flavors.keras_of(flavor).Model), {})
-    made.__doc__ = Distiller.__doc__
-    return made
+def _distance(
+    student: Any, teachers: tuple[Teacher, ...], config: Distill, like: Any
+) -> OutputDistance:
+    """How far a student's outputs are from its teachers', once they are known to be comparable."""
+    structure = flavors.input_structure(like)
+    inputs = made_up(tf.nest.flatten(structure))
+    outputs = student(tf.nest.pack_sequence_as(structure, inputs), training=False)
+    mine = tf.nest.flatten(outputs)
+    for teacher in teachers:
+        check_outputs(teacher, teacher.answer(inputs), mine)
+    kinds = decided_kinds(
+        "student", like.name, kinds_by_graph(like), [tf.cast(x, tf.float32).numpy() for x in mine],
+        config.student_outputs,
+    )  # fmt: skip
+    return OutputDistance(config, teachers, kinds)
 
 
 def _unpacked(data: Any) -> tuple[Any, Any, Any]:

@@ -68,7 +68,8 @@ def teachers_of(sources: Any, student: Any, stated: Stated = None) -> tuple[Teac
     """Makes teachers of models.
 
     Args:
-        sources: whatever `load_model` takes, or a list of it for an ensemble.
+        sources: whatever `load_model` takes, a teacher that is open already, or a list of them for
+            an ensemble.
         student: the Keras model that is to learn.
         stated: what the teachers put out, where that cannot be told.
 
@@ -82,7 +83,10 @@ def teachers_of(sources: Any, student: Any, stated: Stated = None) -> tuple[Teac
     many = list(sources) if isinstance(sources, list | tuple) else [sources]
     if not many:
         raise UsageError("the list of teachers is empty: give at least one")
-    return tuple(_teacher_of(load_model(source), student, stated) for source in many)
+    return tuple(
+        source if isinstance(source, Teacher) else _teacher_of(load_model(source), student, stated)
+        for source in many
+    )
 
 
 def _teacher_of(loaded: LoadedModel, student: Any, stated: Stated) -> Teacher:
