@@ -134,8 +134,8 @@ def test_a_file_that_fails_is_set_aside(run: Any, files: Any, out: Path) -> None
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--batch", "0"), "--batch is '0': give a positive number or 'dynamic'"),
-        (("--batch", "many"), "--batch is 'many'"),
+        (("--batch", "0"), "batch is 0: give a positive number or 'dynamic'"),
+        (("--batch", "many"), "--batch is 'many': give a number, or 'dynamic'"),
         (("--input-shape", "x"), "--input-shape is 'x': write NAME=1,28,28,1"),
         (("--input-shape", "x=1,a"), "--input-shape is 'x=1,a'"),
         (("--input-shape", "x=1,9"), "contradicts the model's (None, 8)"),

@@ -115,7 +115,7 @@ def test_a_signature_that_is_not_there_is_refused(dense, capsys) -> None:
 )
 def test_options_that_make_no_sense_are_refused(dense, wrong, capsys) -> None:
     assert squeeze("profile", dense, *wrong) == 2
-    assert "Invalid value" in capsys.readouterr().err
+    assert wrong[0] in capsys.readouterr().err
 
 
 def test_the_help_has_an_example(capsys) -> None:

@@ -61,7 +61,7 @@ def test_limits_are_applied(run: Any, files: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--samples", "none"), "--samples is 'none': give a positive number or 'all'"),
+        (("--samples", "none"), "--samples is 'none': give a number of at least 1, or 'all'"),
         (("--samples", "0"), "--samples is '0'"),
         (("--json", "/nowhere/a.json"), "which does not exist: create it"),
         (("--scale", "1/255"), "options about data are given, but no data: pass --data"),

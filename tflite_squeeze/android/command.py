@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tflite_squeeze.command_line.config_options import config_of, config_options
 from tflite_squeeze.command_line.data_options import data_options, read_preprocessing
 from tflite_squeeze.command_line.model_options import open_data
 from tflite_squeeze.command_line.output import (
@@ -17,7 +18,7 @@ from tflite_squeeze.command_line.output import (
     write_json,
 )
 from tflite_squeeze.emission.chatter import caught_chatter
-from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.errors import InputError
 from tflite_squeeze.files.files import check_folder, read_file
 
 if TYPE_CHECKING:
@@ -46,27 +47,10 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Class names, one on each line.  [default: those that the file carries]",
 )
-@click.option(
-    "--package",
-    default="com.example.app",
-    show_default=True,
-    metavar="NAME",
-    help="The Kotlin package of the class.",
-)
-@click.option(
-    "--name",
-    default="classifier",
-    show_default=True,
-    metavar="NAME",
-    help="Begins the names of assets; the class is named after it.",
-)
-@click.option(
-    "--content",
-    type=click.Choice(["auto", "image", "feature"]),
-    default="auto",
-    show_default=True,
-    help="What the metadata call the input; auto takes 3 channels, or 1 in a square, for an image.",
-)
+@config_options(
+    "tflite_squeeze.android.config:ExportAndroid", "package", "name", "content",
+    package={"metavar": "NAME"}, name={"metavar": "NAME"},
+)  # fmt: skip
 @data_options
 @json_option
 @force_option
@@ -105,39 +89,23 @@ def _exported(tflite: Path, labels: Path | None, options: dict[str, Any]) -> "An
     named = () if labels is None else _read_labels(labels)
     if options["data"] is None and not any(options[key] for key in _ABOUT_DATA):
         stated = read_preprocessing(**{key: options[key] for key in _SCALING})
-        return export_android(content, _config(options, named, stated))
+        return export_android(content, _config(named, stated))
     # TensorFlow greets whoever imports it.
     with caught_chatter():
         data = open_data(options)
         if data is None:
-            return export_android(content, _config(options, named, None))
+            return export_android(content, _config(named, None))
         from tflite_squeeze.android.golden_samples import golden_samples
 
         samples = golden_samples(content, data)
     stated = data.preprocessing if data.preprocessing.changes_values else None
-    return export_android(content, _config(options, named, stated), samples)
+    return export_android(content, _config(named, stated), samples)
 
 
-def _config(
-    options: dict[str, Any], labels: tuple[str, ...], stated: "Preprocessing | None"
-) -> "ExportAndroid":
-    from pydantic import ValidationError
-
+def _config(labels: tuple[str, ...], stated: "Preprocessing | None") -> "ExportAndroid":
     from tflite_squeeze.android.config import ExportAndroid
 
-    try:
-        return ExportAndroid(
-            package=options["package"],
-            name=options["name"],
-            labels=labels,
-            preprocessing=stated,
-            content=options["content"],
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(
-            f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
-        ) from error
+    return config_of(ExportAndroid, labels=labels, preprocessing=stated)
 
 
 _SCALING = ("scale", "mean", "std", "layout")

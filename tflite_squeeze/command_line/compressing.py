@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import BaseModel, ValidationError
 
 from tflite_squeeze.command_line.model_options import open_data
 from tflite_squeeze.command_line.output import check_json, progress, show, write_json
 from tflite_squeeze.command_line.training_options import trains
-from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.save import check_model_output, save_model
 
 if TYPE_CHECKING:
@@ -87,31 +85,3 @@ def keep(
         save_model(model, output, force=options["force"])
     show(ctx, tables)
     write_json(options["json_target"], record, force=options["force"])
-
-
-_Config = TypeVar("_Config", bound=BaseModel)
-
-
-def config_of(kind: type[_Config], **values: Any) -> _Config:
-    """A config of a technique.
-
-    Args:
-        kind: its class.
-        values: its fields; None means not given.
-
-    Raises:
-        UsageError: a value cannot be used.
-
-    Example:
-        >>> config_of(FineTune, epochs=None, batch=64).batch
-        64
-    """
-    try:
-        return kind(**{key: value for key, value in values.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][:1])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(
-            f"{field} is {values.get(field)!r}: {reason}" if field else reason
-        ) from error

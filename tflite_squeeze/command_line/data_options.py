@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tflite_squeeze.command_line.config_options import config_options
 from tflite_squeeze.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -41,21 +42,20 @@ _OPTIONS = (
         help="TFRecord only: what is in a record; a .yaml or .json file, or text such as "
         "image:bytes:png,label:int64.",
     ),
-    click.option("--scale", metavar="FACTOR", help="Multiply raw values, e.g. by 1/255."),
-    click.option("--mean", metavar="M[,M...]", help="Subtract after scaling; one, or per channel."),
-    click.option("--std", metavar="S[,S...]", help="Divide after that; one, or per channel."),
-    click.option(
-        "--layout",
-        type=click.Choice(["channels_first", "channels_last"]),
-        help="Where the model wants the channels, if the data has them elsewhere.",
+    config_options(
+        "tflite_squeeze.data.preprocessing:Preprocessing",
+        "scale",
+        "mean",
+        "std",
+        "layout",
+        "image_size",
+        "color",
+        "add_channel",
+        scale={"type": str, "default": None, "metavar": "FACTOR"},
+        mean={"type": str, "metavar": "M[,M...]"},
+        std={"type": str, "metavar": "S[,S...]"},
+        image_size={"names": ["--image-size"], "type": str, "multiple": False, "metavar": "HxW"},
     ),
-    click.option("--image-size", metavar="HxW", help="Resize image files to this many pixels."),
-    click.option(
-        "--color",
-        type=click.Choice(["grayscale", "rgb"]),
-        help="Decode image files to 1 or 3 channels.  [default: as the model takes]",
-    ),
-    click.option("--add-channel", is_flag=True, help="Append a channel axis before anything else."),
 )
 
 

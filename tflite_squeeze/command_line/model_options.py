@@ -1,6 +1,5 @@
 """Options of every command that loads a Keras model."""
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
@@ -142,77 +141,3 @@ def read_input_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
             raise UsageError(f"--input-shape is {text!r}: write NAME=1,28,28,1")
         shapes[name] = tuple(int(size) for size in numbers)
     return shapes
-
-
-def read_samples(text: str) -> int | None:
-    """The number of samples, None for `all`.
-
-    Raises:
-        UsageError: it is neither a positive number nor `all`.
-    """
-    if text == "all":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--samples is {text!r}: give a positive number or 'all'")
-    return int(text)
-
-
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
-
-
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?", re.IGNORECASE)
-
-
-class ByteSize(click.ParamType[int]):
-    """A number of bytes, at least one; K, M and G are powers of 1024."""
-
-    name = "SIZE"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Reads a size.
-
-        Example:
-            >>> ByteSize().convert("256K", None, None)
-            262144
-        """
-        if isinstance(value, int):
-            return value
-        found = _SIZE.fullmatch(str(value).strip())
-        size = round(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
-        if size < 1:
-            self.fail(f"{value!r} is no size in bytes, such as 262144, 256K or 1M.", param, ctx)
-        return size
-
-
-_Number = TypeVar("_Number", int, float)
-
-
-def read_layers(
-    texts: Iterable[str], number: Callable[[str], _Number], form: str
-) -> dict[str, _Number]:
-    """Numbers by pattern of layer name or type.
-
-    Args:
-        texts: such as "conv_*=0.5".
-        number: what reads the part behind the sign: int or float.
-        form: what it should look like, such as "PATTERN=FRACTION, such as conv_*=0.5".
-
-    Raises:
-        UsageError: a text is not of this form.
-
-    Example:
-        >>> read_layers(["conv_*=32"], int, "PATTERN=VALUES")
-        {'conv_*': 32}
-    """
-    layers = {}
-    for text in texts:
-        pattern, _, value = text.rpartition("=")
-        if not pattern:
-            raise UsageError(f"--layer is {text!r}: write {form}")
-        try:
-            layers[pattern] = number(value)
-        except ValueError as error:
-            raise UsageError(f"--layer is {text!r}: write {form}") from error
-    return layers

@@ -5,8 +5,11 @@ from typing import Any
 
 import click
 
+from tflite_squeeze.command_line.config_fields import choices_of
+from tflite_squeeze.command_line.config_options import config_of, config_options
 from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.model_options import open_data, read_samples
+from tflite_squeeze.command_line.model_options import open_data
+from tflite_squeeze.command_line.option_types import N_OR_ALL
 from tflite_squeeze.command_line.output import (
     check_outputs,
     force_option,
@@ -15,11 +18,12 @@ from tflite_squeeze.command_line.output import (
     show,
     write_json,
 )
-from tflite_squeeze.comparison.record import LARQ, LITERT, MICRO
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.files.files import write_atomically
-from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U
+
+COMPARE = "tflite_squeeze.comparison.record:Compare"
+NPUS = choices_of("tflite_squeeze.microcontrollers.ethos_u_record:EthosUProfile", "accelerator")
 
 
 @click.command(
@@ -31,36 +35,13 @@ from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U
     "files", metavar="A.tflite B.tflite...", nargs=-1, required=True,
     type=click.Path(path_type=Path),
 )  # fmt: skip
-@click.option(
-    "--runtime",
-    "runtimes",
-    type=click.Choice([LITERT, LARQ, MICRO, *ETHOS_U]),
-    multiple=True,
-    default=[LITERT],
-    show_default=True,
-    help="What runs them: this machine (LiteRT, or Larq Compute Engine), a microcontroller (TFLM), "
-    "an NPU (as its compiler estimates it); may be repeated.",
-)
-@click.option(
-    "--fail-if",
-    multiple=True,
-    metavar="CONDITION",
-    help="Exit with 1 where this holds for a file after the first: comparisons of raw_ratio, "
-    "download_ratio, arena_ratio, latency_ratio, accuracy_drop, worst_class_drop and more with "
-    "numbers, joined by and, or, not; may be repeated.",
-)
+@config_options(
+    COMPARE, "runtimes", "fail_if",
+    runtimes={"type": click.Choice(["litert", "larq", "micro", *NPUS]), "metavar": None},
+    fail_if={"metavar": "CONDITION"},
+)  # fmt: skip
 @data_options
-@click.option(
-    "--samples", default="all", show_default=True, metavar="N|all", help="Labelled samples to run."
-)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option(
-    "--turns",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="How often each file has its turn at being timed.",
-)
+@config_options(COMPARE, "samples", "threads", "turns", samples={**N_OR_ALL, "default": "all"})
 @click.option("--markdown", metavar="FILE", type=click.Path(path_type=Path), help="Save tables.")
 @click.option("--csv", metavar="FILE", type=click.Path(path_type=Path), help="Save the figures.")
 @json_option
@@ -83,13 +64,7 @@ def compare_command(ctx: click.Context, /, files: tuple[Path, ...], **options: A
         from tflite_squeeze.comparison.tables import compare_tables, figures_table
         from tflite_squeeze.tables.markdown import to_csv, to_markdown
 
-        config = Compare(
-            runtimes=tuple(dict.fromkeys(options["runtimes"])),
-            fail_if=options["fail_if"],
-            samples=read_samples(options["samples"]),
-            threads=options["threads"],
-            turns=options["turns"],
-        )
+        config = config_of(Compare, runtimes=tuple(dict.fromkeys(options["runtimes"])))
         conditions_of(config.fail_if)  # before data are read, which takes a while
         record = compare(files, open_data(options), config)
     tables = compare_tables(record)

@@ -39,7 +39,7 @@ class Convert(Frozen):
     )
     allow_select_ops: bool = Field(
         default=False,
-        description="Whether operators that TFLite lacks may become TensorFlow ones, which need "
+        description="Let operators that TFLite lacks become TensorFlow ones, which need "
         "the Flex delegate.",
     )
     input_shapes: dict[str, tuple[int, ...]] = Field(

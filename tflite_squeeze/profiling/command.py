@@ -1,13 +1,13 @@
 """`tflite-squeeze profile`: how fast, how large, how much memory, and which operators."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from tflite_squeeze.command_line.model_options import ByteSize
+from tflite_squeeze.command_line.config_fields import choices_of
+from tflite_squeeze.command_line.config_options import config_of, config_options, given
+from tflite_squeeze.command_line.option_types import ByteSize
 from tflite_squeeze.command_line.output import (
     check_outputs,
     force_option,
@@ -19,17 +19,11 @@ from tflite_squeeze.command_line.output import (
 )
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import write_atomically
-from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U
 
 if TYPE_CHECKING:
     from tflite_squeeze.profiling.record import ProfileRecord
 
-
-def _finite(_ctx: click.Context, parameter: click.Parameter, value: float) -> float:
-    """Refuses nan and infinity, which pass click's own limits."""
-    if not math.isfinite(value):
-        raise click.BadParameter(f"{value} is not a number of seconds.", param=parameter)
-    return value
+_ETHOS_U = "tflite_squeeze.microcontrollers.ethos_u_record:EthosUProfile"
 
 
 @click.command(
@@ -38,61 +32,25 @@ def _finite(_ctx: click.Context, parameter: click.Parameter, value: float) -> fl
 @click.argument("tflite", metavar="FILE.tflite", type=click.Path(path_type=Path))
 @click.option(
     "--runtime",
-    type=click.Choice(["litert", "larq", "micro", *ETHOS_U]),
+    type=click.Choice(["litert", "larq", "micro", *choices_of(_ETHOS_U, "accelerator")]),
     default="litert",
     show_default=True,
     help="litert: this machine. larq: the same, in Larq Compute Engine, which is also what files "
     "with its operators run in when no runtime is named. micro: a microcontroller, with TFLM's "
     "interpreter. ethos-u…: an NPU, as its compiler estimates it.",
 )
-@click.option(
-    "--max-ram",
-    type=ByteSize(),
-    help="Exit with 1 beyond so much RAM, such as 256K (micro, ethos-u…).",
-)
-@click.option(
-    "--max-flash",
-    type=ByteSize(),
-    help="Exit with 1 beyond so much flash, such as 1M (micro, ethos-u…).",
-)
-@click.option(
-    "--runs",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    help="Timed runs, at least.",
-)
-@click.option(
-    "--min-seconds",
-    type=click.FloatRange(min=0),
-    callback=_finite,
-    default=1.0,
-    show_default=True,
-    help="Seconds of timed runs, at least.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Threads for the kernels.",
-)
-@click.option("--signature", metavar="NAME", help="The signature to run; the first by default.")
-@click.option(
-    "--indirect-bgemm/--no-indirect-bgemm",
-    default=True,
-    show_default=True,
-    help="Kernels of Larq's binary convolutions.",
-)
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
-    callback=_finite,
-    default=600.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Give up a measurement after so long.",
-)
+@config_options(
+    "tflite_squeeze.microcontrollers.record:MicroProfile", "max_ram_bytes", "max_flash_bytes",
+    when="With --runtime micro or ethos-u…",
+    max_ram_bytes={"names": ["--max-ram", "max_ram"], "type": ByteSize()},
+    max_flash_bytes={"names": ["--max-flash", "max_flash"], "type": ByteSize()},
+)  # fmt: skip
+@config_options(
+    "tflite_squeeze.profiling.record:Profile",
+    "runs", "min_seconds", "threads", "signature", "indirect_bgemm", "time_limit_s",
+    signature={"metavar": "NAME"},
+    time_limit_s={"names": ["--time-limit", "time_limit"], "metavar": "SECONDS"},
+)  # fmt: skip
 @click.option("--markdown", metavar="FILE", type=click.Path(path_type=Path), help="Save tables.")
 @click.option("--csv", metavar="FILE", type=click.Path(path_type=Path), help="Save operators.")
 @click.option(
@@ -125,25 +83,12 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
     from tflite_squeeze.profiling.record import Profile
     from tflite_squeeze.profiling.tables import profile_tables
 
-    config = Profile(
-        runs=options["runs"],
-        min_seconds=options["min_seconds"],
-        threads=options["threads"],
-        signature=options["signature"],
-        time_limit_s=options["time_limit"],
-        runtime=options["runtime"] if _given(ctx, "runtime") else "auto",
-        indirect_bgemm=options["indirect_bgemm"],
-    )
+    config = config_of(Profile, runtime=options["runtime"] if given("runtime") else None)
     with progress(ctx, f"Profiling {tflite}"):
         record = profile(tflite, config)
     show(ctx, profile_tables(record))
     write_json(options["json_target"], record, force=force)
     _save(ctx, record, options)
-
-
-def _given(ctx: click.Context, name: str) -> bool:
-    """Whether the user named an option."""
-    return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 def _save(ctx: click.Context, record: "ProfileRecord", options: dict[str, Any]) -> None:

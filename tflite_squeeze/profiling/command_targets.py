@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
+from tflite_squeeze.command_line.config_options import config_of, given
 from tflite_squeeze.command_line.output import progress, say, show, write_json
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.files.files import write_atomically
@@ -28,7 +28,7 @@ def profile_target(ctx: click.Context, tflite: Path, options: dict[str, Any]) ->
     """
     runtime = options["runtime"]
     for name in _LITERT_ONLY:
-        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+        if given(name):
             raise UsageError(
                 f"--{name.replace('_', '-')} belongs to timing on this machine, which --runtime "
                 f"{runtime} does not do: leave it out"
@@ -59,13 +59,15 @@ def _measured(
         from tflite_squeeze.microcontrollers.record import MicroProfile
         from tflite_squeeze.microcontrollers.tables import micro_operator_table, micro_tables
 
-        micro = profile_micro(tflite, MicroProfile(**limits))
+        micro = profile_micro(tflite, config_of(MicroProfile, **limits))
         return micro, micro_tables(micro), micro_operator_table(micro)
     from tflite_squeeze.microcontrollers.ethos_u import profile_ethos_u
     from tflite_squeeze.microcontrollers.ethos_u_record import EthosUProfile
     from tflite_squeeze.microcontrollers.ethos_u_tables import cpu_operator_table, ethos_u_tables
 
-    npu = profile_ethos_u(tflite, EthosUProfile(accelerator=options["runtime"], **limits))
+    npu = profile_ethos_u(
+        tflite, config_of(EthosUProfile, accelerator=options["runtime"], **limits)
+    )
     return npu, ethos_u_tables(npu), cpu_operator_table(npu)
 
 

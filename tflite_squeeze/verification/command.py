@@ -5,13 +5,14 @@ from typing import Any
 
 import click
 
+from tflite_squeeze.command_line.config_options import config_of, config_options
 from tflite_squeeze.command_line.data_options import data_options
 from tflite_squeeze.command_line.model_options import (
     model_options,
     open_data,
     open_model,
-    read_samples,
 )
+from tflite_squeeze.command_line.option_types import N_OR_ALL
 from tflite_squeeze.command_line.output import (
     check_json,
     force_option,
@@ -31,22 +32,11 @@ from tflite_squeeze.errors import CheckFailed
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("tflite", metavar="FILE.tflite", type=click.Path(path_type=Path))
 @data_options
-@click.option(
-    "--max-drop",
-    type=click.FloatRange(0, 1, max_open=True),
-    help="Largest loss of accuracy that passes, as a fraction. Without it, a loss of more than "
-    "0.01 fails when its 95 % interval excludes zero.",
-)
-@click.option("--min-sqnr-db", type=float, help="Least SQNR of an output that passes, in dB.")
-@click.option(
-    "--min-agreement",
-    type=click.FloatRange(0, 1),
-    help="Least share of samples with the same predicted class that passes.",
-)
-@click.option(
-    "--samples", default="256", show_default=True, metavar="N|all", help="Samples to run."
-)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@config_options(
+    "tflite_squeeze.verification.limits:Verify",
+    "max_drop", "min_sqnr_db", "min_agreement", "samples", "threads",
+    samples=N_OR_ALL,
+)  # fmt: skip
 @model_options
 @force_option
 @json_option
@@ -59,16 +49,10 @@ def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: 
     """
     check_json(options["json_target"], force=options["force"], inputs=[model, tflite])
     from tflite_squeeze.network.loading import load_tflite
-    from tflite_squeeze.verification.record import Verify
+    from tflite_squeeze.verification.limits import Verify
     from tflite_squeeze.verification.tables import verdict, verify_tables
 
-    config = Verify(
-        max_drop=options["max_drop"],
-        min_sqnr_db=options["min_sqnr_db"],
-        min_agreement=options["min_agreement"],
-        samples=read_samples(options["samples"]),
-        threads=options["threads"],
-    )
+    config = config_of(Verify)
     content = load_tflite(tflite)
     with progress(ctx, f"Verifying {tflite}"):
         source = open_model(model, options)

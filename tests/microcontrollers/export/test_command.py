@@ -45,8 +45,8 @@ def test_an_arena_of_ones_own(run: Run, dense: Path, tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--arena", "64"], "the smallest that works has"),
-        (["--arena", "8"], "less than any model takes"),
-        (["--arena", "much"], "is no size in bytes"),
+        (["--arena", "8"], "--arena is 8: Input should be greater than or equal to 16"),
+        (["--arena", "much"], "give a size such as 64K, or 'auto'"),
         (["--name", "5x"], "cannot name a function in C"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from tflite_squeeze.command_line.compressing import config_of
+from tflite_squeeze.command_line.config_options import config_of
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.techniques.binarization.config import Binarize, LayerQuantizers
 

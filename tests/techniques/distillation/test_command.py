@@ -56,12 +56,12 @@ def test_without_labels_from_an_ensemble(
     out = tmp_path / "taught.keras"
     outcome = run(
         "distill", student, files.model, files.tflite, "-o", out, "--data", unlabelled,
-        "--distance", "mse", "--no-cache", "--json", "-", *TRAINING,
+        "--distance", "mse", "--temperature", "2", "--no-cache", "--json", "-", *TRAINING,
     )  # fmt: skip
     assert (outcome.code, outcome.err) == (0, "")
     record = DistillRecord.model_validate_json(outcome.out)
     assert [teacher.form for teacher in record.teachers] == ["keras", "tflite"]
-    assert record.config.distance == "mse"
+    assert (record.config.distance, record.config.temperature) == ("mse", 2.0)
     assert not record.labelled
     assert record.agreement_after > record.agreement_before
     assert not cache.exists()
@@ -87,7 +87,7 @@ def test_a_student_that_ends_worse_is_exit_1(
     [
         ((), "pass --data"),
         (("--distance", "manhattan"), "distance is 'manhattan': give one of kl, mse"),
-        (("--temperature", "0"), "temperature is 0.0"),
+        (("--temperature", "0"), "0.0 is not in the range x>0"),
         (("--hint", "hidden"), "--hint is 'hidden': write STUDENT=TEACHER"),
         (("--epochs", "0"), "distilling is training"),
         (("--hint", "a=b", "--data", "{unlabelled}"), "hints name student layer 'a'"),

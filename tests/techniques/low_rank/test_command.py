@@ -88,7 +88,7 @@ def test_factorized_layers_are_written_and_read(run: Any, files: Any, out: Path)
     [
         ((), "nothing says which rank is enough"),
         (("--rank", "2", "--energy", "0.9"), "contradict each other"),
-        (("--energy", "1.5"), "energy is 1.5"),
+        (("--energy", "1.5"), "1.5 is not in the range 0<x<1"),
         (("--layer", "hidden=x"), "write PATTERN=RANK"),
         (("--rank", "2", "--only", "nobody"), "matches none of"),
         (("--rank", "2", "--quantize", "int8"), "pass both"),

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tflite_squeeze.command_line.compressing import config_of
+from tflite_squeeze.command_line.config_options import config_of
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.techniques.low_rank.config import Factorize
 

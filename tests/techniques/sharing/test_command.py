@@ -55,10 +55,10 @@ def test_both_kerases_train(run: Any, files: Any, out: Path, tmp_path: Path, fla
     ("options", "line"),
     [
         ((), "nothing says how many values to share: pass clusters, such as 16"),
-        (("--clusters", "1"), "clusters is 1: Input should be greater than or equal to 2"),
+        (("--clusters", "1"), "1 is not in the range 2<=x<=256"),
         (("--clusters", "4", "--bits", "2"), "clusters and bits contradict each other"),
-        (("--clusters", "4", "--layer", "conv"), "--layer is 'conv': write PATTERN=VALUES"),
-        (("--clusters", "4", "--layer", "a=x"), "--layer is 'a=x': write PATTERN=VALUES"),
+        (("--clusters", "4", "--layer", "conv"), "--layer is 'conv': write PATTERN=NUMBER"),
+        (("--clusters", "4", "--layer", "a=x"), "--layer is 'a=x': write PATTERN=NUMBER"),
         (("--clusters", "4", "--only", "conv"), "only names 'conv', which matches none of"),
         (("--max-drop", "0.1"), "max_drop is measured on labelled data"),
         (("--clusters", "64"), "nothing to share in model 'dense' (hidden/kernel: 64 values"),

@@ -90,8 +90,8 @@ class Binarize(Frozen):
     bits: int = Field(default=2, ge=1, le=8, description="Number of bits of dorefa_quantizer.")
     layers: dict[str, LayerQuantizers] = Field(
         default_factory=dict,
-        description='Quantizers of single layers by pattern of name or type, such as {"conv_1": '
-        '{"input": "none"}}; the last pattern that matches holds.',
+        description='Quantizers of single layers by pattern of name or type, "none" for float '
+        "inputs; the last pattern that matches holds.",
     )
     clip: bool = Field(
         default=True,

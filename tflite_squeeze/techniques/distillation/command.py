@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tflite_squeeze.command_line.compressing import check_targets, keep
+from tflite_squeeze.command_line.config_options import config_of, config_options
 from tflite_squeeze.command_line.data_options import data_options
 from tflite_squeeze.command_line.model_options import (
     model_options,
@@ -14,14 +15,16 @@ from tflite_squeeze.command_line.model_options import (
     open_model,
 )
 from tflite_squeeze.command_line.output import force_option, json_option, progress, say
-from tflite_squeeze.command_line.training_options import finetune_of, plain_training_options
+from tflite_squeeze.command_line.training_options import (
+    DISTILL,
+    finetune_of,
+    plain_training_options,
+)
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
     from tflite_squeeze.training.config import Distill
-
-_KINDS = ("softmax", "logits", "sigmoid", "sigmoid-logits", "values")
 
 
 @click.command(
@@ -35,14 +38,8 @@ _KINDS = ("softmax", "logits", "sigmoid", "sigmoid-logits", "values")
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model to write."
 )
 @data_options
-@click.option(
-    "--distance", metavar="NAME", default="kl", show_default=True,
-    help="kl, mse, cosine, dkd, dist, or package.module:function.",
-)  # fmt: skip
-@click.option("--temperature", type=float, help="What logits are divided by.  [default: 4]")
-@click.option("--lam", type=float, help="Weight of the distance.  [default: 1]")
-@click.option(
-    "--label-weight", type=float, help="Weight of the loss on labels; 0 for none.  [default: 1]"
+@config_options(
+    DISTILL, "distance", "temperature", "lam", "label_weight", distance={"metavar": "NAME"}
 )
 @click.option(
     "--hint", "hints", multiple=True, metavar="STUDENT=TEACHER",
@@ -52,13 +49,10 @@ _KINDS = ("softmax", "logits", "sigmoid", "sigmoid-logits", "values")
     "--attention", "attentions", multiple=True, metavar="STUDENT=TEACHER",
     help="Layers that are to look at the same places; may be repeated.",
 )  # fmt: skip
-@click.option("--student-outputs", type=click.Choice(_KINDS), help="Where that cannot be told.")
-@click.option("--teacher-outputs", type=click.Choice(_KINDS), help="The same of the teachers.")
-@click.option(
-    "--cache/--no-cache", default=None,
-    help="Compute the teacher's answers once.  [default: where it pays]",
+@config_options(
+    DISTILL, "student_outputs", "teacher_outputs", "cache", "cache_dir",
+    cache_dir={"metavar": "FOLDER"},
 )  # fmt: skip
-@click.option("--cache-dir", metavar="FOLDER", help="Where the answers are kept.")
 @plain_training_options
 @model_options
 @force_option
@@ -97,14 +91,11 @@ def distill_command(
 
 
 def _config(options: dict[str, Any]) -> "Distill":
-    from tflite_squeeze.command_line.compressing import config_of
     from tflite_squeeze.training.config import Distill
 
     hints = [_hint(text, "features") for text in options["hints"]]
     hints += [_hint(text, "attention") for text in options["attentions"]]
-    names = ("distance", "temperature", "lam", "label_weight", "student_outputs",
-             "teacher_outputs", "cache", "cache_dir")  # fmt: skip
-    return config_of(Distill, hints=hints or None, **{name: options[name] for name in names})
+    return config_of(Distill, hints=hints or None)
 
 
 def _hint(text: str, compare: str) -> dict[str, str]:

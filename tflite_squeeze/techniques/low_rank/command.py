@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tflite_squeeze.command_line.compressing import check_targets, compressed, keep
+from tflite_squeeze.command_line.config_fields import choices_of
+from tflite_squeeze.command_line.config_options import config_of, config_options
 from tflite_squeeze.command_line.data_options import data_options
 from tflite_squeeze.command_line.model_options import model_options, open_layers
+from tflite_squeeze.command_line.option_types import PatternValue
 from tflite_squeeze.command_line.output import force_option, json_option, say
 from tflite_squeeze.command_line.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed, UsageError
@@ -15,8 +18,13 @@ from tflite_squeeze.errors import CheckFailed, UsageError
 if TYPE_CHECKING:
     from tflite_squeeze.techniques.low_rank.config import Factorize
 
-_SCHEMES = ("auto", "channel", "spatial", "tucker")
-_QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
+FACTORIZE = "tflite_squeeze.techniques.low_rank.config:Factorize"
+
+
+def _rank(text: str) -> int | tuple[int, ...]:
+    """A rank, or two for Tucker."""
+    ranks = tuple(int(one) for one in text.split(",", 1))
+    return ranks if len(ranks) > 1 else ranks[0]
 
 
 @click.command(
@@ -28,32 +36,19 @@ _QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model to write."
 )
 @data_options
-@click.option("--rank", type=click.IntRange(min=1), help="The rank of every layer.")
-@click.option("--ratio", type=float, help="Instead: this share of each full rank.")
-@click.option("--energy", type=float, help="Instead: keep this share of the squared values.")
-@click.option("--max-error", type=float, help="Instead: the most each layer may be off on data.")
-@click.option("--vbmf", is_flag=True, help="Instead: as many as stand out of noise.")
-@click.option("--macs-ratio", type=float, help="Instead: this share of the model's MACs.")
-@click.option("--bytes-ratio", type=float, help="Instead: this share of the model's weights.")
-@click.option(
-    "--layer", "layers", multiple=True, metavar="PATTERN=RANK",
-    help="Rank of the layers of that name or type, R or R1,R2 for Tucker; may be repeated.",
+@config_options(
+    FACTORIZE,
+    "rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio", "ranks", "scheme",
+    "multiple", "only", "protect", "data_aware", "samples", "emit",
+    ranks={"names": ["--layer"], "type": PatternValue("RANK", _rank, "dense_*=16")},
+    data_aware={"names": ["--data-aware/--plain-svd"]},
+    emit={"names": ["--factorized-layers"], "flag_value": "factorized", "default": None},
 )  # fmt: skip
+@click.option("--measure", is_flag=True, help="Keep only the splits that LiteRT runs faster.")
 @click.option(
-    "--scheme", type=click.Choice(_SCHEMES), default="auto", show_default=True,
-    help="How convolutions are split.",
-)  # fmt: skip
-@click.option("--multiple", type=click.IntRange(min=1), help="Round ranks up to this multiple.")
-@click.option("--only", multiple=True, metavar="PATTERN", help="Factorize these layers only.")
-@click.option(
-    "--protect", multiple=True, metavar="PATTERN", help="Leave these out; first and last too."
-)
-@click.option("--plain-svd", is_flag=True, help="Do not weigh the factors by the data.")
-@click.option("--samples", type=click.IntRange(min=1), help="Examples to weigh them by (512).")
-@click.option("--factorized-layers", is_flag=True, help="Write FactorizedDense and ...Conv2D.")
-@click.option("--measure", is_flag=True, help="Keep only what LiteRT really runs faster.")
-@click.option(
-    "--quantize", type=click.Choice(_QUANTIZATIONS), help="What --measure converts to (none)."
+    "--quantize",
+    type=click.Choice(choices_of(FACTORIZE, "measure")),
+    help="With --measure: quantization of the files that are timed.  [default: none]",
 )
 @training_options
 @model_options
@@ -91,31 +86,10 @@ def factorize_command(ctx: click.Context, /, model: Path, output: Path, **option
 
 
 def _config(options: dict[str, Any]) -> "Factorize":
-    from tflite_squeeze.command_line.compressing import config_of
     from tflite_squeeze.techniques.low_rank.config import Factorize
 
     if options["quantize"] is not None and not options["measure"]:
         raise UsageError("--quantize says what --measure converts to: pass both")
-    names = ("rank", "ratio", "energy", "max_error", "macs_ratio", "bytes_ratio", "scheme",
-             "multiple", "only", "protect", "samples")  # fmt: skip
     return config_of(
-        Factorize,
-        **{name: options[name] for name in names},
-        vbmf=options["vbmf"],
-        ranks=_ranks(options["layers"]),
-        data_aware=not options["plain_svd"],
-        emit="factorized" if options["factorized_layers"] else "plain",
-        measure=(options["quantize"] or "none") if options["measure"] else None,
+        Factorize, measure=(options["quantize"] or "none") if options["measure"] else None
     )
-
-
-def _ranks(texts: tuple[str, ...]) -> dict[str, int | tuple[int, int]]:
-    ranks: dict[str, int | tuple[int, int]] = {}
-    for text in texts:
-        pattern, _, numbers = text.rpartition("=")
-        given = numbers.split(",")
-        if not pattern or len(given) > 2 or not all(one.strip().isdecimal() for one in given):
-            raise UsageError(f"--layer is {text!r}: write PATTERN=RANK, such as dense_*=16")
-        values = [int(one) for one in given]
-        ranks[pattern] = values[0] if len(values) == 1 else (values[0], values[1])
-    return ranks

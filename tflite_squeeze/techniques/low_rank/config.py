@@ -62,9 +62,8 @@ class Factorize(Frozen):
     )
     ranks: dict[str, Annotated[int, Field(ge=1)] | tuple[int, int]] = Field(
         default_factory=dict,
-        description='Rank of single layers by pattern of name or type, such as {"dense_*": 16}; '
-        "for Tucker-2 a pair (inputs, outputs). Without a rule, all other layers "
-        "stay as they are.",
+        description="Rank of single layers by pattern of name or type, for Tucker-2 a pair "
+        "(inputs, outputs); without a rule, all other layers stay as they are.",
     )
     scheme: Literal["auto", "channel", "spatial", "tucker"] = Field(
         default="auto",

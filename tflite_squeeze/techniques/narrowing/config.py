@@ -17,7 +17,7 @@ class Narrow(Frozen):
     Reference: Li et al. 2017, arXiv:1608.08710, section 3.1, for removing whole filters.
 
     Example:
-        >>> Narrow(ratio=0.5).multiple
+        >>> Narrow(ratio=0.5, layers={"block_1*": 0.25}).multiple
         8
     """
 
@@ -28,8 +28,8 @@ class Narrow(Frozen):
     )
     layers: dict[str, Ratio] = Field(
         default_factory=dict,
-        description='Ratio of single layers by pattern of name or type, such as {"block_1*": '
-        "0.25}; the last pattern that matches holds.",
+        description="Ratio of single layers by pattern of name or type; the last pattern that "
+        "matches holds.",
     )
     coupled: bool = Field(
         default=True,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tflite_squeeze.command_line.compressing import check_targets, compressed, keep
+from tflite_squeeze.command_line.config_options import config_of, config_options, help_of
 from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.model_options import model_options, open_layers, read_layers
+from tflite_squeeze.command_line.model_options import model_options, open_layers
 from tflite_squeeze.command_line.output import force_option, json_option, say
 from tflite_squeeze.command_line.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed, UsageError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.techniques.pruning.config import Prune
     from tflite_squeeze.techniques.pruning.sensitivity.record import Curve
 
+PRUNE = "tflite_squeeze.techniques.pruning.config:Prune"
 _SCHEDULES = ("constant", "polynomial", "exponential", "one-cycle", "stepwise")
 
 
@@ -30,42 +32,23 @@ _SCHEDULES = ("constant", "polynomial", "exponential", "one-cycle", "stepwise")
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model to write."
 )
 @data_options
-@click.option("--sparsity", metavar="FRACTION|median", help="Share of weights that end as zero.")
-@click.option("--threshold", type=float, help="Instead: zero what is smaller than this.")
+@config_options(PRUNE, "sparsity", "threshold")
 @click.option(
     "--schedule", type=click.Choice(_SCHEDULES), default="polynomial", show_default=True,
-    help="How sparsity rises while training.",
+    help=help_of(PRUNE, "schedule"),
 )  # fmt: skip
-@click.option("--begin", type=click.IntRange(min=0), help="Step at which pruning begins.")
-@click.option("--end", type=click.IntRange(min=1), help="Step at which the target is reached.")
-@click.option("--frequency", type=click.IntRange(min=1), help="Steps between two updates.")
-@click.option(
-    "--score", metavar="NAME", default="magnitude", show_default=True,
-    help="What weights are ranked by: magnitude, taylor, wanda, random, or "
-    "package.module:function.",
-)  # fmt: skip
-@click.option(
-    "--budget", metavar="NAME", default="uniform", show_default=True,
-    help="How sparsity is spread over the layers: uniform, global, erk, sensitivity, or "
-    "package.module:function.",
+@config_options(
+    "tflite_squeeze.techniques.pruning.schedules:Polynomial", "begin", "end", "frequency"
+)
+@config_options(
+    PRUNE, "score", "budget", "granularity", "layers", "only", "protect", "grow",
+    score={"metavar": "NAME"}, budget={"metavar": "NAME"},
+    granularity={"metavar": "element|filter|RxC|N:M"},
 )  # fmt: skip
 @click.option(
     "--curves", type=click.Path(path_type=Path), metavar="FILE",
     help="For --budget sensitivity: a sensitivity.json of this model, not measured again.",
 )  # fmt: skip
-@click.option(
-    "--granularity", default="element", show_default=True, metavar="element|filter|RxC|N:M",
-    help="What is zeroed as one: 1x4 is one output by four inputs, 2:4 keeps two of every four.",
-)  # fmt: skip
-@click.option(
-    "--layer", "layers", multiple=True, metavar="PATTERN=FRACTION",
-    help="Sparsity of the layers of that name or type; may be repeated.",
-)  # fmt: skip
-@click.option("--only", multiple=True, metavar="PATTERN", help="Prune these layers only.")
-@click.option(
-    "--protect", multiple=True, metavar="PATTERN", help="Leave these out; first and last too."
-)
-@click.option("--grow", is_flag=True, help="Let zeroed weights return while the schedule runs.")
 @training_options
 @model_options
 @force_option
@@ -117,32 +100,8 @@ def _curves(
 
 
 def _config(options: dict[str, Any]) -> "Prune":
-    from tflite_squeeze.command_line.compressing import config_of
     from tflite_squeeze.techniques.pruning.config import Prune
     from tflite_squeeze.techniques.pruning.schedules import schedule_of
 
-    sparsity = options["sparsity"]
-    if sparsity is not None and sparsity != "median":
-        try:
-            sparsity = float(sparsity)
-        except ValueError as error:
-            raise UsageError(f"--sparsity is {sparsity!r}: give a fraction such as 0.9") from error
-    return config_of(
-        Prune,
-        sparsity=sparsity,
-        threshold=options["threshold"],
-        schedule=schedule_of(
-            options["schedule"],
-            begin=options["begin"],
-            end=options["end"],
-            frequency=options["frequency"],
-        ),
-        score=options["score"],
-        budget=options["budget"],
-        granularity=options["granularity"],
-        layers=read_layers(options["layers"], float, "PATTERN=FRACTION, such as conv_*=0.5"),
-        only=options["only"],
-        protect=options["protect"],
-        grow=options["grow"],
-        seed=options["seed"],
-    )
+    ramp = {name: options[name] for name in ("begin", "end", "frequency")}
+    return config_of(Prune, schedule=schedule_of(options["schedule"], **ramp), seed=options["seed"])

@@ -20,12 +20,15 @@ BUDGET = Named("budget", budgets.BUDGETS, budgets.GIVEN)
 class Prune(Frozen):
     """How weights are chosen and zeroed.
 
+    A schedule is one of ours, its name, or a schedule of TensorFlow Model Optimization. A score
+    or budget of your own is a function of any of what `scores.GIVEN` or `budgets.GIVEN` lists.
+
     Reference: Molchanov et al. 2017, arXiv:1611.06440, equation 8 (taylor); Sun et al. 2023,
     arXiv:2306.11695, equation 1 (wanda); Evci et al. 2020, arXiv:1911.11134 (erk); Guo et al.
     2016, arXiv:1608.04493 (grow).
 
     Example:
-        >>> Prune(sparsity=0.9, schedule="polynomial").budget
+        >>> Prune(sparsity=0.9, schedule="polynomial", layers={"conv_*": 0.5}).budget
         'uniform'
     """
 
@@ -42,22 +45,20 @@ class Prune(Frozen):
         "sparsity.",
     )
     schedule: Annotated[Schedule, BeforeValidator(as_schedule)] = Field(
-        default_factory=Polynomial,
-        description="How sparsity rises during training: a schedule, its name, or a schedule of "
-        "TFMOT.",
+        default_factory=Polynomial, description="How sparsity rises during training."
     )
     score: Annotated[str | Callable[..., Any], SCORE] = Field(
         default="magnitude",
         description='What weights are ranked by: "magnitude" is |w|, "taylor" |w · gradient|, '
-        '"wanda" |w| · ‖input‖ within each output, "random" a control; or a function of what '
-        "`scores.GIVEN` lists, also as package.module:function.",
+        '"wanda" |w| · ‖input‖ within each output, "random" a control; or a function, also as '
+        "package.module:function.",
     )
     budget: Annotated[str | Callable[..., Any], BUDGET] = Field(
         default="uniform",
         description='How sparsity is distributed: "uniform" over all tensors alike, "global" by '
         'ranking all weights together, "erk" with less in smaller tensors, '
-        '"sensitivity" by measured curves of accuracy; or a function of what `budgets.GIVEN` '
-        "lists, also as package.module:function.",
+        '"sensitivity" by measured curves of accuracy; or a function, also as '
+        "package.module:function.",
     )
     granularity: str = Field(
         default="element",
@@ -67,13 +68,13 @@ class Prune(Frozen):
     )
     layers: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
         default_factory=dict,
-        description='Sparsity of single layers by pattern of name or type, such as {"conv_*": '
-        "0.5}; the last pattern that matches holds.",
+        description="Sparsity of single layers by pattern of name or type; the last pattern that "
+        "matches holds.",
     )
     only: OnlyPatterns = ()
     protect: ProtectPatterns = ()
     grow: bool = Field(
-        default=False, description="Whether zeroed weights may return while the schedule runs."
+        default=False, description="Let zeroed weights return while the schedule runs."
     )
     max_layer_sparsity: float = Field(
         default=0.995,

@@ -1,21 +1,17 @@
 """`tflite-squeeze cluster`: a Keras model in, the same model with shared values out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from tflite_squeeze.command_line.compressing import check_targets, compressed, keep
+from tflite_squeeze.command_line.config_options import config_of, config_options
 from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.model_options import model_options, open_layers, read_layers
+from tflite_squeeze.command_line.model_options import model_options, open_layers
 from tflite_squeeze.command_line.output import force_option, json_option, say
 from tflite_squeeze.command_line.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed
-
-if TYPE_CHECKING:
-    from tflite_squeeze.techniques.sharing.config import Cluster
-
-_INITS = ("optimal", "linear", "random", "density", "kmeans++")
 
 
 @click.command(
@@ -27,31 +23,11 @@ _INITS = ("optimal", "linear", "random", "density", "kmeans++")
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model to write."
 )
 @data_options
-@click.option("--clusters", type=int, help="Values that the weights of a kernel share.")
-@click.option("--bits", type=int, help="Instead: 2^BITS values.")
-@click.option("--error", type=float, help="Instead: as few as ‖w - shared‖ / ‖w‖ allows.")
-@click.option(
-    "--max-drop", type=float, help="Instead: as few as this fraction of accuracy allows, measured."
-)
-@click.option(
-    "--init", type=click.Choice(_INITS), default="optimal", show_default=True,
-    help="How values are found: the optimum, or Lloyd's iteration from there.",
+@config_options(
+    "tflite_squeeze.techniques.sharing.config:Cluster",
+    "clusters", "bits", "error", "max_drop", "init", "per", "layers", "only", "protect", "reassign",
+    reassign={"metavar": "STEPS"},
 )  # fmt: skip
-@click.option(
-    "--per", type=click.Choice(("tensor", "channel")), default="tensor", show_default=True,
-    help="What has values of its own.",
-)  # fmt: skip
-@click.option(
-    "--layer", "layers", multiple=True, metavar="PATTERN=VALUES",
-    help="Values of the layers of that name or type; may be repeated.",
-)  # fmt: skip
-@click.option("--only", multiple=True, metavar="PATTERN", help="Share in these layers only.")
-@click.option(
-    "--protect", multiple=True, metavar="PATTERN", help="Leave these out; first and last too."
-)
-@click.option(
-    "--reassign", type=int, metavar="STEPS", help="Assign weights to values anew that often."
-)
 @training_options
 @model_options
 @force_option
@@ -65,7 +41,9 @@ def cluster_command(ctx: click.Context, /, model: Path, output: Path, **options:
     more values than were asked for.
     """
     check_targets(output, options, [model])
-    config, training = _config(options), finetune_of(options)
+    from tflite_squeeze.techniques.sharing.config import Cluster
+
+    config, training = config_of(Cluster, seed=options["seed"]), finetune_of(options)
     source = open_layers(model, options)
     from tflite_squeeze.techniques.sharing.cluster import cluster
     from tflite_squeeze.techniques.sharing.tables import cluster_tables
@@ -80,13 +58,3 @@ def cluster_command(ctx: click.Context, /, model: Path, output: Path, **options:
         )
     most = max(weight.distinct_after for weight in record.weights)
     say(ctx, f"{output}: at most {most} values besides zero in {len(record.weights)} weights")
-
-
-def _config(options: dict[str, Any]) -> "Cluster":
-    from tflite_squeeze.command_line.compressing import config_of
-    from tflite_squeeze.techniques.sharing.config import Cluster
-
-    names = ("clusters", "bits", "error", "max_drop", "init", "per", "only", "protect",
-             "reassign", "seed")  # fmt: skip
-    layers = read_layers(options["layers"], int, "PATTERN=VALUES, such as conv_*=32")
-    return config_of(Cluster, layers=layers, **{name: options[name] for name in names})

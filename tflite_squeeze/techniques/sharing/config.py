@@ -60,8 +60,8 @@ class Cluster(Frozen):
     )
     layers: dict[str, Count] = Field(
         default_factory=dict,
-        description="Number of values of single layers by pattern of name or type, such as "
-        '{"conv_*": 32}; the last pattern that matches holds.',
+        description="Number of values of single layers by pattern of name or type; the last "
+        "pattern that matches holds.",
     )
     only: OnlyPatterns = ()
     protect: ProtectPatterns = ()

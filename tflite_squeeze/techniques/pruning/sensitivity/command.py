@@ -10,8 +10,8 @@ from tflite_squeeze.command_line.model_options import (
     model_options,
     open_data,
     open_model,
-    read_samples,
 )
+from tflite_squeeze.command_line.option_types import N_OR_ALL
 from tflite_squeeze.command_line.output import bar, force_option, say, show
 from tflite_squeeze.errors import UsageError
 
@@ -26,9 +26,7 @@ from tflite_squeeze.errors import UsageError
     help="Folder for the table, JSON and plot; a run that was stopped goes on from there.",
 )  # fmt: skip
 @data_options
-@click.option(
-    "--samples", default="1000", show_default=True, metavar="N|all", help="Samples per point."
-)
+@click.option("--samples", default="1000", show_default=True, help="Samples per point.", **N_OR_ALL)
 @click.option("--granularity", default="element", show_default=True, help="As in prune.")
 @model_options
 @force_option
@@ -39,7 +37,6 @@ def sensitivity_command(ctx: click.Context, /, model: Path, output: Path, **opti
     The curves tell which layers can lose most. Prune by them, without measuring them again:
     tflite-squeeze prune MODEL -o OUT --sparsity 0.9 --budget sensitivity --curves FILE.json
     """
-    samples = read_samples(options["samples"])
     source = open_model(model, options)
     data = open_data(options)
     if data is None or not data.labelled:
@@ -53,7 +50,7 @@ def sensitivity_command(ctx: click.Context, /, model: Path, output: Path, **opti
             data,
             output,
             granularity=options["granularity"],
-            samples=samples,
+            samples=options["samples"],
             force=options["force"],
             on_progress=advance,
         )

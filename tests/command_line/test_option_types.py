@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from tflite_squeeze.command_line.model_options import ByteSize
+from tflite_squeeze.command_line.option_types import ByteSize
 
 
 @pytest.mark.parametrize(
