@@ -53,5 +53,27 @@ def test_first_collapse(decibels: tuple[float, ...], at: str) -> None:
     assert first_collapse(_found(*decibels), 15) == at
 
 
+def test_a_lost_part_is_found_where_no_whole_tensor_collapses() -> None:
+    whole = _found(50, 45, 40)
+    found = tuple(
+        item.model_copy(update={"part_db": part_db})
+        for item, part_db in zip(whole, (30, 2, 1), strict=True)
+    )
+    assert first_collapse(found, 15, 6) == "t1"
+    assert first_collapse(found[:2] + _found(50, 45, 5)[2:], 15, 6) == "t2"  # noise first
+
+
+def test_the_worst_part_of_a_tensor_is_named() -> None:
+    reference = Tensor(
+        index=0, name="a", operator=0, op_name="ADD", values=np.outer([1.0, -1.0], [640, 1])
+    )
+    lost = Tensor(
+        index=0, name="a", operator=0, op_name="ADD", values=np.outer([1.0, -1.0], [640, 0])
+    )
+    (found,) = compare_tensors((reference,), (lost,))
+    assert (found.part, found.part_db) == ("column 1", 0.0)
+    assert found.sqnr_db > 50
+
+
 def test_nothing_to_compare_is_no_place() -> None:
     assert first_collapse((), 15) is None

@@ -3,7 +3,12 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.tables.layout import grids
+from tflite_squeeze.verification.labels import column_errors
+from tflite_squeeze.verification.parts import compare_parts
 from tflite_squeeze.verification.record import (
     Accuracy,
     OutputFidelity,
@@ -53,7 +58,8 @@ def test_fidelity() -> None:
     assert table.title == "File (int8) beside model, 64 real samples"
     assert table.rows == (("y", "0.125", "0.5", "31.3", "0.999000", None),)
     assert table.notes == (
-        "limits: SQNR ≥ 8 dB, same class ≥ 85%, accuracy falls by ≤ 1.00%",
+        "limits: SQNR ≥ 8 dB, of each column about its mean ≥ 6 dB, same class ≥ 85%, accuracy "
+        "falls by ≤ 1.00%",
         "a note",
     )
 
@@ -76,6 +82,25 @@ def test_accuracy_in_points_with_its_interval() -> None:
     )
     _, table = verify_tables(_record(outputs=(_output(agreement=0.95, accuracy=accuracy),)))
     assert table.rows == (("y", "90.00%", "87.50%", "-2.50", "[-5.00, +0.10]", 400),)
+
+
+def test_lost_columns_the_worst_only() -> None:
+    reference = np.outer(np.resize([1.0, -1.0], 16), np.full(11, 300.0)) + 1000
+    axes = compare_parts(reference, reference * 0 + 1000, 6)
+    _, table = verify_tables(_record(outputs=(_output(parts=axes),)))
+    assert table.title == "Columns of y that are lost, below 6 dB"
+    assert len(table.rows) == 8
+    assert table.rows[0] == (0, "1000 ± 3e+02", "constant", "0.0")
+    assert table.notes == ("and 3 more of 11",)
+    assert len(grids(table, 80)) == 1  # neither turned nor split
+
+
+def test_errors_by_column() -> None:
+    labels = np.outer([0.0, 2.0], np.ones(10))
+    errors = column_errors(labels, labels + np.arange(10) / 100, labels)
+    _, table = verify_tables(_record(outputs=(_output(errors=errors),)))
+    assert table.rows[0] == (9, "0", "0.09", "+9.00%")
+    assert (len(table.rows), table.notes) == (8, ("and 2 more columns, which rise less",))
 
 
 def test_inside_a_file_the_neighbourhood_of_the_fault_is_shown() -> None:

@@ -147,6 +147,36 @@ def test_the_same_weights_in_the_other_keras_pass(trained: Any, good: bytes) -> 
     assert verify(twin, good, trained.x).passed
 
 
+def test_a_score_beside_boxes_in_pixels_is_named_with_the_tensor_that_loses_it() -> None:
+    keras = LIBRARIES["keras"]
+    keras.utils.set_random_seed(0)
+    scale = keras.layers.Rescaling([640.0, 640.0, 1.0], name="boxes_and_score")
+    model = keras.Sequential([keras.Input((8,), name="x"), keras.layers.Dense(3), scale])
+    x = examples(64, 8)
+    record = convert(model, Convert(quantize="int8"), x).record.verification
+    assert record is not None
+    (failure,) = record.failures
+    assert failure.startswith(
+        "output boxes_and_score: column 2 varies in the model and is constant"
+    )
+    assert record.outputs[0].sqnr_db > 35  # which was all that was looked at
+    lost = next(item for item in record.tensors if item.tensor == record.diverges_at)
+    assert lost.part == "column 2"
+    assert lost.part_db < 6
+
+
+def test_numbers_as_labels_are_judged_by_column() -> None:
+    keras = LIBRARIES["keras"]
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2, name="y")])
+    x = examples(64, 8)
+    record = convert(model, Convert(), (x, model.predict(x, verbose=0) + 1)).record.verification
+    assert record is not None
+    errors = record.outputs[0].errors
+    assert errors is not None
+    assert [one.reference for one in errors.worst] == pytest.approx([1, 1])
+    assert record.passed
+
+
 @pytest.mark.parametrize("labels", [[3], [-1]])
 def test_labels_of_other_classes_are_refused(trained: Any, good: bytes, labels: list[int]) -> None:
     y = trained.y.copy()

@@ -18,6 +18,7 @@ from tflite_squeeze.verification.record import (
     VerifyRecord,
     compare_output,
     failures_of,
+    lost_notes,
     refused_record,
     tolerance_of,
 )
@@ -51,7 +52,12 @@ def test_each_quantization_has_limits_and_the_users_go_before(quantization: Quan
     assert 0.5 < usual.min_agreement < 1
     assert (usual.max_drop, usual.strict) == (0.01, False)
     own = tolerance_of(Verify(max_drop=0.0, min_sqnr_db=-3, min_agreement=0), quantization)
-    assert own == Tolerance(max_drop=0.0, strict=True, min_sqnr_db=-3, min_agreement=0)
+    assert own == Tolerance(
+        max_drop=0.0, strict=True, min_sqnr_db=-3, min_agreement=0, min_part_db=-3, max_moved=1
+    )
+    # A stricter limit for whole outputs says nothing of their weakest parts.
+    strict = tolerance_of(Verify(min_sqnr_db=99), quantization)
+    assert strict.min_part_db == usual.min_part_db
 
 
 def test_limits_loosen_with_coarser_numbers() -> None:
@@ -130,6 +136,48 @@ def test_a_loss_of_accuracy(difference: float, high: float, strict: bool, fails:
     assert bool(lines) is fails
     if fails:
         assert "accuracy falls from 90.00% to 85.00%, by more than 1.00%" in lines[0]
+
+
+def test_a_lost_column_fails_unless_all_is_noise_or_predictions_judge() -> None:
+    reference = np.outer([1.0, -1.0], [640, 1])
+    found = compare_output("s", "y", reference, reference * [1, 0], least_part_db=6)
+    (line,) = failures_of((found,), LIMITS, Quantization.INT8)
+    assert line.startswith("output y: column 1 varies in the model and is constant in the file: ")
+    noisy = found.model_copy(update={"sqnr_db": 3.0})
+    (line,) = failures_of((noisy,), LIMITS, Quantization.INT8)
+    assert line == "output y: SQNR 3.0 dB is below 20 dB"
+    predicted = found.model_copy(update={"agreement": 1.0})
+    by_prediction = LIMITS.model_copy(update={"by_prediction": True})
+    assert failures_of((predicted,), by_prediction, Quantization.INT8) == ()
+
+
+def test_a_few_lost_features_are_a_note() -> None:
+    reference = np.outer([1.0, -1.0], np.ones(100))
+    values = reference * (np.arange(100) > 1)
+    found = compare_output("s", "y", reference, values, least_part_db=6)
+    limits = LIMITS.model_copy(update={"min_sqnr_db": 10.0})
+    assert failures_of((found,), limits, Quantization.INT8) == ()
+    (line,) = lost_notes((found,), limits, Quantization.INT8)
+    assert line.startswith("output y: columns 0, 1 of 100 are lost")
+
+
+def test_probability_on_other_classes_fails() -> None:
+    reference = np.float32([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])
+    values = np.float32([[0.3, 0.3, 0.4], [0.3, 0.2, 0.5]])
+    found = compare_output("s", "y", reference, values)
+    assert found.moved == pytest.approx(0.2)
+    (line,) = failures_of((found.model_copy(update={"agreement": 1.0, "sqnr_db": 30}),), LIMITS)
+    assert line.startswith("output y: 20.0% of the probability lies on other classes, more than 15")
+    assert compare_output("s", "y", 9 * reference, values).moved is None
+
+
+def test_errors_against_labels_that_rise_fail() -> None:
+    labels = np.random.default_rng(0).standard_normal((50, 2))
+    sound = compare_output("s", "y", labels, labels + np.array([0.05, 0.0]), labels)
+    assert failures_of((sound,), LIMITS) == ()
+    worse = compare_output("s", "y", labels, labels + np.array([0.0, 0.5]), labels)
+    (line,) = (one for one in failures_of((worse,), LIMITS) if "labels" in one)
+    assert line.startswith("output y: the error of column 1 against the labels rises from 0 to 0.5")
 
 
 def test_names_match_themselves_whatever_their_order() -> None:

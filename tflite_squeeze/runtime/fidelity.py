@@ -91,7 +91,18 @@ def are_probabilities(scores: Array) -> bool:
         return False
     if scores.shape[1] == 1:
         return bool(np.all((scores >= 0) & (scores <= 1)))
-    return bool(np.all(scores >= 0) and np.allclose(scores.sum(axis=1), 1.0, atol=0.01))
+    return are_distributions(scores)
+
+
+def are_distributions(scores: Array) -> bool:
+    """Whether the last axis holds distributions over several classes.
+
+    Args:
+        scores: (..., classes).
+    """
+    if scores.ndim < 2 or not scores.size or scores.dtype.kind != "f" or scores.shape[-1] < 2:
+        return False
+    return bool(np.all(scores >= 0) and np.allclose(scores.sum(axis=-1), 1.0, atol=0.01))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +152,38 @@ def paired_difference(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> In
         low=max(-1.0, centre - width),
         high=min(1.0, centre + width),
     )
+
+
+def paired_means(before: Array, after: Array) -> Interval:
+    """The change of a mean on the same examples, with its normal 95 % interval.
+
+    Args:
+        before: (examples,) of the reference.
+        after: (examples,) of the file.
+
+    Example:
+        >>> paired_means(np.array([1.0, 1.0]), np.array([0.5, 0.5]))
+        Interval(difference=-0.5, low=-0.5, high=-0.5)
+    """
+    change = np.asarray(after, np.float64) - before
+    width = _Z95 * float(np.std(change)) / math.sqrt(len(change))
+    difference = float(np.mean(change))
+    return Interval(difference=difference, low=difference - width, high=difference + width)
+
+
+def moved_share(reference: Array, values: Array) -> float:
+    """The mean share of probability that lies on other classes: the total variation distance.
+
+    Args:
+        reference: (..., classes), each row a distribution.
+        values: the same shape.
+
+    Example:
+        >>> moved_share(np.array([[0.5, 0.5]]), np.array([[0.75, 0.25]]))
+        0.25
+    """
+    differences = np.abs(_difference(reference, values))
+    return _worst(0.5 * float(np.mean(np.sum(differences, axis=-1))))
 
 
 def _difference(reference: Array, values: Array) -> NDArray[np.float64]:

@@ -1,5 +1,7 @@
 """The limits of a verification: what a user asks for, and what holds for a quantization."""
 
+import math
+
 from pydantic import Field
 
 from tflite_squeeze.emission.quantization import Quantization
@@ -37,6 +39,11 @@ class Verify(Frozen):
     threads: int = Field(default=1, ge=1, description="Threads of the interpreter.")
 
 
+# docs/measured/verify.md has the figures of sound files that these two stand apart from.
+_MAX_MOVED = 0.15
+_MAX_ERROR_RISE = 0.1
+
+
 class Tolerance(Frozen):
     """The limits that were applied.
 
@@ -44,6 +51,10 @@ class Tolerance(Frozen):
         max_drop: of accuracy; strict: whether the user gave it.
         min_sqnr_db: of each output.
         min_agreement: of predicted classes.
+        min_part_db: of each part of an output, its mean left out.
+        max_moved: share of the probability of a distribution that may lie on other classes.
+        max_error_rise: of the mean absolute error of a column against labels, as a share of the
+            labels' standard deviation.
         by_prediction: whether predictions judge alone where there are any: one sign that flips
             in a binary network changes all outputs a little, and most predictions not.
     """
@@ -52,6 +63,9 @@ class Tolerance(Frozen):
     strict: bool
     min_sqnr_db: float
     min_agreement: float
+    min_part_db: float = 6.0
+    max_moved: float = _MAX_MOVED
+    max_error_rise: float = _MAX_ERROR_RISE
     by_prediction: bool = False
 
 
@@ -64,6 +78,10 @@ _LEAST_SQNR_DB = {
     Quantization.INT8: 8.0,
     Quantization.INT16X8: 15.0,
 }
+
+
+# Below 6 dB, the error of a part is more than half of what it varies by.
+_LEAST_PART_DB = dict.fromkeys(Quantization, 6.0) | {Quantization.NONE: 40.0}
 
 
 _LEAST_AGREEMENT = {
@@ -96,6 +114,8 @@ def tolerance_of(verify: Verify, quantization: Quantization, *, binary: bool = F
     return Tolerance(
         max_drop=given(verify.max_drop, _MAX_DROP),
         strict=verify.max_drop is not None,
+        min_part_db=min(_LEAST_PART_DB[quantization], given(verify.min_sqnr_db, math.inf)),
+        max_moved=_MAX_MOVED if verify.min_sqnr_db is None else 1.0,
         min_sqnr_db=given(verify.min_sqnr_db, _LEAST_SQNR_DB[quantization]),
         min_agreement=given(
             verify.min_agreement, _BINARY_AGREEMENT if binary else _LEAST_AGREEMENT[quantization]

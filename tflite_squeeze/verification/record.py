@@ -1,5 +1,7 @@
 """A file's answers beside its Keras model's answers, judged."""
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,40 +11,29 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.runtime.fidelity import (
+    are_distributions,
     are_probabilities,
     cosine,
     largest_difference,
     mean_difference,
-    paired_difference,
+    moved_share,
     predicted_classes,
     sqnr_db,
 )
 from tflite_squeeze.tables.displayed import Displayed
+from tflite_squeeze.verification.labels import Accuracy as Accuracy
+from tflite_squeeze.verification.labels import (
+    ColumnErrors,
+    accuracy_of,
+    column_errors,
+    right_answers,
+)
 from tflite_squeeze.verification.limits import Tolerance as Tolerance
 from tflite_squeeze.verification.limits import Verify as Verify
 from tflite_squeeze.verification.limits import tolerance_of as tolerance_of
+from tflite_squeeze.verification.parts import AxisFidelity, compare_parts, lost_parts
 
 Array = NDArray[Any]
-
-
-class Accuracy(Frozen):
-    """Both accuracies on the same labelled examples.
-
-    Attributes:
-        reference: share of examples that the Keras model gets right.
-        file: share that the file gets right.
-        difference: file - reference.
-        low: lower end of its 95 % interval (paired).
-        high: upper end.
-        examples: how many there were.
-    """
-
-    reference: float
-    file: float
-    difference: float
-    low: float
-    high: float
-    examples: int
 
 
 class OutputFidelity(Frozen):
@@ -57,7 +48,11 @@ class OutputFidelity(Frozen):
         cosine: cosine similarity.
         agreement: share of examples with the same predicted class; None where the output is no
             distribution over classes and no labels are known.
-        accuracy: with labels, both accuracies.
+        moved: share of the probability that lies on other classes; None where the output is no
+            distribution.
+        accuracy: with labels that are classes, both accuracies.
+        errors: with labels that are numbers, both errors by column.
+        parts: the comparison of its columns, and of other axes along which scales differ.
     """
 
     signature: str
@@ -67,16 +62,30 @@ class OutputFidelity(Frozen):
     sqnr_db: float
     cosine: float
     agreement: float | None = None
+    moved: float | None = None
     accuracy: Accuracy | None = None
+    errors: ColumnErrors | None = None
+    parts: tuple[AxisFidelity, ...] = ()
 
 
 class TensorFidelity(Frozen):
-    """One tensor inside the file beside the same tensor of a float conversion."""
+    """One tensor inside the file beside the same tensor of a float conversion.
+
+    Attributes:
+        tensor: its name.
+        operator: what computes it.
+        sqnr_db: signal to quantization noise ratio.
+        max_abs_difference: largest absolute difference.
+        part: its worst column, or index of another axis; "" where it has but one.
+        part_db: the worst part's SQNR, its mean left out.
+    """
 
     tensor: str
     operator: str
     sqnr_db: float
     max_abs_difference: float
+    part: str = ""
+    part_db: float = math.inf
 
 
 class VerifyRecord(Displayed):
@@ -142,6 +151,7 @@ def compare_output(
     labels: Array | None = None,
     *,
     by_prediction: bool = False,
+    least_part_db: float = -math.inf,
 ) -> OutputFidelity:
     """Compares what the file puts out with what the model puts out.
 
@@ -150,24 +160,28 @@ def compare_output(
         output: the output's name.
         reference: (examples, ...) from the Keras model.
         values: the same from the file.
-        labels: (examples,) class ids, if there are any.
+        labels: (examples, ...) class ids, one-hot rows or numbers, if there are any.
         by_prediction: whether rows of scores count as predictions without labels, too.
+        least_part_db: parts below it are counted as lost.
 
     Raises:
-        InputError: the file's output has another shape, so it is not this model's file.
+        InputError: the file's output has another shape, so it is not this model's file; or a
+            label is no class of the output.
     """
     if reference.shape != values.shape:
         raise InputError(
             f"output {output!r} is {values.shape[1:]} in the file and {reference.shape[1:]} in the "
             f"model, example for example: verify the file with the model that it came from"
         )
+    right = None if labels is None else right_answers(output, reference, values, labels)
     classes = predicted_classes(reference), predicted_classes(values)
-    agreement = accuracy = None
-    classifies = labels is not None or by_prediction or are_probabilities(reference)
+    agreement = None
+    classifies = right is not None or by_prediction or are_probabilities(reference)
     if classes[0] is not None and classes[1] is not None and classifies:
         agreement = float(np.mean(classes[0] == classes[1]))
-        if labels is not None:
-            accuracy = _accuracy(classes[0] == labels, classes[1] == labels)
+    errors = None
+    if labels is not None and right is None:
+        errors = column_errors(reference, values, labels)
     return OutputFidelity(
         signature=signature,
         output=output,
@@ -176,46 +190,83 @@ def compare_output(
         sqnr_db=sqnr_db(reference, values),
         cosine=cosine(reference, values),
         agreement=agreement,
-        accuracy=accuracy,
+        moved=moved_share(reference, values) if are_distributions(reference) else None,
+        accuracy=None if right is None else accuracy_of(*right),
+        errors=errors,
+        parts=compare_parts(reference, values, least_part_db),
     )
 
 
-def _accuracy(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Accuracy:
-    interval = paired_difference(before, after)
-    return Accuracy(
-        reference=float(np.mean(before)),
-        file=float(np.mean(after)),
-        difference=interval.difference,
-        low=interval.low,
-        high=interval.high,
-        examples=len(before),
+def failures_of(
+    outputs: tuple[OutputFidelity, ...],
+    tolerance: Tolerance,
+    quantization: Quantization = Quantization.NONE,
+) -> tuple[str, ...]:
+    """What does not meet the tolerance, one line each.
+
+    Args:
+        outputs: what was compared.
+        tolerance: what it is held to.
+        quantization: of the file, which decides on the remedy.
+    """
+    return tuple(
+        f"output {item.output}: {line}"
+        for item in outputs
+        for line in _failures(item, tolerance, quantization)
     )
 
 
-def failures_of(outputs: tuple[OutputFidelity, ...], tolerance: Tolerance) -> tuple[str, ...]:
-    """What does not meet the tolerance, one line each."""
-    lines = []
-    for item in outputs:
-        judged = tolerance.by_prediction and item.agreement is not None
-        if not judged and not item.sqnr_db >= tolerance.min_sqnr_db:
-            lines.append(
-                f"output {item.output}: SQNR {item.sqnr_db:.1f} dB is below "
-                f"{tolerance.min_sqnr_db:g} dB"
+def _failures(
+    item: OutputFidelity, tolerance: Tolerance, quantization: Quantization
+) -> Iterator[str]:
+    judged = tolerance.by_prediction and item.agreement is not None
+    noisy = not item.sqnr_db >= tolerance.min_sqnr_db
+    if not judged and noisy:
+        yield f"SQNR {item.sqnr_db:.1f} dB is below {tolerance.min_sqnr_db:g} dB"
+    # Where all is noise, so is each part of it.
+    if not judged and not noisy:
+        yield from lost_parts(item.parts, tolerance.min_part_db, quantization)
+        if item.moved is not None and not item.moved <= tolerance.max_moved:
+            yield (
+                f"{item.moved:.1%} of the probability lies on other classes, more than "
+                f"{tolerance.max_moved:.1%}: leave the softmax to the app, or use --quantize "
+                f"float16"
             )
-        if item.agreement is not None and item.agreement < tolerance.min_agreement:
-            lines.append(
-                f"output {item.output}: the predicted class agrees on {item.agreement:.1%} of the "
-                f"examples, below {tolerance.min_agreement:.1%}"
+    if item.agreement is not None and item.agreement < tolerance.min_agreement:
+        yield (
+            f"the predicted class agrees on {item.agreement:.1%} of the examples, below "
+            f"{tolerance.min_agreement:.1%}"
+        )
+    lost = item.accuracy
+    if lost is not None and -lost.difference > tolerance.max_drop + 1e-12:
+        by_chance = lost.high >= 0
+        if tolerance.strict or not by_chance:
+            yield (
+                f"accuracy falls from {lost.reference:.2%} to {lost.file:.2%}, by more than "
+                f"{tolerance.max_drop:.2%}"
             )
-        lost = item.accuracy
-        if lost is not None and -lost.difference > tolerance.max_drop + 1e-12:
-            by_chance = lost.high >= 0
-            if tolerance.strict or not by_chance:
-                lines.append(
-                    f"output {item.output}: accuracy falls from {lost.reference:.2%} to "
-                    f"{lost.file:.2%}, by more than {tolerance.max_drop:.2%}"
-                )
-    return tuple(lines)
+    if item.errors is not None:
+        worse = [
+            one for one in item.errors.worst if one.rise > tolerance.max_error_rise and one.low > 0
+        ]
+        if worse:
+            yield (
+                f"the error of column {worse[0].column} against the labels rises from "
+                f"{worse[0].reference:.3g} to {worse[0].file:.3g}, by {worse[0].rise:.1%} of what "
+                f"the labels vary by, more than {tolerance.max_error_rise:.1%}"
+            )
+
+
+def lost_notes(
+    outputs: tuple[OutputFidelity, ...], tolerance: Tolerance, quantization: Quantization
+) -> tuple[str, ...]:
+    """Parts that are lost, but too few of their kind to fail a file."""
+    return tuple(
+        f"output {item.output}: {line}"
+        for item in outputs
+        for line in lost_parts(item.parts, tolerance.min_part_db, quantization, few=True)
+        if item.sqnr_db >= tolerance.min_sqnr_db
+    )
 
 
 def chance_notes(outputs: tuple[OutputFidelity, ...], max_drop: float) -> tuple[str, ...]:

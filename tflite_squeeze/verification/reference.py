@@ -1,6 +1,7 @@
 """The Keras model's own answers, against which a file is judged."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from tflite_squeeze.errors import InputError, SqueezeError
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.runtime.fidelity import largest_difference, sqnr_db
 from tflite_squeeze.runtime.run import Tensor, run_file
+from tflite_squeeze.verification.parts import compare_parts, worst_part
 from tflite_squeeze.verification.record import TensorFidelity
 
 _BATCH = 64
@@ -127,12 +129,7 @@ def compare_tensors(
     """
     known = {item.name: item for item in reference}
     return tuple(
-        TensorFidelity(
-            tensor=item.name,
-            operator=item.op_name,
-            sqnr_db=sqnr_db(known[item.name].values, item.values),
-            max_abs_difference=largest_difference(known[item.name].values, item.values),
-        )
+        _compared(known[item.name].values, item)
         for item in tensors
         if item.name in known
         and item.values.shape == known[item.name].values.shape
@@ -140,21 +137,40 @@ def compare_tensors(
     )
 
 
-def first_collapse(tensors: tuple[TensorFidelity, ...], least_db: float) -> str | None:
+def _compared(reference: NDArray[Any], item: Tensor) -> TensorFidelity:
+    part, part_db = worst_part(compare_parts(reference, item.values, 0.0))
+    return TensorFidelity(
+        tensor=item.name,
+        operator=item.op_name,
+        sqnr_db=sqnr_db(reference, item.values),
+        max_abs_difference=largest_difference(reference, item.values),
+        part=part,
+        part_db=part_db,
+    )
+
+
+def first_collapse(
+    tensors: tuple[TensorFidelity, ...], least_db: float, least_part_db: float = -math.inf
+) -> str | None:
     """The first tensor whose SQNR collapses.
 
     Args:
         tensors: in order of execution.
         least_db: what an output has to reach.
+        least_part_db: what each part of an output has to reach.
 
     Returns:
-        The first tensor below `least_db`; when all are above, the one at which the SQNR falls
-        most from the tensor before; None when there is nothing to compare.
+        The first tensor below `least_db`; when all are above, the first with a part below
+        `least_part_db`; when there is none either, the one at which the SQNR falls most from the
+        tensor before; None when there is nothing to compare.
     """
     if not tensors:
         return None
     for item in tensors:
         if not item.sqnr_db >= least_db:
+            return item.tensor
+    for item in tensors:
+        if not item.part_db >= least_part_db:
             return item.tensor
     finite = [min(item.sqnr_db, 200.0) for item in tensors]
     falls = [200.0 - finite[0]] + [a - b for a, b in itertools.pairwise(finite)]

@@ -1,14 +1,11 @@
 """The Keras model and its file on the same samples."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.emission.config import Convert
@@ -27,14 +24,17 @@ from tflite_squeeze.tflite.signatures import (
     quantization_name,
     signatures_of,
 )
+from tflite_squeeze.verification.labels import labels_by_output
 from tflite_squeeze.verification.record import (
     OutputFidelity,
     TensorFidelity,
+    Tolerance,
     Verify,
     VerifyRecord,
     chance_notes,
     compare_output,
     failures_of,
+    lost_notes,
     tolerance_of,
 )
 from tflite_squeeze.verification.reference import (
@@ -60,6 +60,7 @@ class _Comparison:
     specs: dict[str, tf.TensorSpec]
     samples: Samples
     outputs: list[OutputFidelity] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -112,11 +113,9 @@ def verify(
         for endpoint, there in _pairs(endpoints_of(source), signatures_of(content))
     ]
     for comparison in comparisons:
-        comparison.outputs = _compared(
-            comparison, content, threads=config.threads, by_prediction=binary
-        )
+        _compare(comparison, content, tolerance, threads=config.threads, by_prediction=binary)
     outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
-    failures = failures_of(outputs, tolerance)
+    failures = failures_of(outputs, tolerance, kind)
     tensors: tuple[TensorFidelity, ...] = ()
     more: tuple[str, ...] = ()
     if failures and not larq:
@@ -126,8 +125,10 @@ def verify(
     told = (
         *notes,
         *(note for item in comparisons for note in item.samples.about.get("notes", ())),
+        *(note for item in comparisons for note in item.notes),
         *more,
         *(() if real else (_RANDOM,)),
+        *lost_notes(outputs, tolerance, kind),
         *chance_notes(outputs, tolerance.max_drop),
     )
     return VerifyRecord(
@@ -140,7 +141,7 @@ def verify(
         data=comparisons[0].samples.about,
         outputs=outputs,
         tensors=tensors,
-        diverges_at=first_collapse(tensors, tolerance.min_sqnr_db),
+        diverges_at=first_collapse(tensors, tolerance.min_sqnr_db, tolerance.min_part_db),
         notes=tuple(dict.fromkeys(told)),
         seconds=time.perf_counter() - started,
     )
@@ -201,9 +202,14 @@ def _begun(
     return _Comparison(endpoint=endpoint, there=there, inputs=inputs, specs=specs, samples=samples)
 
 
-def _compared(
-    begun: _Comparison, tflite: bytes, *, threads: int, by_prediction: bool
-) -> list[OutputFidelity]:
+def _compare(
+    begun: _Comparison,
+    tflite: bytes,
+    tolerance: Tolerance,
+    *,
+    threads: int,
+    by_prediction: bool,
+) -> None:
     """Runs both on the same samples."""
     reference = reference_outputs(begun.endpoint, begun.specs, begun.samples.inputs)
     given = {begun.inputs[name]: array for name, array in begun.samples.inputs.items()}
@@ -213,15 +219,16 @@ def _compared(
         {name: array.shape[1:] for name, array in found.items()},
         "output",
     )
-    labels_for = _labels(begun.samples.labels, reference)
-    return [
+    labels, begun.notes = labels_by_output(begun.samples.labels, reference)
+    begun.outputs = [
         compare_output(
             begun.endpoint.name,
             name,
             reference[name],
             found[other],
-            labels_for(name),
+            labels.get(name),
             by_prediction=by_prediction,
+            least_part_db=tolerance.min_part_db,
         )
         for name, other in names.items()
     ]
@@ -252,35 +259,6 @@ def _samples(
     fitted = data.fitted_to(specs)
     sample = fitted.sample("validation", config.samples)
     return Samples(inputs=sample.inputs, labels=sample.labels, about=fitted.describe())
-
-
-def _labels(
-    labels: Any, reference: dict[str, NDArray[Any]]
-) -> Callable[[str], NDArray[Any] | None]:
-    """Which labels belong to which output.
-
-    Raises:
-        InputError: a label is no class of the output.
-    """
-    if labels is None or isinstance(labels, dict):
-        by_name = labels or {}
-    else:
-        first = next((n for n, a in reference.items() if a.ndim == 2), next(iter(reference)))
-        by_name = {first: labels}
-
-    def labels_for(name: str) -> NDArray[Any] | None:
-        found = by_name.get(name)
-        if found is None or found.ndim != 1 or found.dtype.kind not in "iu":
-            return None
-        classes = max(reference[name].shape[-1], 2)
-        if reference[name].ndim == 2 and (found.min() < 0 or found.max() >= classes):
-            raise InputError(
-                f"labels run from {found.min()} to {found.max()}, but output {name!r} has "
-                f"{classes} classes: pass the labels of this model"
-            )
-        return np.asarray(found)
-
-    return labels_for
 
 
 def _divergence(source: LoadedModel, tflite: bytes, bad: _Comparison) -> tuple[Any, Any]:
