@@ -67,8 +67,9 @@ lint: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 	git grep -Ilz '' -- ':!*.svg' | xargs -0 $(BIN)/python tools/check_text.py
 
-# Warnings are errors: a page that is not in the navigation, a link or a name that leads nowhere.
+# Tables of settings are written from the configs. Warnings are errors: a page that is not in the navigation, a link or a name that leads nowhere.
 docs: $(STAMP)
+	$(BIN)/python tools/option_tables.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(STAMP)

@@ -57,20 +57,27 @@ def _one_line_a_field(fields: dict[str, Any]) -> str:
 
 
 def _filled(found: re.Match[str], options: list[ConfigOption]) -> str:
-    """A page's block, with the table of its config."""
+    """A page's block, with the table of its config; empty columns are left out."""
     config = f"tflite_squeeze.{found[2]}"
-    names = {one.field: one.opts[0] for one in options if one.config == config}
-    rows = ["| field | option | default | |", "|---|---|---|---|"]
-    for field, schema in described_fields(config).items():
-        option = f"`{names[field]}`" if field in names else ""
-        said = schema["description"].replace("|", "\\|")
-        rows.append(f"| `{field}` | {option} | {_default(schema)} | {said} |")
-    return "\n".join([found[1], *rows, "", found[3]])
+    names = {one.field: f"`{one.opts[0]}`" for one in options if one.config == config}
+    rows = [("setting", "option", "default", "meaning")] + [
+        (
+            f"`{field}`",
+            names.get(field, ""),
+            _default(schema),
+            schema["description"].replace("|", "\\|"),
+        )
+        for field, schema in described_fields(config).items()
+    ]
+    columns = [cells for cells in zip(*rows, strict=True) if any(cells[1:])]
+    lines = [" | ".join(cells) for cells in zip(*columns, strict=True)]
+    lines.insert(1, " | ".join(["---"] * len(columns)))
+    return "\n".join([found[1], *(f"| {line} |" for line in lines), "", found[3]])
 
 
 def _default(schema: dict[str, Any]) -> str:
     value = schema.get("default")
-    if value in (None, [], {}, ""):
+    if value in (None, [], "") or isinstance(value, dict):
         return ""
     words = ", ".join(value) if isinstance(value, list) else value
     return f"`{words if isinstance(words, str) else json.dumps(words)}`"
