@@ -15,7 +15,7 @@ from tflite_squeeze.command_line.lazy_group import LazyGroup
 from tflite_squeeze.errors import CheckFailed, InputError
 from tflite_squeeze.version import __version__
 
-COMMANDS = list(cli._COMMANDS)
+COMMANDS = list(cli._commands())
 
 
 def test_version(run: Any) -> None:
@@ -129,7 +129,7 @@ def test_help_loads_nothing_heavy() -> None:
     program = (
         "import sys\n"
         "from tflite_squeeze.cli import cli\n"
-        "for words in ([], *([name] for name in cli.commands_by_name), ['export', 'micro']):\n"
+        "for words in ([], *([name] for name in cli.listed()), ['export', 'micro']):\n"
         "    cli.main([*words, '--help'], standalone_mode=False)\n"
         "heavy = {'tensorflow', 'keras', 'tf_keras', 'ai_edge_litert', 'matplotlib', 'pydantic'}\n"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or None)\n"

@@ -16,8 +16,7 @@ from tflite_squeeze.recipes.files import (
     recipe_names,
     recipe_schema,
 )
-from tflite_squeeze.recipes.recipe import TECHNIQUES, Recipe, Step
-from tflite_squeeze.recipes.step import VERBS
+from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.techniques.l0.config import L0
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.training.config import FineTune
@@ -196,7 +195,3 @@ def test_the_schema_takes_what_is_sound() -> None:
 def test_the_schema_refuses_what_is_not(old: str, new: str) -> None:
     values = yaml.safe_load(SOUND.replace("2e-3", "0.002").replace(old, new, 1))
     assert list(_validator().iter_errors(values))
-
-
-def test_every_technique_has_a_verb_and_a_place_in_a_step() -> None:
-    assert set(VERBS) == set(TECHNIQUES) <= set(Step.model_fields)

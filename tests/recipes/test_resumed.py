@@ -17,8 +17,8 @@ from tests import tiny_models
 from tests.recipes.squeeze_runs import INT8, TWO, recipe_of
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.errors import InputError, OutputError
-from tflite_squeeze.recipes import step as run_step
 from tflite_squeeze.recipes.squeeze import squeeze
+from tflite_squeeze.techniques.pruning import prune
 
 pytestmark = [pytest.mark.usefixtures("fixed_times"), pytest.mark.slow]
 
@@ -50,9 +50,9 @@ def test_interrupted_anywhere_it_ends_with_the_same_bytes(
 
     monkeypatch.setattr(RunFolder, "put", dying)
     applied = []
-    verb = run_step.VERBS["prune"]
+    verb = prune.prune
     counted = lambda *args, **options: (applied.append(1), verb(*args, **options))[1]  # noqa: E731
-    monkeypatch.setitem(run_step.VERBS, "prune", counted)
+    monkeypatch.setattr(prune, "prune", counted)
     out = tmp_path / "cut"
     for left in (2, 4):  # noqa: B007  # how many files are written before the end comes
         with pytest.raises(_Killed):
@@ -73,6 +73,7 @@ def test_interrupted_anywhere_it_ends_with_the_same_bytes(
 PROGRAM = """
 import sys
 from tflite_squeeze.recipes.squeeze import squeeze
+from tflite_squeeze.techniques.pruning import prune
 model, recipe, data, folder = sys.argv[1:]
 squeeze(model, recipe, data, folder, resume=True)
 """

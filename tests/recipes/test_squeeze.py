@@ -17,13 +17,13 @@ from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.packing.pack import unpack
 from tflite_squeeze.recipes import outcome, run
-from tflite_squeeze.recipes import step as run_step
 from tflite_squeeze.recipes.files import load_recipe
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.report import Report
 from tflite_squeeze.recipes.run import Progress
 from tflite_squeeze.recipes.squeeze import squeeze
 from tflite_squeeze.runtime.turns import turn_by_turn
+from tflite_squeeze.techniques.pruning.prune import prune as really_prune
 
 pytestmark = [pytest.mark.usefixtures("fixed_times"), pytest.mark.slow]
 
@@ -180,12 +180,12 @@ def test_a_claim_that_does_not_hold_fails_the_run(
     """A technique that says more than it did is found out in the bytes."""
 
     def boasting(model: Any, *args: Any, **options: Any) -> Any:
-        pruned, record = run_step.prune(model, *args, **options)
+        pruned, record = really_prune(model, *args, **options)
         weights = tuple(w.model_copy(update={"zeros_after": w.zeros_after + 9})
                         for w in record.weights)  # fmt: skip
         return pruned, record.model_copy(update={"weights": weights})
 
-    monkeypatch.setitem(run_step.VERBS, "prune", boasting)
+    monkeypatch.setattr("tflite_squeeze.techniques.pruning.prune.prune", boasting)
     result = squeeze(tiny_models.dense(LIBRARIES["keras"]), recipe_of(TWO[0]), str(npz))
     assert not result.report.passed
     with pytest.raises(CheckFailed, match=r"hidden/kernel has 6. .zeros., claimed was 73 or more"):

@@ -2,73 +2,70 @@
 
 import os
 import sys
+from functools import partial
 from typing import Any
 
 import click
 
-from tflite_squeeze.command_line.lazy_group import LazyGroup
+from tflite_squeeze.command_line.lazy_group import Commands, LazyGroup, commands_in
 from tflite_squeeze.command_line.output import interruptible
 from tflite_squeeze.errors import SqueezeError
+from tflite_squeeze.techniques.registry import techniques
 from tflite_squeeze.version import __version__
 
-# Command → (module in the package, what it does), so that `--help` imports no command.
-_COMMANDS = {
-    "convert": ("conversion.command", "Turn a Keras model into a verified .tflite file."),
-    "verify": (
-        "verification.command",
-        "Check that a .tflite file answers as its Keras model does.",
-    ),
-    "profile": ("profiling.command", "Measure latency, memory and size of a .tflite file."),
-    "compare": (
-        "comparison.command",
-        "Compare .tflite files: bytes, memory, time, accuracy; limits for CI.",
-    ),
-    "inspect": (
-        "inspection.command",
-        "Show what is inside a model or a file, and what could be better.",
-    ),
-    "prune": (
-        "techniques.pruning.command",
-        "Zero the weights that matter least, and train the others around them.",
-    ),
-    "cluster": (
-        "techniques.sharing.command",
-        "Let the weights of each kernel share few values, and train those.",
-    ),
-    "factorize": (
-        "techniques.low_rank.command",
-        "Split layers into thinner ones where that saves and pays.",
-    ),
-    "binarize": (
-        "techniques.binarization.command",
-        "Give weights, or weights and inputs, one or two bits.",
-    ),
-    "distill": (
-        "techniques.distillation.command",
-        "Train a student by what a teacher answers, with labels or without.",
-    ),
-    "sensitivity": (
-        "techniques.pruning.sensitivity.command",
-        "Measure what pruning costs, layer by layer.",
-    ),
-    "export": (
-        "cli.export",
-        "Write what an application needs to run a .tflite file on its target.",
-    ),
-    "squeeze": (
-        "recipes.command",
-        "Run a recipe: compress, convert, verify and report, step by step.",
-    ),
-    "schema": ("recipes.command", "Print the JSON Schema of recipes, for editors."),
-    "pack": ("packing.command", "Pack a .tflite file for sending and storing it."),
-    "unpack": ("packing.command", "Unpack a packed .tflite file, bit by bit the same."),
-    "doctor": ("doctor.command", "Print versions and which optional parts work."),
-}
+_BEFORE_TECHNIQUES = commands_in(
+    {
+        "convert": ("conversion.command", "Turn a Keras model into a verified .tflite file."),
+        "verify": (
+            "verification.command",
+            "Check that a .tflite file answers as its Keras model does.",
+        ),
+        "profile": ("profiling.command", "Measure latency, memory and size of a .tflite file."),
+        "compare": (
+            "comparison.command",
+            "Compare .tflite files: bytes, memory, time, accuracy; limits for CI.",
+        ),
+        "inspect": (
+            "inspection.command",
+            "Show what is inside a model or a file, and what could be better.",
+        ),
+    }
+)
+_AFTER_TECHNIQUES = commands_in(
+    {
+        "sensitivity": (
+            "techniques.pruning.sensitivity.command",
+            "Measure what pruning costs, layer by layer.",
+        ),
+        "export": (
+            "cli.export",
+            "Write what an application needs to run a .tflite file on its target.",
+        ),
+        "squeeze": (
+            "recipes.command",
+            "Run a recipe: compress, convert, verify and report, step by step.",
+        ),
+        "schema": ("recipes.command", "Print the JSON Schema of recipes, for editors."),
+        "pack": ("packing.command", "Pack a .tflite file for sending and storing it."),
+        "unpack": ("packing.command", "Unpack a packed .tflite file, bit by bit the same."),
+        "doctor": ("doctor.command", "Print versions and which optional parts work."),
+    }
+)
+
+
+def _commands() -> Commands:
+    """Every command in the order of help; a technique's own stand in the middle."""
+    own = {
+        one.name: (partial(one.part, "command"), one.summary)
+        for one in techniques()
+        if one.command is not None
+    }
+    return {**_BEFORE_TECHNIQUES, **own, **_AFTER_TECHNIQUES}
 
 
 @click.group(
     cls=LazyGroup,
-    commands_by_name=_COMMANDS,
+    listed=_commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: tflite-squeeze convert model.keras -o model.tflite --quantize int8 "
     "--data samples.npz",

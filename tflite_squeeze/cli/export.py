@@ -2,18 +2,22 @@
 
 import click
 
-from tflite_squeeze.command_line.lazy_group import LazyGroup
+from tflite_squeeze.command_line.lazy_group import LazyGroup, commands_in
 
-# Target → (module with <target>_command, what it does).
-_TARGETS: dict[str, tuple[str, str]] = {
-    "android": ("android.command", "Write assets, a Kotlin class and a test for Android."),
-    "micro": ("microcontrollers.export.command", "Write C and C++ for TFLM on a microcontroller."),
-}
+_TARGETS = commands_in(
+    {
+        "android": ("android.command", "Write assets, a Kotlin class and a test for Android."),
+        "micro": (
+            "microcontrollers.export.command",
+            "Write C and C++ for TFLM on a microcontroller.",
+        ),
+    }
+)
 
 
 @click.group(
     cls=LazyGroup,
-    commands_by_name=_TARGETS,
+    listed=lambda: _TARGETS,
     epilog="Example: tflite-squeeze export android lenet_5.tflite -o lenet_5_android",
 )
 def export_command() -> None:

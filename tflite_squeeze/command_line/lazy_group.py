@@ -1,43 +1,52 @@
 """A click group that imports a command's module only when the command is used."""
 
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Callable, Mapping
+from functools import partial
+from pkgutil import resolve_name
 from typing import Any
 
 import click
+
+# Command → (what imports it, what it does in one line).
+Commands = Mapping[str, tuple[Callable[[], click.Command], str]]
+
+
+def commands_in(modules: Mapping[str, tuple[str, str]]) -> Commands:
+    """Commands that are named `<command>_command` in modules of the package.
+
+    Args:
+        modules: command → (module in `tflite_squeeze`, what it does in one line).
+    """
+    return {
+        name: (partial(resolve_name, f"tflite_squeeze.{module}:{name}_command"), line)
+        for name, (module, line) in modules.items()
+    }
 
 
 class LazyGroup(click.Group):
     """Commands by name, in the order of help.
 
     Args:
-        commands_by_name: command → (module in `tflite_squeeze`, what it does). The module
-            holds a click command named `<command>_command`. What it does stands here so that
-            `--help` imports no command.
+        listed: returns the commands there are now. `--help` imports none of them.
     """
 
-    def __init__(
-        self, *args: Any, commands_by_name: Mapping[str, tuple[str, str]], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, listed: Callable[[], Commands], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.commands_by_name = commands_by_name
+        self.listed = listed
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands' names."""
-        return list(self.commands_by_name)
+        return list(self.listed())
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Imports one command; None where there is none of that name."""
-        if name not in self.commands_by_name:
-            return None
-        module = import_module(f"tflite_squeeze.{self.commands_by_name[name][0]}")
-        command: click.Command = getattr(module, f"{name}_command")
-        return command
+        commands = self.listed()
+        return commands[name][0]() if name in commands else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the commands' part of the help, and imports none of them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in self.commands_by_name.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in self.listed().items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -46,5 +55,5 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            known = ", ".join(self.commands_by_name)
+            known = ", ".join(self.listed())
             raise click.UsageError(f"{error.message} Commands: {known}.", ctx) from error

@@ -1,6 +1,6 @@
 """What the steps of a run claim of each weight, carried from step to step, and put to the file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.recipes.claims_in_file import WeightClaim
-from tflite_squeeze.recipes.report import Claimed
+from tflite_squeeze.techniques.claimed import Claimed
+from tflite_squeeze.techniques.technique import Technique
 from tflite_squeeze.training.record import zeros_of
 
 # Quantization → the types of weights. The dynamic mode leaves small ones (below 1,024) alone.
@@ -26,77 +27,28 @@ _TERNARY = 3
 
 
 def claims_after(
-    earlier: Mapping[str, Claimed], technique: str, record: Mapping[str, Any], model: Any
+    earlier: Mapping[str, Claimed], done: Technique, record: Any, model: Any
 ) -> dict[str, Claimed]:
     """What is claimed of each weight after a step.
 
     Args:
         earlier: what was claimed before it.
-        technique: the step's.
-        record: the technique's record, as JSON holds it.
+        done: the step's technique.
+        record: the technique's record.
         model: the Keras model after the step.
     """
     claims = dict(earlier)
     targets = {target.name: target for target in select(model).targets}
-    for name, claimed in _CLAIMED.get(technique, _nothing)(record, tuple(targets)).items():
-        claims[name] = claims.get(name, Claimed()).model_copy(update=claimed)
-    if technique == "narrow":  # zeros went with the filters that they were in
+    claimed = done.part("claims")
+    for name, claim in claimed(record, tuple(targets)).items() if claimed else ():
+        update = claim.model_dump(exclude_unset=True)
+        claims[name] = claims.get(name, Claimed()).model_copy(update=update)
+    if done.resizes:  # zeros went with the rows and columns that they were in
         for name, claim in claims.items():
             if claim.zeros is not None and name in targets:
                 zeros = zeros_of(targets[name].variable)
                 claims[name] = claim.model_copy(update={"zeros": zeros})
     return {name: claim for name, claim in claims.items() if name in targets}
-
-
-def _nothing(_record: Mapping[str, Any], _names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    return {}
-
-
-def _zeros(record: Mapping[str, Any], _names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    return {weight["name"]: {"zeros": weight["zeros_after"]} for weight in record["weights"]}
-
-
-def _values(record: Mapping[str, Any], _names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Clustering counts values other than zero."""
-    return {
-        weight["name"]: {"distinct": weight["distinct_after"] + (weight["zeros_after"] > 0)}
-        for weight in record["weights"]
-    }
-
-
-def _widths(record: Mapping[str, Any], _names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    return {
-        f"{layer}/kernel": {"shape": f"{group['after']} of {group['before']} outputs"}
-        for group in record["groups"]
-        for layer in group["layers"]
-    }
-
-
-def _ranks(record: Mapping[str, Any], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Both factors of a layer: the second has the layer's own name."""
-    found = {}
-    for split in record["layers"]:
-        ranks, full = ("x".join(map(str, split[key])) for key in ("ranks", "full_ranks"))
-        for name in names:
-            layer = name.rpartition("/")[0]
-            if layer == split["layer"] or layer.startswith(f"{split['layer']}_factor_"):
-                found[name] = {"shape": f"rank {ranks} of {full}"}
-    return found
-
-
-def _bits(record: Mapping[str, Any], _names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    return {weight["name"]: {"distinct": weight["most_values"]} for weight in record["weights"]}
-
-
-# Technique → what its record claims of each weight, by name.
-_CLAIMED: dict[str, Callable[[Mapping[str, Any], Sequence[str]], dict[str, dict[str, Any]]]] = {
-    "prune": _zeros,
-    "l0": _zeros,
-    "cluster": _values,
-    "factorize": _ranks,
-    "narrow": _widths,
-    "binarize": _bits,
-}
 
 
 def file_claims(claims: Mapping[str, Claimed], model: Any, settings: Convert) -> list[WeightClaim]:

@@ -1,40 +1,35 @@
 """What a whole run is asked for: steps in order, the conversion, the check and the limits."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.frozen import Frozen
-from tflite_squeeze.recipes.recipe_order import order_problem
-from tflite_squeeze.techniques.binarization.config import Binarize
-from tflite_squeeze.techniques.l0.config import L0
-from tflite_squeeze.techniques.low_rank.config import Factorize
-from tflite_squeeze.techniques.narrowing.config import Narrow
-from tflite_squeeze.techniques.pruning.config import Prune
-from tflite_squeeze.techniques.sharing.config import Cluster
-from tflite_squeeze.training.config import Distill, FineTune
+from tflite_squeeze.techniques.order import order_problem
+from tflite_squeeze.techniques.registry import on_change, technique, techniques
+from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.verification.record import Verify
 
 OnRefusal = Literal["skip", "stop"]
-TECHNIQUES = ("prune", "l0", "cluster", "factorize", "narrow", "distill", "binarize")
-_NEEDS_TRAINING = ("l0", "distill")
 
 
 def _one_technique(schema: dict[str, Any]) -> None:
     """Says in the JSON Schema that a step has one technique."""
-    schema["oneOf"] = [{"required": [name]} for name in TECHNIQUES]
-    for name in TECHNIQUES:
-        schema["properties"][name] = {
-            **schema["properties"][name]["anyOf"][0],
-            "description": schema["properties"][name].get("description", f"The step {name}."),
-        }
+    schema["oneOf"] = [{"required": [one.name]} for one in techniques()]
+    for one in techniques():
+        config = schema["properties"][one.name]["anyOf"][0]
+        schema["properties"][one.name] = {**config, "description": one.summary}
 
 
 class Step(Frozen):
     """One technique with its settings, and what becomes of a step that does not pay.
+
+    The technique's settings stand under its name: there is a field for each one in the registry
+    (`prune`, `cluster`, …), of the type of its config.
 
     Example:
         >>> Step(prune=Prune(sparsity=0.9)).technique
@@ -43,22 +38,11 @@ class Step(Frozen):
 
     model_config = ConfigDict(json_schema_extra=_one_technique)
 
-    prune: Prune | None = Field(default=None, description="Zero the weights that matter least.")
-    l0: L0 | None = Field(default=None, description="Zero weights by a price on each.")
-    cluster: Cluster | None = Field(
-        default=None, description="Let the weights of each kernel share few values."
-    )
-    factorize: Factorize | None = Field(
-        default=None, description="Replace kernels by products of smaller ones."
-    )
-    narrow: Narrow | None = Field(default=None, description="Remove whole filters.")
-    distill: Distill | None = Field(
-        default=None,
-        description="Train on, taught by the model that was given; labels are not needed.",
-    )
-    binarize: Binarize | None = Field(
-        default=None, description="Give weights, or weights and inputs, one or two bits."
-    )
+    if TYPE_CHECKING:
+
+        def __init__(self, **values: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
     finetune: FineTune | Literal[False] | None = Field(
         default=None,
         description="How to train while and after the technique works; by default as the "
@@ -84,18 +68,19 @@ class Step(Frozen):
 
     @model_validator(mode="after")
     def _has_one_technique(self) -> "Step":
-        given = [name for name in TECHNIQUES if getattr(self, name) is not None]
+        names = [one.name for one in techniques()]
+        given = [name for name in names if getattr(self, name) is not None]
         if len(given) != 1:
             said = f"has {' and '.join(given)}" if given else "names no technique"
-            raise ValueError(f"a step {said}: give exactly one of {', '.join(TECHNIQUES)}")
-        if self.finetune is False and self.technique in _NEEDS_TRAINING:
+            raise ValueError(f"a step {said}: give exactly one of {', '.join(names)}")
+        if self.finetune is False and technique(self.technique).trains:
             raise ValueError(f"{self.technique} is training: give it a finetune, not false")
         return self
 
     @property
     def technique(self) -> str:
         """The technique's name."""
-        return next(name for name in TECHNIQUES if getattr(self, name) is not None)
+        return next(one.name for one in techniques() if getattr(self, one.name) is not None)
 
     @property
     def config(self) -> Any:
@@ -253,3 +238,20 @@ class Recipe(Frozen):
         if step.finetune and "seed" not in step.finetune.model_fields_set:
             update["finetune"] = step.finetune.model_copy(update={"seed": seed})
         return step.model_copy(update=update)
+
+
+def _give_steps_a_field_a_technique() -> None:
+    """Makes the fields of `Step` anew, those of techniques before its own."""
+    fields = {
+        one.name: FieldInfo.from_annotated_attribute(
+            one.part("config") | None, Field(default=None, description=one.summary)
+        )
+        for one in techniques()
+    }
+    own = Step.__pydantic_fields__
+    Step.__pydantic_fields__ = {**fields, **{name: own[name] for name in Step.__annotations__}}
+    Step.model_rebuild(force=True)
+    Recipe.model_rebuild(force=True)
+
+
+on_change(_give_steps_a_field_a_technique)

@@ -8,22 +8,9 @@ from tflite_squeeze.packing.record import PackRecord
 from tflite_squeeze.recipes.claims_in_file import ClaimCheck
 from tflite_squeeze.runtime.machine import Machine
 from tflite_squeeze.tables.displayed import Displayed
+from tflite_squeeze.techniques.claimed import Claimed
 from tflite_squeeze.tflite.footprint import Footprint, TensorBytes
 from tflite_squeeze.verification.record import VerifyRecord
-
-
-class Claimed(Frozen):
-    """What the steps so far claim of one weight.
-
-    Attributes:
-        zeros: at least so many of its values are zero.
-        distinct: at most so many of its values differ.
-        shape: why it has the shape that it has; empty for no claim.
-    """
-
-    zeros: int | None = None
-    distinct: int | None = None
-    shape: str = ""
 
 
 class StepReport(Frozen):

@@ -15,39 +15,15 @@ from tflite_squeeze.errors import UnsupportedError, UsageError
 from tflite_squeeze.network.projections import MaskProjection, constrained
 from tflite_squeeze.recipes.claims import claims_after, held_zeros
 from tflite_squeeze.recipes.recipe import Step
-from tflite_squeeze.recipes.report import Claimed, StepReport
+from tflite_squeeze.recipes.report import StepReport
 from tflite_squeeze.runtime.turns import turn_by_turn
-from tflite_squeeze.techniques.binarization.binarize import binarize
-from tflite_squeeze.techniques.distillation.distill import distill
-from tflite_squeeze.techniques.l0.l0 import l0_prune
-from tflite_squeeze.techniques.low_rank.paying import factorize
-from tflite_squeeze.techniques.narrowing.narrow import narrow
-from tflite_squeeze.techniques.pruning.callback import TargetNotReached
-from tflite_squeeze.techniques.pruning.prune import prune
-from tflite_squeeze.techniques.sharing.cluster import cluster
+from tflite_squeeze.techniques.claimed import Claimed
+from tflite_squeeze.techniques.registry import technique
 from tflite_squeeze.tflite.footprint import footprint
-from tflite_squeeze.training.config import Distill, FineTune
-from tflite_squeeze.training.originals import Told, given_original, taught_by, watched
+from tflite_squeeze.training.callback import TargetNotReached
+from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.originals import Told, taught_by, watched
 from tflite_squeeze.training.quality import metric_name
-
-
-def _distilled(model: Any, config: Distill, data: Data | None, *args: Any, **options: Any) -> Any:
-    """The verb `distill`, with the model that was given as the teacher."""
-    if data is None:
-        raise UsageError("distill trains on samples: pass data, with labels or without")
-    return distill(model, config, data, given_original(), *args, **options)
-
-
-# Technique → verb(model, config, data, finetune, in_place=..., verbose=...) → (model, record).
-VERBS: dict[str, Callable[..., Any]] = {
-    "prune": prune,
-    "l0": l0_prune,
-    "cluster": cluster,
-    "factorize": factorize,
-    "narrow": narrow,
-    "distill": _distilled,
-    "binarize": binarize,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +107,7 @@ def run_step(
         "file": footprint(tflite),
         "claims": report.claims
         if reasons
-        else claims_after(before.claims, step.technique, values, changed),
+        else claims_after(before.claims, technique(step.technique), record, changed),
         "record": values,
         "seconds": time.perf_counter() - started,
     }
@@ -140,6 +116,9 @@ def run_step(
 
 def _applied(step: Step, model: Any, data: Data | None, before: Before, told: Told | None) -> Any:
     """The verb's own (model, record); zeros of earlier steps stay."""
+    applied = technique(step.technique)
+    if applied.trains and data is None:
+        raise UsageError(f"{applied.name} trains on samples: pass data")
     original, claims = before.original, before.claims
     once = {"one_shot": True} if step.finetune is False else {}
     training: FineTune | None = step.finetune or None
@@ -149,8 +128,7 @@ def _applied(step: Step, model: Any, data: Data | None, before: Before, told: To
     }
     with watched(told), taught_by(original), constrained(masks), warnings.catch_warnings():
         warnings.simplefilter("ignore", TargetNotReached)  # the reasons say so
-        verb = VERBS[step.technique]
-        return verb(model, step.config, data, training, in_place=True, **once)
+        return applied.part("step")(model, step.config, data, training, in_place=True, **once)
 
 
 def _reasons(step: Step, record: Any, before: Before, tflite: bytes) -> tuple[str, ...]:

@@ -5,6 +5,10 @@ from typing import Any
 from tflite_squeeze.network import variables as keras_variables
 
 
+class TargetNotReached(UserWarning):
+    """Training ended before what was asked of a technique was reached."""
+
+
 class StepCallback(keras_variables.callback_class()):  # type: ignore[misc]
     """Counts steps for a callback that changes weights while `model.fit` trains them.
 

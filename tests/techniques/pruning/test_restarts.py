@@ -11,9 +11,10 @@ import pytest
 from tests.techniques.short_fits import QUICK, Watch, compiled, fit, kernel, zeros
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.network.variables import constraint_of
-from tflite_squeeze.techniques.pruning.callback import PruningCallback, TargetNotReached
+from tflite_squeeze.techniques.pruning.callback import PruningCallback
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.schedules import Polynomial
+from tflite_squeeze.training.callback import TargetNotReached
 
 pytestmark = pytest.mark.slow
 

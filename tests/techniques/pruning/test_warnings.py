@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from tests.techniques.short_fits import BATCH, QUICK, X, Y, compiled, fit, zeros
 from tests.tiny_models import LIBRARIES
-from tflite_squeeze.techniques.pruning.callback import PruningCallback, TargetNotReached
+from tflite_squeeze.techniques.pruning.callback import PruningCallback
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.schedules import Polynomial
+from tflite_squeeze.training.callback import TargetNotReached
 
 pytestmark = pytest.mark.slow
 

@@ -12,6 +12,7 @@ from tflite_squeeze.techniques.distillation.comparison import Comparison, Standi
 from tflite_squeeze.techniques.distillation.record import DistillRecord, TeacherRecord
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.finetune import train
+from tflite_squeeze.training.originals import given_original
 from tflite_squeeze.training.parts import uses_labels
 from tflite_squeeze.training.quality import metric_name
 from tflite_squeeze.training.teaching.distiller import Distiller
@@ -103,6 +104,13 @@ def distill(
         **_about(teachers, compared),
     )
     return Distilled(learner, record)
+
+
+def distill_from_original(
+    model: Any, config: Distill, data: Any, finetune: FineTune | None = None, **options: Any
+) -> Distilled:
+    """The verb as a step of a recipe: the model that the recipe was given teaches."""
+    return distill(model, config, data, given_original(), finetune, **options)
 
 
 def _standings(before: Standing, after: Standing) -> dict[str, Any]:

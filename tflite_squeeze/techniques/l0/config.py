@@ -4,6 +4,9 @@ from pydantic import Field
 
 from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 
+# Gates take about this long to close.
+DEFAULT_EPOCHS = 20
+
 
 class L0(Frozen):
     """The objective min L(w) + λ ‖w‖₀, made differentiable by a random gate for each weight.

@@ -16,7 +16,7 @@ from tflite_squeeze.network.projections import MaskProjection, constrained
 from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.skipped import why_skipped
 from tflite_squeeze.network.weights import Selection, select
-from tflite_squeeze.techniques.l0.config import L0
+from tflite_squeeze.techniques.l0.config import DEFAULT_EPOCHS, L0
 from tflite_squeeze.techniques.l0.gates import gated_network
 from tflite_squeeze.techniques.l0.record import L0Record
 from tflite_squeeze.training.config import FineTune
@@ -26,7 +26,7 @@ from tflite_squeeze.training.parts import training_steps
 from tflite_squeeze.training.quality import metric_name, validation_quality
 from tflite_squeeze.training.record import weight_records, zeros_of
 
-_DEFAULT_TRAINING = FineTune(epochs=20)
+_DEFAULT_TRAINING = FineTune(epochs=DEFAULT_EPOCHS)
 
 
 class L0Pruned(NamedTuple):

@@ -1,1 +1,51 @@
-"""Low-rank factorization (`factorize`)."""
+"""Low-rank factorization: one kernel becomes a chain of thinner ones.
+
+A kernel W (m by n) is replaced by the product of two, U (m by r) and V (r by n), which takes
+r (m + n) weights instead of m n. With data, the factors keep what the layer answers on its inputs,
+x, rather than the weights themselves:
+
+    min over rank r  E ‖(W - UV)ᵀ x‖²
+
+which is the singular value decomposition of C^½ W, where C = E[x xᵀ]. Convolutions become a pair
+of convolutions along channels or along space, or three of them (Tucker-2).
+
+References: Zhang et al. 2015, arXiv:1505.06798 (channels, on data); Jaderberg et al. 2014,
+arXiv:1405.3866 (space); Kim et al. 2016, arXiv:1511.06530 (Tucker-2).
+
+Files:
+    config.py: `Factorize`, what can be asked for.
+    paying.py: the verb `factorize`; it times candidates on LiteRT where `measure` is set.
+    factorize.py: the work of the verb without those times.
+    low_rank.py, vbmf.py: decompositions of a matrix, and the rank it has apart from noise.
+    factor_schemes.py: kernels as chains of smaller kernels.
+    input_moments.py: C, streamed over samples.
+    rank_choice.py, rank_budget.py: which rank each layer gets, alone or under a global budget.
+    factorable.py: which layers have a kernel that can be factorized, and why others have none.
+    splitting.py: one layer as a chain: its factors, error, layers and times.
+    layers.py: `FactorizedDense` and `FactorizedConv2D`, low-rank from the start.
+    record.py, tables.py, claims.py, command.py: what was done, how it is shown, what the file
+        has to show, and `tflite-squeeze factorize`.
+
+It pays in bytes, multiply-accumulates and time, for float models and for large Dense layers above
+all. It does not pay for small convolutions, in int8 especially, where two kernels cost more than
+one: `measure` finds out. Shapes change, so there is no callback: train the result like any model.
+"""
+
+from tflite_squeeze.techniques.technique import Technique
+
+TECHNIQUE = Technique(
+    name="factorize",
+    summary="Split layers into thinner ones where that saves and pays.",
+    package=__name__,
+    config=".config:Factorize",
+    verb=".paying:factorize",
+    record=".record:FactorizeRecord",
+    claims=".claims:claimed",
+    command=".command:factorize_command",
+    makes=("factors",),
+    undoes={
+        "shared values": "two factors take the place of the shared values",
+        "zeros": "the factors of a sparse matrix are dense",
+    },
+    aliases=("low-rank factorization", "low-rank approximation", "SVD", "Tucker decomposition"),
+)

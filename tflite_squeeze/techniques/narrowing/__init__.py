@@ -1,1 +1,43 @@
-"""Filter pruning: whole filters are removed (`narrow`)."""
+"""Filter pruning: whole filters and units are removed, so that layers get smaller.
+
+Layers whose outputs are added or multiplied must have the same channels, so channels are removed in
+groups of layers. Each channel of a group is scored by the weights that make it and take it, each
+norm relative to its mean over the channels:
+
+    score = Σ ‖weights that make it‖ · Π ‖depthwise weights on its way‖ · Σ ‖weights that take it‖
+
+and the lowest share of them is cut out of every layer of the group. A channel of zeros scores 0 and
+goes first. What is left is a plain, smaller model, which is then trained.
+
+Reference: Li et al. 2017, arXiv:1608.08710.
+
+Files:
+    config.py: `Narrow`, what can be asked for.
+    narrow.py: the verb `narrow`, and the score.
+    channels.py: which layers have to agree on their channels, found from the model's graph.
+    record.py, tables.py, claims.py, command.py: what was done, how it is shown, what the file
+        has to show, and `tflite-squeeze narrow`.
+
+It pays everywhere, in bytes, memory and time, on any runtime, since the layers are ordinary ones;
+most where the width left is a multiple of 8. It costs more accuracy than zeros of the same number,
+and nearly all of it without training. Shapes change, so there is no callback.
+"""
+
+from tflite_squeeze.techniques.technique import Technique
+
+TECHNIQUE = Technique(
+    name="narrow",
+    summary="Remove whole filters and units, so that layers get smaller and faster.",
+    package=__name__,
+    config=".config:Narrow",
+    verb=".narrow:narrow",
+    record=".record:NarrowRecord",
+    claims=".claims:claimed",
+    command=".command:narrow_command",
+    undoes={
+        "shared values": "training after it moves weights off their shared values",
+        "factors": "factorized layers have no filters to remove",
+    },
+    resizes=True,
+    aliases=("structured pruning", "filter pruning", "channel pruning"),
+)

@@ -10,14 +10,10 @@ from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.grouped_masks import GroupedMasks, groups_of
 from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
 from tflite_squeeze.techniques.pruning.sparsities import Curves
-from tflite_squeeze.training.callback import StepCallback
+from tflite_squeeze.training.callback import StepCallback, TargetNotReached
 
 # Where masks move more often than this, a full ranking each time would slow the training down.
 _EXACT_FROM = 10
-
-
-class TargetNotReached(UserWarning):
-    """Training ended before the sparsity that was asked for was reached."""
 
 
 class PruningCallback(StepCallback):

@@ -65,9 +65,9 @@ def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: A
     config, training = _config(options), finetune_of(options)
     source = open_layers(model, options, keep_prunable=True)
     from tflite_squeeze.network.unwrapping import plain
-    from tflite_squeeze.techniques.pruning.callback import TargetNotReached
     from tflite_squeeze.techniques.pruning.prune import prune
     from tflite_squeeze.techniques.pruning.tables import prune_tables
+    from tflite_squeeze.training.callback import TargetNotReached
 
     doing, curves = f"Pruning {model}", _curves(source, config, options)
     with warnings.catch_warnings():

@@ -180,3 +180,20 @@ class Prune(Frozen):
         if isinstance(self.schedule, TfmotSchedule):
             return self.schedule.final_sparsity
         return 0.0
+
+
+def fewer_zeros(earlier: Prune, later: Prune) -> str | None:
+    """Why pruning does nothing after an earlier pruning to as many zeros or more, or None.
+
+    Args:
+        earlier: what the earlier pruning was asked for.
+        later: what this one is asked for.
+    """
+    if any((earlier.only, earlier.layers, later.only, later.layers)):
+        return None
+    if earlier.granularity != later.granularity or not 0 < later.target <= earlier.target:
+        return None
+    return (
+        f"there are {earlier.target:.4g} zeros already and it asks for {later.target:.4g}: ask "
+        f"for more, or leave it out"
+    )

@@ -4,7 +4,7 @@ import pytest
 
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.recipes.files import parse_recipe
-from tflite_squeeze.recipes.recipe_order import order_problem
+from tflite_squeeze.techniques.order import order_problem
 from tflite_squeeze.techniques.pruning.config import Prune
 
 
@@ -46,7 +46,10 @@ def test_pruning_to_less_than_there_is() -> None:
     less = [("prune", Prune(sparsity=0.9), False), ("prune", Prune(sparsity=0.5), False)]
     at, reason = order_problem(less) or (None, "")
     assert at == 1
-    assert reason.startswith("prune to 0.5 does nothing after prune to 0.9 (step 1): ask for more")
+    assert reason == (
+        "prune (step 2) does nothing after prune (step 1): there are 0.9 zeros already and it asks "
+        "for 0.5: ask for more, or leave it out"
+    )
     assert order_problem(less[::-1]) is None
     elsewhere = [less[0], ("prune", Prune(sparsity=0.5, only=("conv_1",)), False)]
     assert order_problem(elsewhere) is None
@@ -58,5 +61,5 @@ def test_pruning_to_less_than_there_is() -> None:
 
 def test_the_line_of_the_step_is_told() -> None:
     text = b"steps:\n  - prune: {sparsity: 0.9}\n\n  - prune: {sparsity: 0.5}\n"
-    with pytest.raises(InputError, match=r"^r\.yaml:4: steps\.2: prune to 0\.5 does nothing"):
+    with pytest.raises(InputError, match=r"^r\.yaml:4: steps\.2: prune \(step 2\) does nothing"):
         parse_recipe(text, "r.yaml")
