@@ -13,6 +13,7 @@ from tests.runtime.runtime_files import (
     custom_file,
     named_dense_file,
     two_signatures_file,
+    uint8_dense_file,
 )
 from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.export import export_android
@@ -166,6 +167,11 @@ def test_larq_is_refused() -> None:
 def test_several_signatures_are_mentioned() -> None:
     (note,) = export_android(two_signatures_file()).record.notes
     assert note == "the class calls signature 'relu', the first of 2"
+
+
+def test_legacy_uint8_is_called_what_it_is() -> None:
+    (note,) = export_android(uint8_dense_file()).record.notes
+    assert "legacy uint8 quantization" in note
 
 
 def test_preprocessing_that_leaves_nothing_is_refused() -> None:

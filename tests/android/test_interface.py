@@ -9,6 +9,7 @@ from tests.runtime.runtime_files import (
     constant_file,
     counter_file,
     custom_file,
+    fft_scale_file,
     named_dense_file,
     quantized_file,
     relu_file,
@@ -87,8 +88,10 @@ def test_an_open_batch_is_one_and_other_open_sizes_are_refused() -> None:
 def test_operators_that_no_android_library_has_are_named() -> None:
     with pytest.raises(UnsupportedError, match=r"Larq's operators LceBconv2d, which LiteRT's"):
         android_interface(custom_file("LceBconv2d"))
-    with pytest.raises(UnsupportedError, match=r"does not have \(MyOp\): convert the model"):
+    with pytest.raises(UnsupportedError, match=r"does not have \(MyOp\): replace the layers"):
         android_interface(custom_file("MyOp"))
+    with pytest.raises(UnsupportedError, match=r"LiteRT cannot run \(SignalFft.*: export micro"):
+        android_interface(fft_scale_file())
     assert android_interface(custom_file("AudioSpectrogram")).runtime is Runtime.LITERT
 
 

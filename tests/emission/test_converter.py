@@ -286,6 +286,17 @@ def test_what_flex_can_run_says_what_that_costs(library: Any) -> None:
     assert "Flex delegate" in told
 
 
+def test_a_form_that_fails_names_one_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: Any) -> None:
+        raise ValueError("no such calibration\nmore")
+
+    monkeypatch.setattr("tflite_squeeze.emission.converter._representative", broken)
+    model = tiny_models.dense(LIBRARIES["keras"])
+    with pytest.raises(UnsupportedError, match=r"to int8 \(no such calibration\): use") as caught:
+        _emit(model, {"x": examples(4, 8)}, quantize="int8")
+    assert str(caught.value).endswith("use --quantize dynamic, to which it converts")
+
+
 def test_a_loop_that_cannot_be_unrolled_cannot_be_calibrated() -> None:
     layers = LIBRARIES["tf_keras"].layers
     x = LIBRARIES["tf_keras"].Input((3, 5, 5, 1), name="x")

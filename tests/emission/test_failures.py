@@ -1,5 +1,6 @@
 """What the converter refuses, in the user's own terms."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +27,16 @@ def _error(text: str, *items: tuple[str, int, str | None]) -> Any:
     refusal = Refusal()
     refusal.errors = errors  # type: ignore[attr-defined]
     return refusal
+
+
+def _told(
+    error: Exception,
+    said: list[str],
+    cost: Callable[[], str | None],
+    *,
+    open_batch: bool = False,
+) -> str:
+    return str(unsupported(error, said, {"odd"}, open_batch=open_batch, cost_of_select_ops=cost))
 
 
 def _never() -> str:
@@ -68,7 +79,7 @@ def test_missing_operators_are_listed_once_a_layer() -> None:
 
 def test_what_flex_has_is_tried_and_its_cost_told() -> None:
     error = _error("no", ("tf.Tan", 1, "m/odd/Tan"))
-    told = str(unsupported(error, [], {"odd"}, lambda: "tried: 1,344 bytes"))
+    told = _told(error, [], lambda: "tried: 1,344 bytes")
     assert told == (
         "TFLite has no operator for Tan (layer odd): replace the layer, or pass "
         "--allow-select-ops (tried: 1,344 bytes)"
@@ -77,7 +88,7 @@ def test_what_flex_has_is_tried_and_its_cost_told() -> None:
 
 def test_what_nobody_has_is_not_tried() -> None:
     error = _error("no", ("tf.Tan", 1, "m/odd/Tan"), ("tf.Erfc", 2, None))
-    told = str(unsupported(error, [], {"odd"}, _never))
+    told = _told(error, [], _never)
     assert told.startswith("TFLite has no operator for Erfc, Tan (layer odd), and neither has")
 
 
@@ -90,11 +101,20 @@ def test_what_nobody_has_is_not_tried() -> None:
 )
 def test_a_list_of_open_shape_asks_for_a_fixed_batch(text: str, said: list[str]) -> None:
     error = _error(text, ("tf.TensorListReserve", 1, "m/lstm/TensorListReserve"))
-    assert "a recurrent layer needs a fixed batch" in str(unsupported(error, said, [], _never))
+    assert "a recurrent layer needs a fixed batch" in _told(error, said, _never, open_batch=True)
+    # With a fixed batch that would not help.
+    assert "batch" not in _told(error, said, lambda: None)
+
+
+def test_an_option_that_does_not_help_is_not_named() -> None:
+    error = _error("no", ("tf.Tan", 1, "m/odd/Tan"))
+    told = _told(error, [], lambda: None)
+    assert told.startswith("TFLite has no operator for Tan (layer odd), and the model does not")
+    assert "--" not in told
 
 
 def test_anything_else_is_passed_on_in_one_line() -> None:
-    told = str(unsupported(_error("\n  first line\nsecond line"), [], [], _never))
+    told = _told(_error("\n  first line\nsecond line"), [], _never)
     assert "first line" in told
     assert "\n" not in told
     assert "run with -v" in told

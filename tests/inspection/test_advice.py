@@ -2,6 +2,12 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from tests.runtime.runtime_files import (
+    custom_file,
+    fft_scale_file,
+    int8_dense_file,
+    uint8_dense_file,
+)
 from tests.tiny_files import FileMaker, dense_file, quantization
 from tflite_squeeze.inspection.advice import LeftOperator, delegation_advice, file_advice
 from tflite_squeeze.inspection.record import Advice, AdviceKind
@@ -151,6 +157,24 @@ def test_flex_and_custom_operators_are_told_apart() -> None:
     assert (flex.kind, flex.where) == (AdviceKind.FLEX_OPERATORS, ("FlexErf 0:0",))
     assert (custom.kind, custom.where) == (AdviceKind.CUSTOM_OPERATORS, ("MyKernel 0:1",))
     assert "1 of 2 operators" in flex.text
+    # A fixed batch helps recurrent layers alone.
+    assert "batch" not in flex.text
+    (recurrent,) = _advice(custom_file("FlexTensorListReserve"))
+    assert "a fixed batch turns LSTM" in recurrent.text
+
+
+def test_tflms_and_litert_s_own_operators_are_no_custom_ones() -> None:
+    (tflm,) = _advice(fft_scale_file())
+    assert (tflm.kind, tflm.where) == (AdviceKind.TFLM_OPERATORS, ("SignalFftAutoScale 0:0",))
+    assert "TFLM's own (SignalFftAutoScale)" in tflm.text
+    assert _advice(custom_file("TFLite_Detection_PostProcess")) == []
+
+
+def test_legacy_uint8_is_called_what_it_is() -> None:
+    (advice,) = _advice(uint8_dense_file())
+    assert advice.kind is AdviceKind.LEGACY_UINT8
+    assert "legacy uint8 quantization" in advice.text
+    assert AdviceKind.LEGACY_UINT8 not in [one.kind for one in _advice(int8_dense_file())]
 
 
 def _per_channel_file(name: str, units: int, depth: int) -> bytes:

@@ -10,16 +10,20 @@ from tests.runtime.runtime_files import (
     constant_file,
     counter_file,
     custom_file,
+    fft_scale_file,
     int8_dense_file,
     named_dense_file,
     relu_file,
     two_signatures_file,
+    uint8_dense_file,
 )
 from tests.tiny_files import FileMaker, dense_file, quantization
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.microcontrollers import profile as module
 from tflite_squeeze.microcontrollers.profile import example_inputs, profile_micro, run_micro
 from tflite_squeeze.microcontrollers.record import MicroProfile, MicroRecord
+from tflite_squeeze.microcontrollers.tables import micro_tables
+from tflite_squeeze.tables.markdown import to_markdown
 
 
 def densify_file() -> bytes:
@@ -55,6 +59,22 @@ def typed_file(dtype: str) -> bytes:
     x, y = maker.tensor("x", (1, 2), dtype), maker.tensor("y", (1, 2))
     maker.operator("RELU", [x], [y])
     return maker.file([x], [y])
+
+
+def unknown_type_file(quantization_of_the_rest: str) -> bytes:
+    """A QUANTIZE to int32, which TFLM has no kernel for, in a file that is int8 or float."""
+    maker = FileMaker()
+    x, real = maker.tensor("x", (1, 4)), maker.tensor("real", (1, 4))
+    out = maker.tensor("o", (1, 4), "int32", quantization=quantization([0.5], [3]))
+    ends = [x]
+    if quantization_of_the_rest == "int8":
+        steps = quantization([0.5])
+        a, b = (maker.tensor(name, (1, 4), "int8", quantization=steps) for name in "ab")
+        maker.operator("RELU", [a], [b])
+        ends.append(a)
+    maker.operator("RELU", [x], [real])
+    maker.operator("QUANTIZE", [real], [out])
+    return maker.file(ends, [out])
 
 
 def test_a_dense_layer_by_hand() -> None:
@@ -161,7 +181,8 @@ def test_the_config_round_trips() -> None:
     ("tflite", "named", "remedy"),
     [
         (densify_file(), "DENSIFY (1x: 0:0)", "--quantize int8 --sparsity dense --data"),
-        (custom_file("FlexErf"), "FlexErf (1x: 0:0)", "without --allow-select-ops"),
+        (custom_file("FlexErf"), "FlexErf (1x: 0:0)", "replace the layers"),
+        (custom_file("FlexTensorListReserve"), "FlexTensorListReserve", "with --batch 1"),
         (custom_file("LceBconv2d"), "LceBconv2d (1x: 0:0)", "only Larq Compute Engine"),
         (custom_file("ethos-u"), "ethos-u (1x: 0:0)", "compiled for an Ethos-U NPU already"),
         (custom_file("Mine"), "Mine (1x: 0:0)", "tflite-squeeze inspect FILE.tflite"),
@@ -170,8 +191,10 @@ def test_the_config_round_trips() -> None:
         (typed_file("float64"), "tensor 'x' of RELU 0:0 is of type float64", "of float32, int8"),
         (typed_file("int4"), "tensor 'x' of RELU 0:0 is of type int4", "of float32, int8"),
         (typed_file("string"), "tensor 'x' of RELU 0:0 is of type string", "of float32, int8"),
-        (relu_file((1, 2), (-1, 2)), "tensor 'x' of RELU 0:0 has an open shape (?x2)", "--batch 1"),
-        (relu_file((1, 2, 1), (1, -1, 1)), "open shape (1x?x1)", "fixed shape"),
+        (relu_file((1, 2, 1), (1, -1, 1)), "RELU 0:0 has an open shape (1x?x1)", "--input-shape"),
+        (uint8_dense_file(), "legacy uint8 quantization", "--quantize int8"),
+        (unknown_type_file("none"), "operator 1, QUANTIZE", "replace the layer"),
+        (unknown_type_file("int8"), "operator 2, QUANTIZE", "replace the layer"),
     ],
 )
 def test_what_tflm_cannot_run_is_refused_with_operator_and_remedy(
@@ -182,6 +205,31 @@ def test_what_tflm_cannot_run_is_refused_with_operator_and_remedy(
     assert named in str(caught.value)
     assert remedy in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_option_that_cannot_help_is_not_named() -> None:
+    for tflite in (custom_file("FlexErf"), unknown_type_file("int8")):
+        with pytest.raises(UnsupportedError) as caught:
+            profile_micro(tflite)
+        assert "--" not in str(caught.value)
+
+
+def test_a_batch_that_is_open_is_the_one_that_the_file_names() -> None:
+    record = profile_micro(relu_file((1, 2), (-1, 2)), MicroProfile(examples=3))
+    assert record.inputs[0].shape == (1, 2)
+    assert record.outputs[0].max_abs_difference == 0
+
+
+def test_signal_operators_run_without_a_comparison() -> None:
+    x = np.int16([[1, 2, 3, 4, -5, 6, 7, 8]])
+    scaled, shift = run_micro(fft_scale_file(), [x]).outputs
+    # The largest, 8, is 4 bits; of 15 that a positive int16 has, 11 are free.
+    np.testing.assert_array_equal(scaled, x << 11)
+    assert shift.tolist() == [11]
+    record = profile_micro(fft_scale_file(), MicroProfile(examples=2))
+    assert (record.outputs, record.tflm_only) == ((), ("SignalFftAutoScale",))
+    text = to_markdown(micro_tables(record))
+    assert "not compared: LiteRT cannot run TFLM's own operators (SignalFftAutoScale)" in text
 
 
 def test_a_damaged_file_is_refused() -> None:

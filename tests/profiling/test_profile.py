@@ -10,6 +10,7 @@ from tests.runtime.runtime_files import (
     custom_file,
     named_dense_file,
     two_signatures_file,
+    uint8_dense_file,
 )
 from tests.tiny_files import dense_file
 from tflite_squeeze.errors import InputError, RuntimeFailure
@@ -86,6 +87,11 @@ def test_operators_are_those_of_the_signature() -> None:
     assert {item.subgraph for item in record.operators.operators} == {1}
     with pytest.raises(InputError, match="no signature 'train'"):
         profile(two_signatures_file(), QUICK.model_copy(update={"signature": "train"}))
+
+
+def test_legacy_uint8_is_called_what_it_is() -> None:
+    assert "The file has legacy uint8 quantization." in profile(uint8_dense_file(), QUICK).notes
+    assert profile(named_dense_file(), QUICK).notes == ()
 
 
 def test_a_file_that_crashes_the_runtime_is_one_clear_error() -> None:

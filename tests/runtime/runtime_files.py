@@ -137,6 +137,28 @@ def custom_file(name: str) -> bytes:
     return maker.file([x], [y])
 
 
+def fft_scale_file() -> bytes:
+    """One of TFLM's signal operators: integers shifted to the left as far as they fit."""
+    maker = FileMaker()
+    x, y = maker.tensor("x", (8,), "int16"), maker.tensor("y", (8,), "int16")
+    shift = maker.tensor("shift", (), "int32")
+    maker.operator("SignalFftAutoScale", [x], [y, shift], custom=True)
+    return maker.file([x], [y, shift])
+
+
+def uint8_dense_file() -> bytes:
+    """A dense layer as converters quantized it before int8."""
+    maker = FileMaker()
+    x = maker.tensor("x", (1, 4), "uint8", quantization=quantization([0.5], [128]))
+    levels = np.full((2, 4), 130, np.uint8)
+    w = maker.tensor("w", (2, 4), "uint8", data=levels, quantization=quantization([0.25], [128]))
+    ones = np.int32([1, 2])
+    b = maker.tensor("b", (2,), "int32", data=ones, quantization=quantization([0.125]))
+    y = maker.tensor("y", (1, 2), "uint8", quantization=quantization([0.125], [128]))
+    maker.operator("FULLY_CONNECTED", [x, w, b], [y], schema.FullyConnectedOptionsT())
+    return maker.file([x], [y])
+
+
 def _signature(
     key: str, inputs: dict[str, int], outputs: dict[str, int], subgraph: int = 0
 ) -> schema.SignatureDefT:

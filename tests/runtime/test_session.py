@@ -6,6 +6,7 @@ import pytest
 from tests.runtime.runtime_files import (
     counter_file,
     custom_file,
+    fft_scale_file,
     named_dense_file,
     relu_file,
     svdf_file,
@@ -91,6 +92,11 @@ def test_loading_and_preparing_take_time_that_is_counted(opened) -> None:
     loaded = session.init_ns
     session.invoker({"x": np.ones((1, 2), np.float32)})
     assert session.init_ns > loaded > 0
+
+
+def test_tflms_own_operators_are_called_so(opened) -> None:
+    with pytest.raises(RuntimeFailure, match=r"SignalFftAutoScale is an operator of .*\(TFLM\)"):
+        opened(fft_scale_file()).run({"x": np.zeros(8, np.int16)})
 
 
 def test_a_custom_operator_is_named(opened) -> None:

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from tests.runtime.runtime_files import quantized_file, uint8_dense_file
 from tests.tiny_files import FileMaker, dense_file, quantization
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.tflite.flatbuffer import pack_model
 from tflite_squeeze.tflite.signatures import quantization_name, signatures_of
 
 
-def _add(dtype: str) -> bytes:
+def _add(dtype: str, *, scaled: bool = True) -> bytes:
     """x + x in one type."""
     maker = FileMaker()
-    scale = None if dtype == "float32" else quantization([0.5])
+    scale = quantization([0.5]) if scaled and dtype != "float32" else None
     x = maker.tensor("x", (1, 2), dtype, quantization=scale)
     y = maker.tensor("y", (1, 2), dtype, quantization=scale)
     maker.operator("ADD", [x, x], [y], schema.AddOptionsT())
@@ -40,7 +41,10 @@ def _dense(weights: str, *, through_dequantize: bool = False) -> bytes:
         (dense_file(), "none"),
         (_add("float32"), "none"),
         (_add("int8"), "int8"),
-        (_add("uint8"), "int8"),
+        (_add("uint8"), "legacy uint8"),
+        (_add("uint8", scaled=False), "none"),
+        (uint8_dense_file(), "legacy uint8"),
+        (quantized_file("uint8", 0.5, 3), "none"),
         (_add("int16"), "int16x8"),
         (_dense("int8"), "dynamic"),
         (_dense("float16", through_dequantize=True), "float16"),

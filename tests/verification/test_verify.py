@@ -14,6 +14,7 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import InputError, UnsupportedError, UsageError
 from tflite_squeeze.tflite.flatbuffer import operator_names, pack_model, read_model
+from tflite_squeeze.tflite.signatures import LEGACY_UINT8
 from tflite_squeeze.verification.record import Verify
 from tflite_squeeze.verification.verify import verify
 
@@ -127,6 +128,19 @@ def test_the_quantization_is_read_from_the_file(quantize: str) -> None:
     record = verify(model, converted.tflite, x)
     assert record.quantization == quantize
     assert record.passed
+
+
+def test_legacy_uint8_has_the_limits_of_int8(
+    trained: Any, good: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = "the file has legacy uint8 quantization; the limits are those of int8"
+    assert note not in verify(trained.model, good, config=Verify(samples=4)).notes
+    monkeypatch.setattr(
+        "tflite_squeeze.verification.verify.quantization_name", lambda _: LEGACY_UINT8
+    )
+    record = verify(trained.model, good, config=Verify(samples=4))
+    assert record.quantization is Quantization.INT8
+    assert note in record.notes
 
 
 def test_another_models_file_is_refused(trained: Any, good: bytes) -> None:

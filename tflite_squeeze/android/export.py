@@ -17,6 +17,7 @@ from tflite_squeeze.android.known_files import known_of
 from tflite_squeeze.android.project import Project, dependencies
 from tflite_squeeze.android.record import AndroidRecord, ExportedFile
 from tflite_squeeze.files.files import read_file, write_folder
+from tflite_squeeze.tflite.signatures import LEGACY_UINT8, quantization_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,7 @@ def export_android(
         known=known,
         golden=golden,
         real=golden is not None and bool(samples),
-        notes=known.notes + _notes(interface),
+        notes=known.notes + _notes(interface, content),
     )
     files = _files(project, asset)
     record = AndroidRecord(
@@ -132,8 +133,10 @@ def _as_it_ran(interface: AndroidInterface, golden: Golden) -> AndroidInterface:
     return interface.model_copy(update={"outputs": outputs})
 
 
-def _notes(interface: AndroidInterface) -> tuple[str, ...]:
+def _notes(interface: AndroidInterface, content: bytes) -> tuple[str, ...]:
     notes = []
+    if quantization_name(content) == LEGACY_UINT8:
+        notes.append("the model has legacy uint8 quantization, the form before int8")
     if interface.runtime is Runtime.SELECT_OPS:
         notes.append(
             f"TensorFlow operators ({', '.join(interface.select_operators)}) need the libraries "

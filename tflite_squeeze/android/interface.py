@@ -13,6 +13,8 @@ from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tflite.fields import (
     BUILTIN_OPERATORS,
+    LITERT_CUSTOM_OPERATORS,
+    TFLM_OPERATORS,
     dtype_name,
     integers,
     items,
@@ -24,16 +26,6 @@ from tflite_squeeze.tflite.fields import (
 )
 from tflite_squeeze.tflite.flatbuffer import metadata_of, read_model
 
-# Custom operators that LiteRT's own resolver registers beside the built-in ones.
-_REGISTERED = frozenset(
-    {
-        "NumericVerify",
-        "Mfcc",
-        "AudioSpectrogram",
-        "TFLite_Detection_PostProcess",
-        "aeq.hadamard_rotation",
-    }
-)
 # What the Java interface can hand over, and the Kotlin array that holds it.
 _ARRAYS = {
     "float32": "FloatArray",
@@ -198,7 +190,7 @@ def android_interface(tflite: bytes) -> AndroidInterface:
 
 def _refuse_unknown(names: Iterable[str]) -> None:
     """Refuses custom operators that no Android library is known to run."""
-    unknown = [name for name in names if name not in _REGISTERED]
+    unknown = [name for name in names if name not in LITERT_CUSTOM_OPERATORS]
     larq = [name for name in unknown if name.startswith("Lce")]
     if larq:
         raise UnsupportedError(
@@ -206,10 +198,15 @@ def _refuse_unknown(names: Iterable[str]) -> None:
             f"does not have, and no published dependency adds them: build Larq Compute Engine's "
             f"own Android library from its sources, or convert the model without binary layers"
         )
+    if tflm := TFLM_OPERATORS.intersection(unknown):
+        raise UnsupportedError(
+            f"the file uses operators of TensorFlow Lite for Microcontrollers (TFLM), which LiteRT "
+            f"cannot run ({', '.join(sorted(tflm))}): export micro writes it for microcontrollers"
+        )
     if unknown:
         raise UnsupportedError(
             f"the file uses operators that LiteRT's Android library does not have "
-            f"({', '.join(unknown)}): convert the model without them"
+            f"({', '.join(unknown)}): replace the layers that they come from"
         )
 
 
@@ -220,7 +217,7 @@ def _check_select_version(metadata: dict[str, bytes], select: tuple[str, ...]) -
         raise UnsupportedError(
             f"the file uses TensorFlow operators ({', '.join(select)}), whose last Android library "
             f"is tensorflow-lite-select-tf-ops {SELECT_OPS_VERSION}, and built-in operators that "
-            f"need version {needed}: convert the model without select operators"
+            f"need version {needed}: replace the layers that the former come from"
         )
 
 

@@ -146,7 +146,11 @@ class _Job:
             return self._run(folder, model, self._config)
         except ConverterError as error:
             raise unsupported(
-                error, self._chatter.lines, self._layers, lambda: self._cost(folder, model)
+                error,
+                self._chatter.lines,
+                self._layers,
+                open_batch=self._config.batch == "dynamic",
+                cost_of_select_ops=lambda: self._cost(folder, model),
             ) from error
 
     def _saved(self, model: Traced) -> Path:
@@ -163,31 +167,45 @@ class _Job:
         return folder
 
     def _run(self, folder: Path, model: Traced, config: Convert) -> bytes:
-        with caught_chatter(self._chatter):
-            try:
-                converter = tf.lite.TFLiteConverter.from_saved_model(
-                    str(folder), signature_keys=sorted(model.functions)
-                )
-                _configure(converter, config)
-                if config.quantize.calibrates:
-                    converter.representative_dataset = _representative(self._calibration, model)
-                return bytes(converter.convert())
-            except (ValueError, RuntimeError) as error:
-                if isinstance(error, ConverterError):
-                    raise
-                lines = str(error).strip().splitlines() or [type(error).__name__]
-                raise UnsupportedError(
-                    f"the TFLite converter cannot bring this model to {config.quantize.value} "
-                    f"({lines[0][:300]}): use --quantize dynamic or float16"
-                ) from error
+        try:
+            return self._attempt(folder, model, config)
+        except (ValueError, RuntimeError) as error:
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise UnsupportedError(
+                f"the TFLite converter cannot bring this model to {config.quantize.value} "
+                f"({lines[0][:300]}): {self._instead(folder, model, config)}"
+            ) from error
 
-    def _cost(self, folder: Path, model: Traced) -> str:
-        """Converts with select operators and says what came of it."""
+    def _attempt(self, folder: Path, model: Traced, config: Convert) -> bytes:
+        with caught_chatter(self._chatter):
+            converter = tf.lite.TFLiteConverter.from_saved_model(
+                str(folder), signature_keys=sorted(model.functions)
+            )
+            _configure(converter, config)
+            if config.quantize.calibrates:
+                converter.representative_dataset = _representative(self._calibration, model)
+            return bytes(converter.convert())
+
+    def _instead(self, folder: Path, model: Traced, config: Convert) -> str:
+        """The first quantization that the model does convert to, as a remedy."""
+        for other in (Quantization.DYNAMIC, Quantization.FLOAT16, Quantization.NONE):
+            if other is config.quantize:
+                continue
+            plain = config.model_copy(update={"quantize": other, "io_dtype": "float32"})
+            try:
+                self._attempt(folder, model, plain)
+            except (ConverterError, ValueError, RuntimeError):
+                continue
+            return f"use --quantize {other.value}, to which it converts"
+        return "it converts to no other form either: run with -v to see all that was said"
+
+    def _cost(self, folder: Path, model: Traced) -> str | None:
+        """Converts with select operators and says what that costs, if it works."""
         allowed = self._config.model_copy(update={"allow_select_ops": True})
         try:
-            tflite = self._run(folder, model, allowed)
-        except (ConverterError, UnsupportedError):
-            return "which does not convert either"
+            tflite = self._attempt(folder, model, allowed)
+        except (ConverterError, ValueError, RuntimeError):
+            return None
         return (
             f"tried: a file of {len(tflite):,} bytes that runs only where the Flex delegate, a "
             f"library of TensorFlow kernels many times larger than the runtime, is linked in"

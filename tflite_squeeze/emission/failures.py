@@ -71,7 +71,12 @@ def layer_of(location: str, layers: Collection[str]) -> str:
 
 
 def unsupported(
-    error: Any, said: list[str], layers: Collection[str], cost_of_select_ops: Callable[[], str]
+    error: Any,
+    said: list[str],
+    layers: Collection[str],
+    *,
+    open_batch: bool,
+    cost_of_select_ops: Callable[[], str | None],
 ) -> UnsupportedError:
     """One line for a ConverterError.
 
@@ -79,12 +84,13 @@ def unsupported(
         error: what the converter raised.
         said: what it printed meanwhile.
         layers: the names of the model's layers.
-        cost_of_select_ops: converts with select operators and says what that costs; called only
-            when it would help.
+        open_batch: whether the file was to take any batch.
+        cost_of_select_ops: converts with select operators and says what that costs, None where
+            the model does not convert with them either; called only when it could help.
     """
     missing = missing_operators(error, layers)
     text = f"{error}\n" + "\n".join(said)
-    if ("element_shape" in text and "static" in text) or "TensorList" in text:
+    if open_batch and (("element_shape" in text and "static" in text) or "TensorList" in text):
         return UnsupportedError(
             "a recurrent layer needs a fixed batch, since TFLite has no list of open shape: "
             "convert with --batch 1, or give --input-shape"
@@ -103,7 +109,13 @@ def unsupported(
             f"TFLite has no operator for {named}, and neither has its Flex delegate: replace "
             f"the layer by built-in operations"
         )
+    cost = cost_of_select_ops()
+    if cost is None:
+        return UnsupportedError(
+            f"TFLite has no operator for {named}, and the model does not convert with TensorFlow's "
+            f"own either: replace the layer by built-in operations"
+        )
     return UnsupportedError(
         f"TFLite has no operator for {named}: replace the layer, or pass --allow-select-ops "
-        f"({cost_of_select_ops()})"
+        f"({cost})"
     )

@@ -10,7 +10,11 @@ from tflite_squeeze.inspection.graph_advice import (
     unfused_activations,
     unfused_batch_normalization,
 )
-from tflite_squeeze.inspection.quantization_advice import float_islands, per_channel_overhead
+from tflite_squeeze.inspection.quantization_advice import (
+    float_islands,
+    legacy_uint8,
+    per_channel_overhead,
+)
 from tflite_squeeze.inspection.record import Advice, AdviceKind
 from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.links import Links, subgraph_runs
@@ -60,7 +64,7 @@ def file_advice(model: Any, tflite: bytes) -> tuple[Advice, ...]:
         if times == 1:
             found += unfused_batch_normalization(links)
             found += unfused_activations(links)
-    return (*found, *per_channel_overhead(model, len(tflite)))
+    return (*found, *legacy_uint8(tflite), *per_channel_overhead(model, len(tflite)))
 
 
 def delegation_advice(

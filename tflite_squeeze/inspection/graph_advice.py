@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tflite_squeeze.inspection.record import Advice, AdviceKind
 from tflite_squeeze.tables.table import listed
+from tflite_squeeze.tflite.fields import LITERT_CUSTOM_OPERATORS, TFLM_OPERATORS
 from tflite_squeeze.tflite.links import Links
 from tflite_squeeze.tflite.regions import operator_table_bytes, tensor_table_bytes
 
@@ -163,7 +164,7 @@ def _is_swish(links: Links, operator: int) -> bool:
 
 
 def foreign_operators(links: Links) -> Iterator[Advice]:
-    """TensorFlow (Flex) operators and custom ones, which the stock runtime lacks.
+    """Operators that LiteRT lacks: TensorFlow's (Flex), TFLM's and custom ones.
 
     Args:
         links: the subgraph.
@@ -172,18 +173,32 @@ def foreign_operators(links: Links) -> Iterator[Advice]:
         operator
         for operator, about in enumerate(links.graph.operators)
         if links.model.operatorCodes[about.opcodeIndex].customCode is not None
+        and links.names[operator] not in LITERT_CUSTOM_OPERATORS
     ]
     flex = [operator for operator in custom if links.names[operator].startswith("Flex")]
-    other = [operator for operator in custom if operator not in flex]
+    tflm = [operator for operator in custom if links.names[operator] in TFLM_OPERATORS]
+    other = [operator for operator in custom if operator not in (*flex, *tflm)]
     total = len(links.names)
     if flex:
+        recurrent = any(links.names[operator].startswith("FlexTensorList") for operator in flex)
         yield Advice(
             kind=AdviceKind.FLEX_OPERATORS,
             text=f"{len(flex)} of {total} operators are TensorFlow's ({_names(links, flex)}): an "
             f"app has to ship the Flex delegate to run them, and no accelerator takes them: "
-            f"replace those layers, or fix the shapes (a fixed batch turns LSTM and GRU into "
-            f"built-in operators)",
+            f"replace the layers that they come from"
+            + (
+                ", or fix the shapes: a fixed batch turns LSTM and GRU into built-in operators"
+                if recurrent
+                else ""
+            ),
             where=links.places(flex),
+        )
+    if tflm:
+        yield Advice(
+            kind=AdviceKind.TFLM_OPERATORS,
+            text=f"{len(tflm)} of {total} operators are TFLM's own ({_names(links, tflm)}): "
+            f"TensorFlow Lite for Microcontrollers runs the file, LiteRT cannot",
+            where=links.places(tflm),
         )
     if other:
         larq = all(links.names[operator].startswith("Lce") for operator in other)

@@ -7,6 +7,7 @@ from tflite_squeeze.inspection.record import Advice, AdviceKind
 from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.fields import integers, operator_name, scales_of, text
 from tflite_squeeze.tflite.links import Links
+from tflite_squeeze.tflite.signatures import LEGACY_UINT8, quantization_name
 
 _INTEGERS = frozenset({"int8", "uint8", "int16"})
 _MATRIX_OPERATORS = frozenset({
@@ -69,6 +70,22 @@ def _is_bridge(links: Links, operator: int) -> bool:
         "float"
     )
     return changes and inputs[0] not in links.starts and outputs[0] not in links.ends
+
+
+def legacy_uint8(tflite: bytes) -> Iterator[Advice]:
+    """The form of quantization before int8.
+
+    Args:
+        tflite: the file's content.
+    """
+    if quantization_name(tflite) == LEGACY_UINT8:
+        yield Advice(
+            kind=AdviceKind.LEGACY_UINT8,
+            text="the file has legacy uint8 quantization, with one scale for each weight tensor, "
+            "which TensorFlow Lite for Microcontrollers cannot run: convert the model that it came "
+            "from with --quantize int8",
+            where=(),
+        )
 
 
 def per_channel_overhead(model: Any, raw_bytes: int) -> Iterator[Advice]:

@@ -16,7 +16,9 @@ class AdviceKind(StrEnum):
     UNFUSED_ACTIVATION = "unfused_activation"
     FLOAT_ISLAND = "float_island"
     FLEX_OPERATORS = "flex_operators"
+    TFLM_OPERATORS = "tflm_operators"
     CUSTOM_OPERATORS = "custom_operators"
+    LEGACY_UINT8 = "legacy_uint8"
     PER_CHANNEL_OVERHEAD = "per_channel_overhead"
     NOT_DELEGATED = "not_delegated"
 

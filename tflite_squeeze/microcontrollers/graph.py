@@ -14,6 +14,7 @@ from tflite_squeeze.microcontrollers.remedies import (
 from tflite_squeeze.runtime.session import Endpoint
 from tflite_squeeze.tables.table import listed, shape_text
 from tflite_squeeze.tflite.fields import (
+    TFLM_OPERATORS,
     dtype_name,
     integers,
     items,
@@ -23,6 +24,7 @@ from tflite_squeeze.tflite.fields import (
     text,
     zero_points_of,
 )
+from tflite_squeeze.tflite.signatures import LEGACY_UINT8
 
 # Of the builtin operators, by the schema's names.
 _NAMES = """
@@ -43,30 +45,15 @@ UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK VAR_HANDLE WHILE ZEROS_LIKE
 _BUILTIN = frozenset(_NAMES.split())
 
 
-# Custom operators that TFLM registers itself.
-_CUSTOM = {
-    "CIRCULAR_BUFFER": "AddCircularBuffer",
-    "SignalDelay": "AddDelay",
-    "SignalEnergy": "AddEnergy",
-    "SignalFftAutoScale": "AddFftAutoScale",
-    "SignalFilterBank": "AddFilterBank",
-    "SignalFilterBankLog": "AddFilterBankLog",
-    "SignalFilterBankSpectralSubtraction": "AddFilterBankSpectralSubtraction",
-    "SignalFilterBankSquareRoot": "AddFilterBankSquareRoot",
-    "SignalFramer": "AddFramer",
-    "SignalIrfft": "AddIrfft",
-    "SignalOverlapAdd": "AddOverlapAdd",
-    "SignalPCAN": "AddPCAN",
-    "SignalRfft": "AddRfft",
-    "SignalStacker": "AddStacker",
-    "SignalWindow": "AddWindow",
-    "TFLite_Detection_PostProcess": "AddDetectionPostprocess",
-    "TFLM_DECODE": "AddDecode",
-}
-
-
 # Where the method's name does not follow from the operator's.
-_IRREGULAR = {"BATCH_MATMUL": "AddBatchMatMul", "CUMSUM": "AddCumSum", "PADV2": "AddPadV2"}
+_IRREGULAR = {
+    "BATCH_MATMUL": "AddBatchMatMul",
+    "CIRCULAR_BUFFER": "AddCircularBuffer",
+    "CUMSUM": "AddCumSum",
+    "PADV2": "AddPadV2",
+    "TFLM_DECODE": "AddDecode",
+    "TFLite_Detection_PostProcess": "AddDetectionPostprocess",
+}
 
 
 _UPPER = ("2D", "LSTM")
@@ -85,10 +72,12 @@ def resolver_method(operator: str) -> str | None:
         >>> resolver_method("DEPTHWISE_CONV_2D")
         'AddDepthwiseConv2D'
     """
-    if operator not in _BUILTIN:
-        return _CUSTOM.get(operator)
     if operator in _IRREGULAR:
         return _IRREGULAR[operator]
+    if operator in TFLM_OPERATORS:
+        return "Add" + operator.removeprefix("Signal")
+    if operator not in _BUILTIN:
+        return None
     parts = (part if part in _UPPER else part.capitalize() for part in operator.split("_"))
     return "Add" + "".join(parts)
 
@@ -123,6 +112,11 @@ def keeps_state(model: Any) -> bool:
         for graph in model.subgraphs
         for tensor in graph.tensors
     )
+
+
+def tflm_operators(model: Any) -> tuple[str, ...]:
+    """TFLM's own operators in a file, which LiteRT cannot run."""
+    return tuple(sorted(TFLM_OPERATORS & used_operators(model).keys()))
 
 
 def used_operators(model: Any) -> Counter[str]:
@@ -162,20 +156,26 @@ def check_supported(model: Any) -> None:
     _check_shapes(model)
 
 
-def refusal(said: str) -> UnsupportedError:
+def refusal(said: str, quantization: str) -> UnsupportedError:
     """The error for something that TFLM said about a file.
 
     Args:
         said: its words, in one line.
+        quantization: what the file is quantized to, as `quantization_name` has it.
     """
+    if quantization == LEGACY_UINT8:
+        return UnsupportedError(
+            f"this file has legacy uint8 quantization, for which TFLM has no kernels: convert the "
+            f"model that it came from as int8 ({AS_INT8})"
+        )
     node = _NODE.search(said)
     where = f"operator {node[2]}, {node[1]}" if node else "this file"
     why = said.split("; Node ")[0] if node else said
     if "Hybrid models" in said:
         why = "integer weights with float activations, which dynamic quantization makes"
-    return UnsupportedError(
-        f"TFLM cannot run {where} ({why[:200]}): convert the model again as int8 ({AS_INT8})"
-    )
+    # Other forms may have a kernel; what is float or int8 already lacks it for the operator itself.
+    remedy = _REPLACE if quantization in ("none", "int8") else f"convert it as int8 ({AS_INT8})"
+    return UnsupportedError(f"TFLM cannot run {where} ({why[:200]}): {remedy}")
 
 
 def _ends(model: Any, tensors: tuple[int, ...], kind: str) -> list[Endpoint]:
@@ -198,7 +198,7 @@ def _end(tensor: Any, index: int, name: str) -> Endpoint:
     return Endpoint(
         name=name or text(tensor.name),
         index=index,
-        shape=shape_of(tensor),
+        shape=integers(tensor.shape),  # TFLM does not read the signature of a shape
         dtype=dtype_name(tensor),
         scale=float(scales[0]) if single else 0.0,
         zero_point=int(zero_points_of(tensor)[0]) if single else 0,
@@ -210,40 +210,45 @@ def _takes_float16(graph: Any, operator: Any, _name: str) -> bool:
     return any(dtype_name(tensor) == "float16" for tensor in inputs)
 
 
+_REPLACE = (
+    "tflite-squeeze inspect FILE.tflite shows what it computes: replace the layer that it comes "
+    "from"
+)
+
+
 def _remedy(missing: list[str]) -> str:
-    """What to do about operators that TFLM lacks."""
-    if "DENSIFY" in missing:
+    """What to do about operators that TFLM lacks: whatever stops all of them."""
+    if "ethos-u" in missing:
+        return "it was compiled for an Ethos-U NPU already: give the file that Vela was given"
+    if missing == ["DENSIFY"]:
         return f"convert the model again with dense weights ({AS_DENSE_INT8})"
-    if any(name.startswith("Flex") for name in missing):
-        return f"convert the model again without --allow-select-ops ({AS_INT8})"
+    if all(name.startswith("FlexTensorList") for name in missing):
+        return f"they hold the steps of a recurrent layer: convert it with --batch 1 ({AS_INT8})"
     if any(name.startswith("Lce") for name in missing):
         return (
             "only Larq Compute Engine has kernels for binarized layers: train the model without "
             f"them and convert it as int8 ({AS_INT8})"
         )
-    if "ethos-u" in missing:
-        return "it was compiled for an Ethos-U NPU already: give the file that Vela was given"
+    dense = ", with --sparsity dense for DENSIFY" if "DENSIFY" in missing else ""
     return (
         "tflite-squeeze inspect FILE.tflite shows what they compute: replace the layers that they "
-        f"come from and convert the model again ({AS_INT8})"
+        f"come from and convert the model again{dense}"
     )
 
 
 def _check_shapes(model: Any) -> None:
-    """Refuses inputs with open dimensions: TFLM plans its memory once, before the first run."""
+    """Refuses inputs that are open beyond their batch: TFLM plans its memory before the first run.
+
+    Where only the batch is open the file has a shape too, which TFLM takes: mostly a batch of 1.
+    """
     for end in main_inputs(model):
-        if all(size >= 0 for size in end.shape):
+        open_shape = shape_of(model.subgraphs[0].tensors[end.index])
+        if all(size >= 0 for size in (*end.shape, *open_shape[1:])):
             continue
-        shape = shape_text(end.shape)
-        only_batch = all(size >= 0 for size in end.shape[1:])
-        remedy = (
-            "convert the model again with --batch 1"
-            if only_batch
-            else "give the model's Input a fixed shape and convert it again"
-        )
         raise UnsupportedError(
-            f"{_touched(model, end)} has an open shape ({shape}), and TFLM plans its memory for "
-            f"fixed shapes: {remedy}"
+            f"{_touched(model, end)} has an open shape ({shape_text(open_shape)}), and TFLM plans "
+            f"its memory for fixed shapes: convert the model again with --input-shape NAME=1,..., "
+            f"or give its Input a fixed shape"
         )
 
 

@@ -23,6 +23,7 @@ from tflite_squeeze.microcontrollers.graph import (
     main_signature,
     refusal,
     resolver_method,
+    tflm_operators,
     used_operators,
 )
 from tflite_squeeze.microcontrollers.record import (
@@ -46,6 +47,7 @@ from tflite_squeeze.runtime.process import run_in_child
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.runtime.session import Endpoint, dequantized
 from tflite_squeeze.tflite.flatbuffer import read_model
+from tflite_squeeze.tflite.signatures import quantization_name
 from tflite_squeeze.tflite.size import size_ledger
 
 Array = NDArray[Any]
@@ -104,6 +106,7 @@ def profile_micro(tflite: bytes | Path | str, config: MicroProfile | None = None
         operators=micro_operators(model),
         stateful=keeps_state(model),
         outputs=_agreements(content, model, inputs, run, config),
+        tflm_only=tflm_operators(model),
         size=size_ledger(content),
         over_budget=exceeded(
             (
@@ -147,7 +150,7 @@ def run_micro(
     )
     values = answer.values
     if values["said"] is not None:
-        raise refusal(values["said"])
+        raise refusal(values["said"], quantization_name(tflite))
     if not values["fits"]:
         raise UnsupportedError(
             f"this file does not run in an arena of {arena_bytes:,} bytes: the smallest that works "
@@ -202,7 +205,9 @@ def micro_operators(model: Any) -> tuple[MicroOperator, ...]:
 def _agreements(
     tflite: bytes, model: Any, inputs: Mapping[str, Array], run: MicroRun, config: MicroProfile
 ) -> tuple[MicroAgreement, ...]:
-    """TFLM's outputs beside LiteRT's on the same inputs."""
+    """TFLM's outputs beside LiteRT's on the same inputs; none where LiteRT cannot run the file."""
+    if tflm_operators(model):
+        return ()
     answers = run_file(
         tflite,
         inputs,

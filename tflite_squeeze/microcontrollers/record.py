@@ -122,6 +122,7 @@ class MicroRecord(Displayed):
         operators: what it is made of, the most frequent first.
         stateful: whether it keeps state between runs; then the examples were one stream.
         outputs: its answers beside LiteRT's.
+        tflm_only: TFLM's own operators, with which LiteRT has no answers to compare with.
         size: where the bytes are.
         over_budget: budgets that it exceeds, one line each.
     """
@@ -138,6 +139,7 @@ class MicroRecord(Displayed):
     operators: tuple[MicroOperator, ...]
     stateful: bool
     outputs: tuple[MicroAgreement, ...]
+    tflm_only: tuple[str, ...] = ()
     size: SizeLedger
     over_budget: tuple[str, ...]
 

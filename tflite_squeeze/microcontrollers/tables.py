@@ -64,6 +64,10 @@ def _outputs(record: MicroRecord) -> Table:
     ends = ", ".join(f"{item.name} {item.dtype} {list(item.shape)}" for item in record.inputs)
     kind = "one stream of" if record.stateful else "the same"
     notes = [f"{kind} {record.config.examples} made-up inputs: {ends or 'none'}"]
+    if record.tflm_only:
+        notes.append(
+            f"not compared: LiteRT cannot run TFLM's own operators ({', '.join(record.tflm_only)})"
+        )
     notes += [
         f"{item.output} was the same for all of them, so that equality proves little"
         for item in record.outputs

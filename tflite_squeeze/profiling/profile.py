@@ -21,6 +21,7 @@ from tflite_squeeze.runtime.larq_files import RUNTIME, larq_notes, runs_in_larq
 from tflite_squeeze.runtime.latency import statistics_of
 from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.runtime.process import run_in_child
+from tflite_squeeze.tflite.signatures import LEGACY_UINT8, quantization_name
 from tflite_squeeze.tflite.size import size_ledger
 
 
@@ -83,7 +84,14 @@ def profile(tflite: bytes | Path | str, config: Profile | None = None) -> Profil
         size=size,
         machine=this_machine(),
         runtime="larq" if larq else "litert",
-        notes=larq_notes(platform.machine(), indirect=config.indirect_bgemm) if larq else (),
+        notes=(
+            *(larq_notes(platform.machine(), indirect=config.indirect_bgemm) if larq else ()),
+            *(
+                ("The file has legacy uint8 quantization.",)
+                if quantization_name(content) == LEGACY_UINT8
+                else ()
+            ),
+        ),
     )
 
 

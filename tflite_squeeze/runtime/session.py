@@ -17,6 +17,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import InputError, RuntimeFailure
+from tflite_squeeze.tflite.fields import TFLM_OPERATORS
 
 Array = NDArray[Any]
 
@@ -197,13 +198,19 @@ def failure(said: str) -> RuntimeFailure:
     missing = re.search(r"unresolved custom op: (\S+?)\.?(?:\s|$)", said)
     if missing and missing[1].startswith("Flex"):
         return RuntimeFailure(
-            f"the LiteRT runtime lacks operator {missing[1]}, a TensorFlow operator: convert the "
-            f"model without select operators, or run it where the Flex delegate is linked in"
+            f"the LiteRT runtime lacks operator {missing[1]}, a TensorFlow operator: run the file "
+            f"where the Flex delegate is linked in, or replace the layer that it comes from"
         )
     if "Select TensorFlow op" in said:
         return RuntimeFailure(
             "this file uses TensorFlow operators (select ops), which the LiteRT runtime alone does "
-            "not have: run it where the Flex delegate is linked in, or convert without them"
+            "not have: run it where the Flex delegate is linked in, or replace the layers that "
+            "they come from"
+        )
+    if missing and missing[1] in TFLM_OPERATORS:
+        return RuntimeFailure(
+            f"{missing[1]} is an operator of TensorFlow Lite for Microcontrollers (TFLM), which "
+            f"LiteRT cannot run: use profile --runtime micro, or export micro"
         )
     if missing:
         return RuntimeFailure(

@@ -17,6 +17,24 @@ _OPERATORS = _constants(schema.BuiltinOperator)
 BUILTIN_OPERATORS = frozenset(_OPERATORS.values())
 _TYPES = _constants(schema.TensorType)
 
+# Custom operators that LiteRT's own resolver registers beside the built-in ones.
+LITERT_CUSTOM_OPERATORS = frozenset(
+    {
+        "NumericVerify",
+        "Mfcc",
+        "AudioSpectrogram",
+        "TFLite_Detection_PostProcess",
+        "aeq.hadamard_rotation",
+    }
+)
+_TFLM_NAMES = """
+CIRCULAR_BUFFER SignalDelay SignalEnergy SignalFftAutoScale SignalFilterBank SignalFilterBankLog
+SignalFilterBankSpectralSubtraction SignalFilterBankSquareRoot SignalFramer SignalIrfft
+SignalOverlapAdd SignalPCAN SignalRfft SignalStacker SignalWindow TFLM_DECODE
+"""
+# Custom operators of TensorFlow Lite for Microcontrollers (TFLM), which LiteRT has not.
+TFLM_OPERATORS = frozenset(_TFLM_NAMES.split())
+
 
 def operator_name(model: Any, operator: Any) -> str:
     """An operator's built-in name, such as CONV_2D, or the code of a custom one."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tflite_squeeze.errors import InputError
-from tflite_squeeze.tflite.fields import dtype_name, items, operator_name, text
+from tflite_squeeze.tflite.fields import dtype_name, items, operator_name, scales_of, text
 from tflite_squeeze.tflite.flatbuffer import operator_names, read_model
 
 Shape = tuple[int, ...]
+LEGACY_UINT8 = "legacy uint8"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,8 @@ def quantization_name(tflite: bytes) -> str:
     """What a file is quantized to, told from the types of its tensors.
 
     Returns:
-        "int16x8", "int8", "dynamic", "float16" or "none".
+        "int16x8", "int8", "legacy uint8" (weights and activations of uint8, as converters wrote
+        them before int8), "dynamic", "float16" or "none".
 
     Raises:
         InputError: the file is damaged.
@@ -92,7 +94,13 @@ def quantization_name(tflite: bytes) -> str:
                     dtype_name(graph.tensors[i]) for i in inputs if _constant(model, graph, i)
                 }
                 continue
-            computed |= {dtype_name(graph.tensors[index]) for index in items(operator.outputs)}
+            outputs = [graph.tensors[index] for index in items(operator.outputs)]
+            # Without a scale, bytes are no reals: an image, say.
+            computed |= {
+                name
+                for tensor in outputs
+                if (name := dtype_name(tensor)) != "uint8" or len(scales_of(tensor))
+            }
             stored |= {
                 dtype_name(graph.tensors[index])
                 for index in items(operator.inputs)
@@ -100,8 +108,10 @@ def quantization_name(tflite: bytes) -> str:
             }
     if "int16" in computed:
         return "int16x8"
-    if computed & {"int8", "uint8"}:
+    if "int8" in computed:
         return "int8"
+    if "uint8" in computed and ("uint8" in stored or "float32" not in computed):
+        return LEGACY_UINT8
     if stored & {"int8", "int4", "int2", "uint8"}:
         return "dynamic"
     return "float16" if "float16" in stored else "none"

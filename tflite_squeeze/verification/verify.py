@@ -19,6 +19,7 @@ from tflite_squeeze.runtime.larq_files import is_larq_file
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.flatbuffer import select_operators
 from tflite_squeeze.tflite.signatures import (
+    LEGACY_UINT8,
     FileSignature,
     matched_names,
     quantization_name,
@@ -47,6 +48,7 @@ from tflite_squeeze.verification.reference import (
 
 # Without real samples nothing is learnt by running many.
 _RANDOM_SAMPLES = 16
+_LEGACY = "the file has legacy uint8 quantization; the limits are those of int8"
 _RANDOM = "verified on random numbers for want of data: pass --data for real samples"
 
 
@@ -104,7 +106,8 @@ def verify(
     if reason := why_unverifiable(content):
         raise UnsupportedError(f"the file cannot be verified here: {reason}")
     samples = None if data is None else load_data(data)
-    kind = quantization or Quantization(quantization_name(content))
+    found = quantization_name(content)
+    kind = quantization or Quantization("int8" if found == LEGACY_UINT8 else found)
     larq = is_larq_file(content)
     binary = larq or is_larq_model(source.model)
     tolerance = tolerance_of(config, kind, binary=binary)
@@ -124,6 +127,7 @@ def verify(
     real = all(comparison.samples.real for comparison in comparisons)
     told = (
         *notes,
+        *((_LEGACY,) if found == LEGACY_UINT8 else ()),
         *(note for item in comparisons for note in item.samples.about.get("notes", ())),
         *(note for item in comparisons for note in item.notes),
         *more,
