@@ -79,6 +79,8 @@ def _default(schema: dict[str, Any]) -> str:
     value = schema.get("default")
     if value in (None, [], "") or isinstance(value, dict):
         return ""
+    if isinstance(value, float):
+        return f"`{value:g}`"
     words = ", ".join(value) if isinstance(value, list) else value
     return f"`{words if isinstance(words, str) else json.dumps(words)}`"
 

@@ -73,7 +73,7 @@ def test_golden_vectors_are_real_samples_with_data(run: Any, files: Any, tmp_pat
         (["--package", "app"], "--package: 'app' is no package"),
         (["--name", "5"], "--name: '5' cannot name a class"),
         (["--content", "sound"], "Invalid value for '--content'"),
-        (["--scale", "much"], "scale is 'much'"),
+        (["--scale", "much"], "--scale: 'much' is not a number"),
         (["--labels", "absent.txt"], "labels absent.txt does not exist"),
     ],
 )

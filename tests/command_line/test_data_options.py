@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from tflite_squeeze.command_line.data_options import data_options, read_data
+from tflite_squeeze.command_line.data_options import data_options, open_data
 from tflite_squeeze.errors import InputError, UsageError
 
 
 @click.command
 @data_options
 def command(**options: Any) -> None:
-    data = read_data(**options)
+    data = open_data(options)
     click.echo(
         "none" if data is None else data.preprocessing.model_dump_json(exclude_defaults=True)
     )
@@ -29,50 +29,49 @@ def pixels(tmp_path: Path) -> str:
     return str(tmp_path / "x.npz")
 
 
+def _said(*args: str) -> str:
+    return CliRunner().invoke(command, args, catch_exceptions=False, standalone_mode=False).output
+
+
 def test_no_options_mean_no_data() -> None:
-    assert CliRunner().invoke(command, []).output == "none\n"
+    assert _said() == "none\n"
 
 
 def test_options_become_preprocessing(pixels: str) -> None:
-    arguments = ["--data", pixels, "--scale", "1/4", "--mean", "0.1,0.2,0.3", "--std", "2"]
-    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
-    assert result.output == '{"scale":0.25,"mean":[0.1,0.2,0.3],"std":2.0}\n'
-    data = read_data(
-        data=pixels, layout="channels_first", image_size="8x6", color="rgb", add_channel=True
-    )
-    assert data is not None
-    assert data.preprocessing.image_size == (8, 6)
-    assert data.preprocessing.add_channel
+    scaled = _said("--data", pixels, "--scale", "1/4", "--mean", "0.1,0.2,0.3", "--std", "2")
+    assert scaled == '{"scale":0.25,"mean":[0.1,0.2,0.3],"std":2.0}\n'
+    shaped = _said("--data", pixels, "--image-size", "8x6", "--color", "rgb", "--add-channel")
+    assert shaped == '{"add_channel":true,"image_size":[8,6],"color":"rgb"}\n'
 
 
 @pytest.mark.parametrize(
-    ("options", "match"),
+    ("args", "said"),
     [
-        ({"scale": "1/0"}, "scale is '1/0'"),
-        ({"scale": "abc"}, "scale is 'abc'"),
-        ({"mean": "1,x"}, "--mean is '1,x'"),
-        ({"std": "0"}, "std is 0.0"),
-        ({"std": "1,-1,1"}, "std"),
-        ({"image_size": "8"}, "--image-size is '8'"),
-        ({"image_size": "0x8"}, "at least 1 x 1"),
+        (("--scale", "1/0"), "--scale: '1/0' is not a number or a fraction"),
+        (("--scale", "abc"), "--scale: 'abc' is not a number or a fraction"),
+        (("--mean", "1,x"), "--mean is '1,x': write NUMBER[,NUMBER...], such as 0.5"),
+        (("--std", "0"), "--std: 0.0 must be greater than 0"),
+        (("--std", "1,-1,1"), "--std: (1.0, -1.0, 1.0) must be"),
+        (("--image-size", "8"), "--image-size is '8': write HxW, such as 96x96"),
+        (("--image-size", "8xx"), "--image-size is '8xx'"),
+        (("--image-size", "0x8"), "--image-size: (0, 8) must be at least 1 x 1"),
     ],
 )
-def test_unusable_values_are_refused(pixels: str, options: dict[str, str], match: str) -> None:
-    with pytest.raises(UsageError, match=match):
-        read_data(data=pixels, **options)
+def test_unusable_values_are_refused(pixels: str, args: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        _said("--data", pixels, *args)
+    assert said in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "options", [{"scale": "2"}, {"features": "x:float"}, {"add_channel": True}]
-)
-def test_options_without_data_are_refused(options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("args", [("--scale", "2"), ("--features", "x:float"), ("--add-channel",)])
+def test_options_without_data_are_refused(args: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="pass --data SOURCE"):
-        read_data(data=None, **options)
+        _said(*args)
 
 
 def test_missing_data_is_refused() -> None:
     with pytest.raises(InputError, match="does not exist"):
-        read_data(data="nowhere.npz")
+        _said("--data", "nowhere.npz")
 
 
 def test_importing_the_options_loads_no_tensorflow() -> None:

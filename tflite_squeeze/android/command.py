@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tflite_squeeze.command_line.config_options import config_of, config_options
-from tflite_squeeze.command_line.data_options import data_options, read_preprocessing
-from tflite_squeeze.command_line.model_options import open_data
+from tflite_squeeze.command_line.data_options import data_options, open_data, stated_preprocessing
 from tflite_squeeze.command_line.output import (
     check_json,
     force_option,
@@ -88,8 +87,7 @@ def _exported(tflite: Path, labels: Path | None, options: dict[str, Any]) -> "An
     content = read_file(tflite, "file")
     named = () if labels is None else _read_labels(labels)
     if options["data"] is None and not any(options[key] for key in _ABOUT_DATA):
-        stated = read_preprocessing(**{key: options[key] for key in _SCALING})
-        return export_android(content, _config(named, stated))
+        return export_android(content, _config(named, stated_preprocessing()))
     # TensorFlow greets whoever imports it.
     with caught_chatter():
         data = open_data(options)
@@ -108,7 +106,6 @@ def _config(labels: tuple[str, ...], stated: "Preprocessing | None") -> "ExportA
     return config_of(ExportAndroid, labels=labels, preprocessing=stated)
 
 
-_SCALING = ("scale", "mean", "std", "layout")
 _ABOUT_DATA = ("features", "image_size", "color", "add_channel")  # of no use without --data
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.command_line.model_options import open_data
+from tflite_squeeze.command_line.data_options import open_data
 from tflite_squeeze.command_line.output import check_json, progress, show, write_json
 from tflite_squeeze.command_line.training_options import trains
 from tflite_squeeze.network.save import check_model_output, save_model

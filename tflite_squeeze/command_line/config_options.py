@@ -137,7 +137,7 @@ def _kind(field: str, schema: Mapping[str, Any]) -> dict[str, Any]:
         return {"names": [name.removesuffix("s")], "multiple": True, "metavar": "PATTERN"}
     if kind == "object":
         return {"names": [name.removesuffix("s")], "multiple": True, "callback": _as_dict,
-                "type": pattern_type(ways[0]["additionalProperties"])}  # fmt: skip
+                "type": _by_pattern(ways[0]["additionalProperties"])}  # fmt: skip
     if not numbers:
         return {"names": [name], "type": click.Choice(words) if words else click.STRING}
     number = number_type(numbers[0])
@@ -149,6 +149,12 @@ def _kind(field: str, schema: Mapping[str, Any]) -> dict[str, Any]:
         "type": WordOr(dict(zip(words, words, strict=True)), number),
         "metavar": metavar,
     }
+
+
+def _by_pattern(schema: Mapping[str, Any]) -> click.ParamType[Any]:
+    if schema.get("type") == "integer":
+        return pattern_type("NUMBER", int, "conv_*=16")
+    return pattern_type("FRACTION", float, "conv_*=0.5")
 
 
 def _as_dict(_ctx: click.Context, _parameter: click.Parameter, value: Any) -> dict[str, Any]:

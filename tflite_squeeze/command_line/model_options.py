@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tflite_squeeze.command_line.data_options import read_data
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network.larq_library import arrange_for_larq, may_need_larq
 
 if TYPE_CHECKING:
-    from tflite_squeeze.data.data import Data
     from tflite_squeeze.network.loading import LoadedModel
-
-_DATA_OPTIONS = (
-    "data", "features", "scale", "mean", "std", "layout", "image_size", "color", "add_channel",
-)  # fmt: skip
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -111,16 +105,6 @@ def open_layers(
             f"file that it was made of"
         )
     return source
-
-
-def open_data(options: Mapping[str, Any]) -> "Data | None":
-    """Opens the data that a command was told of; None without `--data`.
-
-    Raises:
-        UsageError: an option has a value that cannot be used.
-        InputError: the data cannot be read.
-    """
-    return read_data(**{name: options[name] for name in _DATA_OPTIONS})
 
 
 def read_input_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:

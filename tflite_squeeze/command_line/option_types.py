@@ -1,4 +1,4 @@
-"""Types of options that click has not: sizes in bytes, values by pattern, a word or a number."""
+"""Types of options that click lacks: sizes, values by pattern, a word or a number."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,63 +9,52 @@ import click
 from tflite_squeeze.errors import UsageError
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
-
-
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?", re.IGNORECASE)
 
 
-class ByteSize(click.ParamType[int]):
-    """A number of bytes, at least one; K, M and G are powers of 1024."""
+class Text(click.ParamType[Any]):
+    """What a function makes of text.
 
-    name = "SIZE"
+    Args:
+        name: what the text is called in help.
+        read: makes a value of it, and raises ValueError where it cannot.
+        example: such a text.
+    """
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Reads a size.
+    def __init__(self, name: str, read: Callable[[str], Any], example: str) -> None:
+        self.name, self.read, self.example = name, read, example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Reads a text.
 
         Example:
-            >>> ByteSize().convert("256K", None, None)
+            >>> BYTES.convert("256K", None, None)
             262144
         """
-        if isinstance(value, int):
+        if not isinstance(value, str):
             return value
-        found = _SIZE.fullmatch(str(value).strip())
-        size = round(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
-        if size < 1:
-            self.fail(f"{value!r} is no size in bytes, such as 262144, 256K or 1M.", param, ctx)
-        return size
+        try:
+            return self.read(value)
+        except ValueError as error:
+            raise _refusal(param, value, f"write {self.name}, such as {self.example}") from error
 
 
-class PatternValue(click.ParamType[tuple[str, Any]]):
+def pattern_type(value: str, read: Callable[[str], Any], example: str) -> Text:
     """A value for the layers that a pattern matches, such as conv_*=0.5.
 
     Args:
         value: what the value is called in help, such as FRACTION.
         read: makes it of text, and raises ValueError where it cannot.
-        example: of the whole.
+        example: of pattern and value.
     """
 
-    def __init__(self, value: str, read: Callable[[str], Any], example: str) -> None:
-        self.name, self.read, self.example = f"PATTERN={value}", read, example
+    def pair(text: str) -> tuple[str, Any]:
+        pattern, _, rest = text.rpartition("=")
+        if not pattern:
+            raise ValueError
+        return pattern, read(rest)
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, Any]:
-        """Reads a pattern and its value.
-
-        Example:
-            >>> PatternValue("FRACTION", float, "conv_*=0.5").convert("conv_*=0.5", None, None)
-            ('conv_*', 0.5)
-        """
-        pattern, _, text = value.rpartition("=")
-        try:
-            read = self.read(text) if pattern else None
-        except ValueError:
-            read = None
-        if read is None:
-            raise _refusal(param, value, f"write {self.name}, such as {self.example}")
-        return pattern, read
+    return Text(f"PATTERN={value}", pair, example)
 
 
 class WordOr(click.ParamType[Any]):
@@ -91,7 +80,7 @@ class WordOr(click.ParamType[Any]):
             return self.words[value]
         try:
             return self.other.convert(value, param, ctx)
-        except click.BadParameter as error:
+        except (click.BadParameter, UsageError) as error:
             words = " or ".join(map(repr, self.words))
             raise _refusal(param, value, f"give {_described(self.other)}, or {words}") from error
 
@@ -104,8 +93,8 @@ def _described(kind: click.ParamType[Any]) -> str:
     low, high = getattr(kind, "min", None), getattr(kind, "max", None)
     if high is not None:
         return f"a number between {low} and {high}"
-    if isinstance(kind, ByteSize):
-        return "a size such as 64K"
+    if isinstance(kind, Text):
+        return f"{kind.name} such as {kind.example}"
     return "a number" if low is None else f"a number of at least {low}"
 
 
@@ -121,13 +110,28 @@ def number_type(schema: Mapping[str, Any]) -> click.ParamType[Any]:
     )
 
 
-def pattern_type(schema: Mapping[str, Any]) -> PatternValue:
-    """A number by pattern."""
-    if schema.get("type") == "integer":
-        return PatternValue("NUMBER", int, "conv_*=16")
-    return PatternValue("FRACTION", float, "conv_*=0.5")
+def _bytes(text: str) -> int:
+    """A number of bytes; K, M and G are powers of 1024."""
+    found = _SIZE.fullmatch(text.strip())
+    size = round(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
+    if size < 1:
+        raise ValueError
+    return size
 
 
+def _numbers(text: str) -> float | tuple[float, ...]:
+    numbers = tuple(float(part) for part in text.split(","))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _pixels(text: str) -> tuple[int, ...]:
+    height, width = re.split("[xX]", text)
+    return int(height), int(width)
+
+
+BYTES = Text("SIZE", _bytes, "262144, 256K or 1M")
+NUMBERS = Text("NUMBER[,NUMBER...]", _numbers, "0.5, or one per channel as in 0.485,0.456,0.406")
+PIXELS = Text("HxW", _pixels, "96x96")
 # Of a number of samples that may be None, for all there are.
 N_OR_ALL: dict[str, Any] = {
     "type": WordOr({"all": None}, click.IntRange(min=1)),

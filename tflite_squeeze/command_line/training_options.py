@@ -33,8 +33,8 @@ def plain_training_options(command: _Command) -> _Command:
     return click.option(
         "--epochs",
         type=click.IntRange(min=0),
-        help="Passes over the training data; 0 does not train.  [default: 3 where there are "
-        "labels]",
+        help="Passes over the training data; 0 does not train. By default as many as the "
+        "technique needs, where there are labels.",
     )(command)
 
 

@@ -7,8 +7,7 @@ import click
 
 from tflite_squeeze.command_line.config_fields import choices_of
 from tflite_squeeze.command_line.config_options import config_of, config_options
-from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.model_options import open_data
+from tflite_squeeze.command_line.data_options import data_options, open_data
 from tflite_squeeze.command_line.option_types import N_OR_ALL
 from tflite_squeeze.command_line.output import (
     check_outputs,

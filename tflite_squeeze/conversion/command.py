@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tflite_squeeze.command_line.config_options import config_of, config_options
-from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.model_options import (
-    model_options,
-    open_data,
-    open_model,
-    read_input_shapes,
-)
+from tflite_squeeze.command_line.data_options import data_options, open_data
+from tflite_squeeze.command_line.model_options import model_options, open_model, read_input_shapes
 from tflite_squeeze.command_line.option_types import N_OR_ALL
 from tflite_squeeze.command_line.output import (
     check_json,

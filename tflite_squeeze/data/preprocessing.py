@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from tflite_squeeze.errors import UsageError
 from tflite_squeeze.frozen import Frozen
 
 if TYPE_CHECKING:
@@ -101,35 +100,6 @@ class Preprocessing(Frozen):
     def applies_to(self, name: str) -> bool:
         """Whether an input of that name is changed by it."""
         return not self.inputs or name in self.inputs
-
-
-def stated_preprocessing(**given: Any) -> Preprocessing | None:
-    """Builds preprocessing from options that a user may have left out.
-
-    Args:
-        given: fields of `Preprocessing`; None means not given.
-
-    Returns:
-        The preprocessing, or None when nothing was given, which leaves the word to the data.
-
-    Raises:
-        UsageError: a value cannot be used.
-
-    Example:
-        >>> stated_preprocessing(scale="1/255", mean=None).mean is None
-        True
-    """
-    values = {key: value for key, value in given.items() if value is not None}
-    if not values:
-        return None
-    try:
-        return Preprocessing(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][:1])
-        raise UsageError(
-            f"{field} is {values.get(field)!r}: {first['msg'].removeprefix('Value error, ')}"
-        ) from error
 
 
 def preprocess_array(x: NDArray[Any], preprocessing: Preprocessing) -> NDArray[Any]:

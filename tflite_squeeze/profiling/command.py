@@ -7,7 +7,7 @@ import click
 
 from tflite_squeeze.command_line.config_fields import choices_of
 from tflite_squeeze.command_line.config_options import config_of, config_options, given
-from tflite_squeeze.command_line.option_types import ByteSize
+from tflite_squeeze.command_line.option_types import BYTES
 from tflite_squeeze.command_line.output import (
     check_outputs,
     force_option,
@@ -42,8 +42,8 @@ _ETHOS_U = "tflite_squeeze.microcontrollers.ethos_u_record:EthosUProfile"
 @config_options(
     "tflite_squeeze.microcontrollers.record:MicroProfile", "max_ram_bytes", "max_flash_bytes",
     when="With --runtime micro or ethos-u…",
-    max_ram_bytes={"names": ["--max-ram", "max_ram"], "type": ByteSize()},
-    max_flash_bytes={"names": ["--max-flash", "max_flash"], "type": ByteSize()},
+    max_ram_bytes={"names": ["--max-ram", "max_ram"], "type": BYTES},
+    max_flash_bytes={"names": ["--max-flash", "max_flash"], "type": BYTES},
 )  # fmt: skip
 @config_options(
     "tflite_squeeze.profiling.record:Profile",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.model_options import model_options, open_data, open_layers
+from tflite_squeeze.command_line.data_options import data_options, open_data
+from tflite_squeeze.command_line.model_options import model_options, open_layers
 from tflite_squeeze.command_line.output import (
     check_json,
     force_option,

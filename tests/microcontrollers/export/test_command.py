@@ -46,7 +46,7 @@ def test_an_arena_of_ones_own(run: Run, dense: Path, tmp_path: Path) -> None:
     [
         (["--arena", "64"], "the smallest that works has"),
         (["--arena", "8"], "--arena is 8: Input should be greater than or equal to 16"),
-        (["--arena", "much"], "give a size such as 64K, or 'auto'"),
+        (["--arena", "much"], "256K or 1M, or 'auto'"),
         (["--name", "5x"], "cannot name a function in C"),
     ],
 )

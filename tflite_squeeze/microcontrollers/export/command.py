@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from tflite_squeeze.command_line.config_options import config_of, config_options
-from tflite_squeeze.command_line.option_types import ByteSize, WordOr
+from tflite_squeeze.command_line.option_types import BYTES, WordOr
 from tflite_squeeze.command_line.output import (
     check_json,
     force_option,
@@ -34,7 +34,7 @@ from tflite_squeeze.files.files import check_folder, write_folder
 )
 @config_options(
     "tflite_squeeze.microcontrollers.export.config:ExportMicro", "name", "arena_bytes", "arduino",
-    arena_bytes={"names": ["--arena", "arena"], "type": WordOr({"auto": None}, ByteSize()),
+    arena_bytes={"names": ["--arena", "arena"], "type": WordOr({"auto": None}, BYTES),
                  "default": "auto"},
 )  # fmt: skip
 @json_option

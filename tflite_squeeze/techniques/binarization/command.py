@@ -10,7 +10,7 @@ from tflite_squeeze.command_line.config_fields import choices_of
 from tflite_squeeze.command_line.config_options import config_of, config_options, help_of
 from tflite_squeeze.command_line.data_options import data_options
 from tflite_squeeze.command_line.model_options import model_options, open_layers
-from tflite_squeeze.command_line.option_types import PatternValue
+from tflite_squeeze.command_line.option_types import pattern_type
 from tflite_squeeze.command_line.output import force_option, json_option, say
 from tflite_squeeze.command_line.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed, UsageError
@@ -55,7 +55,7 @@ def _quantizers(text: str) -> dict[str, str]:
     "protect",
     scale={"names": ["--weight-scale", "weight_scale"]},
     per_channel={"names": ["--per-channel/--one-scale"]},
-    layers={"type": PatternValue("INPUT[:KERNEL]", _quantizers, _EXAMPLE)},
+    layers={"type": pattern_type("INPUT[:KERNEL]", _quantizers, _EXAMPLE)},
     protect={"help": help_of(BINARIZE, "protect") + ' "none" alone protects no layer.'},
 )  # fmt: skip
 @training_options

@@ -7,8 +7,8 @@ import click
 
 from tflite_squeeze.command_line.compressing import check_targets, keep
 from tflite_squeeze.command_line.config_options import config_of, config_options
-from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.model_options import model_options, open_data, open_layers
+from tflite_squeeze.command_line.data_options import data_options, open_data
+from tflite_squeeze.command_line.model_options import model_options, open_layers
 from tflite_squeeze.command_line.output import force_option, json_option, progress, say
 from tflite_squeeze.command_line.training_options import finetune_of, training_options, trains
 from tflite_squeeze.errors import UsageError

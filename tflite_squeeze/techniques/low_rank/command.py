@@ -10,7 +10,7 @@ from tflite_squeeze.command_line.config_fields import choices_of
 from tflite_squeeze.command_line.config_options import config_of, config_options
 from tflite_squeeze.command_line.data_options import data_options
 from tflite_squeeze.command_line.model_options import model_options, open_layers
-from tflite_squeeze.command_line.option_types import PatternValue
+from tflite_squeeze.command_line.option_types import pattern_type
 from tflite_squeeze.command_line.output import force_option, json_option, say
 from tflite_squeeze.command_line.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed, UsageError
@@ -40,7 +40,7 @@ def _rank(text: str) -> int | tuple[int, ...]:
     FACTORIZE,
     "rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio", "ranks", "scheme",
     "multiple", "only", "protect", "data_aware", "samples", "emit",
-    ranks={"names": ["--layer"], "type": PatternValue("RANK", _rank, "dense_*=16")},
+    ranks={"names": ["--layer"], "type": pattern_type("RANK", _rank, "dense_*=16")},
     data_aware={"names": ["--data-aware/--plain-svd"]},
     emit={"names": ["--factorized-layers"], "flag_value": "factorized", "default": None},
 )  # fmt: skip

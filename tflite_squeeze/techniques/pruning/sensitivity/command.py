@@ -5,12 +5,8 @@ from typing import Any
 
 import click
 
-from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.model_options import (
-    model_options,
-    open_data,
-    open_model,
-)
+from tflite_squeeze.command_line.data_options import data_options, open_data
+from tflite_squeeze.command_line.model_options import model_options, open_model
 from tflite_squeeze.command_line.option_types import N_OR_ALL
 from tflite_squeeze.command_line.output import bar, force_option, say, show
 from tflite_squeeze.errors import UsageError
