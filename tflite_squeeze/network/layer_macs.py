@@ -61,7 +61,9 @@ def layer_macs(layer: Any, received: Shape, output: Shape) -> int | None:
     kinds = {base.__name__ for base in type(layer).__mro__}
     if kinds & _OPAQUE:
         return None
-    matrices = [tuple(variable.shape) for variable in layer.weights if len(variable.shape) > 1]
+    # A table of tf_keras is among the weights, but has no shape.
+    shapes = [tuple(getattr(variable, "shape", ())) for variable in layer.weights]
+    matrices = [shape for shape in shapes if len(shape) > 1]
     if not matrices or kinds & _FREE:
         return 0
     if "TimeDistributed" in kinds:

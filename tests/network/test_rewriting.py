@@ -4,16 +4,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import tiny_models
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network.flavors import flavor_of
+from tflite_squeeze.network.flavors import walk_layers
 from tflite_squeeze.network.rewriting import (
     LayerSpec,
+    copy_of,
     graph_layers,
     rewritten,
 )
-from tflite_squeeze.techniques.low_rank.splitting import standing_alone
 
 
 def _identity_before(layer: Any) -> tuple[LayerSpec, ...]:
@@ -138,11 +139,92 @@ def test_a_name_that_is_taken_is_refused(library: Any) -> None:
         rewritten(model, {id(model.layers[1]): _identity_before(model.layers[1])})
 
 
-def test_alone(library: Any) -> None:
-    import tensorflow as tf
+def test_what_a_copy_keeps(library: Any) -> None:
+    layers = library.layers
+    inner = library.Sequential(
+        [library.Input((4,)), layers.Dense(4, name="deep"), layers.BatchNormalization(name="bn")],
+        name="inner",
+    )
+    inner.get_layer("deep").trainable = False
+    x = library.Input((4,), name="x")
+    y = layers.Dense(3, name="y", dtype="mixed_float16")(layers.Dropout(0.5)(inner(x)))
+    model = library.Model(x, y, name="kept")
+    model.compile("adam", "mse", loss_weights=[2.0], metrics=["mae"])
+    made = copy_of(model)
+    assert made.name == "kept"
+    assert [layer.name for layer in made.layers] == [layer.name for layer in model.layers]
+    assert type(made.get_layer("inner")) is type(inner)
+    flags = [[one.trainable for one in walk_layers(each)] for each in (model, made)]
+    assert flags[0] == flags[1]
+    assert not made.get_layer("inner").get_layer("deep").trainable
+    assert made.get_layer("y").compute_dtype == "float16"
+    assert (made.loss, type(made.optimizer)) == ("mse", type(model.optimizer))
+    assert made.optimizer is not model.optimizer
+    settings = [each._compile_config.config for each in (model, made)]
+    assert settings[0]["loss_weights"] == settings[1]["loss_weights"] == [2.0]
+    assert settings[1]["metrics"] == ["mae"]
 
-    model = tiny_models.dense(library)
-    spec = tf.TensorSpec((1, 8), tf.float32)
-    alone = standing_alone(_identity_before(model.layers[0]), spec, flavor_of(model))
-    x = tiny_models.examples(3, 8)
-    np.testing.assert_allclose(alone(x), model.layers[0](x), atol=1e-6)
+
+def test_a_copy_draws_the_same_random_numbers() -> None:
+    library = tiny_models.LIBRARIES["keras"]
+    model = library.Sequential([library.Input((64,)), library.layers.Dropout(0.5)])
+    x = np.ones((1, 64), np.float32)
+    model(x, training=True)
+    made = copy_of(model)
+    np.testing.assert_array_equal(model(x, training=True), made(x, training=True))
+
+
+def test_keyed_inputs_and_outputs_stay_keyed(library: Any) -> None:
+    model = tiny_models.keyed(library)
+    made = copy_of(model)
+    data = {"a": np.ones((2, 4), np.float32), "b": np.zeros((2, 4), np.float32)}
+    assert set(made(data)) == {"difference"}
+    np.testing.assert_allclose(made(data)["difference"], np.ones((2, 4)))
+
+
+def test_a_layer_in_two_models_stays_one(library: Any) -> None:
+    layers = library.layers
+    both = layers.Dense(4, name="both")
+    inner = library.Sequential([library.Input((4,)), both], name="inner")
+    x = library.Input((4,), name="x")
+    model = library.Model(x, layers.Add()([both(x), inner(x)]))
+    made = rewritten(model, _all_dense(model))
+    assert made.get_layer("both") is made.get_layer("inner").get_layer("both")
+    np.testing.assert_allclose(_outputs(library, made)[0], _outputs(library, model)[0], atol=1e-6)
+
+
+def test_losses_of_tensors_stay() -> None:
+    library = tiny_models.LIBRARIES["tf_keras"]
+    x = library.Input((4,), name="x")
+    hidden = library.layers.Dense(3, name="hidden")(x)
+    model = library.Model(x, library.layers.Dense(2)(hidden))
+    model.add_loss(tf.reduce_mean(hidden**2))
+    made, data = copy_of(model), tiny_models.examples(3, 4)
+    model(data)
+    made(data)
+    np.testing.assert_allclose(made.losses[0], model.losses[0])
+    assert len(made.losses) == 1
+
+
+def test_a_class_of_models_of_ones_own_stays(library: Any) -> None:
+    class Doubled(library.Model):  # type: ignore[misc,name-defined]
+        def predict_step(self, data: Any) -> Any:
+            return 2 * super().predict_step(data)
+
+    x = library.Input((4,), name="x")
+    model = Doubled(x, library.layers.Dense(2)(x))
+    assert type(copy_of(model)) is Doubled
+
+
+def test_a_layer_without_a_configuration_is_named(library: Any) -> None:
+    class Odd(library.layers.Layer):  # type: ignore[misc,name-defined]
+        def __init__(self, factor: Any) -> None:
+            super().__init__(name="odd")
+            self.factor = factor
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * 2
+
+    x = library.Input((4,), name="x")
+    with pytest.raises(UsageError, match=r"cannot be copied \(layer 'odd' \(Odd\).*get_config"):
+        copy_of(library.Model(x, Odd(object())(x)))
