@@ -5,7 +5,7 @@ from types import ModuleType
 
 SUBMODULES = (
     "android", "data", "errors", "layers", "microcontrollers", "recipes", "records", "results",
-    "schedules", "settings",
+    "schedules", "settings", "techniques",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from . import records as records
 from . import results as results
 from . import schedules as schedules
 from . import settings as settings
+from . import techniques as techniques
 from .comparison.compare import compare as compare
 from .comparison.record import Compare as Compare
 from .conversion.convert import convert as convert

@@ -14,6 +14,7 @@ from tflite_squeeze.packing.record import PackRecord as PackRecord
 from tflite_squeeze.packing.record import pack_record as pack_record
 from tflite_squeeze.profiling.record import ProfileRecord as ProfileRecord
 from tflite_squeeze.recipes.report import Report as Report
+from tflite_squeeze.tables.displayed import Displayed as Displayed
 from tflite_squeeze.techniques.binarization.record import BinarizeRecord as BinarizeRecord
 from tflite_squeeze.techniques.distillation.record import DistillRecord as DistillRecord
 from tflite_squeeze.techniques.l0.record import L0Record as L0Record
@@ -26,4 +27,5 @@ from tflite_squeeze.techniques.pruning.sensitivity.record import (
 from tflite_squeeze.techniques.sharing.record import ClusterRecord as ClusterRecord
 from tflite_squeeze.tflite.size import SizeLedger as SizeLedger
 from tflite_squeeze.tflite.size import size_ledger as size_ledger
+from tflite_squeeze.training.record import StepRecord as StepRecord
 from tflite_squeeze.verification.record import VerifyRecord as VerifyRecord

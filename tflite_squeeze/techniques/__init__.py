@@ -6,3 +6,7 @@ Files:
     order.py: which orders of techniques a recipe refuses.
     claimed.py: `Claimed`, what a technique says that the file will show.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,14 +1,17 @@
 """Shared values, counted in the bytes of a file."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tflite_squeeze.emission.shared_values.kernels import SharedKernel
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tflite.fields import scales_of, text
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.weights import weights_of
+
+if TYPE_CHECKING:  # so that a record can be read where no Keras is loaded
+    from tflite_squeeze.emission.shared_values.kernels import SharedKernel
 
 
 class SharedInFile(Frozen):
@@ -62,7 +65,7 @@ def stored_values(tflite: bytes) -> dict[str, tuple[int, int]]:
 
 
 def shared_in_file(
-    tflite: bytes, kernels: Sequence[SharedKernel], tensors: Mapping[str, str]
+    tflite: bytes, kernels: Sequence["SharedKernel"], tensors: Mapping[str, str]
 ) -> tuple[SharedInFile, ...]:
     """Counts, in the bytes, the values of every kernel that shares some.
 

@@ -36,8 +36,8 @@ class Prunable(ABC):  # noqa: B024  # calling it makes a layer of a registered c
         >>> model = keras.Sequential([Prunable(keras.layers.Dense(10), Prune(sparsity=0.9))])
     """
 
-    def __new__(cls, layer: Any, config: Prune, **options: Any) -> Any:
-        """Makes the layer: its class, which loading needs too, knows the config as text only."""
+    def __new__(cls, layer: Any, config: Prune, **options: Any) -> Any:  # noqa: D102  # above
+        # The layer's class, which loading needs too, knows the config as text only.
         if flavor_of(layer) is None:
             raise UsageError(f"{type(layer).__name__} is not a Keras layer: wrap one")
         if config.only or config.protect or config.layers:

@@ -1,0 +1,3 @@
+from .claimed import Claimed as Claimed
+from .registry import register as register
+from .technique import Technique as Technique
