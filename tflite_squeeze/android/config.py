@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""What an export for Android is asked for."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""What an export for microcontrollers is asked for."""
 
 from pydantic import Field, field_validator
 
