@@ -6,7 +6,7 @@ from typing import Any
 
 from tflite_squeeze.errors import InputError, RuntimeFailure, UnsupportedError
 from tflite_squeeze.inspection.advice import LeftOperator, delegation_advice, file_advice
-from tflite_squeeze.inspection.model_advice import layer_advice, layer_record
+from tflite_squeeze.inspection.model_advice import Surroundings, layer_advice, layer_record
 from tflite_squeeze.inspection.record import Advice, InspectRecord
 from tflite_squeeze.network.layer_macs import model_layers
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
@@ -96,8 +96,8 @@ def _measured(tflite: bytes, operators: int) -> tuple[float | None, tuple[Advice
 
 
 def _inspect_model(loaded: LoadedModel) -> InspectRecord:
-    layers = model_layers(loaded.model)
-    records = tuple(layer_record(layer) for layer in layers)
+    layers, around = model_layers(loaded.model), Surroundings(loaded.model)
+    records = tuple(layer_record(layer, around) for layer in layers)
     weights: Sequence[WeightRecord] = [one for record in records for one in record.weights]
     return InspectRecord(
         name=loaded.name,
@@ -112,7 +112,7 @@ def _inspect_model(loaded: LoadedModel) -> InspectRecord:
         unknown_macs=tuple(
             f"{record.kind} {record.name}" for record in records if record.macs is None
         ),
-        advice=layer_advice(loaded.model, layers),
+        advice=layer_advice(layers, around),
         not_measured="only .tflite files are run",
     )
 

@@ -7,17 +7,56 @@ from typing import Any
 import numpy as np
 
 from tflite_squeeze.inspection.record import Advice, AdviceKind, LayerRecord
+from tflite_squeeze.network.graph import Graph, Node, Value, graph_of, has_graph
 from tflite_squeeze.network.layer_macs import Shape, layer_macs
 from tflite_squeeze.tflite.graph import WeightRecord
 
 
-def layer_record(layer: Any) -> LayerRecord:
+class Surroundings:
+    """What stands before and behind the layers of a model; of a subclassed one nothing is known.
+
+    Args:
+        model: a Keras model of either flavour.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._graph = graph_of(model) if has_graph(model) else Graph(name=model.name)
+        self._calls = self._graph.calls()
+        self.last = {id(self._graph.nodes[value.node].source) for value in self._graph.outputs}
+
+    def output(self, layer: Any) -> Shape:
+        """The shape of a layer's first output, -1 where it is open; None where not known."""
+        nodes = self._calls.get(id(layer))
+        return None if nodes is None else _closed(nodes[0].shapes[0])
+
+    def input(self, layer: Any) -> Shape:
+        """The shape of a layer's first input, likewise."""
+        before = self._values(layer)[:1]
+        return _closed(self._producer(before[0]).shapes[before[0].output]) if before else None
+
+    def before(self, layer: Any) -> list[Any]:
+        """The layers and operations whose outputs a layer takes, in all of its calls."""
+        return [self._producer(value).source for value in self._values(layer)]
+
+    def _values(self, layer: Any) -> list[Value]:
+        return [value for node in self._calls.get(id(layer), ()) for value in node.inputs]
+
+    def _producer(self, value: Value) -> Node:
+        return self._graph.nodes[value.node]
+
+
+def _closed(shape: Any) -> Shape:
+    return None if shape is None else tuple(-1 if size is None else size for size in shape)
+
+
+def layer_record(layer: Any, around: Surroundings) -> LayerRecord:
     """Describes one layer of a built model.
 
     Args:
         layer: a Keras layer of either flavour.
+        around: of the model.
     """
-    output = tensor_shape(layer, "output")
+    output = around.output(layer)
     weights = [_weight(variable) for variable in layer.weights]
     return LayerRecord(
         name=layer.name,
@@ -25,42 +64,9 @@ def layer_record(layer: Any) -> LayerRecord:
         output=output,
         parameters=sum(int(np.prod(weight.shape)) for weight in weights),
         weights_bytes=sum(weight.stored_bytes for weight in weights),
-        macs=layer_macs(layer, tensor_shape(layer, "input"), output),
+        macs=layer_macs(layer, around.input(layer), output),
         weights=tuple(sorted(weights, key=lambda weight: -weight.stored_bytes)),
     )
-
-
-def tensor_shape(layer: Any, side: str) -> Shape:
-    """The shape of a layer's first symbolic input or output, -1 where it is open.
-
-    Args:
-        layer: a Keras layer of either flavour.
-        side: "input" or "output".
-
-    Returns:
-        The shape; None in a subclassed model, which has no symbolic tensors.
-    """
-    tensors = symbolic(layer, side)
-    if not tensors:
-        return None
-    return tuple(-1 if size is None else int(size) for size in tensors[0].shape)
-
-
-def symbolic(layer: Any, side: str) -> list[Any]:
-    """A layer's symbolic inputs or outputs; empty where it was never called on any.
-
-    Args:
-        layer: a Keras layer of either flavour.
-        side: "input" or "output".
-    """
-    import tensorflow as tf
-
-    try:
-        return list(tf.nest.flatten(getattr(layer, side)))
-    except (AttributeError, ValueError, RuntimeError):  # never called, or called several times
-        nodes = getattr(layer, "_inbound_nodes", [])
-        found = getattr(nodes[0], f"{side}_tensors", None) if nodes else None
-        return [] if found is None else list(tf.nest.flatten(found))
 
 
 def _weight(variable: Any) -> WeightRecord:
@@ -84,33 +90,31 @@ _SEPARATE_LAYERS = {"ELU": "elu", "LeakyReLU": "leaky_relu", "PReLU": "prelu"}
 _FUSED_LAYERS = frozenset({"ReLU"})
 
 
-def layer_advice(model: Any, layers: Sequence[Any]) -> tuple[Advice, ...]:
+def layer_advice(layers: Sequence[Any], around: Surroundings) -> tuple[Advice, ...]:
     """Advice that follows from the layers of a model.
 
     Args:
-        model: a Keras model of either flavour.
-        layers: its layers, as `model_layers` returns them.
+        layers: the layers, as `model_layers` returns them.
+        around: of the model.
 
     Returns:
         The advice, in the order of the layers; none for subclassed models, whose layers do not
         tell what follows what.
     """
-    last = {id(_origin(tensor)) for tensor in symbolic(model, "output")}
-    found = [*_unfolded(layers)]
+    found = [*_unfolded(layers, around)]
     for layer in layers:
-        if id(layer) not in last:
-            found += _own_pass(layer)
+        if id(layer) not in around.last:
+            found += _own_pass(layer, around)
     return tuple(found)
 
 
-def _unfolded(layers: Sequence[Any]) -> Iterator[Advice]:
+def _unfolded(layers: Sequence[Any], around: Surroundings) -> Iterator[Advice]:
     """BatchNormalization that nothing absorbs."""
     for layer in layers:
         if type(layer).__name__ != "BatchNormalization":
             continue
-        before = [_origin(tensor) for tensor in symbolic(layer, "input")]
-        elements = _elements(layer)
-        if len(before) != 1 or before[0] is None or elements is None:
+        before, elements = around.before(layer), _elements(around.output(layer))
+        if len(before) != 1 or elements is None:
             continue
         kind, activation = type(before[0]).__name__, activation_of(before[0])
         kinds = {base.__name__ for base in type(before[0]).__mro__}
@@ -118,7 +122,7 @@ def _unfolded(layers: Sequence[Any]) -> Iterator[Advice]:
         if kinds & _FOLDABLE and linear:
             continue
         # Scale and offset per channel, in float32.
-        cost = 2 * 4 * (tensor_shape(layer, "output") or (0,))[-1]
+        cost = 2 * 4 * (around.output(layer) or (0,))[-1]
         what = f"a {kind} layer" if linear else f"the activation {activation}"
         yield Advice(
             kind=AdviceKind.UNFUSED_BATCH_NORMALIZATION,
@@ -132,9 +136,9 @@ def _unfolded(layers: Sequence[Any]) -> Iterator[Advice]:
         )
 
 
-def _own_pass(layer: Any) -> Iterator[Advice]:
+def _own_pass(layer: Any, around: Surroundings) -> Iterator[Advice]:
     """An activation that becomes an operator of its own."""
-    activation, elements = activation_of(layer), _elements(layer)
+    activation, elements = activation_of(layer), _elements(around.output(layer))
     if activation not in _SEPARATE | {"prelu"} or elements is None or hasattr(layer, "cell"):
         return
     yield Advice(
@@ -165,15 +169,8 @@ def activation_of(layer: Any) -> str | None:
     return str(getattr(activation, "__name__", type(activation).__name__)).lower()
 
 
-def _origin(tensor: Any) -> Any:
-    """The layer that a symbolic tensor comes out of."""
-    history = getattr(tensor, "_keras_history", None)
-    return None if history is None else history[0]
-
-
-def _elements(layer: Any) -> int | None:
+def _elements(shape: Shape) -> int | None:
     """The numbers that a layer puts out for one example."""
-    shape = tensor_shape(layer, "output")
     if shape is None or any(size < 0 for size in shape[1:]):
         return None
     return math.prod(shape[1:])

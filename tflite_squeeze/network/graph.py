@@ -59,7 +59,7 @@ class Node:
         args: of the call, with a `Value` for each tensor of the graph.
         kwargs: of the call, likewise.
         source: the layer or operation itself; None for one that was added.
-        shapes: of its outputs; empty where they are not known.
+        tensors: the symbolic tensors that it puts out; none for one that was added.
         path: names of the nested models around it, the outermost first.
     """
 
@@ -70,13 +70,18 @@ class Node:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     source: Any = None
-    shapes: tuple[Shape, ...] = ()
+    tensors: tuple[Any, ...] = ()
     path: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[Value, ...]:
         """The tensors that it takes, in the order of the call."""
         return tuple(values_in([self.args, self.kwargs]))
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes of its outputs."""
+        return tuple(_shape(tensor) for tensor in self.tensors)
 
     @property
     def plain_call(self) -> bool:
@@ -297,7 +302,7 @@ class _Reader:
             layer=name,
             config={"batch_shape": (None, *(shape or ())[1:]), "dtype": dtype},
             source=layer,
-            shapes=(shape,),
+            tensors=(tensor,),
         )
         return Value(name)
 
@@ -319,7 +324,7 @@ class _Reader:
             args=tuple(args),
             kwargs=kwargs,
             source=callee,
-            shapes=tuple(_shape(tensor) for tensor in outputs),
+            tensors=tuple(outputs),
             path=path,
         )
         return [Value(name, index) for index in range(len(outputs))]

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
+from tflite_squeeze.network.graph import graph_of, has_graph
 from tflite_squeeze.training.config import Hint
 from tflite_squeeze.training.teaching import losses as distill_losses
 from tflite_squeeze.training.teaching.teachers import Teacher
@@ -92,20 +93,20 @@ def hints_of(student: Any, teachers: Sequence[Teacher], hints: Sequence[Hint]) -
 
 def _output_of(model: Any, name: str, what: str) -> Any:
     """The symbolic output of a layer."""
-    known = {layer.name: layer for layer in getattr(model, "layers", [])}
-    if not getattr(model, "outputs", None):
+    if not has_graph(model):
         raise UsageError(
             f"{what} {model.name!r} is subclassed and has no graph: hints cannot see its layers"
         )
+    calls = list(graph_of(model, opened=False).calls().values())
+    known = {nodes[0].source.name: nodes for nodes in calls}
     if name not in known:
         raise UsageError(f"hints name {what} layer {name!r}, which is none of {', '.join(known)}")
-    try:
-        tensor = known[name].output
-    except (AttributeError, ValueError) as error:
+    if len(known[name]) > 1:
         raise UsageError(
             f"{what} layer {name!r} is called more than once: a hint needs a layer with one output"
-        ) from error
-    if not hasattr(tensor, "shape") or tensor.shape[-1] is None:
+        )
+    tensor, *others = known[name][0].tensors
+    if others or tensor.shape[-1] is None:
         raise UsageError(f"{what} layer {name!r} has not one output of known channels")
     return tensor
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tflite_squeeze.network.graph import Graph, Node, Value, graph_of, has_graph
 from tflite_squeeze.training.config import OutputKind
 from tflite_squeeze.training.label_form import loss_name
 
@@ -32,61 +33,32 @@ def kinds_by_graph(model: Any) -> list[OutputKind | None]:
     Returns:
         A kind per output, None where the graph does not tell.
     """
-    layers = output_layers(model)
-    loss = loss_name(model)
-    return [_kind_of_layer(layer, loss if len(layers) == 1 else "") for layer in layers]
-
-
-def output_layers(model: Any) -> list[Any]:
-    """The layer behind each output; one None for a model without a graph."""
-    tensors = getattr(model, "outputs", None)
-    if not tensors:
+    if not has_graph(model):
         return [None]
-    return [_layer_behind(tensor) for tensor in tensors]
+    graph = graph_of(model)
+    loss = loss_name(model) if len(graph.outputs) == 1 else ""
+    return [_kind_of(_behind(graph, value), loss) for value in graph.outputs]
 
 
-def _layer_behind(tensor: Any) -> Any:
-    """The last layer that changes what an output means."""
+def _behind(graph: Graph, value: Value) -> Node:
+    """The last node that changes what an output means."""
     while True:
-        layer, inputs = _producer(tensor)
-        if layer is None:
-            return None
-        inner = getattr(layer, "outputs", None)
-        if inner and hasattr(layer, "layers"):
-            if len(inner) > 1:
-                return None
-            tensor = inner[0]
-            continue
-        linear = getattr(getattr(layer, "activation", None), "__name__", "") == "linear"
-        kind = type(layer).__name__
-        if (kind in _TRANSPARENT or (kind == "Activation" and linear)) and len(inputs) == 1:
-            tensor = inputs[0]
-            continue
-        return layer
+        node = graph.nodes[value.node]
+        linear = getattr(getattr(node.source, "activation", None), "__name__", "") == "linear"
+        through = node.kind in _TRANSPARENT or (node.kind == "Activation" and linear)
+        if not through or len(node.inputs) != 1:
+            return node
+        value = node.inputs[0]
 
 
-def _producer(tensor: Any) -> tuple[Any, list[Any]]:
-    """The layer that made a symbolic tensor, and what it made it of."""
-    history = getattr(tensor, "_keras_history", None)
-    if history is None:
-        return None, []
-    layer, node, _ = history
-    return layer, _inputs_of(layer._inbound_nodes[node])
-
-
-def _inputs_of(node: Any) -> list[Any]:
-    inputs = getattr(node, "input_tensors", None)
-    return tf.nest.flatten(inputs) if inputs is not None else []
-
-
-def _kind_of_layer(layer: Any, loss: str) -> OutputKind | None:
-    if layer is None:
-        return None
-    kind = type(layer).__name__
-    if kind == "Softmax":
+def _kind_of(node: Node, loss: str) -> OutputKind | None:
+    if node.kind == "Softmax":
         return "softmax"
-    if kind not in (*_COMPUTING, "Activation"):
+    if node.kind == "Sigmoid":
+        return "sigmoid"
+    if node.kind not in (*_COMPUTING, "Activation"):
         return None
+    layer = node.source
     name = str(getattr(getattr(layer, "activation", None), "__name__", ""))
     found = _BY_ACTIVATION.get(name)
     if found != "logits":
