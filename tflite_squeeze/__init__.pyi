@@ -31,7 +31,7 @@ from .techniques.distillation.distill import distill as distill
 from .techniques.l0.config import L0 as L0
 from .techniques.l0.l0 import l0_prune as l0_prune
 from .techniques.low_rank.config import Factorize as Factorize
-from .techniques.low_rank.paying import factorize as factorize
+from .techniques.low_rank.factorize import factorize as factorize
 from .techniques.narrowing.config import Narrow as Narrow
 from .techniques.narrowing.narrow import narrow as narrow
 from .techniques.pruning.callback import PruningCallback as PruningCallback

@@ -12,6 +12,7 @@ from tflite_squeeze.network.projections import (
     constrained,
     detach,
     parts_of,
+    zeros_held,
 )
 from tflite_squeeze.network.variables import constraint_of
 
@@ -70,7 +71,7 @@ def test_the_users_constraint_holds_too_and_is_put_back(library: Any) -> None:
     assert np.asarray(constraint_of(variable)(variable + 1.0)).tolist() == [[2, 0], [0, 5]]
     detach(before)
     assert constraint_of(variable) is own
-    with constrained({0: (variable, projection)}):
+    with constrained([(variable, projection)]):
         assert isinstance(constraint_of(variable), Composed)
     assert constraint_of(variable) is own
 
@@ -79,7 +80,7 @@ def test_an_error_inside_the_block_puts_constraints_back(library: Any) -> None:
     variable = kernel(library)
 
     def fail() -> None:
-        with constrained({0: (variable, MaskProjection(variable))}):
+        with zeros_held([variable]):
             assert constraint_of(variable) is not None
             raise RuntimeError("inside")
 

@@ -256,6 +256,6 @@ def test_refused_before_anything_runs(npz: Path, tmp_path: Path, ranked: Any) ->
     with pytest.raises(UsageError, match="resume needs the folder"):
         squeeze(model, recipe_of(), str(npz), resume=True)
     tflite = convert(model, verification=None).tflite
-    with pytest.raises(UsageError, match="a recipe needs a Keras model"):
+    with pytest.raises(UsageError, match="comes without its layers"):
         squeeze(tflite, recipe_of(), str(npz))
     assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ from tflite_squeeze.recipes.squeeze import squeeze
 from tflite_squeeze.techniques.binarization.binarize import binarize
 from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.techniques.low_rank.config import Factorize
-from tflite_squeeze.techniques.low_rank.paying import factorize
+from tflite_squeeze.techniques.low_rank.factorize import factorize
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import narrow
 from tflite_squeeze.techniques.pruning.config import Prune

@@ -10,7 +10,7 @@ from tests.tiny_models import examples
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.record import StepRecord
-from tflite_squeeze.training.step_run import StepRun
+from tflite_squeeze.training.step_run import RunContext, StepRun
 
 X = examples(96, 8)
 Y = np.argmax(X[:, :3], axis=1)
@@ -22,9 +22,9 @@ def test_stages_add_up_and_facts_make_a_record(library: Any) -> None:
     model = tiny_models.dense(library)
     run = StepRun(model, DATA, FineTune(epochs=9, learning_rate=0.05), one_shot=False)
     assert run.trains
-    run.train(model, epochs=1)
-    run.train(model, epochs=3)
-    record = StepRecord(skipped=(), **run.facts(model, "told"))
+    run.train(run.model, epochs=1)
+    run.train(run.model, epochs=3)
+    record = StepRecord(skipped=(), **run.facts(run.model, "told"))
     assert len(record.history["loss"]) == 4
     assert record.notes[-1] == "told"
     assert record.metric == "accuracy"
@@ -47,6 +47,27 @@ def test_nothing_is_trained_at_once_or_without_labels(library: Any) -> None:
     for before, after in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     assert bare.facts(model)["before"] is None
+
+
+@pytest.mark.slow
+def test_who_watches_is_told_and_the_run_says_who_teaches(library: Any) -> None:
+    teacher, student = tiny_models.dense(library), tiny_models.dense(library)
+    teacher.layers[-1].bias.assign([0.0, 0.0, 9.0])
+    seen: list[tuple[int, int]] = []
+    context = RunContext(original=teacher, told=lambda *now: seen.append(now), owned=True)
+    how = FineTune(epochs=3, batch=8, learning_rate=0.1, teacher="original")
+    run = StepRun(student, {"x_calibration": X}, how, context=context)
+    assert run.model is student
+    run.train(student)
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert np.mean(np.argmax(np.asarray(student(X)), axis=1) == 2) > 0.9
+
+
+def test_a_model_is_copied_unless_it_is_changed_or_rebuilt(library: Any) -> None:
+    model = tiny_models.dense(library)
+    assert StepRun(model, None, None).model is not model
+    assert StepRun(model, None, None, in_place=True).model is model
+    assert StepRun(model, None, None, rebuilds=True).model is model
 
 
 def test_training_without_labels_is_refused_at_once(library: Any) -> None:

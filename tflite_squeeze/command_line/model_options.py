@@ -97,14 +97,9 @@ def open_layers(
         UsageError: it is a SavedModel or a `.tflite` file.
     """
     source = open_model(path, options, keep_prunable=keep_prunable)
-    from tflite_squeeze.network.loading import ModelKind
+    from tflite_squeeze.network.loading import with_layers
 
-    if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
-        raise UsageError(
-            f"model {path} is a {source.kind.value} without its layers: give the .keras or .h5 "
-            f"file that it was made of"
-        )
-    return source
+    return with_layers(source)
 
 
 def read_input_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:

@@ -5,8 +5,8 @@ needs no wrapper and nothing to strip, and holds in nested and subclassed models
 `jit_compile`, `steps_per_execution` and `tf.distribute`.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -97,17 +97,22 @@ def new_state(values: Array, variable: Any) -> tf.Variable:
 
 
 @contextmanager
-def constrained(projections: dict[int, tuple[Any, Callable[[Any], Any]]]) -> Iterator[None]:
+def constrained(projections: Attached) -> Iterator[None]:
     """Sets projections on variables for the block; constraints that were there hold too.
 
     Args:
-        projections: (variable, projection), by any key.
+        projections: (variable, projection).
     """
-    attached = attach(list(projections.values()))
+    attached = attach(projections)
     try:
         yield
     finally:
         detach(attached)
+
+
+def zeros_held(variables: Iterable[Any]) -> AbstractContextManager[None]:
+    """Keeps the zeros that some variables have now, for the block."""
+    return constrained([(variable, MaskProjection(variable)) for variable in variables])
 
 
 def attach(projections: Attached) -> Attached:

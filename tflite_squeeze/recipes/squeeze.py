@@ -10,7 +10,7 @@ from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import is_file
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
+from tflite_squeeze.network.loading import LoadedModel, load_model, with_layers
 from tflite_squeeze.network.save import quietly
 from tflite_squeeze.recipes.files import load_recipe
 from tflite_squeeze.recipes.folder import RunFolder, RunState, data_sha256, recipe_sha256
@@ -33,7 +33,7 @@ def squeeze(
     """Runs a recipe on a model.
 
     Args:
-        model: a Keras model of either flavour, or a path to one.
+        model: a Keras model of either flavour, a path to one, or a `LoadedModel`.
         recipe: a `Recipe`, a YAML file, or the name of one that ships.
         data: `Data` or anything that `load_data` takes.
         folder: where the models, the file, the report and the plots go; None keeps none of them.
@@ -62,9 +62,7 @@ def squeeze(
     _refuse(chosen, loaded)
     if folder is None and resume:
         raise UsageError("resume needs the folder of the run that was interrupted: pass folder")
-    source = load_model(model, allow_unsafe=allow_unsafe)
-    if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
-        raise UsageError(f"a recipe needs a Keras model; {source.name} is a {source.kind.value}")
+    source = with_layers(load_model(model, allow_unsafe=allow_unsafe))
     samples = None if loaded is None else loaded.fitted_to(flavors.input_specs(source.model))
     with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as scratch, quietly():
         fresh = RunState(

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import UnsupportedError, UsageError
-from tflite_squeeze.network.projections import MaskProjection, constrained
+from tflite_squeeze.network.projections import zeros_held
 from tflite_squeeze.recipes.claims import claims_after, held_zeros
 from tflite_squeeze.recipes.recipe import Step
 from tflite_squeeze.recipes.report import StepReport
@@ -22,8 +22,8 @@ from tflite_squeeze.techniques.registry import technique
 from tflite_squeeze.tflite.footprint import footprint
 from tflite_squeeze.training.callback import TargetNotReached
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.originals import Told, taught_by, watched
 from tflite_squeeze.training.quality import metric_name
+from tflite_squeeze.training.step_run import RunContext, Told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,16 +119,12 @@ def _applied(step: Step, model: Any, data: Data | None, before: Before, told: To
     applied = technique(step.technique)
     if applied.trains and data is None:
         raise UsageError(f"{applied.name} trains on samples: pass data")
-    original, claims = before.original, before.claims
     once = {"one_shot": True} if step.finetune is False else {}
     training: FineTune | None = step.finetune or None
-    masks: dict[int, tuple[Any, Callable[[Any], Any]]] = {
-        number: (variable, MaskProjection(variable))
-        for number, variable in enumerate(held_zeros(claims, model))
-    }
-    with watched(told), taught_by(original), constrained(masks), warnings.catch_warnings():
+    context = RunContext(original=before.original, told=told, owned=True)
+    with zeros_held(held_zeros(before.claims, model)), warnings.catch_warnings():
         warnings.simplefilter("ignore", TargetNotReached)  # the reasons say so
-        return applied.part("step")(model, step.config, data, training, in_place=True, **once)
+        return applied.part("step")(model, step.config, data, training, context=context, **once)
 
 
 def _reasons(step: Step, record: Any, before: Before, tflite: bytes) -> tuple[str, ...]:

@@ -29,8 +29,8 @@ class Technique:
         config: a frozen pydantic model: what is asked for.
         verb: what users call: (model, config, data, finetune, ...) → (model, record).
         record: a `StepRecord` with the config: what was done, and the tables that show it.
-        step: the verb as recipes call it, with the keywords in_place, verbose and, for a step
-            without training, one_shot; the verb itself where None.
+        step: the verb as recipes call it, with a `RunContext` as the keyword context and, for a
+            step without training, one_shot; the verb itself where None.
         callback: does the same inside the user's own `model.fit`; None where shapes change.
         claims: (record, names of the model's weights) → `Claimed` by weight: what is checked in the
             bytes of the file. None where nothing in the file could show it.

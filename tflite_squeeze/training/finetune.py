@@ -10,11 +10,9 @@ from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.raw_data import reading
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.variables import output_shape
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.label_form import loss_name
-from tflite_squeeze.training.originals import given_original, watching
 from tflite_squeeze.training.parts import training_steps, uses_labels
 from tflite_squeeze.training.teaching.distiller import Distiller
 from tflite_squeeze.training.teaching.teacher_answers import (
@@ -54,9 +52,6 @@ def finetune(
 ) -> Trained:
     """Trains a model in place.
 
-    A technique that offers recovery from the model as it was takes one line before it changes
-    anything, `original = original_of(model, finetune, in_place=in_place)`, and hands that on.
-
     Args:
         model: a Keras model of either flavour. A loss that it was compiled with is kept; without
             one, cross-entropy for classifiers and the mean squared error for all else.
@@ -82,7 +77,6 @@ def finetune(
     trained = model if around is None else around
     if config.teacher is None:
         return train(model, trained, data, config, callbacks, optimizer=optimizer, verbose=verbose)
-    original = given_original() if original is None else original
     if original is None:
         raise UsageError(
             "teacher='original' is asked for, but this step keeps no original: leave it out"
@@ -138,22 +132,6 @@ def training_of(data: Data | None, finetune: FineTune | None, *, one_shot: bool)
     return FineTune() if data is not None and uses_labels(data) else None
 
 
-def original_of(model: Any, config: FineTune | None, *, in_place: bool) -> Any:
-    """The model as it is now, for it to teach later; None where no teacher is asked for.
-
-    Args:
-        model: a Keras model that is about to be changed, or copied and changed.
-        config: how it will be trained on.
-        in_place: whether the model itself will change, so that a copy has to teach.
-    """
-    if config is None or config.teacher is None:
-        return None
-    given = given_original()
-    if given is not None:
-        return given
-    return copy_of(model) if in_place else model
-
-
 def train(
     model: Any,
     trained: Any,
@@ -190,7 +168,7 @@ def train(
         history = trained.fit(
             batches,
             epochs=config.epochs,
-            callbacks=[*callbacks, *watching(config.epochs)],
+            callbacks=list(callbacks),
             verbose=verbose,
             shuffle=False,  # the data is shuffled already, and Keras warns if asked to
         )

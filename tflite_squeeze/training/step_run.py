@@ -1,56 +1,154 @@
-"""What the verb of every technique does around its own work: data, training, quality, time."""
+"""What every verb does around its own work: model, data, training, quality, time."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tflite_squeeze.data.data import load_data
+from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
+from tflite_squeeze.network.loading import model_of
+from tflite_squeeze.network.rewriting import copy_of
+from tflite_squeeze.network.variables import callback_class
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.finetune import finetune, original_of, training_of
+from tflite_squeeze.training.finetune import finetune, training_of
 from tflite_squeeze.training.quality import metric_name, validation_quality
+
+# (epochs that are done, epochs in all)
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext:
+    """What a run of several steps hands to each of them.
+
+    Attributes:
+        original: the Keras model before the first step, which teaches where a training says
+            `teacher="original"`; None for the model that the step is given.
+        told: told of every epoch that is trained; None for nobody.
+        owned: whether the model belongs to the run, so that a step may change it in place.
+
+    Example:
+        >>> context = RunContext(original=model, told=lambda done, of: print(f"{done} of {of}"))
+        >>> finetune = FineTune(teacher="original")
+        >>> cluster(pruned, Cluster(clusters=16), data, finetune, context=context)
+    """
+
+    original: Any = None
+    told: Told | None = None
+    owned: bool = False
+
+    def callbacks(self, epochs: int) -> list[Any]:
+        """What a training of so many epochs needs, so that who watches is told."""
+        return [] if self.told is None else [_Teller(self.told, epochs)]
+
+
+class _Teller(callback_class()):  # type: ignore[misc]
+    """Tells of the epochs of one training."""
+
+    def __init__(self, told: Told, epochs: int) -> None:
+        super().__init__()
+        self._told, self._epochs = told, epochs
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Tells that none is done yet."""
+        self._told(0, self._epochs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Tells that one more is done."""
+        self._told(epoch + 1, self._epochs)
+
+
+def working_model(
+    source: Any, *, in_place: bool, copied: bool, keep_prunable: bool = False
+) -> tuple[Any, Any, tuple[str, ...]]:
+    """The model that a verb is given, and the one that it works on.
+
+    Args:
+        source: a Keras model of either flavour, a path to one, or a `LoadedModel`.
+        in_place: whether the user wants the model itself to be changed.
+        copied: whether a copy is worked on.
+        keep_prunable: whether `Prunable` wrappers stay in a model that is read from a file.
+
+    Returns:
+        (model that was given, model that is worked on, what was done to it on the way).
+
+    Raises:
+        UsageError: it is no Keras model or cannot be copied, or `in_place` has nothing to change.
+        InputError: it cannot be loaded.
+    """
+    given, notes = model_of(source, keep_prunable=keep_prunable)
+    if in_place and given is not source:
+        raise UsageError(
+            "in_place changes a Keras model in memory, and not what was loaded from a file: pass "
+            "the model itself, or leave in_place out"
+        )
+    return given, copy_of(given) if copied else given, notes
 
 
 class StepRun:
     """One use of a technique on a model, begun before anything is changed.
 
     Args:
-        model: a Keras model of either flavour: the one to be changed in place, or to be replaced.
+        source: a Keras model of either flavour, a path to one, or a `LoadedModel`.
         data: `Data` or anything that `load_data` takes, or None.
         config: how to train; by default with labels only.
         one_shot: whether training is declined.
-        original: the model as it was given, where `model` is a copy of it.
-        in_place: whether `original` itself will change.
+        in_place: whether the model itself is changed.
+        rebuilds: whether the technique makes a new model, so that nothing needs to be copied.
+        keep_prunable: whether `Prunable` wrappers stay in a model that is read from a file.
+        context: of a run of several steps.
 
     Attributes:
+        model: what the technique works on: a copy of the model that was given; that model itself
+            where it is changed in place, or where the technique makes a new one of it.
         samples: the data, fitted to the model.
         training: how it will be trained on; None where it will not.
+        in_place: whether `model` is the one that was given, to be changed.
 
     Raises:
-        UsageError: training was asked for and the data is not enough for it.
-        InputError: the data does not fit the model.
+        UsageError: it is no Keras model or cannot be copied, or training was asked for and the data
+            is not enough for it.
+        InputError: the model cannot be loaded, or the data does not fit it.
     """
 
     def __init__(
         self,
-        model: Any,
+        source: Any,
         data: Any,
         config: FineTune | None,
         *,
-        one_shot: bool,
-        original: Any = None,
+        one_shot: bool = False,
         in_place: bool = False,
+        rebuilds: bool = False,
+        keep_prunable: bool = False,
+        context: RunContext | None = None,
     ) -> None:
         self._started = time.perf_counter()
-        self._model = model
+        self._context = context or RunContext()
+        self.in_place = in_place or self._context.owned
+        given, self.model, self._notes = working_model(
+            source,
+            in_place=in_place,
+            copied=not (self.in_place or rebuilds),
+            keep_prunable=keep_prunable,
+        )
         self.samples = (
-            None if data is None else load_data(data).fitted_to(flavors.input_specs(model))
+            None if data is None else load_data(data).fitted_to(flavors.input_specs(self.model))
         )
         self.training = training_of(self.samples, config, one_shot=one_shot)
-        given = model if original is None else original
-        self._original = original_of(given, self.training, in_place=in_place)
-        self._before = validation_quality(model, self.samples)
+        self._original = self._teacher(given)
+        self._before = validation_quality(self.model, self.samples)
         self._history: dict[str, list[float]] = {}
+
+    def _teacher(self, given: Any) -> Any:
+        """The model as it is now, for it to teach later; None where no teacher is asked for."""
+        if self.training is None or self.training.teacher is None:
+            return None
+        if self._context.original is not None:
+            return self._context.original
+        return copy_of(given) if self.in_place else given
 
     @property
     def trains(self) -> bool:
@@ -58,7 +156,13 @@ class StepRun:
         return self.training is not None and self.samples is not None
 
     def train(
-        self, changed: Any, callbacks: Sequence[Any] = (), *, epochs: int | None = None, **how: Any
+        self,
+        changed: Any,
+        callbacks: Sequence[Any] = (),
+        *,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        **how: Any,
     ) -> None:
         """Trains what the model became, where `trains` says so; stage by stage if called again.
 
@@ -66,14 +170,19 @@ class StepRun:
             changed: what is trained.
             callbacks: Keras callbacks of its flavour.
             epochs: of this stage, where there are several.
+            learning_rate: of this stage.
             **how: what else `finetune` takes: `around`, `optimizer`, `verbose`.
         """
         if self.training is None or self.samples is None:
             return
-        stage = self.training
-        if epochs is not None:
-            stage = stage.model_copy(update={"epochs": epochs})
-        trained = finetune(changed, self.samples, stage, callbacks, original=self._original, **how)
+        own = {"epochs": epochs, "learning_rate": learning_rate}
+        stage = self.training.model_copy(
+            update={name: value for name, value in own.items() if value is not None}
+        )
+        told = self._context.callbacks(stage.epochs)
+        trained = finetune(
+            changed, self.samples, stage, [*callbacks, *told], original=self._original, **how
+        )
         for name, values in trained.history.items():
             self._history.setdefault(name, []).extend(values)
 
@@ -82,15 +191,16 @@ class StepRun:
 
         Args:
             changed: what the model became.
-            *notes: what else to know, after what the data says.
+            *notes: what else to know, after what the file and the data say.
         """
+        told = self.samples.notes if self.samples is not None else ()
         return {
-            "model": self._model.name,
+            "model": self.model.name,
             "finetune": self.training,
-            "metric": metric_name(self._model),
+            "metric": metric_name(self.model),
             "before": self._before,
             "after": validation_quality(changed, self.samples),
             "history": self._history,
-            "notes": (*(self.samples.notes if self.samples is not None else ()), *notes),
+            "notes": (*self._notes, *told, *notes),
             "seconds": time.perf_counter() - self._started,
         }

@@ -10,7 +10,7 @@ from tests import tiny_models
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.runtime.turns import in_turns, turn_by_turn
 from tflite_squeeze.techniques.low_rank.config import Factorize
-from tflite_squeeze.techniques.low_rank.paying import factorize
+from tflite_squeeze.techniques.low_rank.factorize import factorize
 
 pytestmark = pytest.mark.slow
 

@@ -73,7 +73,7 @@ def test_rules_and_their_numbers(library: Any) -> None:
     model = tiny_models.dense(library)
     kernel = model.layers[0].get_weights()[0]
     values = np.linalg.svd(kernel, compute_uv=False)
-    made, record = factorize(model, Factorize(rank=3, only=("hidden",)), in_place=True)
+    made, record = factorize(model, Factorize(rank=3, only=("hidden",)))
     assert len(model.layers) == 2
     (split,) = record.layers
     assert (split.ranks, split.full_ranks) == ((3,), (8,))
@@ -225,7 +225,6 @@ def test_wrong_use(library: Any) -> None:
         (Factorize(rank=1, only=("nobody",)), "matches none of", {}),
         (Factorize(ranks={"hidden": (2, 2)}), "takes one number", {}),
         (Factorize(rank=1, protect=("*",)), "nothing to factorize", {}),
-        (Factorize(rank=1, measure="none"), "which can", {}),
         (Factorize(rank=1), "needs data", {"finetune": FineTune()}),
     ):
         with pytest.raises(UsageError, match=message):

@@ -4,17 +4,16 @@ import numpy as np
 
 from tests.techniques.rounding.config import Round
 from tests.techniques.rounding.record import RoundRecord
-from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.weights import select
-from tflite_squeeze.training.step_run import StepRun
+from tflite_squeeze.training.step_run import RunContext, StepRun
 
 
 def round_weights(
     model: Any, config: Round, data: Any = None, finetune: Any = None, *,
-    one_shot: bool = False, in_place: bool = False, verbose: int = 0,
+    one_shot: bool = False, context: RunContext | None = None, verbose: int = 0,
 ) -> tuple[Any, RoundRecord]:  # fmt: skip
-    rounded = model if in_place else copy_of(model)
-    run = StepRun(rounded, data, finetune, one_shot=one_shot, original=model, in_place=in_place)
+    run = StepRun(model, data, finetune, one_shot=one_shot, context=context)
+    rounded = run.model
     run.train(rounded, verbose=verbose)
     selection, values = select(rounded, only=config.only), {}
     for target in selection.targets:

@@ -7,7 +7,6 @@ import numpy as np
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.observing import replaceable
-from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
 from tflite_squeeze.network.weights import Selection, Target, select
 from tflite_squeeze.techniques.binarization.bit_size import stored_numbers
@@ -15,7 +14,7 @@ from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.techniques.binarization.record import BinarizedWeight, BinarizeRecord, Made
 from tflite_squeeze.techniques.binarization.ternary_network import shared_axes, ternary_network
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.step_run import StepRun
+from tflite_squeeze.training.step_run import RunContext, StepRun
 
 _STORED = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D",
            "SeparableConv2D")  # fmt: skip
@@ -38,12 +37,13 @@ def binarize(
     *,
     one_shot: bool = False,
     in_place: bool = False,
+    context: RunContext | None = None,
     verbose: int = 0,
 ) -> Binarized:
     """Trains a model until its weights, or its weights and inputs, have one or two bits.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either flavour, a path to one, or a `LoadedModel`.
         config: what becomes binary or ternary, and how.
         data: `Data` or anything that `load_data` takes. With a labelled training part the weights
             are trained while they are quantised on every call; without, they are quantised once.
@@ -51,6 +51,7 @@ def binarize(
             as it was teaches, and data without labels will do.
         one_shot: quantise at once and train not, though there is data to train on.
         in_place: change the model itself, not a copy; with float inputs only.
+        context: of a run of several steps.
         verbose: as in `model.fit`.
 
     Returns:
@@ -66,16 +67,19 @@ def binarize(
         >>> config = Binarize(weights="ternary", inputs="float")
         >>> model, record = binarize(model, config, "mnist", FineTune(epochs=20))
     """
-    if config.inputs == "binary" and in_place:
+    rebuilds = config.inputs == "binary"
+    run = StepRun(
+        model, data, finetune,
+        one_shot=one_shot, in_place=in_place, rebuilds=rebuilds, context=context,
+    )  # fmt: skip
+    if rebuilds and run.in_place:
         raise UsageError("binary inputs take layers of another kind: leave in_place out")
-    run = StepRun(model, data, finetune, one_shot=one_shot, in_place=in_place)
-    if config.inputs == "binary":
+    if rebuilds:
         from tflite_squeeze.techniques.binarization.larq_binarize import with_binary_inputs
 
-        made = with_binary_inputs(model, config, run, verbose=verbose)
+        made = with_binary_inputs(run.model, config, run, verbose=verbose)
     else:
-        changed = model if in_place else copy_of(model)
-        made = _with_float_inputs(changed, config, run, verbose=verbose)
+        made = _with_float_inputs(run.model, config, run, verbose=verbose)
     binarised = sum(weight.parameters for weight in made.weights)
     record = BinarizeRecord(
         config=config,

@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.techniques.distillation.comparison import Comparison, Standing
 from tflite_squeeze.techniques.distillation.record import DistillRecord, TeacherRecord
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.finetune import train
-from tflite_squeeze.training.originals import given_original
 from tflite_squeeze.training.parts import uses_labels
 from tflite_squeeze.training.quality import metric_name
+from tflite_squeeze.training.step_run import RunContext, working_model
 from tflite_squeeze.training.teaching.distiller import Distiller
 from tflite_squeeze.training.teaching.teacher_answers import default_folder, known_answers
 from tflite_squeeze.training.teaching.teachers import Teacher, teachers_of
@@ -37,12 +36,14 @@ def distill(
     in_place: bool = False,
     augment: Callable[[Any], Any] | None = None,
     callbacks: Sequence[Any] = (),
+    context: RunContext | None = None,
     verbose: int = 0,
 ) -> Distilled:
     """Trains a student to answer as its teachers do, and as the labels say where there are any.
 
     Args:
-        student: a built Keras model of either flavour, trained or not.
+        student: a built Keras model of either flavour, trained or not, a path to one, or a
+            `LoadedModel`.
         config: what is learnt from the teacher.
         data: `Data` or anything that `load_data` takes. Labels are optional; without a training
             part, what calibrates is trained on.
@@ -53,6 +54,7 @@ def distill(
         augment: changes a batch of inputs, in the structure that the student takes, before both
             see it. The teacher then answers in each step.
         callbacks: of the student's own Keras, or of this package.
+        context: of a run of several steps.
         verbose: as in `model.fit`.
 
     Returns:
@@ -70,7 +72,9 @@ def distill(
     training = finetune or FineTune()
     if training.teacher is not None:
         raise UsageError("distill is given its teacher: leave teacher out of FineTune")
-    learner = student if in_place else copy_of(student)
+    context = context or RunContext()
+    copied = not (in_place or context.owned)
+    _, learner, notes = working_model(student, in_place=in_place, copied=copied)
     samples = load_data(data).fitted_to(flavors.input_specs(learner))
     teachers = teachers_of(teacher, learner, config.teacher_outputs)
     # Refuses what cannot be compared before any work is spent on answers.
@@ -84,18 +88,19 @@ def distill(
     compared = Comparison.with_teachers(distiller, samples, teachers)
     before = compared.now(distiller)
     trained = train(
-        learner, distiller, samples, training, callbacks,
+        learner, distiller, samples, training,
+        [*callbacks, *context.callbacks(training.epochs)],
         answers=answers, augment=augment, verbose=verbose,
     )  # fmt: skip
     after = compared.now(distiller)
     record = DistillRecord(
-        model=student.name,
+        model=learner.name,
         config=config,
         finetune=training,
         skipped=(),
         metric=metric_name(learner),
         history=trained.history,
-        notes=samples.notes,
+        notes=(*notes, *samples.notes),
         seconds=time.perf_counter() - started,
         student_outputs=distiller.kinds,
         labelled=uses_labels(samples) and config.label_weight > 0,
@@ -107,10 +112,15 @@ def distill(
 
 
 def distill_from_original(
-    model: Any, config: Distill, data: Any, finetune: FineTune | None = None, **options: Any
+    model: Any,
+    config: Distill,
+    data: Any,
+    finetune: FineTune | None = None,
+    *,
+    context: RunContext,
 ) -> Distilled:
     """The verb as a step of a recipe: the model that the recipe was given teaches."""
-    return distill(model, config, data, given_original(), finetune, **options)
+    return distill(model, config, data, context.original, finetune, context=context)
 
 
 def _standings(before: Standing, after: Standing) -> dict[str, Any]:

@@ -14,8 +14,8 @@ arXiv:1405.3866 (space); Kim et al. 2016, arXiv:1511.06530 (Tucker-2).
 
 Files:
     config.py: `Factorize`, what can be asked for.
-    paying.py: the verb `factorize`; it times candidates on LiteRT where `measure` is set.
-    factorize.py: the work of the verb without those times.
+    factorize.py: the verb `factorize`.
+    latency_judge.py: times candidates on LiteRT, where `measure` is set.
     low_rank.py, vbmf.py: decompositions of a matrix, and the rank it has apart from noise.
     factor_schemes.py: kernels as chains of smaller kernels.
     input_moments.py: C, streamed over samples.
@@ -38,7 +38,7 @@ TECHNIQUE = Technique(
     summary="Split layers into thinner ones where that saves and pays.",
     package=__name__,
     config=".config:Factorize",
-    verb=".paying:factorize",
+    verb=".factorize:factorize",
     record=".record:FactorizeRecord",
     claims=".claims:claimed",
     command=".command:factorize_command",

@@ -65,7 +65,7 @@ def factorize_command(ctx: click.Context, /, model: Path, output: Path, **option
     check_targets(output, options, [model])
     config, training = _config(options), finetune_of(options)
     source = open_layers(model, options)
-    from tflite_squeeze.techniques.low_rank.paying import factorize
+    from tflite_squeeze.techniques.low_rank.factorize import factorize
     from tflite_squeeze.techniques.low_rank.tables import factorize_tables
 
     doing = f"Factorizing {model}"

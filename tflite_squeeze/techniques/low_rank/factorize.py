@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tflite_squeeze.data.data import Data
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.layer_macs import layer_macs, model_layers
@@ -13,6 +14,7 @@ from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factorable import Factorable, Found, Shapes, find
 from tflite_squeeze.techniques.low_rank.input_moments import WIDEST, input_moments
+from tflite_squeeze.techniques.low_rank.latency_judge import latency_judge
 from tflite_squeeze.techniques.low_rank.low_rank import Moment
 from tflite_squeeze.techniques.low_rank.rank_choice import Choice, budgeted, choices, raised
 from tflite_squeeze.techniques.low_rank.record import FactorizeRecord, Refusal
@@ -26,7 +28,7 @@ from tflite_squeeze.techniques.low_rank.splitting import (
     second_of,
 )
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.step_run import StepRun
+from tflite_squeeze.training.step_run import RunContext, StepRun
 
 _BATCH = 64
 
@@ -45,22 +47,22 @@ def factorize(
     finetune: FineTune | None = None,
     *,
     one_shot: bool = False,
-    in_place: bool = False,  # noqa: ARG001  # every verb has it
-    judge: Judge | None = None,
+    context: RunContext | None = None,
     verbose: int = 0,
 ) -> Factorized:
-    """Replaces kernels by products of smaller ones.
+    """Replaces kernels by products of smaller ones, and keeps those that pay.
 
     Args:
-        model: a Keras model of either flavour: Sequential or functional, nested or not.
-        config: which ranks, of which layers.
+        model: a Keras model of either flavour, Sequential or functional, nested or not; a path to
+            one, or a `LoadedModel`. The factorized model is a new one.
+        config: which ranks, of which layers. With `measure`, every candidate is converted and
+            timed beside the layer that it would replace, and kept only if it is really faster.
         data: `Data` or anything that `load_data` takes. With it the factors keep what the layers
             answer on it; with a labelled training part the model is fine-tuned afterwards.
         finetune: how to train; 3 epochs by default. With labels, unless the model as it was
             teaches (`FineTune(teacher="original")`).
         one_shot: train not, though there is data to train on.
-        in_place: without effect, since the layers are new ones; here because every verb has it.
-        judge: measures candidates, for a config with `measure`; `pipeline.factorize` passes it.
+        context: of a run of several steps.
         verbose: as in `model.fit`.
 
     Returns:
@@ -70,12 +72,18 @@ def factorize(
     Raises:
         UsageError: the config asks for what this model or data cannot give.
         InputError: the data does not fit the model.
+        RuntimeFailure: with `measure`, the runtime refuses a candidate.
 
     Example:
-        >>> model, record = factorize(model, Factorize(energy=0.9), "fashion-mnist")
+        >>> model, record = factorize(model, Factorize(energy=0.9, measure="none"), "mnist")
+        >>> record.macs_ratio
+        0.21
     """
-    _check(config, data, judge)
-    run = StepRun(model, data, finetune, one_shot=one_shot)
+    if config.max_error is not None and data is None:
+        raise UsageError("max_error bounds the outputs of layers on samples: pass data")
+    judge = None if config.measure is None else latency_judge(Quantization(config.measure))
+    run = StepRun(model, data, finetune, one_shot=one_shot, rebuilds=True, context=context)
+    model = run.model
     shapes = call_shapes(model)
     found = _found(model, config, shapes)
     moments = _moments(model, found.layers, run.samples, config)
@@ -99,13 +107,6 @@ def factorize(
         **run.facts(made, *_notes(found.layers, run.samples, config, moments)),
     )
     return Factorized(made, record)
-
-
-def _check(config: Factorize, data: Any, judge: Judge | None) -> None:
-    if config.max_error is not None and data is None:
-        raise UsageError("max_error bounds the outputs of layers on samples: pass data")
-    if config.measure is not None and judge is None:
-        raise UsageError("measure times candidates: use tflite_squeeze.factorize, which can")
 
 
 def _found(model: Any, config: Factorize, shapes: Shapes) -> Found:

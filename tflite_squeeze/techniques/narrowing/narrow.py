@@ -4,14 +4,14 @@ Reference: Li et al. 2017, arXiv:1608.08710.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network.projections import MaskProjection, constrained
+from tflite_squeeze.network.projections import zeros_held
 from tflite_squeeze.network.rewriting import changed, rewritten
 from tflite_squeeze.network.weights import matches, select
 from tflite_squeeze.techniques.narrowing.channels import Group, channel_groups
@@ -19,7 +19,7 @@ from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.record import NarrowedGroup, NarrowRecord, RefusedNarrowing
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.record import zeros_of
-from tflite_squeeze.training.step_run import StepRun
+from tflite_squeeze.training.step_run import RunContext, StepRun
 
 Array = NDArray[Any]
 
@@ -38,7 +38,7 @@ def narrow(
     finetune: FineTune | None = None,
     *,
     one_shot: bool = False,
-    in_place: bool = False,  # noqa: ARG001  # as every verb has it; narrower layers are new ones
+    context: RunContext | None = None,
     verbose: int = 0,
 ) -> Narrowed:
     """Takes filters and units out of layers, and trains what is left.
@@ -47,13 +47,14 @@ def narrow(
     its normalisation, goes too; training makes up for it.
 
     Args:
-        model: a functional or sequential Keras model of either flavour.
+        model: a functional or sequential Keras model of either flavour, a path to one, or a
+            `LoadedModel`. The narrower model is a new one.
         config: how many filters, and of which layers.
         data: `Data` or anything that `load_data` takes. With a labelled training part the model is
             fine-tuned afterwards.
         finetune: how to train; 3 epochs by default.
         one_shot: do not train, though there is data to train on.
-        in_place: makes no difference: the narrower model is always a new one.
+        context: of a run of several steps.
         verbose: as in `model.fit`.
 
     Returns:
@@ -66,17 +67,17 @@ def narrow(
     Example:
         >>> model, record = narrow(model, Narrow(ratio=0.5), "fashion-mnist")
     """
-    selection = select(model, only=config.only, protect=config.protect)
+    run = StepRun(model, data, finetune, one_shot=one_shot, rebuilds=True, context=context)
+    given = run.model
+    selection = select(given, only=config.only, protect=config.protect)
     asked = {id(target.layer) for target in selection.targets}
-    kept, groups, refused = _decided(channel_groups(model), config, asked)
+    kept, groups, refused = _decided(channel_groups(given), config, asked)
     if not groups:
         reasons = "; ".join(f"{', '.join(one.layers)}: {one.reason}" for one in refused)
-        raise UsageError(f"nothing to narrow in model {model.name!r} ({reasons})")
-    run = StepRun(model, data, finetune, one_shot=one_shot)
-    narrower = _rebuilt(model, kept)
-    if run.trains:
-        with constrained(_zero_masks(narrower)):
-            run.train(narrower, verbose=verbose)
+        raise UsageError(f"nothing to narrow in model {given.name!r} ({reasons})")
+    narrower = _rebuilt(given, kept)
+    with zeros_held(_pruned(narrower) if run.trains else ()):
+        run.train(narrower, verbose=verbose)
     return Narrowed(
         narrower,
         NarrowRecord(
@@ -84,20 +85,17 @@ def narrow(
             groups=groups,
             refused=refused,
             skipped=selection.skipped,
-            parameters_before=int(model.count_params()),
+            parameters_before=int(given.count_params()),
             parameters_after=int(narrower.count_params()),
             **run.facts(narrower),
         ),
     )
 
 
-def _zero_masks(narrower: Any) -> dict[int, tuple[Any, Callable[[Any], Any]]]:
-    """What keeps the zeros that earlier pruning left, for the time of a training."""
-    return {
-        number: (target.variable, MaskProjection(target.variable))
-        for number, target in enumerate(select(narrower).targets)
-        if zeros_of(target.variable)
-    }
+def _pruned(narrower: Any) -> list[Any]:
+    """The weights that earlier pruning left zeros in."""
+    variables = [target.variable for target in select(narrower).targets]
+    return [variable for variable in variables if zeros_of(variable)]
 
 
 def _decided(

@@ -4,7 +4,8 @@ from abc import ABC
 from typing import Any
 
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network.flavors import Flavor, flavor_of, known_flavor
+from tflite_squeeze.network.flavors import Flavor, flavor_of
+from tflite_squeeze.network.loading import model_of
 from tflite_squeeze.network.prunable_layer import PrunableLayer
 from tflite_squeeze.network.unwrapping import unwrapped
 from tflite_squeeze.techniques.pruning.config import Prune
@@ -55,7 +56,7 @@ def strip(model: Any) -> Any:
     """Takes the wrappers off: `Prunable`, and those of TensorFlow Model Optimization.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either flavour, a path to one, or a `LoadedModel`.
 
     Returns:
         A new model of the layers inside, with their names and weights; the model itself where
@@ -68,5 +69,4 @@ def strip(model: Any) -> Any:
     Example:
         >>> strip(model).save("pruned.keras")
     """
-    known_flavor(model)
-    return unwrapped(model)
+    return unwrapped(model_of(model, keep_prunable=True)[0])

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.skipped import why_skipped
 from tflite_squeeze.techniques.pruning.callback import PruningCallback
 from tflite_squeeze.techniques.pruning.config import Prune
@@ -16,7 +15,7 @@ from tflite_squeeze.techniques.pruning.sensitivity.curves import measure_curves
 from tflite_squeeze.techniques.pruning.sparsities import Curves
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.record import weight_records, zeros_of
-from tflite_squeeze.training.step_run import StepRun
+from tflite_squeeze.training.step_run import RunContext, StepRun
 
 _SCORING_SAMPLES = 512
 
@@ -37,12 +36,13 @@ def prune(
     one_shot: bool = False,
     in_place: bool = False,
     curves: Curves | None = None,
+    context: RunContext | None = None,
     verbose: int = 0,
 ) -> Pruned:
     """Zeroes the weights that matter least, and trains the others around them.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either flavour, a path to one, or a `LoadedModel`.
         config: how much, which, and when.
         data: `Data` or anything that `load_data` takes. With a labelled training part the model is
             fine-tuned while and after the zeros come in; without, it is pruned at once.
@@ -51,6 +51,7 @@ def prune(
         one_shot: prune at once and train not, though there is data to train on.
         in_place: change the model itself, not a copy.
         curves: for a budget that goes by them, measured already.
+        context: of a run of several steps.
         verbose: as in `model.fit`.
 
     Returns:
@@ -63,13 +64,16 @@ def prune(
     Example:
         >>> model, record = prune(model, Prune(sparsity=0.9), "fashion-mnist")
     """
-    pruned = model if in_place else copy_of(model)
+    run = StepRun(
+        model, data, finetune,
+        one_shot=one_shot, in_place=in_place, keep_prunable=True, context=context,
+    )  # fmt: skip
+    pruned = run.model
     groups = groups_of(pruned, config)
     selection = groups.selection
     if not selection.targets:
         reasons = why_skipped(selection.skipped)
-        raise UsageError(f"nothing to prune in model {model.name!r} ({reasons}): see --only")
-    run = StepRun(pruned, data, finetune, one_shot=one_shot, original=model, in_place=in_place)
+        raise UsageError(f"nothing to prune in model {pruned.name!r} ({reasons}): see --only")
     zeros = [zeros_of(target.variable) for target in selection.targets]
     scoring = _scoring_data(pruned, groups, run.samples)
     if config.needs_curves and curves is None:

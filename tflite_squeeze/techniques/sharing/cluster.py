@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.techniques.sharing.callback import ClusteringCallback
 from tflite_squeeze.techniques.sharing.config import Cluster
 from tflite_squeeze.techniques.sharing.plan import ClusterPlan, cluster_plan, measured_counts
@@ -16,7 +15,7 @@ from tflite_squeeze.techniques.sharing.record import ClusterRecord, SharedWeight
 from tflite_squeeze.techniques.sharing.sharing import ModelSharing, Sharing
 from tflite_squeeze.tflite.lut import entropy_bytes
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.step_run import StepRun
+from tflite_squeeze.training.step_run import RunContext, StepRun
 
 Array = NDArray[Any]
 
@@ -37,12 +36,14 @@ def cluster(
     one_shot: bool = False,
     in_place: bool = False,
     measured: Mapping[str, int] | None = None,
+    context: RunContext | None = None,
     verbose: int = 0,
 ) -> Clustered:
     """Lets the weights of each kernel share few values, and trains those values.
 
     Args:
-        model: a Keras model of either flavour; zeros of pruned weights stay zeros.
+        model: a Keras model of either flavour, a path to one, or a `LoadedModel`; zeros of pruned
+            weights stay zeros.
         config: how many values, and which layers.
         data: `Data` or anything that `load_data` takes. With a labelled training part the values
             are fine-tuned; without, weights share at once.
@@ -51,6 +52,7 @@ def cluster(
         one_shot: share at once and train not, though there is data to train on.
         in_place: change the model itself, not a copy.
         measured: for `max_drop`, values by weight, measured already.
+        context: of a run of several steps.
         verbose: as in `model.fit`.
 
     Returns:
@@ -63,13 +65,15 @@ def cluster(
     Example:
         >>> model, record = cluster(model, Cluster(clusters=16), "fashion-mnist")
     """
-    shared = model if in_place else copy_of(model)
-    run = StepRun(shared, data, finetune, one_shot=one_shot, original=model, in_place=in_place)
+    run = StepRun(
+        model, data, finetune, one_shot=one_shot, in_place=in_place, context=context
+    )  # fmt: skip
+    shared = run.model
     if config.max_drop is not None and measured is None:
         measured = measured_counts(shared, config, _labelled(run.samples))
     plan = cluster_plan(shared, config, measured)
     if not plan.sharings:
-        raise UsageError(f"nothing to share in model {model.name!r} ({plan.why_nothing()})")
+        raise UsageError(f"nothing to share in model {shared.name!r} ({plan.why_nothing()})")
     weights = [np.array(sharing.target.variable) for sharing in plan.sharings]
     if run.trains:
         callback = ClusteringCallback(config, measured=measured)

@@ -10,7 +10,7 @@ from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import InputError, OutputError, UsageError
 from tflite_squeeze.files.files import read_file, write_atomically
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
+from tflite_squeeze.network.loading import LoadedModel, load_model, with_layers
 from tflite_squeeze.network.weights import Target, select
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.techniques.pruning.masks import parse_granularity
@@ -38,7 +38,7 @@ def sensitivity(
     """Measures quality against sparsity, weight by weight, without training.
 
     Args:
-        model: a Keras model, or a path to one.
+        model: a Keras model of either flavour, a path to one, or a `LoadedModel`.
         data: labelled data: `Data` or anything that `load_data` takes.
         folder: where sensitivity.json, .md and .png go. Points that are in it already, of the same
             model, samples and granularity, are not measured again.
@@ -59,9 +59,7 @@ def sensitivity(
         'accuracy'
     """
     _check_granularity(granularity)
-    source = load_model(model)
-    if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
-        raise UsageError(f"sensitivity prunes Keras models; {source.name} is a {source.kind.value}")
+    source = with_layers(load_model(model))
     selection = select(source.model)
     if not selection.targets:
         raise UsageError(f"model {source.name} has no weight that can be pruned")
