@@ -10,11 +10,13 @@ from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.raw_data import reading
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import flavors
+from tflite_squeeze.network.graph import has_graph
 from tflite_squeeze.network.variables import output_shape
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.label_form import loss_name
 from tflite_squeeze.training.parts import training_steps, uses_labels
 from tflite_squeeze.training.teaching.distiller import Distiller
+from tflite_squeeze.training.teaching.output_kinds import kinds_by_graph
 from tflite_squeeze.training.teaching.teacher_answers import (
     Answers,
     known_answers,
@@ -280,9 +282,10 @@ def classifies(model: Any) -> bool:
 
 
 def _last_activation(model: Any) -> str:
-    """The activation of the last layer that has one."""
+    """What the output ends in: "softmax", "sigmoid", or anything else."""
+    if has_graph(model):
+        return kinds_by_graph(model)[0] or ""
     last = model.layers[-1]
-    activation = getattr(last, "activation", None)
     if type(last).__name__ == "Softmax":
         return "softmax"
-    return str(getattr(activation, "__name__", ""))
+    return str(getattr(getattr(last, "activation", None), "__name__", ""))

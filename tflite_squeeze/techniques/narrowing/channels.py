@@ -97,7 +97,7 @@ class _Groups:
             for value in inputs:
                 self._joined(outputs[0], value)
         else:
-            if kind in _MAKES:  # still a maker, for the record
+            if kind in _MAKES and node.name == node.layer:  # still a maker, for the record
                 self._group(outputs[0]).makers.append(layer)
             for value in [*inputs, *outputs]:
                 self.fix(value, reason or f"{what} ({kind}) mixes or fixes channels")
