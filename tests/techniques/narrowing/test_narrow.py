@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import tiny_models
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network.flavors import walk_layers
 from tflite_squeeze.techniques.narrowing.channels import channel_groups
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import channel_scores, narrow
@@ -150,3 +152,77 @@ def test_it_trains_and_keeps_zeros_and_runs_faster_shapes(library: Any, images: 
 def test_refused(library: Any, build: Any, config: Narrow, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         narrow(build(library), config)
+
+
+def _half_dead(model: Any, *names: str) -> Any:
+    """A model with every second filter of some layers, nested ones too, zeroed."""
+    for layer in walk_layers(model):
+        if layer.name in names:
+            weights = layer.get_weights()
+            for one in weights:
+                one[..., ::2] = 0
+            layer.set_weights(weights)
+    return model
+
+
+def test_nested_models_are_entered_and_stay_nested(library: Any, images: np.ndarray) -> None:
+    layers = library.layers
+    given = library.Input((6, 6, 1))
+    answer = layers.Conv2D(8, 3, padding="same", name="back")(
+        layers.Conv2D(8, 3, padding="same", activation="relu", name="front")(given)
+    )
+    backbone = library.Model(given, answer, name="backbone")
+    x = library.Input((6, 6, 1), name="image")
+    pooled = layers.GlobalAveragePooling2D()(backbone(x))
+    model = library.Model(x, layers.Dense(3, activation="softmax", name="head")(pooled))
+    narrower, record = narrow(_half_dead(model, "front", "back"), Narrow(multiple=1))
+    assert {one.layers: one.after for one in record.groups} == {("front",): 4, ("back",): 4}
+    assert [layer.name for layer in narrower.layers] == [layer.name for layer in model.layers]
+    assert narrower.get_layer("backbone").get_layer("front").filters == 4
+    np.testing.assert_allclose(narrower(images), model(images), atol=1e-6)
+
+
+def test_a_sequential_that_was_grown_layer_by_layer(library: Any) -> None:
+    model = library.Sequential([library.Input((6,), name="x")])
+    model.add(library.layers.Dense(8, name="wide"))
+    model.add(library.layers.Dense(2, name="scores"))
+    narrower, _ = narrow(model, Narrow(ratio=0.5, multiple=1))
+    assert type(narrower) is type(model)
+    assert [layer.units for layer in narrower.layers] == [4, 2]
+
+
+def _with_operation(library: Any, operation: Any) -> Any:
+    layers = library.layers
+    library.utils.set_random_seed(4)
+    x = library.Input((6, 6, 1), name="image")
+    y = operation(layers.Conv2D(8, 3, padding="same", use_bias=False, name="first")(x))
+    y = layers.Conv2D(4, 3, name="second")(y)
+    return library.Model(x, layers.Dense(2, name="scores")(layers.Flatten(name="flat")(y)))
+
+
+@pytest.mark.parametrize("operation", [tf.nn.relu, lambda t: t + t, lambda t: tf.maximum(t, t)])
+def test_operations_that_leave_channels_alone(operation: Any, images: np.ndarray) -> None:
+    # TensorFlow's on tf_keras, whose layers they become; Keras 3 has its own under the same kinds.
+    model = _half_dead(_with_operation(tiny_models.LIBRARIES["tf_keras"], operation), "first")
+    narrower, record = narrow(model, Narrow(multiple=1, only=("first",)))
+    assert [one.after for one in record.groups] == [4]
+    np.testing.assert_allclose(narrower(images), model(images), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        (lambda t: t[..., ::2], "GetItem"),
+        (lambda t: t + 1.0, "Add"),
+        (lambda t: t * t[..., :1], "GetItem"),
+    ],
+)
+def test_operations_that_may_mix_channels_are_named(
+    library: Any, operation: Any, kind: str
+) -> None:
+    model = _with_operation(library, operation)
+    _, record = narrow(model, Narrow(ratio=0.5, multiple=1))
+    reasons = {one.layers: one.reason for one in record.refused}
+    assert f"({kind}) mixes or fixes channels" in reasons["first",]
+    assert reasons["first",].startswith("operation ")
+    assert [one.layers for one in record.groups] == [("second",)]

@@ -60,7 +60,7 @@ def strip(model: Any) -> Any:
 
     Returns:
         A new model of the layers inside, with their names and weights; the model itself where
-        there was no wrapper. A loss is kept, optimiser and metrics are not.
+        there was no wrapper. It is compiled as the model is.
 
     Raises:
         UsageError: it is not a Keras model.
