@@ -105,7 +105,8 @@ class _Groups:
     def _alike(self, node: Node) -> bool:
         """Whether a node takes tensors alone, of the same number of axes and of channels."""
         shapes = [self._shapes[value] for value in node.inputs]
-        if len(shapes) != len(flat([node.args, node.kwargs])) or None in shapes:
+        given = [leaf for leaf in flat([node.args, node.kwargs]) if leaf is not None]
+        if len(shapes) != len(given) or None in shapes:
             return False
         return len({(len(shape), shape[-1]) for shape in shapes if shape}) == 1
 
