@@ -87,6 +87,7 @@ def test_one_hot_is_noted_and_told_from_multi_label() -> None:
         ({"x": X.astype(object)}, "dtype object"),
         ({"x": np.array(["a", "b"])}, "dtype <U1"),
         ({"x": X.astype(complex)}, "dtype complex128"),
+        ({"x": X.astype(np.longdouble)}, "dtype float128"),
         ({"x": np.array([[1.0, np.nan], [0, 0]])}, "NaN or infinite values in 1 of 2 examples"),
         ({"x": np.array([np.inf])}, "NaN or infinite values in 1 of 1"),
         ({"x": X, "y": np.array([0, 1, np.nan, 0])}, "labels y have NaN"),

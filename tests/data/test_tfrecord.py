@@ -174,3 +174,18 @@ def test_damaged_and_empty_files_are_refused(tmp_path: Path) -> None:
 def test_features_without_tfrecord_are_refused() -> None:
     with pytest.raises(UsageError, match="is for TFRecord files"):
         load_data(np.zeros((2, 2)), features=INLINE)
+
+
+def test_a_record_longer_than_the_file_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    path = write(tmp_path / "set.tfrecord", *pictures(2))
+    path.write_bytes(path.read_bytes() + (2**40).to_bytes(8, "little") + bytes(90))
+    with pytest.raises(InputError, match=r"a record of 1,099,511,627,776 bytes does not fit"):
+        load_data(path, features=INLINE)
+
+
+@pytest.mark.parametrize("text", ["[" * 3000, "inputs: !!bool maybe", "x: !!timestamp y"])
+def test_features_that_yaml_takes_for_something_else(tmp_path: Path, text: str) -> None:
+    (tmp_path / "f.yaml").write_text(text)
+    with pytest.raises(InputError, match="cannot be parsed") as caught:
+        read_features(tmp_path / "f.yaml")
+    assert "\n" not in str(caught.value)

@@ -116,6 +116,13 @@ def test_unreadable_inputs_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
     def forbidden(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied")
 
+    with pytest.raises(InputError, match="is a device or a pipe: name a regular file"):
+        read_file(Path("/dev/zero"), "model")
+    (tmp_path / "a").write_bytes(bytes(9))
+    with pytest.raises(InputError, match="has 9 bytes, more than 8"):
+        read_file(tmp_path / "a", "model", most_bytes=8)
+    with pytest.raises(InputError, match="null"):
+        read_file(Path("a\0b"), "model")
     monkeypatch.setattr(Path, "read_bytes", forbidden)
     with pytest.raises(InputError, match=r"cannot read labels .*: Permission denied"):
         read_file(tmp_path / "a", "labels")

@@ -257,3 +257,21 @@ def test_concrete_functions_are_taken() -> None:
 def test_other_objects_are_refused(make, match: str) -> None:
     with pytest.raises(UsageError, match=match):
         load_model(make())
+
+
+@pytest.mark.parametrize("flavor", FLAVORS)
+def test_settings_that_ask_for_far_more_weights_than_the_file_holds(
+    files, tmp_path, flavor
+) -> None:
+    path = tmp_path / "huge.keras"
+    with (
+        zipfile.ZipFile(files / f"plain_{flavor}.keras") as source,
+        zipfile.ZipFile(path, "w") as target,
+    ):
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "config.json":
+                content = content.replace(b'"units": 2', b'"units": 4000000000')
+            target.writestr(name, content)
+    with pytest.raises(InputError, match=r"would make [\d,]+ bytes of weights and more"):
+        load_model(path)

@@ -172,7 +172,7 @@ def test_ordinary_models_are_taken(tmp_path: Path, name: str) -> None:
                 model.save(path)
         else:
             model.save(path)
-        read, config = read_header(path, path.read_bytes())
+        read, config, _ = read_header(path, path.read_bytes())
         assert read is flavor
         assert first_distrust(config, flavor, {}) is None
         (found,) = [

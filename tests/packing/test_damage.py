@@ -89,3 +89,31 @@ def test_mutations_that_pass_the_first_check_raise_one_error(name: str) -> None:
 @pytest.mark.parametrize("packed", [b"", b"SQZ1", b"SQZ1" + bytes(60), FILES["int8"]])
 def test_what_is_no_packed_file_is_refused(packed: bytes) -> None:
     assert "no .tflite.sqz file" in _refused(packed)
+
+
+def _claiming(numbers: list[int], data: bytes = b"", frame: bytes | None = None) -> bytes:
+    """A packed file with a sum that is right."""
+    frame = frame or lzma.compress(struct.pack(f"<{len(numbers)}I", *numbers), lzma.FORMAT_ALONE)
+    body = bytes(32) + struct.pack("<2I", len(frame), len(numbers)) + frame + data
+    return b"SQZ1" + hashlib.sha256(body).digest()[:4] + body
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [2**32 - 1, 0, 1, 0, 3_900_000_000, 1, 0, 1, 0, 3, 0, 0, 0, 0],
+        [2**32 - 1, 0, 1, 0, 3_900_000_000, 1, 0, 0, 0, 3, 0, 0, 0, 0],
+        [2**32 - 1, 0, 1, 0, 0, 1, 4, 3_900_000_000, 1, 7],
+        [2**32 - 1, 0, 900, *[0, 2_000_000, 1, 0, 1, 0, 1, 128, 0, 0, 0] * 900],
+    ],
+)
+def test_claims_beyond_the_size_of_the_file_cost_nothing(numbers: list[int]) -> None:
+    assert "no .tflite.sqz file" in _refused(_claiming(numbers, bytes(400)))
+
+
+def test_a_frame_that_unpacks_to_far_more_is_cut_short() -> None:
+    packer = lzma.LZMACompressor(lzma.FORMAT_ALONE)
+    parts = [packer.compress(struct.pack("<2I", 1, 0))]
+    parts += [packer.compress(bytes(2**20)) for _ in range(100)]
+    frame = b"".join([*parts, packer.flush()])
+    assert "no .tflite.sqz file" in _refused(_claiming([1, 0], frame=frame))

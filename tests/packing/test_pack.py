@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -27,6 +28,7 @@ from tflite_squeeze.packing import pack as packed_module
 from tflite_squeeze.packing import sqz_reader
 from tflite_squeeze.packing.pack import pack, unpack
 from tflite_squeeze.packing.record import pack_record
+from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 
 READER = Path(sqz_reader.__file__)
 
@@ -134,3 +136,10 @@ def test_a_file_that_does_not_come_back_is_never_handed_out(
     monkeypatch.setattr(packed_module, "unpack", lambda packed: packed)
     with pytest.raises(CheckFailed, match="same bytes"):
         pack(dense_file())
+
+
+def test_a_file_of_zeros_is_not_packed_into_what_the_reader_takes_for_damage() -> None:
+    model = read_model(FILES["int8"])
+    model.buffers.append(schema.BufferT(data=np.zeros(3 * 2**20, np.uint8)))
+    with pytest.raises(UnsupportedError, match=r"less than a 100th .*: send it by gzip"):
+        pack(pack_model(model))

@@ -118,3 +118,27 @@ def test_tables_that_refer_to_each_other_without_end_are_refused_at_once() -> No
     builder.Finish(schema.ModelEnd(builder), b"TFL3")
     with pytest.raises(InputError, match="more tables than fit into its size"):
         read_model(bytes(builder.Output()))
+
+
+def test_subgraphs_that_run_themselves_are_refused() -> None:
+    model = read_model(dense_file())
+    loop = schema.OperatorT(opcodeIndex=0, inputs=np.int32([0]), outputs=np.int32([0]))
+    loop.builtinOptionsType = schema.BuiltinOptions.WhileOptions
+    loop.builtinOptions = schema.WhileOptionsT(condSubgraphIndex=1, bodySubgraphIndex=1)
+    again = schema.OperatorT(opcodeIndex=0, inputs=np.int32([0]), outputs=np.int32([0]))
+    again.builtinOptionsType = schema.BuiltinOptions.IfOptions
+    again.builtinOptions = schema.IfOptionsT(thenSubgraphIndex=2, elseSubgraphIndex=2)
+    graph = model.subgraphs[0]
+    for operators in ([], []):
+        copied = schema.SubGraphT(tensors=graph.tensors, inputs=graph.inputs,
+                                  outputs=graph.outputs, operators=operators)  # fmt: skip
+        model.subgraphs.append(copied)
+    graph.operators = [*graph.operators, loop]
+    model.subgraphs[1].operators = [again]
+    assert len(read_model(pack_model(model)).subgraphs) == 3
+    again.builtinOptions.elseSubgraphIndex = 1
+    with pytest.raises(InputError, match="its subgraph 1 runs itself"):
+        read_model(pack_model(model))
+    again.builtinOptions.elseSubgraphIndex = 0
+    with pytest.raises(InputError, match="runs itself"):
+        read_model(pack_model(model))

@@ -2,8 +2,6 @@
 
 import json
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from tflite_squeeze.data.array_files import read_arrays
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.data.raw_data import RawData, RawPart, assemble
 from tflite_squeeze.errors import InputError
@@ -39,20 +38,7 @@ def read_npz(path: Path) -> RawData:
     Raises:
         InputError: it is damaged, holds Python objects, or its arrays do not fit each other.
     """
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                loaded = {"x": loaded}
-            arrays = {key: loaded[key] for key in loaded}
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "allow_pickle" in reason:
-            reason = "it holds Python objects or is not an .npz file"
-        raise InputError(
-            f"data {path} cannot be read ({reason}): save numeric arrays with np.savez"
-        ) from error
-    return raw_arrays(arrays, str(path))
+    return raw_arrays(read_arrays(path, "data"), str(path))
 
 
 def raw_arrays(arrays: Mapping[str, Any], source: str) -> RawData:
@@ -157,7 +143,7 @@ def _checked_inputs(inputs: dict[str, Any], part: str, source: str) -> dict[str,
     for name, value in inputs.items():
         array = np.asarray(value)
         what = f"data {source}: input {name!r} of the {part} part"
-        if array.dtype.kind not in "biuf":
+        if not _is_numeric(array.dtype):
             raise InputError(f"{what} has dtype {array.dtype}: give numbers or booleans")
         if array.ndim == 0:
             raise InputError(f"{what} is a single number: give an array of shape (examples, ...)")
@@ -176,13 +162,18 @@ def _checked_inputs(inputs: dict[str, Any], part: str, source: str) -> dict[str,
     return checked
 
 
+def _is_numeric(dtype: np.dtype[Any]) -> bool:
+    """Whether TensorFlow has a type for these numbers; for numbers of 16 bytes it has none."""
+    return dtype.kind in "biuf" and dtype.itemsize <= 8
+
+
 def _checked_labels(
     value: Any, key: str, count: int, class_names: tuple[str, ...], source: str, notes: list[str]
 ) -> NDArray[Any]:
     """Labels as class ids (int64) or as numbers to be predicted (float32)."""
     labels = np.asarray(value)
     what = f"data {source}: labels {key}"
-    if labels.dtype.kind not in "biuf":
+    if not _is_numeric(labels.dtype):
         raise InputError(f"{what} have dtype {labels.dtype}: give class ids or numbers")
     if labels.ndim == 0 or len(labels) != count:
         raise InputError(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.data.raw_data import PART_NAMES, RawData, RawPart, assemble
 from tflite_squeeze.errors import InputError
 
+_MOST_VALUES = 2**26  # of an image: 4,700 pixels square, in colour
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _SHUFFLE_SEED = 0
 
@@ -61,9 +62,17 @@ def decode_image(
     """
     image = tf.io.decode_image(content, channels=0, expand_animations=False)
     image.set_shape((None, None, None))
+    with tf.control_dependencies([_assert_fits(image)]):
+        image = tf.identity(image)
     if color is not None:
         image = _recolored(image, color)
     return image if size is None else tf.image.resize(image, size)
+
+
+def _assert_fits(image: tf.Tensor) -> tf.Operation:
+    """A few kilobytes can say that they are gigabytes of one colour."""
+    size = tf.size(image)
+    return tf.debugging.assert_less_equal(size, _MOST_VALUES, "the image is too large")
 
 
 def _recolored(image: tf.Tensor, color: Literal["grayscale", "rgb"]) -> tf.Tensor:

@@ -121,12 +121,15 @@ def read_features(text: str | Path) -> RecordFeatures:
 
 
 def _parsed(path: Path) -> Any:
-    text = read_file(path, "features")
+    text = read_file(path, "features", most_bytes=_MOST_TEXT_BYTES)
     try:
         return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
+    # What PyYAML raises when a tag is put on something else, or brackets have no end.
+    except (
+        ValueError, LookupError, AttributeError, TypeError, RecursionError, yaml.YAMLError,
+    ) as error:  # fmt: skip
         raise InputError(
-            f"features {path} cannot be parsed ({str(error).splitlines()[0]}): correct the file"
+            f"features {path} cannot be parsed ({first_line(str(error))}): correct the file"
         ) from error
 
 
@@ -155,6 +158,9 @@ _PART = re.compile(
     rf"(?P<part>{'|'.join(sorted(PART_NAMES, key=len, reverse=True))})(ing)?(?![a-z])",
     re.IGNORECASE,
 ).match
+_MOST_TEXT_BYTES = 2**18
+_HEAD_BYTES, _TAIL_BYTES = 12, 4  # a length and its checksum, the checksum of the content
+_MOST_CHECKED = 100_000  # records; a file of more is read without
 _STORED = {"bytes": tf.string, "float": tf.float32, "int64": tf.int64}
 
 
@@ -175,6 +181,8 @@ def read_tfrecord(
     Raises:
         InputError: there is no specification, or the first record does not have its features.
     """
+    for file in files:
+        _check_lengths(file)
     stored = _first_record(files[0])
     if features is None:
         raise InputError(
@@ -287,6 +295,33 @@ def _first_record(file: Path) -> dict[str, tuple[str, Any]]:
         kind = (feature.WhichOneof("kind") or "bytes_list").removesuffix("_list")
         stored[key] = (kind, list(getattr(feature, f"{kind}_list").value))
     return stored
+
+
+def _check_lengths(file: Path) -> None:
+    """Follows the lengths of the first records: TensorFlow allocates whatever they say.
+
+    Raises:
+        InputError: a record is longer than the file.
+    """
+    if file.suffix == ".gz":  # unpacked piece by piece
+        return
+    try:
+        size, at = file.stat().st_size, 0
+        with file.open("rb") as stream:
+            for _ in range(_MOST_CHECKED):
+                head = stream.read(_HEAD_BYTES)
+                if len(head) < _HEAD_BYTES:
+                    return
+                length = int.from_bytes(head[:8], "little")
+                at += _HEAD_BYTES + length + _TAIL_BYTES
+                if length > size:
+                    raise InputError(
+                        f"data {file} is damaged or not a TFRecord file (a record of {length:,} "
+                        f"bytes does not fit): write or copy it again"
+                    )
+                stream.seek(at)
+    except OSError as error:
+        raise InputError(f"cannot read data {file}: {error.strerror or error}") from error
 
 
 def _described(stored: dict[str, tuple[str, Any]]) -> str:

@@ -1,6 +1,7 @@
 """Writing results: beside the target first, then renamed, so that no half file is ever seen."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -82,17 +83,26 @@ def write_atomically(path: Path, data: bytes, *, force: bool, prefix: str = UNFI
             Path(beside).unlink(missing_ok=True)
 
 
-def read_file(path: Path, what: str) -> bytes:
+def read_file(path: Path, what: str, *, most_bytes: int | None = None) -> bytes:
     """Reads a whole input file.
 
     Args:
         path: the file.
         what: what the user takes it for ("model", "labels"), for the message.
+        most_bytes: how large a file of this kind may be.
 
     Raises:
-        InputError: it is missing, a folder, or not readable.
+        InputError: it is missing, a folder, a device, too large, or not readable.
     """
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
+            raise InputError(f"{what} {path} is a device or a pipe: name a regular file")
+        if most_bytes is not None and about.st_size > most_bytes:
+            raise InputError(
+                f"{what} {path} has {about.st_size:,} bytes, more than {most_bytes:,}: name "
+                f"another file"
+            )
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{what} {path} does not exist: check the path") from error
@@ -100,13 +110,16 @@ def read_file(path: Path, what: str) -> bytes:
         raise InputError(f"{what} {path} is a folder: name a file") from error
     except OSError as error:
         raise InputError(f"cannot read {what} {path}: {error.strerror or error}") from error
+    except (ValueError, MemoryError) as error:  # a name with a null, a file beyond memory
+        reason = str(error) or "it does not fit into memory"
+        raise InputError(f"cannot read {what} {str(path)!r}: {reason}") from error
 
 
 def is_folder(path: Path) -> bool:
     """Whether a path is a folder; names that the system cannot look up are none."""
     try:
         return path.is_dir()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -114,7 +127,7 @@ def is_file(path: Path) -> bool:
     """Whether a path is a file; names that the system cannot look up are none."""
     try:
         return path.is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

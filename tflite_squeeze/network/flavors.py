@@ -1,15 +1,20 @@
 """The only module that knows there are two Kerases: Keras 3 (`keras`) and `tf_keras`."""
 
+import math
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from importlib import import_module
+from inspect import getclosurevars, isfunction
 from pathlib import Path
 from typing import Any
 
 from tflite_squeeze.errors import InputError, UsageError
+
+# A model makes about as many bytes of variables as its file holds.
+_GROWTH, _FREE_BYTES = 4, 2**24
 
 
 class Flavor(StrEnum):
@@ -51,6 +56,7 @@ def load_keras_file(
     path: Path,
     flavor: Flavor,
     *,
+    weights_bytes: int,
     allow_unsafe: bool = False,
     custom_objects: dict[str, Any] | None = None,
 ) -> Any:
@@ -59,6 +65,8 @@ def load_keras_file(
     Args:
         path: the file.
         flavor: which Keras wrote it.
+        weights_bytes: how many bytes of weights the file holds; a model that wants to make far
+            more is not built.
         allow_unsafe: whether Lambda layers may bring Python code out of the file.
         custom_objects: classes that the file names and this Keras does not know.
 
@@ -74,12 +82,23 @@ def load_keras_file(
     # h5 and SavedModel know no safe mode in tf_keras; the caller has looked for code in the file.
     knows_safety = flavor is Flavor.KERAS or path.suffix == ".keras"
     safe = {"safe_mode": not allow_unsafe} if knows_safety else {}
+    allowance = _Allowance(_GROWTH * weights_bytes + _FREE_BYTES)
     try:
-        return keras.models.load_model(path, compile=False, custom_objects=custom_objects, **safe)
+        with tf.variable_creator_scope(allowance.made):
+            return keras.models.load_model(
+                path, compile=False, custom_objects=custom_objects, **safe
+            )
+    # Whatever layers raise when their settings make no sense.
     except (
-        OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError,
-        ImportError, EOFError, tf.errors.OpError,
+        ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError,
+        MemoryError, NameError, OSError, RuntimeError, StopIteration, TypeError, ValueError,
+        tf.errors.OpError,
     ) as error:  # fmt: skip
+        if allowance.exceeded:
+            raise InputError(
+                f"the model in {path} would make {allowance.made_bytes:,} bytes of weights and "
+                f"more, and the file holds {weights_bytes:,}: it is damaged; save it again"
+            ) from error
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         # Keras wraps what went wrong in the names of its own classes; the lost class says more.
         lost = re.search(r"Could not locate (?:class|function) '[^']*'", str(error))
@@ -91,6 +110,34 @@ def load_keras_file(
         raise InputError(
             f"{flavor.value} cannot build the model in {path} ({reason}): {remedy}"
         ) from error
+
+
+class _Allowance:
+    """How many bytes of variables may still be made: a layer's settings can ask for any number.
+
+    Args:
+        most_bytes: how many at most.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes, self.made_bytes = most_bytes, 0
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether a variable was refused."""
+        return self.made_bytes > self._most_bytes
+
+    def made(self, following: Callable[..., Any], **settings: Any) -> Any:
+        """A creator of variables that counts them, before they are made."""
+        shape, initial = settings.get("shape"), settings.get("initial_value")
+        if shape is None and isfunction(initial):
+            # Keras 3 hands over a function of its own variable, which knows its shape.
+            shape = getattr(getclosurevars(initial).nonlocals.get("self"), "shape", None)
+        if shape is not None:
+            self.made_bytes += 4 * math.prod(int(size or 0) for size in tuple(shape))
+        if self.exceeded:
+            raise MemoryError("the weights are out of proportion to the file")
+        return following(**settings)
 
 
 @contextmanager

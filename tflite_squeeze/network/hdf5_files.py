@@ -9,13 +9,16 @@ from tflite_squeeze.files.archives import most_bytes
 _MOST_OBJECTS = 200_000
 
 
-def check_hdf5(stream: IO[bytes], what: str, size_bytes: int) -> None:
+def check_hdf5(stream: IO[bytes], what: str, size_bytes: int) -> int:
     """Refuses an HDF5 file that reaches out of itself or declares far more than it holds.
 
     Args:
         stream: the file.
         what: what the user takes it for, for the message.
         size_bytes: its size.
+
+    Returns:
+        How many bytes its datasets and attributes hold.
 
     Raises:
         InputError: a link or a dataset lies in another file, holds objects, or all datasets
@@ -48,6 +51,7 @@ def check_hdf5(stream: IO[bytes], what: str, size_bytes: int) -> None:
                     f"{what}: its {size_bytes:,} bytes declare {total:,} bytes of weights in "
                     f"{seen:,} datasets: it is damaged, or made to exhaust memory"
                 )
+    return total
 
 
 def _attribute_bytes(item: Any) -> int:

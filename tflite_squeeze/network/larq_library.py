@@ -4,11 +4,14 @@ import io
 import os
 import sys
 import zipfile
+import zlib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.files.archives import check_archive
+from tflite_squeeze.files.files import is_file, is_folder, read_file
 from tflite_squeeze.network.flavors import Flavor, flavor_of, walk_layers
 
 VARIABLE = "TF_USE_LEGACY_KERAS"
@@ -57,15 +60,16 @@ def may_need_larq(path: Path) -> bool:
     Args:
         path: a file or SavedModel folder; damaged ones are the loader's business.
     """
-    file = path / "keras_metadata.pb" if path.is_dir() else path
-    if not file.is_file():
+    file = path / "keras_metadata.pb" if is_folder(path) else path
+    if not is_file(file):
         return False
-    content = file.read_bytes()
+    content = read_file(file, "model")
     if content[:2] == b"PK":
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                check_archive(archive, "model", len(content))
                 content = archive.read("config.json")
-        except (zipfile.BadZipFile, KeyError, EOFError):
+        except (zipfile.BadZipFile, zlib.error, LookupError, EOFError, ValueError, InputError):
             return False
     return any(sign.encode() in content for sign in _SIGNS)
 

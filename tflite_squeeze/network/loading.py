@@ -96,7 +96,7 @@ def load_model(
         return LoadedModel(
             model=content, kind=ModelKind.TFLITE, name=path.stem, sha256=sha256, path=path
         )
-    flavor, config = read_header(path, content)
+    flavor, config, weights_bytes = read_header(path, content)
     written = json.dumps(config)
     if has_larq_layers(written):
         larq()
@@ -104,7 +104,13 @@ def load_model(
     check_graphs(str(path), config)
     if not allow_unsafe:
         check_trust(str(path), config, flavor, classes)
-    model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
+    model = load_keras_file(
+        path,
+        flavor,
+        weights_bytes=weights_bytes,
+        allow_unsafe=allow_unsafe,
+        custom_objects=classes,
+    )
     model, notes = plain(model, keep_prunable=keep_prunable)
     kind = ModelKind(flavor.value)
     return LoadedModel(
@@ -187,7 +193,13 @@ def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
         check_graphs(str(path), configs)
         unknown = None if allow_unsafe else _unknown_in(path, configs, classes)
         if unknown is None:
-            model = load_keras_file(path, flavor, allow_unsafe=allow_unsafe, custom_objects=classes)
+            model = load_keras_file(
+                path,
+                flavor,
+                weights_bytes=_folder_bytes(path / "variables"),
+                allow_unsafe=allow_unsafe,
+                custom_objects=classes,
+            )
             model, notes = plain(model)
             kind = ModelKind.TF_KERAS
             return LoadedModel(
@@ -222,6 +234,10 @@ def _unknown_in(path: Path, configs: list[Any], classes: dict[str, Any]) -> str 
             f"SavedModel {path} {found}, or delete its keras_metadata.pb to use the graph alone"
         )
     return None if found is None else str(found)
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*") if file.is_file())
 
 
 def _folder_hash(path: Path) -> str:

@@ -5,7 +5,7 @@ import json
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.files.archives import check_archive
@@ -25,8 +25,22 @@ _DAMAGE = (
 )  # fmt: skip
 
 
-def read_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
-    """The Keras that wrote a file and the configuration in it.
+class Header(NamedTuple):
+    """What a model file says about itself.
+
+    Attributes:
+        flavor: the Keras that wrote it.
+        config: the model's configuration.
+        weights_bytes: how many bytes of weights it holds.
+    """
+
+    flavor: Flavor
+    config: Any
+    weights_bytes: int
+
+
+def read_header(path: Path, content: bytes) -> Header:
+    """Reads what a file says about itself.
 
     Args:
         path: the file.
@@ -57,7 +71,7 @@ def read_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
 
 
 def read_metadata(folder: Path) -> list[Any]:
-    """The configurations in the `keras_metadata.pb` of a SavedModel.
+    """Reads the configurations in the `keras_metadata.pb` of a SavedModel.
 
     The settings of `compile` are left out, since models are loaded uncompiled.
 
@@ -87,7 +101,7 @@ def _damaged(path: Path, error: Exception) -> InputError:
     return InputError(f"model {path} is damaged or incomplete ({reason}): save or copy it again")
 
 
-def _read_zip_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
+def _read_zip_header(path: Path, content: bytes) -> Header:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()
         if not {"metadata.json", "config.json"} & set(names):
@@ -98,12 +112,13 @@ def _read_zip_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
         broken = archive.testzip()
         if broken:
             raise ValueError(f"wrong checksum in {broken}")
+        weights_bytes = sum(member.file_size for member in archive.infolist())
         if _WEIGHTS in names:
             weights = archive.read(_WEIGHTS)
-            check_hdf5(io.BytesIO(weights), f"model {path}", len(weights))
+            weights_bytes = check_hdf5(io.BytesIO(weights), f"model {path}", len(weights))
     if not isinstance(metadata, dict):
         raise ValueError("its metadata are no dict")
-    return _flavor_of_version(str(metadata["keras_version"])), config
+    return Header(_flavor_of_version(str(metadata["keras_version"])), config, weights_bytes)
 
 
 def _read_json(archive: zipfile.ZipFile, name: str) -> Any:
@@ -113,10 +128,10 @@ def _read_json(archive: zipfile.ZipFile, name: str) -> Any:
     return json.loads(archive.read(name))
 
 
-def _read_hdf5_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
+def _read_hdf5_header(path: Path, content: bytes) -> Header:
     import h5py
 
-    check_hdf5(io.BytesIO(content), f"model {path}", len(content))
+    weights_bytes = check_hdf5(io.BytesIO(content), f"model {path}", len(content))
     with h5py.File(io.BytesIO(content), "r") as file:
         config = file.attrs.get("model_config")
         if config is None:
@@ -126,7 +141,7 @@ def _read_hdf5_header(path: Path, content: bytes) -> tuple[Flavor, Any]:
         version = file.attrs.get("keras_version", "2")
     text = config.decode() if isinstance(config, bytes) else str(config)
     number = version.decode() if isinstance(version, bytes) else str(version)
-    return _flavor_of_version(number), json.loads(text)
+    return Header(_flavor_of_version(number), json.loads(text), weights_bytes)
 
 
 def _flavor_of_version(version: str) -> Flavor:

@@ -32,7 +32,7 @@ def pack(tflite: bytes) -> bytes:
 
     Raises:
         InputError: the file is damaged, or none.
-        UnsupportedError: it has 4 GB or more.
+        UnsupportedError: it has 4 GB or more, or next to nothing but zeros.
         CheckFailed: unpacking does not give the same bytes back.
 
     Example:
@@ -53,6 +53,11 @@ def pack(tflite: bytes) -> bytes:
         if start in spans and not writer.add_product(product):
             writer.add(spans[start])
     packed = writer.content()
+    if len(tflite) > sqz_reader.FREE + sqz_reader.GROWTH * len(packed):
+        raise UnsupportedError(
+            f"the file would pack to less than a {sqz_reader.GROWTH}th ({len(packed):,} of "
+            f"{len(tflite):,} bytes), which unpacking takes for damage: send it by gzip"
+        )
     if unpack(packed) != tflite:
         raise CheckFailed("the packed file does not unpack to the same bytes: report this")
     return packed

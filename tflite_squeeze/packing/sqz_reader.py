@@ -9,13 +9,14 @@ from itertools import accumulate, islice
 from pathlib import Path
 
 ROTATED, ZIGZAG, DELTA, PALETTE, PRODUCT = range(1, 6)  # what stands for the numbers of a segment
+FREE, GROWTH = 1 << 21, 100  # bytes that any file, and each byte of it, may unpack to
 
 
 class Parts:
     """What a packed file consists of: numbers that say how to read the rest, bytes, codes."""
 
-    def __init__(self, numbers: tuple[int, ...], data: bytes) -> None:
-        self.most, raw, self.numbers = numbers[0], numbers[1], iter(numbers[2:])
+    def __init__(self, numbers: tuple[int, ...], data: bytes, most: int) -> None:
+        self.most, raw, self.numbers = min(numbers[0], most), numbers[1], iter(numbers[2:])
         self.raw, self.codes, self.low, self.span = iter(data[:raw]), iter(data[raw:]), 0, 1
         self.tables, self.done = dict[int, dict[int, list[list[int]]]](), list[tuple[int, bytes]]()
 
@@ -23,22 +24,18 @@ class Parts:
         """Takes the next symbol from the codes (a range decoder)."""
         while self.span < 1 << 48:
             self.span, self.low = self.span << 8, self.low << 8 | next(self.codes)
-        unit = self.span // sums[256]
-        found = bisect_right(sums, self.low // unit) - 1
+        found = bisect_right(sums, self.low // (unit := self.span // sums[256])) - 1
         self.span, self.low = unit * (sums[found + 1] - sums[found]), self.low - unit * sums[found]
         return found
 
     def plane(self, count: int, row: int) -> bytes:
         """Plain bytes, or symbols, each by the magnitudes before it in its row and column."""
         kind, base, shift, mean, group = islice(self.numbers, 5)
-        if not kind:
-            return bytes(islice(self.raw, count))
         tables, columns, out = self.tables.setdefault(group, {}), dict[int, int](), bytearray()
-        for at in range(count):
+        for at in range(count if kind else 0):
             if not (place := at % row):
                 before = across = mean
-            column = columns.get(place, mean)
-            level = 36 + (before + 4 * (column + across) >> 4)
+            level = 36 + (before + 4 * ((column := columns.get(place, mean)) + across) >> 4)
             bits = shift % 32 or level.bit_length() - 2
             level = level >> bits if shift else level >> bits & 1 | bits * 2  # half an octave each
             if level not in tables:  # for weights, counts as if some had come, of Student's t
@@ -55,11 +52,12 @@ class Parts:
             before = abs(symbol - 128 * (kind < 3)) << 8
             columns[place] = column + (before - column >> 6)
             across += before - across >> 6
-        return bytes((symbol + base) % 256 for symbol in out)
+        return bytes((x + base) % 256 for x in out) if kind else bytes(islice(self.raw, count))
 
     def segment(self, count: int, row: int, form: int, width: int, more: int) -> bytes:
         """The bytes of so many numbers."""
-        planes = bytearray(count * width if (count + 1) * width < self.most else -1)  # or an error
+        self.most -= (count + 1) * max(width, 1)
+        planes = bytearray(count * width if self.most > 0 else -1)  # or an error
         if form == PALETTE:
             known = [one.to_bytes(width, "little") for one in islice(self.numbers, more)]
             return b"".join(known[index] for index in self.plane(count, row))
@@ -84,9 +82,10 @@ def unpack(packed: bytes) -> bytes:
     """The .tflite file that was packed; a ValueError if `packed` is damaged, or no such file."""
     magic, check, digest, size, count = struct.unpack("<4s4s32s2I", packed[:48].ljust(48))
     if magic == b"SQZ1" and hashlib.sha256(packed[8:]).digest()[:4] == check:
-        frame, end = lzma.decompress(packed[48:][:size]), 4 * count
-        parts = Parts(struct.unpack(f"<{count}I", frame[:end]), packed[48 + size :])
-        rest, out = iter(frame[end:]), bytearray()
+        most = FREE + GROWTH * len(packed)
+        frame = lzma.LZMADecompressor(memlimit=1 << 28).decompress(packed[48:][:size], most)
+        parts = Parts(struct.unpack_from(f"<{count}I", frame), packed[48 + size :], most)
+        rest, out = iter(frame[4 * count :]), bytearray()
         for start in islice(parts.numbers, next(parts.numbers)):
             parts.done.append((start, parts.segment(*islice(parts.numbers, 5))))
         for start, data in [*sorted(parts.done), (1 << 32, b"")]:

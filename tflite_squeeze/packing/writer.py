@@ -21,7 +21,7 @@ class Coder(Parts):
     """The reader's model of symbols, with a range coder in place of its decoder."""
 
     def __init__(self, most: int) -> None:
-        super().__init__((most, 0), b"")
+        super().__init__((most, 0), b"", most)
         self.low, self.span, self.out = 0, 1 << 48, bytearray()
         self.next: Iterator[int] = iter(())
 

@@ -29,7 +29,7 @@ def recipe_schema() -> dict[str, Any]:
 
 
 Path_ = tuple[str | int, ...]
-_DEEPEST, _MOST_VALUES = 12, 10_000
+_DEEPEST, _MOST_VALUES, _MOST_BYTES = 12, 10_000, 2**18
 _FIRST_LINE: Mapping[Path_, int] = {(): 1}
 
 
@@ -97,7 +97,7 @@ def load_recipe(source: str | Path | Recipe) -> Recipe:
             f"recipe {source} is neither a file nor one that ships ({', '.join(recipe_names())}): "
             f"check the name"
         )
-    return parse_recipe(read_file(path, "recipe"), str(path))
+    return parse_recipe(read_file(path, "recipe", most_bytes=_MOST_BYTES), str(path))
 
 
 def parse_recipe(content: bytes, file: str) -> Recipe:
@@ -120,6 +120,8 @@ def parse_recipe(content: bytes, file: str) -> Recipe:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise InputError(f"{file}:{line}: it is not YAML ({error.problem}): mend it") from error
+    except RecursionError as error:
+        raise InputError(f"{file}:1: no recipe is nested so deep: check its brackets") from error
     except yaml.YAMLError as error:  # characters that YAML does not take
         reason = str(error).splitlines()[0]
         raise InputError(f"{file}:1: it is not YAML ({reason}): mend it") from error
@@ -170,9 +172,13 @@ def _plain(node: Any, path: Path_, lines: dict[Path_, int], file: str) -> Any:
     scalar = _Loader("")
     try:
         return scalar.construct_object(node)
-    except (ValueError, yaml.YAMLError) as error:
+    # What PyYAML raises when a tag is put on something else.
+    except (
+        ValueError, LookupError, AttributeError, TypeError, OverflowError, yaml.YAMLError,
+    ) as error:  # fmt: skip
         raise InputError(
-            f"{file}:{lines[path]}: {node.value!r} cannot be read as {node.tag}: write it plainly"
+            f"{file}:{lines[path]}: {str(node.value)[:80]!r} cannot be read as {node.tag[:80]}: "
+            f"write it plainly"
         ) from error
 
 

@@ -1,6 +1,6 @@
 """What a .tflite file must hold true before anyone may follow its indexes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
@@ -102,6 +102,7 @@ def check_indexes(model: Any) -> None:
         raise Damaged("it has no subgraph")
     for subgraph in model.subgraphs:
         _check_subgraph(model, subgraph)
+    _check_calls(model)
     for signature in model.signatureDefs or []:
         _check(signature.subgraphIndex, len(model.subgraphs), "a signature's subgraph")
         tensors = model.subgraphs[signature.subgraphIndex].tensors
@@ -125,11 +126,47 @@ def _check_subgraph(model: Any, subgraph: Any) -> None:
         _check_all(operator.inputs, count, "an operator's input", lowest=-1)
         _check_all(operator.outputs, count, "an operator's output")
         _check_all(operator.intermediates, count, "an operator's intermediate", lowest=-1)
-        for options in (operator.builtinOptions, operator.builtinOptions2):
-            for field in _SUBGRAPH_FIELDS:
-                index = getattr(options, field, None)
-                if index is not None:
-                    _check(index, len(model.subgraphs), "a called subgraph")
+        for index in _called(operator):
+            _check(index, len(model.subgraphs), "a called subgraph")
+
+
+def _called(operator: Any) -> Iterator[int]:
+    """The subgraphs that an operator names."""
+    for options in (operator.builtinOptions, operator.builtinOptions2):
+        for field in _SUBGRAPH_FIELDS:
+            index = getattr(options, field, None)
+            if index is not None:
+                yield index
+
+
+def _run_by(operator: Any) -> Iterator[int]:
+    """The subgraphs that an operator runs; 0 is also what stands where none is named."""
+    controls = hasattr(operator.builtinOptions, "condSubgraphIndex") or hasattr(
+        operator.builtinOptions, "thenSubgraphIndex"
+    )
+    return (index for index in _called(operator) if index > 0 or controls)
+
+
+def _check_calls(model: Any) -> None:
+    """A subgraph that runs itself, by whatever way round, never ends."""
+    calls = [
+        {index for operator in subgraph.operators for index in _run_by(operator)}
+        for subgraph in model.subgraphs
+    ]
+    callers = [0] * len(calls)
+    for called in calls:
+        for index in called:
+            callers[index] += 1
+    free, left = [index for index, count in enumerate(callers) if not count], len(calls)
+    while free:
+        left -= 1
+        for index in calls[free.pop()]:
+            callers[index] -= 1
+            if not callers[index]:
+                free.append(index)
+    if left:
+        circle = [index for index, count in enumerate(callers) if count]
+        raise Damaged(f"its subgraph {circle[0]} runs itself")
 
 
 def _check_tensor(tensor: Any) -> None:

@@ -123,7 +123,7 @@ class Links:
         return 0 if data is None else len(data)
 
 
-_MOST_DEPTH = 32
+_MOST_RUNS = 2**63 - 1  # what loops within loops may come to
 
 
 def subgraph_runs(model: Any) -> tuple[dict[int, int], tuple[str, ...]]:
@@ -140,54 +140,101 @@ def subgraph_runs(model: Any) -> tuple[dict[int, int], tuple[str, ...]]:
     signatures = model.signatureDefs or []
     first = signatures[0].subgraphIndex if signatures else 0
     runs = dict.fromkeys(range(len(model.subgraphs)), 0)
-    unknown: list[str] = []
-    # Calls may go in a circle only in a damaged file; depth bounds what that can cost.
-    pending, steps = [(first, 1, 0)], 0
-    while pending and steps < 10_000:
-        subgraph, times, depth = pending.pop()
-        runs[subgraph] += times
-        steps += 1
-        if depth == _MOST_DEPTH:
-            continue
+    runs[first] = 1
+    unknown: set[str] = set()
+    limits: dict[int, _Limits] = {}
+    for subgraph in _callers_first(model, first):
         for operator in model.subgraphs[subgraph].operators:
-            for called, often in _calls(model, operator, subgraph):
+            for called, often in _calls(model, operator, subgraph, limits):
                 if often is None:
-                    unknown.append(operator_name(model, operator))
-                pending.append((called, times * (1 if often is None else often), depth + 1))
-    return runs, tuple(sorted(set(unknown)))
+                    unknown.add(operator_name(model, operator))
+                more = runs[subgraph] * (1 if often is None else often)
+                runs[called] = min(runs[called] + more, _MOST_RUNS)
+    return runs, tuple(sorted(unknown))
 
 
-def _calls(model: Any, operator: Any, subgraph: int) -> list[tuple[int, int | None]]:
-    """The subgraphs that an operator runs, and how often; None where the file does not tell."""
+def _callers_first(model: Any, first: int) -> list[int]:
+    """The subgraphs that one reaches, each behind all that call it; `read_model` saw no circle."""
+    done: list[int] = []
+    seen, pending = {first}, [(first, iter(_callees(model, first)))]
+    while pending:
+        subgraph, callees = pending[-1]
+        called = next(callees, None)
+        if called is None:
+            done.append(subgraph)
+            pending.pop()
+        elif called not in seen:
+            seen.add(called)
+            pending.append((called, iter(_callees(model, called))))
+    return done[::-1]
+
+
+def _callees(model: Any, subgraph: int) -> list[int]:
+    found = [
+        index
+        for operator in model.subgraphs[subgraph].operators
+        for index in _called_by(model, operator)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _called_by(model: Any, operator: Any) -> list[int]:
+    """The subgraphs that an operator runs: of a loop, the body and the condition."""
     name, options = operator_name(model, operator), operator.builtinOptions
     if name == "WHILE" and hasattr(options, "condSubgraphIndex"):
-        steps = _loop_steps(model, operator, subgraph)
-        again = None if steps is None else steps + 1  # the last time, the condition says no
-        return [(options.bodySubgraphIndex, steps), (options.condSubgraphIndex, again)]
+        return [options.bodySubgraphIndex, options.condSubgraphIndex]
     if name == "IF" and hasattr(options, "thenSubgraphIndex"):
-        return [(options.thenSubgraphIndex, None), (options.elseSubgraphIndex, None)]
+        return [options.thenSubgraphIndex, options.elseSubgraphIndex]
     composite = getattr(operator.builtinOptions2, "decompositionSubgraphIndex", None)
-    return [] if composite is None else [(composite, 1)]
+    return [] if composite is None else [composite]
 
 
-def _loop_steps(model: Any, operator: Any, subgraph: int) -> int | None:
+def _calls(
+    model: Any, operator: Any, subgraph: int, limits: dict[int, "_Limits"]
+) -> list[tuple[int, int | None]]:
+    """The subgraphs that an operator runs, and how often; None where the file does not tell."""
+    called, name = _called_by(model, operator), operator_name(model, operator)
+    if name == "WHILE" and called:
+        steps = _loop_steps(model, operator, subgraph, limits)
+        again = None if steps is None else steps + 1  # the last time, the condition says no
+        return [(called[0], steps), (called[1], again)]
+    if name == "IF":
+        return [(index, None) for index in called]
+    return [(index, 1) for index in called]
+
+
+# What a condition compares with: constants, and places among the inputs of its subgraph.
+_Limits = tuple[list[int], list[int]]
+
+
+def _loop_steps(model: Any, operator: Any, subgraph: int, limits: dict[int, _Limits]) -> int | None:
     """The smallest constant that a loop's condition wants something to be less than.
 
     The loops of recurrent layers count from 0 in steps of 1.
     """
     condition = operator.builtinOptions.condSubgraphIndex
+    if condition not in limits:
+        limits[condition] = _limits_of(model, condition)
+    constants, places = limits[condition]
+    given = integers(operator.inputs)
+    outer = [_scalar(model, subgraph, given[place]) for place in places if place < len(given)]
+    known = [limit for limit in (*constants, *outer) if limit is not None and limit >= 0]
+    return min(known) if known else None
+
+
+def _limits_of(model: Any, condition: int) -> _Limits:
     graph = model.subgraphs[condition]
-    outer = dict(zip(integers(graph.inputs), integers(operator.inputs), strict=False))
-    limits = []
+    places = {tensor: place for place, tensor in enumerate(integers(graph.inputs))}
+    constants, open_ = list[int](), list[int]()
     for inner in graph.operators:
         inputs = integers(inner.inputs)
         if operator_name(model, inner) == "LESS" and len(inputs) == 2:
             limit = _scalar(model, condition, inputs[1])
-            if limit is None and inputs[1] in outer:
-                limit = _scalar(model, subgraph, outer[inputs[1]])
-            limits.append(limit)
-    known = [limit for limit in limits if limit is not None and limit >= 0]
-    return min(known) if known else None
+            if limit is not None:
+                constants.append(limit)
+            elif inputs[1] in places:
+                open_.append(places[inputs[1]])
+    return constants, list(dict.fromkeys(open_))
 
 
 def _scalar(model: Any, subgraph: int, tensor: int) -> int | None:
