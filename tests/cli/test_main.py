@@ -1,5 +1,6 @@
 """The command itself: help, versions, exit codes, and how little it loads."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import click
 import pytest
 
 from tflite_squeeze import cli
+from tflite_squeeze.cli import failures
 from tflite_squeeze.command_line.lazy_group import LazyGroup
 from tflite_squeeze.errors import CheckFailed, InputError
 from tflite_squeeze.version import __version__
@@ -116,13 +118,76 @@ def test_an_interrupt_that_a_library_drops_stops_before_results(
     assert outcome.err.lstrip("\n") == "Stopped; nothing was left half-written.\n"
 
 
-def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*args: Any) -> None:
-        raise RuntimeError("a bug")
+        raise error
 
     monkeypatch.setattr(LazyGroup, "invoke", fail)
-    with pytest.raises(RuntimeError, match="a bug"):
-        cli.main(["doctor"])
+
+
+def test_a_bug_is_told_in_one_line_and_where_to_report_it(run: Any, monkeypatch) -> None:
+    fails(monkeypatch, RuntimeError("a bug\nof two lines"))
+    said = run("doctor").refused()
+    assert "RuntimeError: a bug; this should not happen: report it" in said
+    outcome = run("-v", "doctor")
+    assert outcome.code == 2
+    assert outcome.err.startswith("Traceback (most recent call last)")
+    assert outcome.err.splitlines()[-1] == said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "a.keras"), "Permission denied (a.keras): check"),
+        (OSError(28, "No space left on device"), "No space left on device: free space"),
+        (MemoryError(), "there is not enough memory"),
+        (RecursionError("too deep"), "RecursionError: too deep; this should not happen"),
+        (InputError("long " * 200 + "remedy"), "long ... long"),
+    ],
+)
+def test_what_the_surroundings_cause(run: Any, monkeypatch, error: Exception, said: str) -> None:
+    fails(monkeypatch, error)
+    told = run("doctor").refused()
+    assert said in told or told.endswith("remedy")
+    assert len(told) <= 400
+
+
+def test_output_that_nobody_reads(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("tflite_squeeze.doctor.doctor.examine", fail)
+    assert "standard output was closed before" in run("doctor").refused()
+
+
+def test_a_full_standard_output_is_told_once() -> None:
+    command = f"exec {sys.executable} -m tflite_squeeze schema > /dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "Error: No space left on device: free space where the output goes\n"
+
+
+def test_text_that_the_terminal_cannot_show() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tflite_squeeze", "profile", "modèle→.tflite"],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "does not exist" in line
+    failures.use_plain_signs()
+    assert "modèle→ 2\u00d73".encode("ascii", "tflite_squeeze_plain") == rb"mod\xe8le-> 2x3"
+
+
+def test_a_name_that_is_no_text() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tflite_squeeze", "profile", b"\xff.tflite"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+    assert rb"\udcff.tflite does not exist" in done.stderr
 
 
 def test_help_loads_nothing_heavy() -> None:

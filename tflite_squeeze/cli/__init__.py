@@ -1,12 +1,24 @@
 """The command `tflite-squeeze`: one module a command, each loaded when it is called or helped."""
 
 import os
+import signal
 import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
+from tflite_squeeze.cli.failures import (
+    flushed,
+    in_one_line,
+    let_go_of_output,
+    unexpected,
+    use_plain_signs,
+)
 from tflite_squeeze.command_line.lazy_group import Commands, LazyGroup, commands_in
 from tflite_squeeze.command_line.output import interruptible
 from tflite_squeeze.errors import SqueezeError
@@ -88,24 +100,59 @@ def main(args: list[str] | None = None) -> Any:
     """Runs the command line.
 
     Exit codes: 0 done; 1 the result failed its check; 2 wrong use or unusable input; 130 stopped
-    with Ctrl-C.
+    with Ctrl-C; 143 stopped by a signal. Whatever fails, one line says what.
     """
+    use_plain_signs()
     try:
-        with interruptible():
+        with interruptible(), _terminable():
             cli.main(args=args, prog_name="tflite-squeeze", standalone_mode=False)
+            flushed()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        click.echo(f"Error: {_in_one_line(error)}", err=True)
-        sys.exit(error.exit_code)
+        _fail(_in_one_line(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped; nothing was left half-written.", err=True)
         sys.exit(130)
     except SqueezeError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+        _show_traceback(args)
+        _fail(str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last net: no user gets a traceback unasked
+        _show_traceback(args)
+        _fail(unexpected(error), 2)
     sys.exit(0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """Says what went wrong, and ends."""
+    let_go_of_output()
+    click.echo(f"Error: {in_one_line(message)}", err=True)
+    sys.exit(code)
+
+
+def _show_traceback(args: list[str] | None) -> None:
+    """Prints where the current error was raised, for those who asked for it."""
+    given = sys.argv[1:] if args is None else args
+    if any(option in ("-v", "--verbose") for option in given):
+        traceback.print_exc()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets a request to end (SIGTERM) undo what is to be undone: temporary folders go."""
+
+    def end(number: int, _frame: Any) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _in_one_line(error: click.ClickException) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from tflite_squeeze.errors import OutputError
+
 # Command → (what imports it, what it does in one line).
 Commands = Mapping[str, tuple[Callable[[], click.Command], str]]
 
@@ -57,3 +59,10 @@ class LazyGroup(click.Group):
         except click.UsageError as error:
             known = ", ".join(self.listed())
             raise click.UsageError(f"{error.message} Commands: {known}.", ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As in click, which would end by itself, with 1, where nobody reads what is printed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise OutputError("standard output was closed before everything was printed") from error

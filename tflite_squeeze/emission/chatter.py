@@ -9,7 +9,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import IO, TextIO
+
+from tflite_squeeze.files.temporary import no_room
 
 # What a user can act on; the rest is progress talk, captures, deprecations of the converter's own.
 _WORTH_TELLING = re.compile(
@@ -41,7 +43,7 @@ def caught_chatter(into: Chatter | None = None) -> Iterator[Chatter]:
         into: where the lines are added; a new `Chatter` when None.
     """
     chatter = Chatter() if into is None else into
-    with tempfile.TemporaryFile() as sink:
+    with _sink() as sink:
         try:
             with warnings.catch_warnings(), _turned_aside(sink.fileno()):
                 warnings.simplefilter("ignore")
@@ -49,6 +51,13 @@ def caught_chatter(into: Chatter | None = None) -> Iterator[Chatter]:
         finally:
             sink.seek(0)
             chatter.lines += sink.read().decode(errors="replace").splitlines()
+
+
+def _sink() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise no_room(error) from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
 from tflite_squeeze.emission.trace import Traced, layers_of, prepared, traced
 from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.files.temporary import no_room, temporary_folder
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.tflite.flatbuffer import operator_names, with_description
 from tflite_squeeze.tflite.signatures import float_operators
@@ -70,8 +71,8 @@ def emit(
     chatter = Chatter()
     with caught_chatter(chatter):
         source, notes = prepared(source)
-    with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as folder:
-        job = _Job(config, calibration or {}, Path(folder), chatter, frozenset(layers_of(source)))
+    with temporary_folder() as folder:
+        job = _Job(config, calibration or {}, folder, chatter, frozenset(layers_of(source)))
         model = job.traced(source)
         tflite = job.converted(model)
     if config.quantize is Quantization.INT8:
@@ -163,7 +164,10 @@ class _Job:
         module = tf.Module()
         module._variables = model.variables  # keeps them alive, and in the SavedModel
         with caught_chatter(self._chatter):
-            tf.saved_model.save(module, str(folder), signatures=model.functions)
+            try:
+                tf.saved_model.save(module, str(folder), signatures=model.functions)
+            except (OSError, tf.errors.OpError) as error:
+                raise no_room(error) from error
         return folder
 
     def _run(self, folder: Path, model: Traced, config: Convert) -> bytes:

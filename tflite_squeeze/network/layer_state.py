@@ -1,10 +1,10 @@
 """What a layer keeps: weights, flags, states of random numbers, statistics, vocabularies."""
 
-import tempfile
 from typing import Any
 
 import numpy as np
 
+from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.variables import raw_variable
@@ -57,9 +57,9 @@ def carry_tables(old: Any, new: Any) -> None:
         old.save_own_variables(store)
         new.load_own_variables(store)
     if hasattr(old, "save_assets") and _is_strange(type(old).save_assets):
-        with tempfile.TemporaryDirectory() as folder:
-            old.save_assets(folder)
-            new.load_assets(folder)
+        with temporary_folder() as folder:
+            old.save_assets(str(folder))
+            new.load_assets(str(folder))
 
 
 def _is_strange(method: Any) -> bool:

@@ -1,7 +1,6 @@
 """Writing a Keras model: whole or not at all."""
 
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 from tflite_squeeze.errors import OutputError
 from tflite_squeeze.files.files import check_output, write_atomically
+from tflite_squeeze.files.temporary import temporary_folder
 
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 # Loggers by which the two Kerases call HDF5 a legacy, and speak of metrics that nobody asked for.
@@ -47,12 +47,12 @@ def save_model(model: Any, path: Path, *, force: bool = False) -> None:
         >>> save_model(model, Path("pruned.keras"), force=True)
     """
     check_model_output(path, force=force)
-    with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as folder:
-        beside = Path(folder) / f"model{path.suffix}"
+    with temporary_folder() as folder:
+        beside = folder / f"model{path.suffix}"
         try:
             with quietly():
                 model.save(beside)
-        except (ValueError, NotImplementedError, TypeError) as error:
+        except (ValueError, NotImplementedError, TypeError, RuntimeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             remedy = (
                 "give each layer of your own a get_config" if path.suffix == ".keras"

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import Field, ValidationError
 from tflite_squeeze.data.data import Data, Part
 from tflite_squeeze.errors import InputError, OutputError
 from tflite_squeeze.files.files import UNFINISHED, is_file, read_file, write_atomically
+from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.network.save import save_model
 from tflite_squeeze.recipes.recipe import Recipe
@@ -199,8 +199,8 @@ class RunFolder:
 
     def save(self, model: Any, name: str) -> str:
         """Saves a model and returns the hash of its file."""
-        with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as scratch:
-            path = Path(scratch) / name
+        with temporary_folder() as scratch:
+            path = scratch / name
             save_model(model, path)
             content = path.read_bytes()
         self.put(name, content)

@@ -1,6 +1,5 @@
 """Runs a recipe: a Keras model in, a folder with the small file and all the evidence out."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import is_file
+from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, load_model, with_layers
 from tflite_squeeze.network.save import quietly
@@ -64,11 +64,11 @@ def squeeze(
         raise UsageError("resume needs the folder of the run that was interrupted: pass folder")
     source = with_layers(load_model(model, allow_unsafe=allow_unsafe))
     samples = None if loaded is None else loaded.fitted_to(flavors.input_specs(source.model))
-    with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as scratch, quietly():
+    with temporary_folder() as scratch, quietly():
         fresh = RunState(
             recipe=recipe_sha256(chosen), model=source.sha256, data=data_sha256(samples)
         )
-        where = Path(scratch) / "run" if folder is None else Path(folder)
+        where = scratch / "run" if folder is None else Path(folder)
         store = RunFolder(
             where,
             fresh,

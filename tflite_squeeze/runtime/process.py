@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze import errors
 from tflite_squeeze.errors import RuntimeFailure, SqueezeError
+from tflite_squeeze.files.temporary import temporary_folder
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -63,8 +63,7 @@ def run_in_child(
         SqueezeError: what the job itself raised.
         RuntimeFailure: the child crashed, took too long, or failed otherwise.
     """
-    with tempfile.TemporaryDirectory(prefix="tflite_squeeze_") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         (folder / "model.tflite").write_bytes(tflite)
         write_message(folder / "request", request, arrays or {})
         code = _wait(job, folder, time_limit_s, runtime)

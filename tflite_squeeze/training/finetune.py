@@ -9,6 +9,7 @@ import numpy as np
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.raw_data import reading
 from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.graph import has_graph
 from tflite_squeeze.network.variables import output_shape
@@ -20,7 +21,6 @@ from tflite_squeeze.training.teaching.output_kinds import kinds_by_graph
 from tflite_squeeze.training.teaching.teacher_answers import (
     Answers,
     known_answers,
-    temporary_folder,
 )
 from tflite_squeeze.training.teaching.teachers import teachers_of
 from tflite_squeeze.training.training_data import training_batches

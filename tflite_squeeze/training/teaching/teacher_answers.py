@@ -2,9 +2,7 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,13 +68,6 @@ def default_folder() -> Path:
     """Where answers are kept: in the user's cache."""
     base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base) / "tflite_squeeze" / "teachers"
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder for answers that nobody needs later."""
-    with tempfile.TemporaryDirectory(prefix="tflite_squeeze_teachers_") as folder:
-        yield Path(folder)
 
 
 def answers_of(
