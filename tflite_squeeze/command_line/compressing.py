@@ -1,20 +1,32 @@
 """What the commands that change a model share: check the targets, open, run, save, show."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.command_line.data_options import open_data
-from tflite_squeeze.command_line.output import check_json, progress, show, write_json
-from tflite_squeeze.command_line.training_options import trains
+from tflite_squeeze.command_line.config_options import config_of
+from tflite_squeeze.command_line.data_options import data_options, open_data
+from tflite_squeeze.command_line.model_options import model_options, open_layers
+from tflite_squeeze.command_line.output import (
+    check_json,
+    force_option,
+    json_option,
+    progress,
+    say,
+    show,
+    write_json,
+)
+from tflite_squeeze.command_line.training_options import finetune_of, training_options, trains
+from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.save import check_model_output, save_model
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from tflite_squeeze.tables.table import Table
+    from tflite_squeeze.network.loading import LoadedModel
+    from tflite_squeeze.training.record import StepRecord
 
 Options = dict[str, Any]
 
@@ -32,43 +44,101 @@ def check_targets(output: Path, options: Options, inputs: Iterable[Path]) -> Non
     check_json(options["json_target"], force=options["force"], inputs=[*sources, output])
 
 
-def compressed(
+def compressing(example: str, *own: Callable[[Any], Any]) -> Callable[[Any], click.Command]:
+    """Makes a command of a function that changes a model: MODEL, -o, and what all of them take.
+
+    Args:
+        example: how it is used, after the program's name.
+        own: decorators that add the command's own options.
+
+    Returns:
+        A decorator of a function of (ctx, model, output, **options).
+    """
+    path = click.Path(path_type=Path)
+    steps: list[Callable[[Any], Any]] = [
+        click.command(epilog=f"Example: tflite-squeeze {example}"),
+        click.argument("model", type=path),
+        click.option("-o", "--output", type=path, required=True, help="The model to write."),
+        data_options, *own, training_options, model_options, force_option, json_option,
+        click.pass_context,
+    ]  # fmt: skip
+
+    def made(command: Any) -> click.Command:
+        for step in reversed(steps):
+            command = step(command)
+        return command  # type: ignore[no-any-return]
+
+    return made
+
+
+def compress(
     ctx: click.Context,
-    doing: str,
-    verb: Callable[..., tuple[Any, Any]],
-    model: Any,
-    config: Any,
-    training: Any,
+    model: Path,
+    output: Path,
     options: Options,
-    **more: Any,
-) -> tuple[Any, Any]:
-    """Runs a technique's verb on the data that the options name, with training or without.
+    *,
+    doing: str,
+    verb: str,
+    config: str | Callable[[], Any],
+    closing: Callable[[Any], str],
+    inputs: Iterable[Path] = (),
+    trains_as: str = "",
+    training: Callable[[Options], Any] = finetune_of,
+    keep_prunable: bool = False,
+    more: Callable[["LoadedModel", Any], Options] = lambda *_: {},
+    keeps: Callable[[Any], bool] = lambda _: True,
+) -> None:
+    """Runs a technique's verb: checks the targets, opens, runs, saves, shows, writes, concludes.
 
     Args:
         ctx: of the command.
-        doing: what the progress display says.
-        verb: takes (model, config, data, finetune, one_shot=...) and returns (model, record).
-        model: a Keras model.
-        config: the technique's.
-        training: how to train, where the options and the data let it.
+        model: the model's file.
+        output: where the changed model goes.
         options: of the command.
-        **more: what else the verb takes.
+        doing: what the progress display says, before the file's name.
+        verb: takes (model, config, data, finetune) and returns (model, record), as "module:name",
+            from which it is imported when it is needed.
+        config: the technique's config as "module:Class", or what reads it off the options.
+        closing: the last line, of the record, after the name of the output.
+        inputs: other files that are read.
+        trains_as: of a technique that is training, what a message calls it.
+        training: reads how to train off the options.
+        keep_prunable: whether `Prunable` wrappers stay while the verb works.
+        more: what else the verb takes, of the loaded model and the config.
+        keeps: of the record, whether there is a model to save.
 
-    Returns:
-        (model, record).
+    Raises:
+        UsageError: an option cannot be used.
+        CheckFailed: `closing` says that the result is not what was asked for.
     """
-    data = open_data(options)
-    one_shot = not trains(data, options)
-    with progress(ctx, doing):
-        return verb(model, config, data, None if one_shot else training, one_shot=one_shot, **more)
+    check_targets(output, options, [model, *inputs])
+    if trains_as and options["epochs"] == 0:
+        raise UsageError(f"--epochs is 0, but {trains_as} is training: give at least 1")
+    asked = config_of(resolve_name(config)) if isinstance(config, str) else config()
+    finetune = training(options)
+    source = open_layers(model, options, keep_prunable=keep_prunable)
+    from tflite_squeeze.network.unwrapping import plain
+    from tflite_squeeze.training.callback import TargetNotReached
+
+    given, data = more(source, asked), open_data(options)
+    wanted = trains(data, options)
+    if trains_as and not wanted:
+        raise UsageError(f"{trains_as} is training: pass labelled --data")
+    if not trains_as:
+        given["one_shot"] = not wanted
+    with progress(ctx, f"{doing} {model}"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", TargetNotReached)  # the last line and the exit code say so
+        run = resolve_name(verb)
+        changed, record = run(source.model, asked, data, finetune if wanted else None, **given)
+    keep(ctx, plain(changed)[0] if keeps(record) else None, output, record, options)
+    say(ctx, f"{output}: {closing(record)}")
 
 
 def keep(
     ctx: click.Context,
     model: Any,
     output: Path,
-    record: "BaseModel",
-    tables: Iterable["Table"],
+    record: "StepRecord",
     options: Options,
 ) -> None:
     """Saves a model, None for none, and shows its record.
@@ -78,10 +148,9 @@ def keep(
         model: a Keras model.
         output: where it goes.
         record: what was done to it.
-        tables: the record's.
         options: of the command.
     """
     if model is not None:
         save_model(model, output, force=options["force"])
-    show(ctx, tables)
+    show(ctx, record.tables())
     write_json(options["json_target"], record, force=options["force"])

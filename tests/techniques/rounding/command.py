@@ -3,25 +3,19 @@ from typing import Any
 
 import click
 
-from tests.techniques.rounding.config import Round
-from tflite_squeeze.command_line.compressing import check_targets, keep
-from tflite_squeeze.command_line.config_options import config_of, config_options
-from tflite_squeeze.command_line.model_options import model_options, open_layers
-from tflite_squeeze.command_line.output import force_option, json_option
+from tflite_squeeze.command_line.compressing import compress, compressing
+from tflite_squeeze.command_line.config_options import config_options
+
+ROUND = "tests.techniques.rounding.config:Round"
 
 
-@click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
-@config_options("tests.techniques.rounding.config:Round", "step", "only")
-@model_options
-@force_option
-@json_option
-@click.pass_context
+@compressing("round net.keras -o rounded.keras", config_options(ROUND, "step", "only"))
 def round_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Round weights to multiples of a step."""
-    from tests.techniques.rounding.rounding import round_weights
-
-    check_targets(output, options, [model])
-    rounded, record = round_weights(open_layers(model, options).model, config_of(Round))
-    keep(ctx, rounded, output, record, record.tables(), options)
+    compress(
+        ctx, model, output, options,
+        doing="Rounding",
+        verb="tests.techniques.rounding.rounding:round_weights",
+        config=ROUND,
+        closing=lambda record: f"{len(record.values)} weights on a grid",
+    )  # fmt: skip

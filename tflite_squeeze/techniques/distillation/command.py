@@ -67,7 +67,6 @@ def distill_command(
         raise UsageError("--epochs is 0, but distilling is training: give at least 1")
     source = open_layers(student, options)
     from tflite_squeeze.techniques.distillation.distill import distill
-    from tflite_squeeze.techniques.distillation.tables import distill_tables
 
     taught_by = [open_model(path, options) for path in teachers]
     data = open_data(options)
@@ -76,7 +75,7 @@ def distill_command(
     # LiteRT greets whoever loads a file with it.
     with progress(ctx, f"Distilling into {student}"), caught_chatter():
         model, record = distill(source.model, config, data, taught_by, training)
-    keep(ctx, model, output, record, distill_tables(record), options)
+    keep(ctx, model, output, record, options)
     if not record.reached:
         raise CheckFailed(
             f"{output} is worse than the student was: train for more epochs, or at another "

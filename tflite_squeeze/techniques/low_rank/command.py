@@ -5,18 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.command_line.compressing import check_targets, compressed, keep
+from tflite_squeeze.command_line.compressing import compress, compressing
 from tflite_squeeze.command_line.config_fields import choices_of
 from tflite_squeeze.command_line.config_options import config_of, config_options
-from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.model_options import model_options, open_layers
 from tflite_squeeze.command_line.option_types import pattern_type
-from tflite_squeeze.command_line.output import force_option, json_option, say
-from tflite_squeeze.command_line.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
     from tflite_squeeze.techniques.low_rank.config import Factorize
+    from tflite_squeeze.techniques.low_rank.record import FactorizeRecord
 
 FACTORIZE = "tflite_squeeze.techniques.low_rank.config:Factorize"
 
@@ -27,34 +24,24 @@ def _rank(text: str) -> int | tuple[int, ...]:
     return ranks if len(ranks) > 1 else ranks[0]
 
 
-@click.command(
-    epilog="Example: tflite-squeeze factorize models/lenet_300_100.keras -o thin.keras "
-    "--data fashion-mnist --rank 16 --measure --epochs 3"
-)
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model to write."
-)
-@data_options
-@config_options(
-    FACTORIZE,
-    "rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio", "ranks", "scheme",
-    "multiple", "only", "protect", "data_aware", "samples", "emit",
-    ranks={"names": ["--layer"], "type": pattern_type("RANK", _rank, "dense_*=16")},
-    data_aware={"names": ["--data-aware/--plain-svd"]},
-    emit={"names": ["--factorized-layers"], "flag_value": "factorized", "default": None},
+@compressing(
+    "factorize models/lenet_300_100.keras -o thin.keras "
+    "--data fashion-mnist --rank 16 --measure --epochs 3",
+    config_options(
+        FACTORIZE,
+        "rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio", "ranks",
+        "scheme", "multiple", "only", "protect", "data_aware", "samples", "emit",
+        ranks={"names": ["--layer"], "type": pattern_type("RANK", _rank, "dense_*=16")},
+        data_aware={"names": ["--data-aware/--plain-svd"]},
+        emit={"names": ["--factorized-layers"], "flag_value": "factorized", "default": None},
+    ),
+    click.option("--measure", is_flag=True, help="Keep only the splits that LiteRT runs faster."),
+    click.option(
+        "--quantize",
+        type=click.Choice(choices_of(FACTORIZE, "measure")),
+        help="With --measure: quantization of the files that are timed.  [default: none]",
+    ),
 )  # fmt: skip
-@click.option("--measure", is_flag=True, help="Keep only the splits that LiteRT runs faster.")
-@click.option(
-    "--quantize",
-    type=click.Choice(choices_of(FACTORIZE, "measure")),
-    help="With --measure: quantization of the files that are timed.  [default: none]",
-)
-@training_options
-@model_options
-@force_option
-@json_option
-@click.pass_context
 def factorize_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Split layers into thinner ones: Dense, Conv2D, EinsumDense and Embedding.
 
@@ -62,15 +49,17 @@ def factorize_command(ctx: click.Context, /, model: Path, output: Path, **option
     trained on, unless --epochs is 0. Splits that save nothing, or with --measure are not faster,
     are refused with the numbers. Exits 1 when no split was left, or a budget was missed.
     """
-    check_targets(output, options, [model])
-    config, training = _config(options), finetune_of(options)
-    source = open_layers(model, options)
-    from tflite_squeeze.techniques.low_rank.factorize import factorize
-    from tflite_squeeze.techniques.low_rank.tables import factorize_tables
+    compress(
+        ctx, model, output, options,
+        doing="Factorizing",
+        verb="tflite_squeeze.techniques.low_rank.factorize:factorize",
+        config=lambda: _config(options),
+        keeps=lambda record: bool(record.layers),
+        closing=lambda record: _conclusion(output, record),
+    )  # fmt: skip
 
-    doing = f"Factorizing {model}"
-    thin, record = compressed(ctx, doing, factorize, source.model, config, training, options)
-    keep(ctx, thin if record.layers else None, output, record, factorize_tables(record), options)
+
+def _conclusion(output: Path, record: "FactorizeRecord") -> str:
     if not record.layers:
         raise CheckFailed(
             f"{output} was not written, every split was refused (see the reasons): ask for lower "
@@ -78,10 +67,9 @@ def factorize_command(ctx: click.Context, /, model: Path, output: Path, **option
         )
     if not record.reached:
         raise CheckFailed(f"{output}: {'; '.join(record.shortfalls)}: ask for lower ranks")
-    say(
-        ctx,
-        f"{output}: {len(record.layers)} layers split, {record.parameters_ratio:.1%} of the "
-        f"parameters and {record.macs_ratio:.1%} of the multiply-accumulates are left",
+    return (
+        f"{len(record.layers)} layers split, {record.parameters_ratio:.1%} of the parameters and "
+        f"{record.macs_ratio:.1%} of the multiply-accumulates are left"
     )
 
 

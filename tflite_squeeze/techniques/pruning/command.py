@@ -1,88 +1,70 @@
 """`tflite-squeeze prune`: a Keras model in, the same model with zeros out."""
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.command_line.compressing import check_targets, compressed, keep
+from tflite_squeeze.command_line.compressing import compress, compressing
 from tflite_squeeze.command_line.config_options import config_of, config_options, help_of
-from tflite_squeeze.command_line.data_options import data_options
-from tflite_squeeze.command_line.model_options import model_options, open_layers
-from tflite_squeeze.command_line.output import force_option, json_option, say
-from tflite_squeeze.command_line.training_options import finetune_of, training_options
 from tflite_squeeze.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
     from tflite_squeeze.network.loading import LoadedModel
     from tflite_squeeze.techniques.pruning.config import Prune
+    from tflite_squeeze.techniques.pruning.record import PruneRecord
     from tflite_squeeze.techniques.pruning.sensitivity.record import Curve
 
 PRUNE = "tflite_squeeze.techniques.pruning.config:Prune"
 _SCHEDULES = ("constant", "polynomial", "exponential", "one-cycle", "stepwise")
 
 
-@click.command(
-    epilog="Example: tflite-squeeze prune models/lenet_300_100.keras -o pruned.keras "
-    "--data fashion-mnist --sparsity 0.9 --epochs 3"
-)
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model to write."
-)
-@data_options
-@config_options(PRUNE, "sparsity", "threshold")
-@click.option(
-    "--schedule", type=click.Choice(_SCHEDULES), default="polynomial", show_default=True,
-    help=help_of(PRUNE, "schedule"),
+@compressing(
+    "prune models/lenet_300_100.keras -o pruned.keras "
+    "--data fashion-mnist --sparsity 0.9 --epochs 3",
+    config_options(PRUNE, "sparsity", "threshold"),
+    click.option(
+        "--schedule", type=click.Choice(_SCHEDULES), default="polynomial", show_default=True,
+        help=help_of(PRUNE, "schedule"),
+    ),
+    config_options(
+        "tflite_squeeze.techniques.pruning.schedules:Polynomial", "begin", "end", "frequency"
+    ),
+    config_options(
+        PRUNE, "score", "budget", "granularity", "layers", "only", "protect", "grow",
+        score={"metavar": "NAME"}, budget={"metavar": "NAME"},
+        granularity={"metavar": "element|filter|RxC|N:M"},
+    ),
+    click.option(
+        "--curves", type=click.Path(path_type=Path), metavar="FILE",
+        help="For --budget sensitivity: a sensitivity.json of this model, not measured again.",
+    ),
 )  # fmt: skip
-@config_options(
-    "tflite_squeeze.techniques.pruning.schedules:Polynomial", "begin", "end", "frequency"
-)
-@config_options(
-    PRUNE, "score", "budget", "granularity", "layers", "only", "protect", "grow",
-    score={"metavar": "NAME"}, budget={"metavar": "NAME"},
-    granularity={"metavar": "element|filter|RxC|N:M"},
-)  # fmt: skip
-@click.option(
-    "--curves", type=click.Path(path_type=Path), metavar="FILE",
-    help="For --budget sensitivity: a sensitivity.json of this model, not measured again.",
-)  # fmt: skip
-@training_options
-@model_options
-@force_option
-@json_option
-@click.pass_context
 def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Zero the weights that matter least, and train the others around them.
 
     With labelled data the model is trained while and after the zeros come in; without, or with
     --epochs 0, it is pruned at once. Exits 1 when the sparsity was not reached.
     """
-    inputs = [model] if options["curves"] is None else [model, options["curves"]]
-    check_targets(output, options, inputs)
-    config, training = _config(options), finetune_of(options)
-    source = open_layers(model, options, keep_prunable=True)
-    from tflite_squeeze.network.unwrapping import plain
-    from tflite_squeeze.techniques.pruning.prune import prune
-    from tflite_squeeze.techniques.pruning.tables import prune_tables
-    from tflite_squeeze.training.callback import TargetNotReached
+    compress(
+        ctx, model, output, options,
+        doing="Pruning",
+        verb="tflite_squeeze.techniques.pruning.prune:prune",
+        config=lambda: _config(options),
+        inputs=[] if options["curves"] is None else [options["curves"]],
+        keep_prunable=True,
+        more=lambda source, config: {"curves": _curves(source, config, options)},
+        closing=lambda record: _conclusion(output, record),
+    )  # fmt: skip
 
-    doing, curves = f"Pruning {model}", _curves(source, config, options)
-    with warnings.catch_warnings():
-        # The last line and the exit code say so.
-        warnings.simplefilter("ignore", TargetNotReached)
-        pruned, record = compressed(
-            ctx, doing, prune, source.model, config, training, options, curves=curves
-        )
-    keep(ctx, plain(pruned)[0], output, record, prune_tables(record), options)
+
+def _conclusion(output: Path, record: "PruneRecord") -> str:
     if not record.reached:
         raise CheckFailed(
             f"{output} has {record.sparsity:.2%} zeros, not {record.target:.2%}: train for more "
             f"epochs, or protect fewer layers"
         )
-    say(ctx, f"{output}: {record.sparsity:.2%} zeros in {len(record.weights)} weights")
+    return f"{record.sparsity:.2%} zeros in {len(record.weights)} weights"
 
 
 def _curves(
