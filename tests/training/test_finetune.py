@@ -9,7 +9,7 @@ import pytest
 from tests import tiny_models
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.finetune import compiling_pays, finetune, loss_of
+from tflite_squeeze.training.finetune import compiling_pays, finetune
 
 X = tiny_models.examples(32, 8)
 
@@ -59,14 +59,3 @@ def test_steps_are_compiled_as_asked(library: Any, asked: Any, done: bool) -> No
     data = load_data({"x_train": X, "y_train": np.argmax(X[:, :3], axis=1)})
     finetune(model, data, FineTune(epochs=1, batch=16, jit=asked))
     assert compiled == [done]
-
-
-def test_a_loss_fits_a_softmax_that_is_an_operation_or_stands_before_a_reshape() -> None:
-    library = tiny_models.LIBRARIES["keras"]
-    x = library.Input((4,), name="x")
-    scores = library.layers.Dense(3)(x)
-    as_operation = library.Model(x, library.ops.softmax(scores))
-    reshaped = library.Model(x, library.layers.Reshape((3,))(library.layers.Softmax()(scores)))
-    of_logits = library.Model(x, scores)
-    found = [loss_of(model).get_config() for model in (as_operation, reshaped, of_logits)]
-    assert [config["from_logits"] for config in found] == [False, False, True]

@@ -9,6 +9,7 @@ from typing import Any
 
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.files.files import is_file, is_folder, read_file
+from tflite_squeeze.network.compiling import compiled_as_saved
 from tflite_squeeze.network.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
 from tflite_squeeze.network.larq_library import has_larq_layers, larq
 from tflite_squeeze.network.layer_graphs import check_graphs
@@ -111,10 +112,16 @@ def load_model(
         allow_unsafe=allow_unsafe,
         custom_objects=classes,
     )
+    settings = config.get("compile_config") if isinstance(config, dict) else None
+    left_out = compiled_as_saved(model, settings, flavor, allow_unsafe=allow_unsafe)
     model, notes = plain(model, keep_prunable=keep_prunable)
-    kind = ModelKind(flavor.value)
     return LoadedModel(
-        model=model, kind=kind, name=path.stem, sha256=sha256, path=path, notes=notes
+        model=model,
+        kind=ModelKind(flavor.value),
+        name=path.stem,
+        sha256=sha256,
+        path=path,
+        notes=notes if left_out is None else (*notes, left_out),
     )
 
 
@@ -184,8 +191,9 @@ def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
         check_saved_graphs(path, read_file(path / "saved_model.pb", "model file"))
     notes: tuple[str, ...] = ()
     # Only as a Keras model can its recurrent layers be rebuilt for a fixed batch.
-    if is_file(path / "keras_metadata.pb"):
-        flavor, configs = Flavor.TF_KERAS, read_metadata(path)
+    configs, settings = read_metadata(path)
+    if configs:
+        flavor = Flavor.TF_KERAS
         written = json.dumps(configs)
         if has_larq_layers(written):
             larq()
@@ -200,10 +208,15 @@ def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
                 allow_unsafe=allow_unsafe,
                 custom_objects=classes,
             )
+            left_out = compiled_as_saved(model, settings, flavor, allow_unsafe=allow_unsafe)
             model, notes = plain(model)
-            kind = ModelKind.TF_KERAS
             return LoadedModel(
-                model=model, kind=kind, name=name, sha256=sha256, path=path, notes=notes
+                model=model,
+                kind=ModelKind.TF_KERAS,
+                name=name,
+                sha256=sha256,
+                path=path,
+                notes=notes if left_out is None else (*notes, left_out),
             )
         notes = (f"it {unknown}; here it is loaded as functions, without its layers",)
     import tensorflow as tf

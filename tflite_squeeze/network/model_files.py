@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.files.archives import check_archive
-from tflite_squeeze.files.files import read_file
+from tflite_squeeze.files.files import is_file, read_file
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.hdf5_files import check_hdf5
 
@@ -30,7 +30,7 @@ class Header(NamedTuple):
 
     Attributes:
         flavor: the Keras that wrote it.
-        config: the model's configuration.
+        config: the model's configuration, with its `compile_config`.
         weights_bytes: how many bytes of weights it holds.
     """
 
@@ -70,28 +70,52 @@ def read_header(path: Path, content: bytes) -> Header:
     return header
 
 
-def read_metadata(folder: Path) -> list[Any]:
-    """Reads the configurations in the `keras_metadata.pb` of a SavedModel.
+def read_metadata(folder: Path) -> tuple[list[Any], Any]:
+    """The configurations in the metadata of a SavedModel, and what it says of `compile`.
 
-    The settings of `compile` are left out, since models are loaded uncompiled.
+    They lie in `keras_metadata.pb`, or before TensorFlow 2.5 in `saved_model.pb`.
+
+    Returns:
+        The layers' configurations, none where Keras did not write it; and the settings of
+        `compile`, or None.
 
     Raises:
         InputError: it is damaged.
     """
     from google.protobuf.message import DecodeError
-    from tf_keras.protobuf import saved_metadata_pb2
 
-    path = folder / "keras_metadata.pb"
+    own = folder / "keras_metadata.pb"
+    path = own if is_file(own) else folder / "saved_model.pb"
     content = read_file(path, "model file")
     try:
-        saved = saved_metadata_pb2.SavedMetadata.FromString(content)
-        configs = [json.loads(node.metadata) for node in saved.nodes if node.metadata]
+        texts = _keras_metadata(content) if path == own else _metadata_in_graph(content)
+        configs = [json.loads(text) for text in texts if text]
     except (DecodeError, *_DAMAGE) as error:
         raise _damaged(path, error) from error
-    for config in configs:
-        if isinstance(config, dict):
-            config.pop("training_config", None)
-    return configs
+    settings = [
+        config.pop("training_config", None) for config in configs if isinstance(config, dict)
+    ]
+    return configs, next((found for found in settings if found), None)
+
+
+def _keras_metadata(content: bytes) -> list[str]:
+    from tf_keras.protobuf import saved_metadata_pb2
+
+    saved = saved_metadata_pb2.SavedMetadata.FromString(content)
+    return [node.metadata for node in saved.nodes]
+
+
+def _metadata_in_graph(content: bytes) -> list[str]:
+    """Where TensorFlow wrote it before 2.5."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString(content)
+    return [
+        node.user_object.metadata
+        for graph in saved.meta_graphs
+        for node in graph.object_graph_def.nodes
+        if node.user_object.identifier.startswith("_tf_keras")
+    ]
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
@@ -139,9 +163,15 @@ def _read_hdf5_header(path: Path, content: bytes) -> Header:
                 f"model {path} holds weights only: save the whole model, with model.save(...)"
             )
         version = file.attrs.get("keras_version", "2")
-    text = config.decode() if isinstance(config, bytes) else str(config)
-    number = version.decode() if isinstance(version, bytes) else str(version)
-    return Header(_flavor_of_version(number), json.loads(text), weights_bytes)
+        training = file.attrs.get("training_config")
+    found = json.loads(_text(config))
+    if training is not None and isinstance(found, dict):
+        found["compile_config"] = json.loads(_text(training))
+    return Header(_flavor_of_version(_text(version)), found, weights_bytes)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _flavor_of_version(version: str) -> Flavor:

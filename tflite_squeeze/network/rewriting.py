@@ -204,7 +204,7 @@ def _built(model: Any, replacements: Replacements) -> Any:
             if model.built and not made.built:
                 made.build(open_batch(model))
             builder.carry()
-            _compile_alike(model, made)
+            compile_alike(model, made)
     return made
 
 
@@ -385,13 +385,22 @@ def _same_layer(layer: Any) -> Any:
     )
 
 
-def _compile_alike(model: Any, made: Any) -> None:
-    """Compiles a model as another is, with an optimiser and metrics of its own."""
+def compile_alike(model: Any, made: Any) -> None:
+    """Compiles a model as another is, with an optimiser and metrics of its own.
+
+    Args:
+        model: the Keras model that may be compiled.
+        made: the one that is to be like it.
+    """
+    settings = compile_settings(model)
+    if settings:
+        made.compile(**{key: mapped_leaves(value, _renewed) for key, value in settings.items()})
+
+
+def compile_settings(model: Any) -> dict[str, Any]:
+    """What a model was compiled with, by the names of `compile`; empty if it was not."""
     config = getattr(getattr(model, "_compile_config", None), "config", None)
-    if config is None:
-        return
-    settings = {key: mapped_leaves(value, _renewed) for key, value in config.items()}
-    made.compile(**settings)
+    return dict(config) if config else {}
 
 
 def _renewed(setting: Any) -> Any:

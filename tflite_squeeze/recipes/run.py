@@ -13,7 +13,7 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed, RuntimeFailure
 from tflite_squeeze.network.loading import LoadedModel, load_model
-from tflite_squeeze.network.rewriting import copy_of
+from tflite_squeeze.network.rewriting import compile_alike, copy_of
 from tflite_squeeze.packing.pack import pack
 from tflite_squeeze.recipes.files import dump_recipe
 from tflite_squeeze.recipes.folder import PLAIN, START, RunFolder
@@ -181,9 +181,7 @@ class Run:
         if path is None:
             return copy_of(self._source.model)
         found = load_model(path, allow_unsafe=self._allow_unsafe).model
-        loss = getattr(self._source.model, "loss", None)
-        if loss is not None:
-            found.compile(loss=loss)
+        compile_alike(self._source.model, found)
         return found
 
     def _step(self, number: int, baseline: Baseline) -> bool:

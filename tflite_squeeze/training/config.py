@@ -50,7 +50,8 @@ class Distill(Frozen):
     """The objective `label_weight` L(y, z) + `lam` D(teacher, student) + hints.
 
     L is the student's own loss on the labels, D the distance of what both answer. Without labels
-    L is left out. The distance compares logits, or values where the models output plain numbers.
+    L is left out. The distance compares logits, or values where the models output plain numbers;
+    there "kl" is the divergence of normal distributions around them, half the squared error.
 
     Reference: Hinton et al. 2015, arXiv:1503.02531; see `distill_losses` for each distance.
 

@@ -11,13 +11,10 @@ from tflite_squeeze.data.raw_data import reading
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.graph import has_graph
-from tflite_squeeze.network.variables import output_shape
 from tflite_squeeze.training.config import Distill, FineTune
-from tflite_squeeze.training.label_form import loss_name
+from tflite_squeeze.training.objective import classifies, objective_of
 from tflite_squeeze.training.parts import training_steps, uses_labels
 from tflite_squeeze.training.teaching.distiller import Distiller
-from tflite_squeeze.training.teaching.output_kinds import kinds_by_graph
 from tflite_squeeze.training.teaching.teacher_answers import (
     Answers,
     known_answers,
@@ -192,7 +189,7 @@ def _compile(
     labelled: bool,
 ) -> bool:
     """Gives the model an optimiser with a rate that falls to zero, and a loss if it has none."""
-    loss = getattr(model, "loss", None)
+    objective = objective_of(model)
     warmup = int(config.warmup * steps)
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else config.learning_rate,
@@ -206,13 +203,14 @@ def _compile(
         optimizer = keras.optimizers.Adam(rate)
     else:
         optimizer = keras.optimizers.SGD(rate, momentum=0.9)
-    chosen, metrics = None, None
+    asked: dict[str, Any] = {}
     if labelled:
-        chosen = loss if loss else loss_of(model)
-        metrics = ["accuracy"] if loss is None and classifies(model) else None
+        asked = {"loss": objective.losses, "loss_weights": objective.weights}
+        if classifies(model):
+            asked["metrics"] = ["accuracy"]
     jit = compiling_pays(model, trained) if config.jit == "auto" else config.jit
-    trained.compile(optimizer=optimizer, loss=chosen, metrics=metrics, jit_compile=jit)
-    return not loss
+    trained.compile(optimizer=optimizer, jit_compile=jit, **asked)
+    return not objective.own
 
 
 def compiling_pays(model: Any, trained: Any) -> bool:
@@ -234,58 +232,3 @@ def _convolves_by_groups(layer: Any) -> bool:
     if kind.startswith("Conv"):
         return bool(getattr(layer, "groups", 1) > 1)
     return kind.startswith(("Depthwise", "Separable"))
-
-
-def loss_of(model: Any) -> Any:
-    """The loss of a model: its own if it was compiled, else what its last layer suggests.
-
-    Args:
-        model: a Keras model of either flavour, with one output.
-
-    Returns:
-        A Keras loss: sparse cross-entropy for several classes, binary cross-entropy for one
-        probability, the mean squared error otherwise.
-
-    Raises:
-        UsageError: it was not compiled and has several outputs.
-    """
-    own = getattr(model, "loss", None)
-    keras = flavors.keras_of(flavors.known_flavor(model))
-    if own is not None:
-        return keras.losses.get(own) if isinstance(own, str) else own
-    shape = output_shape(model)
-    if isinstance(shape, dict) or (isinstance(shape, list) and len(shape) > 1):
-        raise UsageError("a model with several outputs needs its own loss: compile it first")
-    activation = _last_activation(model)
-    if activation == "sigmoid" and shape[-1] == 1:
-        return keras.losses.BinaryCrossentropy()
-    if classifies(model):
-        logits = activation != "softmax"
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-    return keras.losses.MeanSquaredError()
-
-
-def classifies(model: Any) -> bool:
-    """Whether a model's one output is a score per class, or the probability of one class.
-
-    A model that was compiled with another loss than a cross-entropy does not classify.
-    """
-    name = loss_name(model)
-    if name and "crossentropy" not in name:
-        return False
-    shape = output_shape(model)
-    if isinstance(shape, dict | list):
-        return False
-    if shape[-1] == 1:
-        return _last_activation(model) == "sigmoid"
-    return len(shape) == 2
-
-
-def _last_activation(model: Any) -> str:
-    """What the output ends in: "softmax", "sigmoid", or anything else."""
-    if has_graph(model):
-        return kinds_by_graph(model)[0] or ""
-    last = model.layers[-1]
-    if type(last).__name__ == "Softmax":
-        return "softmax"
-    return str(getattr(getattr(last, "activation", None), "__name__", ""))

@@ -3,15 +3,13 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.save import quietly
-from tflite_squeeze.training.finetune import classifies, loss_of
-from tflite_squeeze.training.label_form import label_form
+from tflite_squeeze.training.objective import classifies, objective_of
 
 Array = NDArray[Any]
 
@@ -33,12 +31,14 @@ def quality(model: Any, inputs: dict[str, Array], labels: Any, *, batch: int = 2
     Raises:
         InputError: a label is no class of the model.
     """
-    outputs = predict(model, inputs, batch=batch)
+    objective = objective_of(model)
+    answers = predict(model, inputs, batch=batch)
     if not classifies(model):
-        return float(tf.reduce_mean(loss_of(model)(label_form(model)(labels), outputs)))
+        return float(objective.loss(labels, answers))
+    (outputs,), (known,) = objective.flat(answers), objective.split(labels)
     if outputs.shape[-1] == 1:
-        return float(np.mean((outputs[:, 0] >= 0.5) == np.asarray(labels).ravel()))
-    return float(np.mean(np.argmax(outputs, axis=-1) == class_ids(labels, outputs.shape[-1])))
+        return float(np.mean((outputs[:, 0] >= 0.5) == np.asarray(known).ravel()))
+    return float(np.mean(np.argmax(outputs, axis=-1) == class_ids(known, outputs.shape[-1])))
 
 
 def class_ids(labels: Any, classes: int) -> Array:

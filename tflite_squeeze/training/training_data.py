@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.network import flavors
-from tflite_squeeze.training.label_form import label_form
+from tflite_squeeze.training.objective import objective_of
 from tflite_squeeze.training.parts import training_part
 
 if TYPE_CHECKING:
@@ -39,21 +39,23 @@ def training_batches(
     names = [spec.name for spec in tf.nest.flatten(structure)]
     dataset, raw = training_part(data)
     labelled = isinstance(dataset.element_spec, tuple)
-    taken = label_form(model)
+    objective = objective_of(model)
 
     def arranged(inputs: Any, labels: Any = None) -> Any:
         packed = tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])
+        if isinstance(packed, list):
+            packed = tuple(packed)  # tf.data makes one tensor of a list
         if augment is not None:
             packed = augment(packed)
         return (packed,) if labels is None else (packed, labels)
 
     def alone(inputs: Any, labels: Any = None) -> Any:
-        return arranged(inputs, taken(labels))
+        return arranged(inputs, objective.labels(labels))
 
     def answered(index: Any, element: Any) -> Any:
         assert answers is not None
         inputs, labels = element if labelled else (element, None)
-        return arranged(inputs, answers.targets(index, taken(labels)))
+        return arranged(inputs, answers.targets(index, objective.labels(labels)))
 
     if answers is not None:
         dataset = dataset.enumerate()

@@ -228,8 +228,9 @@ def test_two_inputs_and_two_outputs(library: Any) -> None:
     with pytest.raises(UsageError, match="its output 1: pass teacher_outputs="):
         Distiller(student, teacher)  # one number: a value, or the logit of a probability
     kinds = ("softmax", "values")
-    with pytest.raises(UsageError, match="distance 'kl' does not compare plain numbers: use mse"):
-        Distiller(student, teacher, Distill(student_outputs=kinds, teacher_outputs=kinds))
+    wanted = Distill(distance="dkd", student_outputs=kinds, teacher_outputs=kinds)
+    with pytest.raises(UsageError, match="'dkd' does not compare plain numbers: use kl or mse"):
+        Distiller(student, teacher, wanted)
     with pytest.raises(UsageError, match="has 2 outputs: give one for each"):
         Distiller(student, teacher, Distill(teacher_outputs=("softmax",)))
     config = Distill(distance="mse", student_outputs=kinds, teacher_outputs=kinds)

@@ -116,3 +116,8 @@ def test_attention_of_another_size_is_averaged() -> None:
     )
     with pytest.raises(UsageError, match="cannot be compared"):
         losses.attention(tf.constant(teacher[0]), tf.constant(student))
+
+
+def test_kl_of_values_is_half_the_squared_error() -> None:
+    teacher, student = tf.constant([[1.0, 2.0]]), tf.constant([[3.0, 2.0]])
+    np.testing.assert_allclose(losses.kl_of_values(teacher, student), [1.0])

@@ -35,8 +35,7 @@ def with_binary_inputs(model: Any, config: Binarize, run: StepRun, *, verbose: i
     signs = [name for name in names if quantizers(graph, name, config)[0] != "none"]
     changes = rearranged(graph, names, signs)
     changes += _padding(graph, signs)
-    loss = getattr(model, "loss", None)
-    network = trained(graph, config, names, run, loss=loss, verbose=verbose)
+    network = trained(model, graph, config, names, run, verbose=verbose)
     return Made(
         model=network,
         weights=_weights(network),

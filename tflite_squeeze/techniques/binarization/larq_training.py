@@ -11,6 +11,7 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.crossing import copy_weights, rebuilt
 from tflite_squeeze.network.graph import Graph
 from tflite_squeeze.network.larq_library import larq
+from tflite_squeeze.network.rewriting import compile_alike
 from tflite_squeeze.network.variables import callback_class
 from tflite_squeeze.techniques.binarization.bit_size import packed_bytes, quantised_weights
 from tflite_squeeze.techniques.binarization.config import Binarize
@@ -101,22 +102,22 @@ def built(graph: Graph, config: Binarize, phases: Phases) -> Any:
 
 
 def trained(
+    original: Any,
     graph: Graph,
     config: Binarize,
     names: tuple[str, ...],
     run: StepRun,
     *,
-    loss: Any = None,
     verbose: int = 0,
 ) -> Any:
     """Builds the binary network and trains it, stage by stage.
 
     Args:
+        original: the model that was given, whose compile settings count.
         graph: the model in its new order.
         config: what is asked for.
         names: the nodes that become binary.
         run: its data and training.
-        loss: the original's own; None where it had none.
         verbose: as in `model.fit`.
 
     Returns:
@@ -133,8 +134,7 @@ def trained(
             copy_weights(graph, model)
         if config.optimizer == "bop":
             _to_signs(model, library)
-        if loss is not None:
-            model.compile(loss=loss)
+        compile_alike(original, model)
         run.train(
             model,
             [flip_ratio_callback()],

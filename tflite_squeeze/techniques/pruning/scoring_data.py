@@ -12,8 +12,7 @@ from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import variables as keras_variables
 from tflite_squeeze.network.observing import observed
 from tflite_squeeze.network.weights import Target
-from tflite_squeeze.training.finetune import loss_of
-from tflite_squeeze.training.label_form import label_form
+from tflite_squeeze.training.objective import objective_of
 
 Array = NDArray[Any]
 
@@ -121,17 +120,8 @@ class ScoringData:
         """
         if not self.labels:
             raise UsageError(f"score {score!r} takes gradients of a loss: pass labelled data")
-        loss = loss_of(model)
-        if not callable(loss):
-            raise UsageError(f"score {score!r} takes a model with one loss: compile it with one")
-
-        taken = label_form(model)
-
-        def mean_loss(labels: Any, outputs: Any) -> Any:
-            return tf.reduce_mean(loss(taken(labels), outputs))
-
         pairs = zip(self.inputs, self.labels, strict=True)
-        gradients = gradients_of(model, targets, pairs, mean_loss)
+        gradients = gradients_of(model, targets, pairs, objective_of(model).loss)
         return [t.matrix(gradient) for t, gradient in zip(targets, gradients, strict=True)]
 
     def norms(self, model: Any, targets: Sequence[Target]) -> list[Array]:

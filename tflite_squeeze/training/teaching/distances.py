@@ -14,7 +14,7 @@ from tflite_squeeze.training.teaching.teachers import Teacher
 
 # What each distance can compare.
 _FAMILIES = {
-    "kl": ("classes", "labels"),
+    "kl": ("classes", "labels", "values"),
     "mse": ("classes", "labels", "values"),
     "cosine": ("classes", "values"),
     "dkd": ("classes",),
@@ -62,6 +62,8 @@ class OutputDistance:
             raise UsageError(
                 f"distance {name!r} does not compare {what[group]}: use {' or '.join(possible)}"
             )
+        if name == "kl" and group == "values":
+            return lambda teacher, student, _: distill_losses.kl_of_values(teacher, student)
         heat = config.temperature
         known: dict[str, Callable[..., Any]] = {
             "kl": lambda teacher, student, _: distill_losses.kl(teacher, student, heat),

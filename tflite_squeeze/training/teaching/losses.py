@@ -59,6 +59,21 @@ def _relative_entropy(log_p: Any, log_q: Any) -> Any:
     return tf.reduce_sum(tf.exp(log_p) * (log_p - log_q), axis=-1)
 
 
+def kl_of_values(teacher: Any, student: Any) -> Any:
+    """KL(N(t, 1) ‖ N(s, 1)) of plain numbers: half the mean squared error.
+
+    Args:
+        teacher: values (N, ...).
+        student: of the same shape.
+
+    Returns:
+        (N,).
+
+    Reference: Kullback 1959, Information Theory and Statistics, chapter 9.
+    """
+    return 0.5 * mse(teacher, student)
+
+
 def mse(teacher: Any, student: Any) -> Any:
     """The mean squared error.
 

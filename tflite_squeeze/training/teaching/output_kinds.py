@@ -7,15 +7,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tflite_squeeze.network.graph import Graph, Node, Value, graph_of, has_graph
+from tflite_squeeze.network.graph import Node
+from tflite_squeeze.network.outputs import output_nodes
 from tflite_squeeze.training.config import OutputKind
-from tflite_squeeze.training.label_form import loss_name
+from tflite_squeeze.training.objective import loss_name, objective_of
 
-# Layers that leave probabilities what they are, and logits too.
-_TRANSPARENT = (
-    "Flatten", "Reshape", "Dropout", "Permute", "Identity", "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D", "AveragePooling2D",
-)  # fmt: skip
 _COMPUTING = ("Dense", "Conv1D", "Conv2D", "Conv3D", "EinsumDense")
 _BY_ACTIVATION: dict[str, OutputKind] = {
     "softmax": "softmax", "sigmoid": "sigmoid", "linear": "logits"
@@ -33,22 +29,12 @@ def kinds_by_graph(model: Any) -> list[OutputKind | None]:
     Returns:
         A kind per output, None where the graph does not tell.
     """
-    if not has_graph(model):
-        return [None]
-    graph = graph_of(model)
-    loss = loss_name(model) if len(graph.outputs) == 1 else ""
-    return [_kind_of(_behind(graph, value), loss) for value in graph.outputs]
-
-
-def _behind(graph: Graph, value: Value) -> Node:
-    """The last node that changes what an output means."""
-    while True:
-        node = graph.nodes[value.node]
-        linear = getattr(getattr(node.source, "activation", None), "__name__", "") == "linear"
-        through = node.kind in _TRANSPARENT or (node.kind == "Activation" and linear)
-        if not through or len(node.inputs) != 1:
-            return node
-        value = node.inputs[0]
+    nodes = output_nodes(model)
+    goals = objective_of(model).goals
+    if nodes is None:  # no graph, which tells of the outputs one by one
+        return [None] * len(goals)
+    losses = [loss_name(goal.loss) if goal.own else "" for goal in goals]
+    return [_kind_of(node, loss) for node, loss in zip(nodes, losses, strict=True)]
 
 
 def _kind_of(node: Node, loss: str) -> OutputKind | None:
