@@ -134,7 +134,10 @@ class _Allowance:
             # Keras 3 hands over a function of its own variable, which knows its shape.
             shape = getattr(getclosurevars(initial).nonlocals.get("self"), "shape", None)
         if shape is not None:
-            self.made_bytes += 4 * math.prod(int(size or 0) for size in tuple(shape))
+            import tensorflow as tf
+
+            sizes = tf.TensorShape(shape).as_list()  # SavedModels hand over a message
+            self.made_bytes += 4 * math.prod(int(size or 0) for size in sizes)
         if self.exceeded:
             raise MemoryError("the weights are out of proportion to the file")
         return following(**settings)
