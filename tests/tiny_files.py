@@ -112,3 +112,35 @@ def dense_file() -> bytes:
     )
     maker.operator("FULLY_CONNECTED", [x, weights, bias], [y], options)
     return maker.file([x], [y])
+
+
+def moving(
+    name: str,
+    scales: tuple[float, ...],
+    *,
+    outputs: int = 1,
+    dtype: str = "int8",
+    axis: bool = False,
+) -> bytes:
+    """One operator whose tensors have these scales, the outputs last."""
+    file = FileMaker()
+    tensors = [
+        file.tensor(f"t{at}", (1, 4), dtype, quantization=quantization([scale]))
+        for at, scale in enumerate(scales)
+    ]
+    inputs = tensors[: len(tensors) - outputs]
+    first = [file.tensor("axis", (), "int32", data=np.int32(1))] if axis else []
+    file.operator(name, [*first, *inputs], tensors[len(inputs) :])
+    return file.file(inputs, tensors[len(inputs) :])
+
+
+def state(*users: tuple[str, int]) -> bytes:
+    """Operators that read one variable tensor, each at a place among its inputs."""
+    file = FileMaker()
+    x = file.tensor("x", (1, 2))
+    variable = file.tensor("state", (1, 2), isVariable=True)
+    outputs = []
+    for name, slot in users:
+        outputs.append(file.tensor("y", (1, 2)))
+        file.operator(name, [x] * slot + [variable], outputs[-1:])
+    return file.file([x], outputs)

@@ -8,7 +8,7 @@ from tests.runtime.runtime_files import (
     int8_dense_file,
     uint8_dense_file,
 )
-from tests.tiny_files import FileMaker, dense_file, quantization
+from tests.tiny_files import FileMaker, dense_file, moving, quantization
 from tflite_squeeze.inspection.advice import LeftOperator, delegation_advice, file_advice
 from tflite_squeeze.inspection.record import Advice, AdviceKind
 from tflite_squeeze.tables.table import listed
@@ -253,3 +253,11 @@ def test_the_activations_of_a_recurrent_cell_are_left_alone() -> None:
     model.buffers = test.buffers
     model.subgraphs += [test.subgraphs[0], body.subgraphs[0]]
     assert _advice(pack_model(model)) == []
+
+
+def test_a_graph_that_contradicts_itself_is_told() -> None:
+    tflite = moving("REVERSE_V2", (0.5, 0.25))
+    (advice,) = file_advice(read_model(tflite), tflite)
+    assert advice.kind is AdviceKind.CONTRADICTION
+    assert advice.where == ("REVERSE_V2 0:0",)
+    assert "convert the model again" in advice.text

@@ -15,6 +15,7 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.failures import unsupported
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
+from tflite_squeeze.emission.repairs import repaired
 from tflite_squeeze.emission.trace import Traced, layers_of, prepared, traced
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.files.temporary import no_room, temporary_folder
@@ -77,6 +78,7 @@ def emit(
         tflite = job.converted(model)
     if config.quantize is Quantization.INT8:
         tflite = with_sound_lstm_scales(tflite)
+    tflite = repaired(tflite)
     islands = float_operators(tflite) if config.quantize.calibrates else ()
     return Emitted(
         tflite=labelled(tflite, source, config),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tflite_squeeze.inspection.graph_advice import (
+    contradictions,
     dynamic_batch,
     foreign_operators,
     unfused_activations,
@@ -55,6 +56,7 @@ def file_advice(model: Any, tflite: bytes) -> tuple[Advice, ...]:
     runs, _ = subgraph_runs(model)
     for subgraph, times in runs.items():
         links = Links(model, subgraph)
+        found += contradictions(links)
         found += foreign_operators(links)
         if not times:
             continue

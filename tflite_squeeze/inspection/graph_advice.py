@@ -7,12 +7,28 @@ from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.fields import LITERT_CUSTOM_OPERATORS, TFLM_OPERATORS
 from tflite_squeeze.tflite.links import Links
 from tflite_squeeze.tflite.regions import operator_table_bytes, tensor_table_bytes
+from tflite_squeeze.tflite.structure import faults_of
 
 # Activations that are no field of an operator, so that each is an operator of its own.
 _SEPARATE = frozenset({
     "ELU", "GELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "PRELU", "TANH",
 })  # fmt: skip
 _SHAPE_SOURCES = frozenset({"SHAPE", "RANK"})
+
+
+def contradictions(links: Links) -> Iterator[Advice]:
+    """What a runtime computes without complaint, and wrongly.
+
+    Args:
+        links: the subgraph.
+    """
+    for fault in faults_of(links):
+        yield Advice(
+            kind=AdviceKind.CONTRADICTION,
+            text=f"{fault.text}: convert the model again with tflite-squeeze convert, which "
+            f"repairs this",
+            where=links.places(list(fault.operators)),
+        )
 
 
 def dynamic_batch(links: Links, tflite: bytes) -> Iterator[Advice]:
@@ -171,9 +187,8 @@ def foreign_operators(links: Links) -> Iterator[Advice]:
     """
     custom = [
         operator
-        for operator, about in enumerate(links.graph.operators)
-        if links.model.operatorCodes[about.opcodeIndex].customCode is not None
-        and links.names[operator] not in LITERT_CUSTOM_OPERATORS
+        for operator, name in enumerate(links.names)
+        if links.is_custom(operator) and name not in LITERT_CUSTOM_OPERATORS
     ]
     flex = [operator for operator in custom if links.names[operator].startswith("Flex")]
     tflm = [operator for operator in custom if links.names[operator] in TFLM_OPERATORS]

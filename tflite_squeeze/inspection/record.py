@@ -21,6 +21,7 @@ class AdviceKind(StrEnum):
     LEGACY_UINT8 = "legacy_uint8"
     PER_CHANNEL_OVERHEAD = "per_channel_overhead"
     NOT_DELEGATED = "not_delegated"
+    CONTRADICTION = "contradiction"
 
 
 class Advice(Frozen):

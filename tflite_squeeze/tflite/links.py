@@ -77,6 +77,11 @@ class Links:
         """An operator's outputs."""
         return integers(self.graph.operators[operator].outputs)
 
+    def is_custom(self, operator: int) -> bool:
+        """Whether an operator is none of the built-in ones."""
+        about = self.graph.operators[operator]
+        return self.model.operatorCodes[about.opcodeIndex].customCode is not None
+
     def place(self, operator: int) -> str:
         """An operator as advice names it."""
         return f"{self.names[operator]} {self.subgraph}:{operator}"

@@ -17,7 +17,7 @@ from tflite_squeeze.network.larq_library import is_larq_model
 from tflite_squeeze.network.loading import LoadedModel, load_model, load_tflite
 from tflite_squeeze.runtime.larq_files import is_larq_file
 from tflite_squeeze.runtime.run import run_file
-from tflite_squeeze.tflite.flatbuffer import select_operators
+from tflite_squeeze.tflite.flatbuffer import read_model, select_operators
 from tflite_squeeze.tflite.signatures import (
     LEGACY_UINT8,
     FileSignature,
@@ -25,6 +25,7 @@ from tflite_squeeze.tflite.signatures import (
     quantization_name,
     signatures_of,
 )
+from tflite_squeeze.tflite.structure import structural_faults
 from tflite_squeeze.verification.labels import labels_by_output
 from tflite_squeeze.verification.record import (
     OutputFidelity,
@@ -118,10 +119,11 @@ def verify(
     for comparison in comparisons:
         _compare(comparison, content, tolerance, threads=config.threads, by_prediction=binary)
     outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
-    failures = failures_of(outputs, tolerance, kind)
+    differences = failures_of(outputs, tolerance, kind)
+    failures = (*differences, *structural_faults(read_model(content)))
     tensors: tuple[TensorFidelity, ...] = ()
     more: tuple[str, ...] = ()
-    if failures and not larq:
+    if differences and not larq:
         bad = next(item for item in comparisons if failures_of(tuple(item.outputs), tolerance))
         tensors, more = _divergence(source, content, bad)
     real = all(comparison.samples.real for comparison in comparisons)
