@@ -228,3 +228,17 @@ def test_a_layer_without_a_configuration_is_named(library: Any) -> None:
     x = library.Input((4,), name="x")
     with pytest.raises(UsageError, match=r"cannot be copied \(layer 'odd' \(Odd\).*get_config"):
         copy_of(library.Model(x, Odd(object())(x)))
+
+
+def test_functions_of_ones_own_stay_themselves(library: Any) -> None:
+    layers, factor = library.layers, 0.25
+
+    def relu(x: Any) -> Any:  # named as one of Keras's own
+        return factor * tf.nn.relu(x)
+
+    x = library.Input((5, 4), name="x")
+    y = layers.Dense(3, activation=lambda x: factor * tf.nn.tanh(x))(x)
+    y = layers.TimeDistributed(layers.Dense(3, activation=relu))(layers.Dense(3, "relu")(y))
+    model = library.Model(x, layers.LSTM(2, activation=relu)(y))
+    data = tiny_models.examples(3, 5, 4)
+    np.testing.assert_allclose(copy_of(model)(data), model(data), atol=1e-6)

@@ -5,6 +5,7 @@ nested models, several inputs and outputs, arguments beside tensors. A node says
 does not know its kind has to leave it, and all around it, as it is.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -390,6 +391,13 @@ def _kind(callee: Any) -> str:
 
 def _config(callee: Any) -> dict[str, Any]:
     try:
-        return dict(callee.get_config())
+        return written(callee)
     except NotImplementedError:  # a layer of someone's own, which cannot be written to a file
         return {}
+
+
+def written(callee: Any) -> dict[str, Any]:
+    """The configuration of a layer, without a warning for lambdas, since no file is written."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*includes a `lambda`")
+        return dict(callee.get_config())

@@ -52,18 +52,20 @@ def carry_tables(old: Any, new: Any) -> None:
         new.bin_boundaries, own = old.bin_boundaries, getattr(old, "summary", None)
         if isinstance(own, np.ndarray):
             new.summary = own
-    elif _is_strange(type(old).load_own_variables):
+    elif not is_of_keras(type(old).load_own_variables):
         store: dict[str, Any] = {}
         old.save_own_variables(store)
         new.load_own_variables(store)
-    if hasattr(old, "save_assets") and _is_strange(type(old).save_assets):
+    if hasattr(old, "save_assets") and not is_of_keras(type(old).save_assets):
         with temporary_folder() as folder:
             old.save_assets(str(folder))
             new.load_assets(str(folder))
 
 
-def _is_strange(method: Any) -> bool:
-    return method.__module__.split(".")[0] not in tuple(Flavor)
+def is_of_keras(one: Any) -> bool:
+    """Whether a class, method or function is one of Keras or TensorFlow, not of someone's own."""
+    room = (one.__module__ or "").split(".")[0]
+    return room in ("builtins", "tensorflow", *Flavor)
 
 
 def _carry_vocabulary(old: Any, new: Any) -> None:

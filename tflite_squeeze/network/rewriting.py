@@ -25,8 +25,9 @@ from tflite_squeeze.network.graph import (
     has_graph,
     mapped,
     mapped_leaves,
+    written,
 )
-from tflite_squeeze.network.layer_state import carry_state, same_flag, set_policy
+from tflite_squeeze.network.layer_state import carry_state, is_of_keras, same_flag, set_policy
 from tflite_squeeze.network.variables import open_batch
 
 # What can go wrong in the configurations and constructors of layers, the user's own among them.
@@ -59,6 +60,19 @@ class LayerSpec:
         return kind.from_config(dict(self.config))
 
 
+def config_of(layer: Any) -> dict[str, Any]:
+    """A layer's configuration, with functions of someone's own as they are, not by their names.
+
+    What a lambda refers to outside itself no configuration keeps.
+    """
+    config = written(layer)
+    for key in config:
+        value = getattr(layer, key, None)
+        if isinstance(value, FunctionType) and not is_of_keras(value):
+            config[key] = value
+    return config
+
+
 def changed(layer: Any, weights: Sequence[Any] | None = None, **settings: Any) -> LayerSpec:
     """A layer to be made of another, with some settings changed.
 
@@ -68,7 +82,7 @@ def changed(layer: Any, weights: Sequence[Any] | None = None, **settings: Any) -
         **settings: what differs in its configuration.
     """
     weights = layer.get_weights() if weights is None else weights
-    config = {**layer.get_config(), **settings}
+    config = {**config_of(layer), **settings}
     return LayerSpec(kind=type(layer), config=config, weights=tuple(weights), like=layer)
 
 
@@ -162,7 +176,7 @@ def as_float32(model: Any) -> Any:
         return model
     try:
         specs = {
-            key: [changed(nodes[0].source, **_in_float32(nodes[0].source.get_config()))]
+            key: [changed(nodes[0].source, **_in_float32(config_of(nodes[0].source)))]
             for key, nodes in graph_of(model).calls().items()
             if mixed & {key, *map(id, _inside(nodes[0].source))}
         }
@@ -210,16 +224,16 @@ def _built(model: Any, replacements: Replacements) -> Any:
 
 def _strangers(model: Any, flavor: Flavor) -> dict[str, Any]:
     """Classes and functions that a Keras does not know by itself; the model is at hand."""
-    layers = [model, *flavors.walk_layers(model)]
-    found: list[Any] = [type(layer) for layer in layers]
-    for layer in layers:
+    known = vars(flavors.keras_of(flavor).activations)
+    found: list[Any] = []
+    for layer in (model, *flavors.walk_layers(model)):
+        found.append(type(layer))
         for value in vars(layer).values():
-            if isinstance(value, FunctionType):
+            if isinstance(value, FunctionType) and value.__name__ not in known:
                 found.append(value)
             elif callable(value) and flavors.flavor_of(value) is None:
                 found.append(type(value))
-    known = (flavor.value, "builtins", "tensorflow")
-    return {one.__name__: one for one in found if one.__module__.split(".")[0] not in known}
+    return {one.__name__: one for one in found if not is_of_keras(one)}
 
 
 @contextmanager
@@ -372,8 +386,13 @@ def _same_operation(operation: Any) -> Any:
 def _same_layer(layer: Any) -> Any:
     """An equal layer, not built."""
     if type(layer).__name__ != "Lambda":
-        return type(layer).from_config(layer.get_config())
-    # Its function as it is: what it refers to outside itself no configuration keeps.
+        made = type(layer).from_config(config_of(layer))
+        # Of layers inside, functions came by their names, which may be those of Keras's own too.
+        for one, other in zip(_inside(layer), _inside(made), strict=False):
+            for key, value in vars(one).items():
+                if isinstance(value, FunctionType) and not is_of_keras(value):
+                    setattr(other, key, value)
+        return made
     return type(layer)(
         layer.function,
         output_shape=layer._output_shape,
@@ -388,13 +407,20 @@ def _same_layer(layer: Any) -> Any:
 def compile_alike(model: Any, made: Any) -> None:
     """Compiles a model as another is, with an optimiser and metrics of its own.
 
+    One whose class is compiled in a way of its own is not, nor is an optimiser kept that its
+    configuration does not make again: each training here brings one.
+
     Args:
         model: the Keras model that may be compiled.
         made: the one that is to be like it.
     """
     settings = compile_settings(model)
-    if settings:
-        made.compile(**{key: mapped_leaves(value, _renewed) for key, value in settings.items()})
+    if not settings or not is_of_keras(type(made).compile):
+        return
+    settings = {key: mapped_leaves(value, _renewed) for key, value in settings.items()}
+    if settings.get("optimizer") is None:
+        settings.pop("optimizer", None)
+    made.compile(**settings)
 
 
 def compile_settings(model: Any) -> dict[str, Any]:
@@ -405,7 +431,12 @@ def compile_settings(model: Any) -> dict[str, Any]:
 
 def _renewed(setting: Any) -> Any:
     """An equal optimiser or metric without state; any other setting as it is."""
-    kinds = [one.__name__ for one in type(setting).__mro__]
-    if not {"Optimizer", "OptimizerV2", "Metric"} & set(kinds):
+    kinds = {one.__name__ for one in type(setting).__mro__}
+    optimizer = bool(kinds & {"Optimizer", "OptimizerV2"})
+    if not optimizer and "Metric" not in kinds:
         return setting
-    return type(setting).from_config(setting.get_config())
+    try:
+        return type(setting).from_config(setting.get_config())
+    except _FAILURES:
+        # A metric can count for two models, of which one at a time is trained.
+        return None if optimizer else setting

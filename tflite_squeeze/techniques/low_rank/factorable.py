@@ -16,7 +16,7 @@ from tflite_squeeze.network.factorized_layers import (
     einsum_chain,
     embedding_chain,
 )
-from tflite_squeeze.network.rewriting import LayerSpec, graph_layers
+from tflite_squeeze.network.rewriting import LayerSpec, config_of, graph_layers
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.weights import check_patterns, matches_any
 from tflite_squeeze.techniques.low_rank.config import Factorize
@@ -106,7 +106,7 @@ class Factorable:
         self, scheme: SchemeName, ranks: tuple[int, ...], weights: tuple[Array, ...], emit: str
     ) -> tuple[LayerSpec, ...]:
         """The layers to put in the place of this one."""
-        config = self.layer.get_config()
+        config = config_of(self.layer)
         if emit == "factorized":
             name = f"Factorized{self.kind}"
             rank = list(ranks) if len(ranks) > 1 else ranks[0]
@@ -134,7 +134,7 @@ class Factorable:
 
     def whole(self) -> tuple[LayerSpec, ...]:
         """The layer itself, to be made once more."""
-        config = {**self.layer.get_config(), "kernel_constraint": None}
+        config = {**config_of(self.layer), "kernel_constraint": None}
         if self.kind == "Embedding":
             config.pop("kernel_constraint")
         weights = tuple(self.layer.get_weights())
