@@ -8,7 +8,7 @@ import pytest
 
 from tests import tiny_models
 from tflite_squeeze.errors import InputError
-from tflite_squeeze.network.crossing import copy_weights, rebuilt
+from tflite_squeeze.network.crossing import compile_across, copy_weights, rebuilt
 from tflite_squeeze.network.graph import graph_of
 
 
@@ -97,3 +97,24 @@ def test_an_operation_that_is_unknown_is_named() -> None:
     graph = graph_of(library.Model(x, library.ops.cumsum(x, axis=-1)))
     with pytest.raises(InputError, match=r"operation 'cumsum\S*' \(keras.ops, Cumsum\) does not"):
         rebuilt(graph)
+
+
+def test_compile_settings_cross_over() -> None:
+    library = tiny_models.LIBRARIES["keras"]
+    model = tiny_models.dense(library)
+    graph = graph_of(model)
+    losses = library.losses
+    crossed = []
+    for loss in (losses.BinaryCrossentropy(from_logits=True), losses.mean_squared_error, "mse"):
+        metrics = [library.metrics.SparseCategoricalAccuracy(name="right")]
+        model.compile(library.optimizers.Adam(), loss, metrics=metrics)
+        again = rebuilt(graph)
+        compile_across(model, again)
+        crossed.append(again.loss)
+        assert again.compiled_metrics._user_metrics[0].name == "right"
+    assert type(crossed[0]) is tiny_models.LIBRARIES["tf_keras"].losses.BinaryCrossentropy
+    assert crossed[0].get_config()["from_logits"]
+    assert crossed[1:] == [tiny_models.LIBRARIES["tf_keras"].losses.mean_squared_error, "mse"]
+    model.compile("adam", losses.Tversky())
+    with pytest.raises(InputError, match="loss Tversky does not exist in tf_keras"):
+        compile_across(model, rebuilt(graph))

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.graph import INPUT, Graph, Node, Value, flat, mapped
+from tflite_squeeze.network.graph import INPUT, Graph, Node, Value, flat, mapped, mapped_leaves
 from tflite_squeeze.network.layer_state import carry_tables
+from tflite_squeeze.network.rewriting import compile_settings, compile_with
 
 
 def rebuilt(graph: Graph, classes: dict[str, Any] | None = None) -> Any:
@@ -125,3 +126,43 @@ def copy_weights(graph: Graph, model: Any) -> tuple[str, ...]:
         layer.set_weights(given)
         carry_tables(node.source, layer)
     return tuple(different)
+
+
+def compile_across(model: Any, made: Any) -> None:
+    """Compiles a tf_keras model as one of either version of Keras is.
+
+    Args:
+        model: the one that may be compiled.
+        made: the tf_keras model.
+
+    Raises:
+        InputError: tf_keras lacks a loss of the model's.
+    """
+    settings = compile_settings(model)
+    if flavors.flavor_of(model) is flavors.Flavor.KERAS:
+        settings = {key: mapped_leaves(one, _setting_of(key)) for key, one in settings.items()}
+    compile_with(made, settings)
+
+
+def _setting_of(key: str) -> Callable[[Any], Any]:
+    """What turns a Keras 3 loss, metric or optimiser into that of tf_keras."""
+    modules = {"optimizer": "optimizers", "loss": "losses"}
+    module = getattr(flavors.keras_of(flavors.Flavor.TF_KERAS), modules.get(key, "metrics"))
+
+    def crossed(setting: Any) -> Any:
+        kind = type(setting) if hasattr(setting, "get_config") else setting
+        if not hasattr(kind, "__name__") or not kind.__module__.startswith("keras."):
+            return setting
+        other = getattr(module, kind.__name__, None)
+        if other is None and key == "loss":
+            raise InputError(
+                f"loss {kind.__name__} does not exist in tf_keras, where Larq's layers are: "
+                f"compile the model with another, or keep to inputs='float'"
+            )
+        if other is None or kind is setting:
+            return other
+        known = set(inspect.signature(other.__init__).parameters)
+        return other(**{name: one for name, one in setting.get_config().items() if name in known})
+
+    # Its rate and its state are the training's own.
+    return (lambda _: None) if key == "optimizer" else crossed

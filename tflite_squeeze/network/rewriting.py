@@ -414,7 +414,11 @@ def compile_alike(model: Any, made: Any) -> None:
         model: the Keras model that may be compiled.
         made: the one that is to be like it.
     """
-    settings = compile_settings(model)
+    compile_with(made, compile_settings(model))
+
+
+def compile_with(made: Any, settings: dict[str, Any]) -> None:
+    """Compiles a model with settings of its own Keras, as `compile_alike` does."""
     if not settings or not is_of_keras(type(made).compile):
         return
     settings = {key: mapped_leaves(value, _renewed) for key, value in settings.items()}

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.crossing import copy_weights, rebuilt
+from tflite_squeeze.network.crossing import compile_across, copy_weights, rebuilt
 from tflite_squeeze.network.graph import Graph
 from tflite_squeeze.network.larq_library import larq
-from tflite_squeeze.network.rewriting import compile_alike
 from tflite_squeeze.network.variables import callback_class
 from tflite_squeeze.techniques.binarization.bit_size import packed_bytes, quantised_weights
 from tflite_squeeze.techniques.binarization.config import Binarize
@@ -134,7 +133,7 @@ def trained(
             copy_weights(graph, model)
         if config.optimizer == "bop":
             _to_signs(model, library)
-        compile_alike(original, model)
+        compile_across(original, model)
         run.train(
             model,
             [flip_ratio_callback()],
