@@ -70,7 +70,7 @@ def test_golden_vectors_are_real_samples_with_data(run: Any, files: Any, tmp_pat
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--package", "app"], "--package: 'app' is no package"),
+        (["--package", "app"], "--package: 'app' is not a valid package"),
         (["--name", "5"], "--name: '5' cannot name a class"),
         (["--content", "sound"], "Invalid value for '--content'"),
         (["--scale", "much"], "--scale: 'much' is not a number"),
@@ -91,7 +91,7 @@ def test_labels_that_do_not_fit_are_refused(run: Any, dense: Path, tmp_path: Pat
         (b"a\nb\nc\n", "3 labels do not fit"),
         (b"a\n\nb\n", "line 2 is empty"),
         (b"\n", "is empty: write one class name"),
-        (b"\xff\xfe", "are no UTF-8 text"),
+        (b"\xff\xfe", "are not UTF-8 text"),
     ):
         (tmp_path / "l.txt").write_bytes(content)
         assert said in run(*command).refused()

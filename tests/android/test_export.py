@@ -188,7 +188,7 @@ def test_facts_that_cannot_be_read_are_refused() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("package", "app", "no package"),
+        ("package", "app", "not a valid package"),
         ("name", "5x", "cannot name a class"),
         ("labels", ("a", "b\nc"), "is not one line"),
         ("content", "sound", "Input should be"),

@@ -126,7 +126,7 @@ def test_a_scale_per_channel_is_refused() -> None:
 
 
 def test_a_file_without_inputs_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="takes no input"):
+    with pytest.raises(UnsupportedError, match="has no inputs"):
         android_interface(constant_file())
 
 

@@ -116,7 +116,7 @@ def test_damaged_metadata_are_refused() -> None:
     content = bytearray(coloured())
     at = content.rindex(LABELS)
     content[at] ^= 1
-    with pytest.raises(InputError, match="files behind the model cannot be read"):
+    with pytest.raises(InputError, match="files appended to the model cannot be read"):
         read_model_metadata(bytes(content))
 
 

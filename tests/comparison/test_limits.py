@@ -79,7 +79,7 @@ def test_a_file_that_does_not_run_cannot_pass() -> None:
     broken = _file("broken", 10, Figures(runtime="litert", unavailable="it crashed"))
     conditions = conditions_of(["latency_ratio > 1"])
     (line,) = failures_of(conditions, broken, FIRST)
-    assert line.endswith("cannot be told: broken does not run on litert: it crashed")
+    assert line.endswith("cannot be evaluated: broken does not run on litert: it crashed")
     (line,) = failures_of(conditions, OTHER.model_copy(update={"figures": broken.figures}), broken)
     assert "does not run" in line
     # what does not depend on running is told nevertheless

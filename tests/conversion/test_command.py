@@ -192,7 +192,7 @@ def test_labels_that_are_empty_or_no_text(run: Any, files: Any, out: Path, tmp_p
     (tmp_path / "empty.txt").write_text("\n \n")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
     for name, said in (("empty.txt", "is empty: write a class name per line"),
-                       ("binary.txt", "is not text in UTF-8")):  # fmt: skip
+                       ("binary.txt", "is not UTF-8 text")):  # fmt: skip
         options = ("--labels", tmp_path / name)
         assert said in run("convert", files.model, "-o", out, *options).refused()
 

@@ -269,7 +269,7 @@ def test_what_nobody_can_run_is_refused_by_name(library: Any) -> None:
     model = tiny_models.odd(library, operation="erfinv")
     for allow in (False, True):
         with pytest.raises(
-            UnsupportedError, match=r"no operator for Erfinv \(layer odd\), and neither has"
+            UnsupportedError, match=r"no operator for Erfinv \(layer odd\), nor has"
         ):
             _emit(model, allow_select_ops=allow)
 

@@ -89,7 +89,7 @@ def test_what_flex_has_is_tried_and_its_cost_told() -> None:
 def test_what_nobody_has_is_not_tried() -> None:
     error = _error("no", ("tf.Tan", 1, "m/odd/Tan"), ("tf.Erfc", 2, None))
     told = _told(error, [], _never)
-    assert told.startswith("TFLite has no operator for Erfc, Tan (layer odd), and neither has")
+    assert told.startswith("TFLite has no operator for Erfc, Tan (layer odd), nor has")
 
 
 @pytest.mark.parametrize(

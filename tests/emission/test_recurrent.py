@@ -117,7 +117,7 @@ def test_an_open_batch_is_a_clear_error(library: Any) -> None:
         ({"activation": "relu"}, "activations are not tanh and sigmoid"),
         ({"recurrent_activation": "tanh"}, "activations are not tanh and sigmoid"),
         ({"use_bias": False}, "no bias"),
-        ({"unroll": True}, "asks to be unrolled"),
+        ({"unroll": True}, "is set to unroll"),
         ({"recurrent_dropout": 0.5}, "recurrent dropout"),
     ],
 )

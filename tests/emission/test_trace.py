@@ -39,7 +39,7 @@ def test_loops_are_seen(library: Any) -> None:
 def test_mixed_precision_becomes_float32_with_a_note(library: Any) -> None:
     source = load_model(tiny_models.mixed_precision(library))
     ready, notes = prepared(source)
-    assert notes == ("the model computes in mixed precision; the file computes in float32 on its "
+    assert notes == ("the model computes in mixed precision; the file computes in float32 with its "
                      "weights",)  # fmt: skip
     assert {layer.compute_dtype for layer in ready.model.layers} == {"float32"}
     assert "float16" in {layer.compute_dtype for layer in source.model.layers}

@@ -184,7 +184,7 @@ def test_the_config_round_trips() -> None:
         (custom_file("FlexErf"), "FlexErf (1x: 0:0)", "replace the layers"),
         (custom_file("FlexTensorListReserve"), "FlexTensorListReserve", "with --batch 1"),
         (custom_file("LceBconv2d"), "LceBconv2d (1x: 0:0)", "only Larq Compute Engine"),
-        (custom_file("ethos-u"), "ethos-u (1x: 0:0)", "compiled for an Ethos-U NPU already"),
+        (custom_file("ethos-u"), "ethos-u (1x: 0:0)", "already compiled for an Ethos-U NPU"),
         (custom_file("Mine"), "Mine (1x: 0:0)", "tflite-squeeze inspect FILE.tflite"),
         (float16_file(), "DEQUANTIZE (1x: 0:0)", "--quantize int8"),
         (hybrid_file(), "operator 0, FULLY_CONNECTED", "--quantize int8"),

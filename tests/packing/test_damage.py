@@ -88,7 +88,7 @@ def test_mutations_that_pass_the_first_check_raise_one_error(name: str) -> None:
 
 @pytest.mark.parametrize("packed", [b"", b"SQZ1", b"SQZ1" + bytes(60), FILES["int8"]])
 def test_what_is_no_packed_file_is_refused(packed: bytes) -> None:
-    assert "no .tflite.sqz file" in _refused(packed)
+    assert "not a .tflite.sqz file" in _refused(packed)
 
 
 def _claiming(numbers: list[int], data: bytes = b"", frame: bytes | None = None) -> bytes:
@@ -108,7 +108,7 @@ def _claiming(numbers: list[int], data: bytes = b"", frame: bytes | None = None)
     ],
 )
 def test_claims_beyond_the_size_of_the_file_cost_nothing(numbers: list[int]) -> None:
-    assert "no .tflite.sqz file" in _refused(_claiming(numbers, bytes(400)))
+    assert "not a .tflite.sqz file" in _refused(_claiming(numbers, bytes(400)))
 
 
 def test_a_frame_that_unpacks_to_far_more_is_cut_short() -> None:
@@ -116,4 +116,4 @@ def test_a_frame_that_unpacks_to_far_more_is_cut_short() -> None:
     parts = [packer.compress(struct.pack("<2I", 1, 0))]
     parts += [packer.compress(bytes(2**20)) for _ in range(100)]
     frame = b"".join([*parts, packer.flush()])
-    assert "no .tflite.sqz file" in _refused(_claiming([1, 0], frame=frame))
+    assert "not a .tflite.sqz file" in _refused(_claiming([1, 0], frame=frame))

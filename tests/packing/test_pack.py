@@ -141,5 +141,5 @@ def test_a_file_that_does_not_come_back_is_never_handed_out(
 def test_a_file_of_zeros_is_not_packed_into_what_the_reader_takes_for_damage() -> None:
     model = read_model(FILES["int8"])
     model.buffers.append(schema.BufferT(data=np.zeros(3 * 2**20, np.uint8)))
-    with pytest.raises(UnsupportedError, match=r"less than a 100th .*: send it by gzip"):
+    with pytest.raises(UnsupportedError, match=r"less than a 100th .*: compress it with gzip"):
         pack(pack_model(model))

@@ -58,8 +58,8 @@ def test_a_failure_of_the_child_itself_is_one_clear_line() -> None:
     ("code", "said", "expected"),
     [
         (-11, b"", "crashed (SIGSEGV)"),
-        (-6, b"abort: check failed\n\n", "it last said: abort: check failed"),
-        (-9, b"", "was killed, most likely for want of memory, (SIGKILL)"),
+        (-6, b"abort: check failed\n\n", "its last message: abort: check failed"),
+        (-9, b"", "was killed, most likely because memory ran out, (SIGKILL)"),
         (1, b"\xff bad", "failed on this file: it is damaged, or not supported"),
     ],
 )

@@ -32,8 +32,9 @@ def test_one_lost_column_is_named_with_a_remedy() -> None:
     reference = _answers(640, 640, 640, 640, 1)
     (line,) = lost_parts(compare_parts(reference, _frozen(reference, 4), 6), 6, INT8)
     assert line == (
-        "column 4 varies in the model and is constant in the file: give what has a scale of its "
-        "own an output of its own, leave offsets to the app, or use --quantize int16x8 or float16"
+        "column 4 varies in the model and is constant in the file: give each part with a "
+        "different scale an output of its own, leave offsets to the app, or use "
+        "--quantize int16x8 or float16"
     )
 
 

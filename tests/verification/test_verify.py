@@ -106,7 +106,7 @@ def test_without_data_random_numbers_are_run_and_said_so(trained: Any, good: byt
     assert record.passed
     assert not record.real_samples
     assert record.examples == 16
-    assert "verified on random numbers for want of data: pass --data for real samples" in (
+    assert "verified on random numbers, since no data was given: pass --data for real samples" in (
         record.notes
     )
 

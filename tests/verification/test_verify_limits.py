@@ -167,7 +167,9 @@ def test_probability_on_other_classes_fails() -> None:
     found = compare_output("s", "y", reference, values)
     assert found.moved == pytest.approx(0.2)
     (line,) = failures_of((found.model_copy(update={"agreement": 1.0, "sqnr_db": 30}),), LIMITS)
-    assert line.startswith("output y: 20.0% of the probability lies on other classes, more than 15")
+    assert line.startswith(
+        "output y: 20.0% of the probability moved to other classes, more than 15"
+    )
     assert compare_output("s", "y", 9 * reference, values).moved is None
 
 

@@ -20,8 +20,8 @@ def asset_of(
     Args:
         content: the file.
         interface: how it is called.
-        config: what the user says of it.
-        known: what is known about it.
+        config: the user's options.
+        known: its name, labels, preprocessing and metadata.
 
     Returns:
         The asset; the model in it is as it was.

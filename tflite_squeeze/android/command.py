@@ -62,8 +62,8 @@ def android_command(
     The model and its labels as assets, with TFLite metadata inside; a Kotlin class that maps and
     runs it with LiteRT; a Gradle fragment; golden vectors and the test that replays them on a
     device; a README and SHA-256 hashes. With --data the golden vectors are real samples.
-    --scale, --mean and --std say what raw values go through before they meet the model, where
-    neither the file nor the data say so.
+    --scale, --mean and --std describe the preprocessing of raw values, where neither the file
+    nor the data records it.
     """
     force = options["force"]
     inputs = [tflite, *([labels] if labels is not None else [])]
@@ -110,11 +110,13 @@ _ABOUT_DATA = ("features", "image_size", "color", "add_channel")  # of no use wi
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:
-    """The lines of a text file; an empty one at the end is none."""
+    """The lines of a text file, without an empty last one."""
     try:
         lines = read_file(path, "labels").decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"labels {path} are no UTF-8 text ({error}): save them as such") from error
+        raise InputError(
+            f"labels {path} are not UTF-8 text ({error}): save them as UTF-8"
+        ) from error
     while lines and not lines[-1].strip():
         lines.pop()
     for number, line in enumerate(lines, start=1):

@@ -1,4 +1,4 @@
-"""What an export for Android is asked for."""
+"""Options of an export for Android."""
 
 from typing import Literal
 
@@ -29,13 +29,13 @@ class ExportAndroid(Frozen):
     )
     preprocessing: Preprocessing | None = Field(
         default=None,
-        description="What raw values go through before they meet the model; by default what the "
-        "file carries.",
+        description="Preprocessing of raw values before the model; by default what the file "
+        "carries.",
     )
     content: Literal["auto", "image", "feature"] = Field(
         default="auto",
-        description='What the metadata call the input: "image", "feature", or "auto", which '
-        "takes 3 channels, or 1 channel in a square, for an image.",
+        description='Kind of input in the metadata: "image", "feature", or "auto", which '
+        "treats 3 channels, or a square with 1 channel, as an image.",
     )
     seed: int = Field(
         default=0, ge=0, description="Seed of the made-up inputs of the golden vectors."
@@ -46,8 +46,8 @@ class ExportAndroid(Frozen):
     def _is_a_package(cls, value: str) -> str:
         if not is_package(value):
             raise ValueError(
-                f"{value!r} is no package of an Android application: write two or more names of "
-                f"letters, digits and _ with dots between them, such as com.example.app"
+                f"{value!r} is not a valid package of an Android application: write two or more "
+                f"names of letters, digits and _ with dots between them, such as com.example.app"
             )
         return value
 

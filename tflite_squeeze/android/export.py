@@ -1,4 +1,4 @@
-"""A `.tflite` file as what an Android application needs to run it."""
+"""Exports a `.tflite` file with everything an Android application needs to run it."""
 
 import hashlib
 from collections.abc import Sequence
@@ -39,8 +39,8 @@ class AndroidExport:
         """Writes the files.
 
         Args:
-            folder: where to; made if it does not exist.
-            force: whether files that are there already may be replaced.
+            folder: where to write; created if it does not exist.
+            force: whether existing files may be replaced.
 
         Returns:
             The folder.
@@ -62,15 +62,15 @@ def export_android(
     Args:
         tflite: the file's path, or its content.
         config: how to pack it; None for the defaults.
-        samples: whole inputs by name, as the model takes them (reals where the file takes
-            integers that stand for them), for the golden vectors; without any, inputs are made up.
+        samples: whole inputs by name, as the model takes them (real values where the file
+            takes quantized integers), for the golden vectors; without any, inputs are generated.
 
     Returns:
         The asset with TFLite metadata, its labels, a Kotlin class, a Gradle fragment, golden
         vectors with the test that replays them, a README and the hashes of all that.
 
     Raises:
-        InputError: the file cannot be read or is damaged, or the labels do not fit its outputs.
+        InputError: the file cannot be read or is damaged, or the labels do not match its outputs.
         UnsupportedError: no Android library can run it, or Kotlin cannot hold its tensors.
         RuntimeFailure: LiteRT refused the file, crashed on it, or took too long.
 
@@ -125,7 +125,7 @@ def _listed(path: str, data: bytes) -> ExportedFile:
 
 
 def _as_it_ran(interface: AndroidInterface, golden: Golden) -> AndroidInterface:
-    """The interface with the shapes that the outputs really had."""
+    """The interface with the output shapes that a run produced."""
     outputs = tuple(
         one.model_copy(update={"shape": golden.outputs[0][one.name].shape})
         for one in interface.outputs

@@ -1,4 +1,4 @@
-"""Golden vectors: inputs, and the outputs that a device has to find for them."""
+"""Golden vectors: inputs, and the outputs that a device must compute from them."""
 
 import hashlib
 import struct
@@ -33,7 +33,7 @@ class Golden:
     """Inputs and expected outputs, as the application sees them.
 
     Attributes:
-        inputs: per case, values by name: reals where the tensor is quantized.
+        inputs: per case, values by name; real values where the tensor is quantized.
         outputs: the same way, computed by LiteRT's interpreter from a fresh state.
         tolerances: per output, how far a device may be off.
         differences: per output, the largest difference between XNNPACK's kernels and the
@@ -63,9 +63,9 @@ def golden_vectors(
     Args:
         tflite: the file's content.
         interface: how it is called.
-        samples: whole inputs by name, in real values where the file takes integers that stand
-            for them; without any, inputs are made up.
-        preprocessing: what raw values go through; with it, made-up inputs lie where real ones do.
+        samples: whole inputs by name, in real values where the file takes quantized integers;
+            without any, inputs are generated.
+        preprocessing: of raw values; with it, generated inputs cover the range of real ones.
         seed: of the made-up inputs.
 
     Returns:

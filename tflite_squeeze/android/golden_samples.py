@@ -1,7 +1,7 @@
 """Real samples for golden vectors.
 
-Apart from the rest because data bring TensorFlow along, which takes seconds to import; an export
-on made-up inputs does without.
+A module of its own because loading data imports TensorFlow, which takes seconds; an export on
+generated inputs does not need it.
 """
 
 import tensorflow as tf
@@ -20,10 +20,10 @@ def golden_samples(tflite: bytes, data: Data) -> list[Case]:
 
     Returns:
         As many cases as golden vectors may have: whole inputs by name, preprocessed, in real
-        values where the file takes integers that stand for them.
+        values where the file takes quantized integers.
 
     Raises:
-        InputError: the data do not fit the file.
+        InputError: the data do not match the file's inputs.
         UnsupportedError: no Android library can run the file.
 
     Example:

@@ -1,4 +1,4 @@
-"""What an Android application has to know about a .tflite file, read from its bytes."""
+"""The interface of a .tflite file for an Android application, read from its bytes."""
 
 import math
 import re
@@ -52,7 +52,7 @@ class State(StrEnum):
     """What a file keeps from one run to the next.
 
     `CELLS`: tensors that are variable, such as the cells of a fused LSTM, which the interpreter
-    can set to zero. `VARIABLES`: resource variables, which only a new interpreter starts anew.
+    can set to zero. `VARIABLES`: resource variables, which only a new interpreter resets.
     """
 
     NONE = "none"
@@ -69,7 +69,7 @@ class AndroidTensor(Frozen):
         position: its place among the inputs or outputs of its subgraph.
         shape: the shape of the tensor, batch included.
         dtype: the tensor's type, as NumPy names it.
-        scale: quantization scale; 0 where the tensor does not stand for reals.
+        scale: quantization scale; 0 where the tensor is not quantized.
         zero_point: quantization zero point.
     """
 
@@ -83,17 +83,17 @@ class AndroidTensor(Frozen):
 
     @property
     def quantized(self) -> bool:
-        """Whether its integers stand for reals."""
+        """Whether its integers are quantized real values."""
         return self.scale != 0
 
     @property
     def array(self) -> str:
-        """The Kotlin array that holds its values, reals where it is quantized."""
+        """The Kotlin array that holds its values; of floats where it is quantized."""
         return "FloatArray" if self.quantized else _ARRAYS[self.dtype]
 
     @property
     def limits(self) -> tuple[int, int]:
-        """The least and the largest of its integers."""
+        """The smallest and the largest of its integers."""
         limits = np.iinfo(self.dtype)
         return limits.min, limits.max
 
@@ -171,7 +171,7 @@ def android_interface(tflite: bytes) -> AndroidInterface:
         inputs, outputs = _named(graph, graph.inputs), _named(graph, graph.outputs)
     if not inputs:
         raise UnsupportedError(
-            "the file takes no input, and LiteRT's Java interface runs no such file: give the "
+            "the file has no inputs, and LiteRT's Java interface cannot run such a file: give the "
             "model an input"
         )
     names = camel_names([name for name, _ in inputs], "input")
@@ -195,7 +195,7 @@ def _refuse_unknown(names: Iterable[str]) -> None:
     if larq:
         raise UnsupportedError(
             f"the file uses Larq's operators {', '.join(larq)}, which LiteRT's Android library "
-            f"does not have, and no published dependency adds them: build Larq Compute Engine's "
+            f"does not have, and no published library adds them: build Larq Compute Engine's "
             f"own Android library from its sources, or convert the model without binary layers"
         )
     if tflm := TFLM_OPERATORS.intersection(unknown):
@@ -247,7 +247,7 @@ def _tensors(graph: Any, named: dict[str, tuple[str, int]], what: str) -> tuple[
         if dtype not in _ARRAYS:
             raise UnsupportedError(
                 f"{what} {name!r} is of type {dtype}, which LiteRT's Java interface does not "
-                f"hand over as numbers: convert the model with {what}s of float32 or integers"
+                f"pass as numbers: convert the model with {what}s of float32 or integers"
             )
         _refuse_open(name, shape_of(tensor), what)
         scale, zero_point = _quantization(name, tensor, what) if dtype in _QUANTIZABLE else (0.0, 0)
@@ -266,7 +266,7 @@ def _tensors(graph: Any, named: dict[str, tuple[str, int]], what: str) -> tuple[
 
 
 def _refuse_open(name: str, shape: tuple[int, ...], what: str) -> None:
-    """Refuses a shape that is open beyond its batch, which then is 1."""
+    """Refuses a shape with open dimensions other than the batch, which becomes 1."""
     if what == "input" and any(size < 0 for size in shape[1:]):
         sizes = ",".join("?" if size < 0 else str(size) for size in shape)
         raise UnsupportedError(

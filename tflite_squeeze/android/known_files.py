@@ -1,4 +1,4 @@
-"""What is known about a file beyond its graph, from the user or from the file itself."""
+"""Facts about a file beyond its graph, given by the user or stored in the file."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +21,10 @@ class Known:
     Attributes:
         name: its name.
         description: one line about it.
-        version: the version of what made it, empty where that is not known.
+        version: the version of the tool that made it; empty where unknown.
         labels: class names.
-        labelled: the output whose values they name.
-        preprocessing: what raw values go through; None where that is nothing, or not known.
+        labelled: the output whose values the labels name.
+        preprocessing: of raw values; None where there is none, or it is unknown.
         metadata: the TFLite metadata that the file has already.
         notes: what was left out, and why.
     """
@@ -40,16 +40,16 @@ class Known:
 
 
 def known_of(content: bytes, interface: AndroidInterface, config: ExportAndroid) -> Known:
-    """Gathers name, labels and preprocessing: the user's word first, then the file's.
+    """Gathers name, labels and preprocessing; the user's values take precedence.
 
     Args:
         content: the file.
         interface: how it is called.
-        config: what the user says of it.
+        config: the user's options.
 
     Raises:
-        InputError: the labels fit no output, or what the file carries is damaged.
-        UsageError: the preprocessing leaves nothing of the values.
+        InputError: the labels match no output, or the file's metadata are damaged.
+        UsageError: the preprocessing scales by 0.
     """
     facts, found = facts_of(content), read_model_metadata(content)
     carried = tuple(str(one) for one in facts.get("labels") or ()) or (
@@ -68,7 +68,7 @@ def known_of(content: bytes, interface: AndroidInterface, config: ExportAndroid)
     if preprocessing is not None and not preprocessing.changes_values:
         preprocessing = None
     if preprocessing is not None and preprocessing.scale == 0:
-        raise UsageError("the preprocessing scales by 0, which leaves nothing to the model")
+        raise UsageError("the preprocessing scales by 0, so that every input is 0")
     return Known(
         name=str(facts.get("name") or config.name),
         description=description_of(content) or config.name,

@@ -1,7 +1,7 @@
-"""TFLite metadata: what Android Studio and the task libraries read out of a .tflite file.
+"""TFLite metadata, which Android Studio and the task libraries read from a .tflite file.
 
 The buffer TFLITE_METADATA holds a table of the public metadata schema; the files that it names
-are a ZIP archive behind the model, stored without compression.
+are in an uncompressed ZIP archive appended to the model.
 """
 
 import io
@@ -38,7 +38,7 @@ class TensorAbout:
         shape: its shape, batch included.
         description: one line.
         image: whether it is an image (batch, height, width, channels).
-        preprocessing: what raw values go through on their way to an input.
+        preprocessing: of raw values, for an input.
         labels_file: the associated file that names the values of an output.
     """
 
@@ -188,7 +188,7 @@ def read_model_metadata(tflite: bytes) -> FoundMetadata | None:
         What the file carries, None if it carries none.
 
     Raises:
-        InputError: the file, its metadata or the archive behind it are damaged.
+        InputError: the file, its metadata or the appended archive are damaged.
     """
     content = metadata_of(tflite).get(_KEY)
     if content is None:
@@ -211,5 +211,5 @@ def _archived(tflite: bytes) -> dict[str, bytes]:
             return {info.filename: archive.read(info) for info in archive.infolist()}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise InputError(
-            f"the files behind the model cannot be read ({error}): write its metadata anew"
+            f"the files appended to the model cannot be read ({error}): write its metadata again"
         ) from error

@@ -183,7 +183,7 @@ def decoded(content: bytes) -> Fields:
     """
     if content[4:8] != _IDENTIFIER:
         raise InputError(
-            "the file's TFLite metadata are damaged (no identifier M001): write them anew"
+            "the file's TFLite metadata are damaged (no identifier M001): write them again"
         )
     try:
         (root,) = struct.unpack_from("<I", content)
@@ -191,12 +191,12 @@ def decoded(content: bytes) -> Fields:
     # What the flatbuffers library and NumPy raise when an offset leads nowhere.
     except (struct.error, IndexError, ValueError, TypeError, OverflowError) as error:
         raise InputError(
-            f"the file's TFLite metadata are damaged ({error}): write them anew"
+            f"the file's TFLite metadata are damaged ({error}): write them again"
         ) from error
 
 
 class _Reader:
-    """Follows offsets, and gives up on bytes that would keep it busy for ever."""
+    """Follows offsets, and stops on bytes that would make it loop forever."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -205,7 +205,7 @@ class _Reader:
     def table(self, table: str, position: int) -> Fields:
         self._count(1)
         if position >= len(self.content):
-            raise ValueError(f"{table} lies behind the end")
+            raise ValueError(f"{table} lies beyond the end")
         read = Table(self.content, position)
         fields: Fields = {}
         for field in _layout(table):

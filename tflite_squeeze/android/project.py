@@ -1,4 +1,4 @@
-"""The text of an export for Android: what the templates beside this are told."""
+"""The text of an export for Android: the values that its templates are filled with."""
 
 import math
 from dataclasses import dataclass
@@ -39,12 +39,12 @@ class Project:
     """What the sources and the README of an export say.
 
     Attributes:
-        config: what was asked for.
+        config: the options.
         interface: how the file is called.
         known: what is known about it.
         golden: the golden vectors; None where no runtime here could compute them.
         real: whether their inputs are real samples.
-        notes: what else its user has to know.
+        notes: further notes for its user.
     """
 
     config: ExportAndroid
@@ -64,7 +64,7 @@ class Project:
 
         Args:
             template: the name of its template, without the suffix.
-            more: what this template is told besides.
+            more: further values for this template.
         """
         values = self._values() | more
         return TEMPLATES.get_template(f"{template}.j2").render(values).encode()

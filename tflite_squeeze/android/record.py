@@ -1,4 +1,4 @@
-"""What an export for Android wrote, and what it found."""
+"""The record of an export for Android."""
 
 from tflite_squeeze.android.config import ExportAndroid
 from tflite_squeeze.android.interface import AndroidInterface
@@ -24,7 +24,7 @@ class AndroidRecord(Displayed):
     """An export for Android.
 
     Attributes:
-        config: what was asked for.
+        config: the options.
         source_sha256: of the file that was exported.
         class_name: the Kotlin class.
         dependencies: the libraries that it needs, as Gradle names them.
@@ -36,7 +36,7 @@ class AndroidRecord(Displayed):
         tolerances: per output, how far a device may be off.
         differences: per output, how far the built-in kernels are from XNNPACK's on them.
         files: what was written.
-        notes: what else its user has to know.
+        notes: further notes for its user.
     """
 
     tables_by = ".tables:android_tables"

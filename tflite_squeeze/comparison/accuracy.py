@@ -1,4 +1,4 @@
-"""Files that classify the same labelled examples, each with inputs as it takes them."""
+"""Accuracy of files on the same labelled examples, each fed in its own input types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """How files classify, and why some could not be judged.
+    """The accuracy of each file, and why some could not be evaluated.
 
     Attributes:
         source: where the examples come from.
         files: by name.
-        reasons: by name, of those that could not.
+        reasons: by name, for the files that could not be evaluated.
     """
 
     source: str
@@ -49,11 +49,11 @@ def judged(contents: Mapping[str, bytes], data: Any, config: Compare) -> Judged:
     Args:
         contents: content by name.
         data: `Data`, or anything that `load_data` takes.
-        config: how many examples, threads, time limit.
+        config: number of examples, threads and time limit.
 
     Raises:
         UsageError: the data have no labels.
-        InputError: the data cannot be read, or do not fit the first file.
+        InputError: the data cannot be read, or do not match the first file.
         RuntimeFailure: the first file does not run.
     """
     samples = load_data(data)
@@ -82,7 +82,7 @@ def judged(contents: Mapping[str, bytes], data: Any, config: Compare) -> Judged:
 
 
 def _answer(content: bytes, data: Data, config: Compare) -> _Answer:
-    """The classes that a file finds."""
+    """The classes that a file predicts."""
     model = read_model(content)
     specs = {end.name: _spec(end) for end in main_inputs(model)}
     part: Part = "validation" if data.validation is not None else "train"
@@ -92,7 +92,8 @@ def _answer(content: bytes, data: Data, config: Compare) -> _Answer:
         labels = next(iter(labels.values()))
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(
-            f"data {data.source} have labels that are no class numbers: give one number an example"
+            f"data {data.source} have labels that are not class numbers: "
+            f"give one class number per example"
         )
     outputs = run_file(
         content,
@@ -113,7 +114,7 @@ def _answer(content: bytes, data: Data, config: Compare) -> _Answer:
 
 
 def _spec(end: Endpoint) -> tf.TensorSpec:
-    """What an input takes: reals where its integers stand for them, which the runner quantizes."""
+    """The type that an input takes: floats where it is quantized, which the runner quantizes."""
     dtype = "float32" if end.scale else end.dtype
     shape = [None, *(None if size < 0 else size for size in end.shape[1:])]
     return tf.TensorSpec(shape, tf.as_dtype(dtype), name=end.name)

@@ -50,7 +50,7 @@ def compare_command(ctx: click.Context, /, files: tuple[Path, ...], **options: A
     """Compare any number of .tflite files with the first of them.
 
     One table: bytes, download, arena, latency in turns with its ratio and interval and, with
-    labelled data, accuracy with a paired test and the classes that lose.
+    labelled data, accuracy with a paired test and the classes that lose accuracy.
     """
     force = options["force"]
     targets = [options["markdown"], options["csv"]]

@@ -1,4 +1,4 @@
-"""Any number of files side by side: bytes, memory, time, accuracy; and what they are held to."""
+"""Any number of files side by side: bytes, memory, time and accuracy, with limits on them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -32,15 +32,16 @@ def compare(
     """Compares files with the first of them.
 
     Args:
-        files: paths, or content by name; two at least.
-        data: labelled examples: `Data`, or anything that `load_data` takes; None for no accuracy.
+        files: paths, or content by name; at least two.
+        data: labelled examples: `Data`, or anything that `load_data` takes; None to leave accuracy
+            out.
         config: how to compare; None for the defaults.
 
     Returns:
-        The record; `passed` tells whether no condition of `fail_if` holds.
+        The record; `passed` is true if no condition of `fail_if` holds.
 
     Raises:
-        UsageError: fewer than two files, an unknown runtime, or a condition that means nothing.
+        UsageError: fewer than two files, an unknown runtime, or an invalid condition.
         InputError: a file is damaged or missing, or the data do not fit one that runs.
 
     Example:
@@ -50,7 +51,7 @@ def compare(
     config = config or Compare()
     contents = files if isinstance(files, Mapping) else _read(files)
     if len(contents) < 2:
-        raise UsageError(f"comparing takes two different files at least; got {len(contents)}")
+        raise UsageError(f"comparing takes at least two different files; got {len(contents)}")
     for runtime in config.runtimes:
         if runtime not in RUNTIMES:
             raise UsageError(f"runtime {runtime!r} is not known: use {', '.join(RUNTIMES)}")

@@ -1,6 +1,6 @@
 """Conditions on measured numbers, such as `accuracy_drop > 0.005 or latency_ratio > 1.0`.
 
-A grammar of its own, since text from outside is never run as Python:
+It has its own grammar, since text from outside must never be run as Python:
 
     condition   = conjunction { "or" conjunction }
     conjunction = negation { "and" negation }
@@ -34,12 +34,12 @@ _MOST_TOKENS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A condition that was understood.
+    """A parsed condition.
 
     Attributes:
         text: as it was given.
         names: the names that occur in it, in order.
-        holds: tells whether it holds, given a number for each name.
+        holds: returns whether it holds, given a number for each name.
     """
 
     text: str
@@ -52,10 +52,10 @@ def condition_of(text: str, known: Collection[str]) -> Condition:
 
     Args:
         text: names, numbers, comparisons, and, or, not, parentheses.
-        known: the names that there are.
+        known: the valid names.
 
     Raises:
-        UsageError: it is no condition, or holds a name that is not known.
+        UsageError: it is not a valid condition, or uses an unknown name.
 
     Example:
         >>> condition_of("a > 1 and not b == 2", {"a", "b"}).holds({"a": 3, "b": 1})
@@ -144,7 +144,7 @@ class _Reader:
             if match is None:
                 raise UsageError(
                     f"condition {self.text!r}: {self.text[at:].strip()[:20]!r} is neither a name, "
-                    f"a number nor a comparison: write such as accuracy_drop > 0.005"
+                    f"a number nor a comparison: write for example accuracy_drop > 0.005"
                 )
             found.append(match[match.lastgroup or 0])
             at = match.end()

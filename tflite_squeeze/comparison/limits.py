@@ -1,4 +1,4 @@
-"""The figures of a comparison by name, and the conditions that they are held to."""
+"""The figures of a comparison by name, and the conditions on them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,7 +40,7 @@ def conditions_of(texts: Sequence[str]) -> list[Condition]:
     """Reads conditions on the figures of a comparison.
 
     Raises:
-        UsageError: one is no condition, or names a figure that there is none of.
+        UsageError: one is not a valid condition, or names an unknown figure.
     """
     return [condition_of(text, NAMES) for text in texts]
 
@@ -51,7 +51,7 @@ def check_possible(
     """Refuses conditions on figures that will not be measured, before anything is.
 
     Args:
-        conditions: what was asked for.
+        conditions: the conditions given.
         runtimes: those that will run the files.
         labelled: whether there are labelled examples.
 
@@ -75,7 +75,7 @@ def check_possible(
 def values_of(
     file: FileCompared, figures: Figures, first: FileCompared, first_figures: Figures
 ) -> dict[str, float]:
-    """The figures of a file on one runtime by name; without those that there are none of."""
+    """The figures of a file on one runtime by name, as far as they were measured."""
     found: dict[str, float | None] = {
         "raw_bytes": file.raw_bytes,
         "raw_ratio": file.raw_bytes / first.raw_bytes,
@@ -106,12 +106,12 @@ def values_of(
 def failures_of(
     conditions: Sequence[Condition], file: FileCompared, first: FileCompared
 ) -> tuple[str, ...]:
-    """The conditions that hold for a file, and those that cannot be told, one line each.
+    """The conditions that hold for a file, and those that cannot be evaluated, one line each.
 
     A condition is tried on each runtime that gives all the figures that it names.
 
     Args:
-        conditions: what must not hold.
+        conditions: the conditions that must not hold.
         file: the file.
         first: what it is compared with.
     """
@@ -128,12 +128,12 @@ def failures_of(
                 numbers = ", ".join(f"{name} is {values[name]:.6g}" for name in condition.names)
                 failed.append(f"{condition.text} on {figures.runtime} ({numbers})")
         if not tried:
-            failed.append(f"{condition.text} cannot be told: {_why(file, first)}")
+            failed.append(f"{condition.text} cannot be evaluated: {_why(file, first)}")
     return tuple(failed)
 
 
 def _why(file: FileCompared, first: FileCompared) -> str:
-    """Why there are not the figures that a condition names."""
+    """Why the figures that a condition names are missing."""
     for one in (file, first):
         for figures in one.figures:
             if figures.unavailable:
@@ -157,10 +157,10 @@ def file_accuracy(
 
     Args:
         output: the output that was judged.
-        first: (examples,) the classes that the first file finds.
-        file: (examples,) those that this one finds.
+        first: (examples,) the classes that the first file predicts.
+        file: (examples,) those that this one predicts.
         labels: (examples,) the true ones.
-        names: a name per class, or none at all.
+        names: a name per class, or empty.
 
     Returns:
         Both accuracies with a paired interval and test, over all and class by class.

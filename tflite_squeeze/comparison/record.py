@@ -1,4 +1,4 @@
-"""What a comparison of files is asked for and what it hands back."""
+"""Options and record of a comparison of files."""
 
 from pydantic import Field
 
@@ -36,7 +36,7 @@ class Compare(Frozen):
         default=600.0,
         gt=0,
         allow_inf_nan=False,
-        description="Time after which a measurement is given up, in seconds.",
+        description="Time limit of each measurement, in seconds.",
     )
 
 
@@ -60,8 +60,8 @@ class ClassAccuracy(Frozen):
     Attributes:
         name: the class's name, or its number.
         examples: how many there are.
-        first: share that the first file gets right.
-        file: share that this file gets right.
+        first: the first file's accuracy on them.
+        file: this file's accuracy on them.
         p_value: how likely chance alone is to make so much of a difference (McNemar, exact).
     """
 
@@ -73,7 +73,7 @@ class ClassAccuracy(Frozen):
 
     @property
     def drop(self) -> float:
-        """How much of the share is lost; negative for a gain."""
+        """The loss of accuracy; negative for a gain."""
         return self.first - self.file
 
 
@@ -83,12 +83,12 @@ class FileAccuracy(Frozen):
     Attributes:
         output: the output that was judged.
         examples: how many there were.
-        accuracy: share that it gets right.
-        drop: the first file's share less this one's.
+        accuracy: the file's accuracy.
+        drop: the first file's accuracy minus this one's.
         low: lower end of the drop's 95 % interval (paired).
         high: upper end.
         p_value: how likely chance alone is to make so much of a difference (McNemar, exact).
-        agreement: share of examples that both files put into the same class.
+        agreement: share of examples that both files assign to the same class.
         classes: class by class.
     """
 
@@ -114,7 +114,7 @@ class Figures(Frozen):
     Attributes:
         runtime: the runtime.
         arena_bytes: working memory: of LiteRT's built-in kernels, of TFLM, or SRAM and DRAM.
-        flash_bytes: what is to be flashed there; None on this machine.
+        flash_bytes: flash that it takes there; None on this machine.
         latency_us: time of a run: the median on this machine, the compiler's estimate for an NPU.
         latency_ratio: that time over the first file's; without an interval where it is estimated.
         unavailable: why the file does not run there; empty where it does.
@@ -134,13 +134,13 @@ class FileCompared(Frozen):
     Attributes:
         file: its name as it was given.
         sha256: of its content.
-        quantization: what it is quantized to, told from its tensors.
+        quantization: its quantization, determined from its tensors.
         raw_bytes: its size.
         download_bytes: its size after gzip -9.
         figures: per runtime.
         accuracy: how it classifies; None without labelled data or a class output.
-        accuracy_unavailable: why there is none although data were given.
-        failed: the conditions that hold, with the figures that make them.
+        accuracy_unavailable: why there is none although data was given.
+        failed: the conditions that hold, with their figures.
     """
 
     file: str
@@ -158,7 +158,7 @@ class CompareRecord(Displayed):
     """Files beside the first of them.
 
     Attributes:
-        config: what was asked for.
+        config: the options.
         files: in the order that they were given.
         data: where the examples come from; None without data.
         machine: what ran them.

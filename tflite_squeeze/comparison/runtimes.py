@@ -30,7 +30,7 @@ def figures_on(runtime: str, files: Files, config: Compare) -> dict[str, Figures
         config: how to measure.
 
     Returns:
-        By name; of a file that does not run there, the reason.
+        By name; for a file that does not run there, the reason.
 
     Example:
         >>> figures_on("litert", {"a": tflite, "b": other}, Compare())["b"].latency_ratio.value
@@ -40,7 +40,7 @@ def figures_on(runtime: str, files: Files, config: Compare) -> dict[str, Figures
 
 
 def _here(runtime: str) -> _Measure:
-    """All files that run here, in turns in one process; each alone first, since it may crash."""
+    """All files that run here, interleaved in one process; each alone first, since it may crash."""
 
     def measure(files: Files, config: Compare) -> dict[str, Figures]:
         alone = {name: _alone(runtime, content, config) for name, content in files.items()}

@@ -62,7 +62,7 @@ def convert_command(ctx: click.Context, /, model: Path, output: Path, **options:
     """Turn a Keras model into a verified .tflite file.
 
     MODEL is a .keras or .h5 file of Keras 3 or tf_keras, or a SavedModel folder. A file that
-    fails its check exits 1, is left as OUTPUT.rejected.tflite, and OUTPUT is not written.
+    fails verification is written as OUTPUT.rejected.tflite instead of OUTPUT; the exit code is 1.
     """
     data_file = Path(options["data"]) if options["data"] else None
     inputs = [path for path in (model, options["labels_file"], data_file) if path is not None]
@@ -118,7 +118,7 @@ def _labels(path: Path | None) -> tuple[str, ...]:
     try:
         lines = read_file(path, "labels").decode().splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"labels {path} is not text in UTF-8: save it as such") from error
+        raise InputError(f"labels {path} is not UTF-8 text: save it as UTF-8") from error
     labels = tuple(line.strip() for line in lines if line.strip())
     if not labels:
         raise InputError(f"labels {path} is empty: write a class name per line")

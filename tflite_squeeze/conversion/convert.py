@@ -1,4 +1,4 @@
-"""A Keras model in, a verified `.tflite` out."""
+"""Converts a Keras model to a verified `.tflite` file."""
 
 import hashlib
 import time
@@ -34,7 +34,7 @@ _NOT_ASKED = "the check was left out, as asked"
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
-    """A converted file and the evidence.
+    """A converted file and its record.
 
     Attributes:
         tflite: the file's bytes.
@@ -53,14 +53,14 @@ class Converted:
         """Writes the file, unless it failed its check.
 
         Args:
-            path: where to.
-            force: whether a file that is there already may be replaced.
+            path: where to write.
+            force: whether an existing file may be replaced.
 
         Returns:
             The path.
 
         Raises:
-            CheckFailed: it did not pass; it is then beside the path, as `.rejected.tflite`.
+            CheckFailed: it did not pass; it is then written beside the path, as `.rejected.tflite`.
             OutputError: it cannot be written.
         """
         path = Path(path)
@@ -74,7 +74,7 @@ class Converted:
 
 
 def rejected_path(path: Path) -> Path:
-    """Where a file goes that failed its check.
+    """Where a file that failed its check is written.
 
     Example:
         >>> rejected_path(Path("out/model.tflite")).name
@@ -93,11 +93,11 @@ def convert(
     """Converts a model and checks that the file answers as the model does.
 
     Args:
-        model: a model of either Keras, a SavedModel, concrete functions, or a path.
-        config: what the file shall be; float32 with a batch of 1 by default.
+        model: a model of either version of Keras, a SavedModel, concrete functions, or a path.
+        config: how to convert; float32 with a batch of 1 by default.
         data: real samples to calibrate and verify on: `Data`, or anything `load_data` takes.
             Without them int8 and int16x8 are refused, and the check runs on random numbers.
-        verification: what the file is held to; None leaves the check out.
+        verification: the limits for the file; None leaves the check out.
 
     Returns:
         The file and its record, whether it passed or not; `Converted.save` writes a file that
@@ -149,7 +149,7 @@ def convert(
 
 
 def _told_by_file(file: Made, decided: Decided) -> dict[str, Any]:
-    """Fields of a record that the file itself fills."""
+    """Fields of a record that are read from the file itself."""
     return {
         "sha256": hashlib.sha256(decided.tflite).hexdigest(),
         "size": size_ledger(decided.tflite),

@@ -1,4 +1,4 @@
-"""What a conversion did, in numbers."""
+"""The record of a conversion."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class Source(Frozen):
         name: its name.
         kind: "keras", "tf_keras", "saved_model" or "functions".
         sha256: hash of the file, or of configuration and weights of an object.
-        path: where it was read from, if it was.
+        path: the file that it was read from, if any.
         model_bytes: size of the file or folder, if it was read from one.
     """
 
@@ -35,20 +35,20 @@ class ConvertRecord(Displayed):
 
     Attributes:
         source: the model.
-        config: what was asked for.
+        config: the options.
         sha256: hash of the file.
         size: the file's size ledger.
         operators: how often each operator occurs.
-        float_operators: in an integer file, the operators that still compute in reals.
-        calibration_examples: real samples that ranges were measured on.
+        float_operators: in an integer file, the operators that still compute in floating point.
+        calibration_examples: number of real samples that ranges were calibrated on.
         data: where they come from and how they were preprocessed.
         verification: the comparison with the model; None when there was none.
         unverified: why there was none; None when there is one.
         sparsity: what became of the zeros among the weights.
         low_bit: what became of weights with two or three values; None without any.
         sharing: what became of kernels whose weights share values.
-        notes: what else to know.
-        convert_seconds: time of the conversion, loading left out.
+        notes: further notes.
+        convert_seconds: time of the conversion, without loading.
     """
 
     tables_by = ".tables:convert_tables"

@@ -1,4 +1,4 @@
-"""`tflite-squeeze doctor`: what is installed, and does it work?"""
+"""`tflite-squeeze doctor`: what is installed and whether it works."""
 
 from typing import Any
 

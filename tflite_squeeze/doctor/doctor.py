@@ -45,8 +45,8 @@ class Part(Frozen):
     Attributes:
         name: what it is.
         status: "works", "missing" (not installed), or "broken" (installed, but fails).
-        optional: whether the main job does without it.
-        hint: what to do about it; empty when it works.
+        optional: whether conversion works without it.
+        hint: the remedy; empty when it works.
     """
 
     name: str
@@ -78,7 +78,7 @@ class DoctorRecord(Displayed):
 
     @property
     def healthy(self) -> bool:
-        """Whether everything that is not optional works."""
+        """Whether all required parts work."""
         return all(part.status == "works" or part.optional for part in self.parts)
 
 
@@ -86,7 +86,7 @@ def examine(*, run: Callable[[str], tuple[int, str]] | None = None) -> DoctorRec
     """Tries every part, each in a process of its own.
 
     Args:
-        run: program → exit code and what it said; a Python process by default.
+        run: program → exit code and its output; a Python process by default.
 
     Returns:
         What was found.

@@ -1,4 +1,4 @@
-"""What the converter prints from C++ and Python, caught so that only what matters is passed on."""
+"""Catches what the converter prints from C++ and Python, so that only what matters is shown."""
 
 import logging
 import os
@@ -27,7 +27,7 @@ class Chatter:
     lines: list[str] = field(default_factory=list)
 
     def worth_telling(self) -> list[str]:
-        """The lines that say something about the user's model, each once."""
+        """The lines that concern the user's model, each once."""
         return list(dict.fromkeys(line for line in self.lines if _WORTH_TELLING.search(line)))
 
 
@@ -35,9 +35,9 @@ class Chatter:
 def caught_chatter(into: Chatter | None = None) -> Iterator[Chatter]:
     """Catches all that the process prints, from Python and from C++, inside the block.
 
-    The converter's native code writes to file descriptors 1 and 2 directly, so these are turned
-    aside; and so are Python's streams, which in a notebook lead elsewhere. All are put back
-    whatever happens.
+    The converter's native code writes to file descriptors 1 and 2 directly, so these are
+    redirected; and so are Python's streams, which in a notebook lead elsewhere. All are restored
+    in every case.
 
     Args:
         into: where the lines are added; a new `Chatter` when None.

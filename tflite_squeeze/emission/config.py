@@ -1,4 +1,4 @@
-"""What a conversion is asked for."""
+"""Options of a conversion."""
 
 from typing import Literal
 
@@ -34,21 +34,22 @@ class Convert(Frozen):
     )
     per_channel_dense: bool = Field(
         default=True,
-        description="Whether integer Dense weights have a scale for each unit, or one for all "
+        description="Whether integer Dense weights are quantized per channel, or per tensor "
         "(smaller).",
     )
     allow_select_ops: bool = Field(
         default=False,
-        description="Let operators that TFLite lacks become TensorFlow ones, which need "
+        description="Keep operators that TFLite lacks as TensorFlow ones, which need "
         "the Flex delegate.",
     )
     input_shapes: dict[str, tuple[int, ...]] = Field(
         default_factory=dict,
-        description="Full shape by input name, batch included, of inputs that the model leaves "
-        "open.",
+        description="Full shape by input name, batch included, for inputs with open dimensions.",
     )
     calibration_samples: int = Field(
-        default=256, ge=1, description="Samples on which the integer modes measure ranges."
+        default=256,
+        ge=1,
+        description="Number of samples on which the integer modes calibrate activation ranges.",
     )
     name: str | None = Field(
         default=None, description="Name written into the file; the model's own by default."
@@ -67,8 +68,8 @@ class Convert(Frozen):
     )
     runtime: Literal["litert", "larq"] = Field(
         default="litert",
-        description='What runs the file: "litert", or "larq" (Larq Compute Engine) for binary '
-        "layers in single bits.",
+        description='Runtime of the file: "litert", or "larq" (Larq Compute Engine) for binary '
+        "layers with 1-bit weights.",
     )
 
     @model_validator(mode="after")
@@ -83,7 +84,7 @@ class Convert(Frozen):
             self.quantize not in (Quantization.NONE, Quantization.DYNAMIC) or self.batch != 1
         ):
             raise ValueError(
-                f"runtime larq takes quantize 'none', or 'dynamic' to round what stays in float to "
-                f"8 bits, and batch 1, not {self.quantize.value!r} and {self.batch}"
+                f"runtime larq takes quantize 'none', or 'dynamic' to round the remaining float "
+                f"weights to 8 bits, and batch 1, not {self.quantize.value!r} and {self.batch}"
             )
         return self

@@ -30,13 +30,13 @@ Batches = Callable[[], Iterator[dict[str, NDArray[Any]]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Emitted:
-    """A converted file, before it was verified.
+    """A converted file, before verification.
 
     Attributes:
         tflite: the file.
-        notes: lines for the report: what had to be done differently, and what that costs.
+        notes: lines for the report: deviations from the request, and what they cost.
         chatter: all that the converter printed.
-        float_operators: in an integer file, the operators that still compute in reals.
+        float_operators: in an integer file, the operators that still compute in floating point.
     """
 
     tflite: bytes
@@ -52,7 +52,7 @@ def emit(
 
     Args:
         source: the model.
-        config: what is asked for.
+        config: the options.
         calibration: by signature, a function that returns batches of real samples by input name,
             preprocessed, of exactly the shapes that the file will take; int8 and int16x8 only.
 
@@ -60,8 +60,9 @@ def emit(
         The file, with name, version, labels and the hash of its source in its metadata.
 
     Raises:
-        UnsupportedError: the model uses what TFLite lacks.
-        InputError: weights are not finite, shapes stay open, or there is nothing to calibrate on.
+        UnsupportedError: the model uses operators that TFLite lacks.
+        InputError: weights are not finite, shapes stay open, or there are no samples to calibrate
+            on.
         UsageError: options contradict the model.
 
     Example:
@@ -94,7 +95,7 @@ def emit(
 
 
 class _Job:
-    """One conversion: what is asked, where it works, what was printed meanwhile."""
+    """One conversion: its options, its folder and what was printed meanwhile."""
 
     def __init__(
         self,
@@ -178,7 +179,7 @@ class _Job:
         except (ValueError, RuntimeError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise UnsupportedError(
-                f"the TFLite converter cannot bring this model to {config.quantize.value} "
+                f"the TFLite converter cannot convert this model to {config.quantize.value} "
                 f"({lines[0][:300]}): {self._instead(folder, model, config)}"
             ) from error
 
@@ -193,7 +194,7 @@ class _Job:
             return bytes(converter.convert())
 
     def _instead(self, folder: Path, model: Traced, config: Convert) -> str:
-        """The first quantization that the model does convert to, as a remedy."""
+        """The first quantization that the model can be converted to, as a remedy."""
         for other in (Quantization.DYNAMIC, Quantization.FLOAT16, Quantization.NONE):
             if other is config.quantize:
                 continue
@@ -203,10 +204,10 @@ class _Job:
             except (ConverterError, ValueError, RuntimeError):
                 continue
             return f"use --quantize {other.value}, to which it converts"
-        return "it converts to no other form either: run with -v to see all that was said"
+        return "no other quantization works either: run with -v to see the converter's full output"
 
     def _cost(self, folder: Path, model: Traced) -> str | None:
-        """Converts with select operators and says what that costs, if it works."""
+        """Converts with select operators and returns what that costs, if it works."""
         allowed = self._config.model_copy(update={"allow_select_ops": True})
         try:
             tflite = self._attempt(folder, model, allowed)
@@ -243,7 +244,7 @@ def _configure(converter: Any, config: Convert) -> None:
 
 
 def _representative(calibration: Mapping[str, Batches], model: Traced) -> Callable[[], Any]:
-    """The samples in the form that the converter asks for."""
+    """The samples in the form that the converter expects."""
     if len(model.functions) == 1:
         (key,) = model.functions
         return calibration[key]

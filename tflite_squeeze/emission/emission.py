@@ -1,4 +1,4 @@
-"""A model's file, by the converter that its runtime needs, with weights in as few bits as pay."""
+"""Converts a model with the converter for its runtime, in as few bits per weight as pay off."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ class Made:
 
     Attributes:
         tflite: the file.
-        emitted: what the converter said of it.
+        emitted: the converter's result.
         low_bit: what became of weights with two or three values; None without any.
         kernels: those of the model that share few values.
         tensors: the tensor of each that was found in the file.
@@ -42,14 +42,14 @@ class Made:
 
 
 def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] | None) -> Made:
-    """Converts a model for the runtime that is asked for.
+    """Converts a model for the requested runtime.
 
     Scales keep shared values shared. Weights of two or three values are found in a float file
     only: the converter's dynamic mode rounds scales.
 
     Args:
         source: the model.
-        config: what is asked for.
+        config: the options.
         calibration: batches by signature, for the integer modes.
 
     Raises:

@@ -48,7 +48,7 @@ def endpoints_of(source: LoadedModel) -> list[Endpoint]:
 
 
 def refuse_converted(source: LoadedModel) -> None:
-    """Stops at a file where its model is wanted.
+    """Refuses a `.tflite` file where its model is needed.
 
     Raises:
         UsageError: it is a `.tflite` file.
@@ -113,7 +113,7 @@ def fixed_specs(
         input_shapes: full shapes by input name that replace the model's own.
 
     Raises:
-        UsageError: a shape is given for an input that is not there, or contradicts it.
+        UsageError: a shape is given for an unknown input, or contradicts the model's.
         InputError: a dimension other than the batch stays open.
     """
     unknown = set(input_shapes) - set(endpoint.inputs)

@@ -1,4 +1,4 @@
-"""What the converter refused, in terms of the user's own layers."""
+"""Explains the converter's errors in terms of the user's own layers."""
 
 import re
 from collections.abc import Callable, Collection
@@ -19,7 +19,7 @@ class Missing:
     Attributes:
         operator: TensorFlow's name of it.
         layer: where it comes from, "" when the converter does not say.
-        flex: whether the Flex delegate has it.
+        flex: whether the Flex delegate supports it.
     """
 
     operator: str
@@ -92,28 +92,28 @@ def unsupported(
     text = f"{error}\n" + "\n".join(said)
     if open_batch and (("element_shape" in text and "static" in text) or "TensorList" in text):
         return UnsupportedError(
-            "a recurrent layer needs a fixed batch, since TFLite has no list of open shape: "
+            "a recurrent layer needs a fixed batch, since TFLite has no lists of unknown shape: "
             "convert with --batch 1, or give --input-shape"
         )
     if not missing:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return UnsupportedError(
             f"the TFLite converter refused this model ({(lines or ['no reason given'])[0][:300]}): "
-            f"run with -v to see all it said, and replace the layer that it names"
+            f"run with -v to see its full output, and replace the layer that it names"
         )
     named = ", ".join(
         item.operator + (f" (layer {item.layer})" if item.layer else "") for item in missing
     )
     if any(not item.flex for item in missing):
         return UnsupportedError(
-            f"TFLite has no operator for {named}, and neither has its Flex delegate: replace "
-            f"the layer by built-in operations"
+            f"TFLite has no operator for {named}, nor has its Flex delegate: replace the "
+            f"layer with built-in operations"
         )
     cost = cost_of_select_ops()
     if cost is None:
         return UnsupportedError(
             f"TFLite has no operator for {named}, and the model does not convert with TensorFlow's "
-            f"own either: replace the layer by built-in operations"
+            f"own either: replace the layer with built-in operations"
         )
     return UnsupportedError(
         f"TFLite has no operator for {named}: replace the layer, or pass --allow-select-ops "

@@ -60,8 +60,8 @@ def larq_file(model: Any, chatter: Chatter) -> tuple[bytes, tuple[str, ...]]:
 def rewritten_for_larq(model: Any, library: Any) -> tuple[Any, tuple[str, ...]]:
     """A model that computes the same from layers that the converter packs.
 
-    Binary Dense layers become 1x1 convolutions. Normalisation moves from behind a maximum to in
-    front of it, where its factors are positive and both orders give the same: the converter then
+    Binary Dense layers become 1x1 convolutions. Normalisation moves from after a max pooling to
+    before it, where its factors are positive and both orders give the same: the converter then
     makes one threshold per channel of convolution, normalisation and sign.
 
     Args:
@@ -69,7 +69,7 @@ def rewritten_for_larq(model: Any, library: Any) -> tuple[Any, tuple[str, ...]]:
         library: Larq.
 
     Returns:
-        The new model, and notes; the model itself where there is nothing to be done.
+        The new model, and notes; the model itself where nothing needs to change.
     """
     graph = graph_of(model)
     dense = [node.name for node in graph.nodes.values() if _can_be_packed(node)]
@@ -93,7 +93,7 @@ def rewritten_for_larq(model: Any, library: Any) -> tuple[Any, tuple[str, ...]]:
 
 
 def _norms_before_pools(graph: Graph) -> int:
-    """Exchanges a maximum and the normalisation behind it where that changes nothing."""
+    """Swaps a max pooling and the normalisation after it where that changes nothing."""
     moved = 0
     for pool in [node for node in graph.nodes.values() if node.kind == "MaxPooling2D"]:
         readers, before = graph.consumers(pool.name), pool.inputs[0]

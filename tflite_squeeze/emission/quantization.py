@@ -24,7 +24,7 @@ class Quantization(StrEnum):
 
 
 def uncalibrated(quantize: Quantization) -> InputError:
-    """The refusal of a conversion that has nothing to calibrate on."""
+    """The error of a conversion that has no samples to calibrate on."""
     return InputError(
         f"--quantize {quantize.value} calibrates on real samples and got none: pass --data, such "
         f"as --data samples.npz"

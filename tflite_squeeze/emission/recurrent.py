@@ -23,7 +23,7 @@ UNROLL_LIMIT = 512
 
 @dataclass
 class Recurrence:
-    """What was done about the recurrent layers of one model.
+    """How the recurrent layers of one model are traced.
 
     Attributes:
         notes: lines for the report.
@@ -39,7 +39,7 @@ def recurrence_for_tflite(model: Any, *, unroll: bool, fuse: bool = True) -> Ite
     """Makes a model's recurrent layers traceable for TFLite inside the block.
 
     Args:
-        model: a Keras model of either flavour; it is as before when the block ends.
+        model: a model of either version of Keras; it is restored when the block ends.
         unroll: whether layers that cannot be fused are unrolled over time.
         fuse: whether LSTM layers are fused where their form allows it.
 
@@ -80,7 +80,7 @@ def why_not_fusable(layer: Any) -> str | None:
     if not layer.use_bias:
         return "it has no bias"
     if layer.unroll:
-        return "it asks to be unrolled"
+        return "it is set to unroll"
     if layer.stateful:
         return "it is stateful"
     if layer.recurrent_dropout:

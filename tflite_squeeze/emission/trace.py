@@ -57,7 +57,7 @@ def prepared(source: LoadedModel) -> tuple[LoadedModel, tuple[str, ...]]:
     model = as_float32(source.model)
     if model is source.model:
         return source, source.notes
-    note = "the model computes in mixed precision; the file computes in float32 on its weights"
+    note = "the model computes in mixed precision; the file computes in float32 with its weights"
     return replace(source, model=model), (*source.notes, note)
 
 
@@ -69,10 +69,10 @@ def layers_of(source: LoadedModel) -> list[str]:
 
 
 def refuse_broken_weights(source: LoadedModel) -> None:
-    """Stops at the first variable that holds NaN or infinity.
+    """Raises for the first variable that holds NaN or infinity.
 
     Raises:
-        InputError: there is one; names it and how many of its values are broken.
+        InputError: there is one; the message names it and how many of its values are not finite.
     """
     if source.kind in _KERAS_KINDS:
         variables = source.model.variables

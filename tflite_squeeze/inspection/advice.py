@@ -29,7 +29,7 @@ class LeftOperator:
         name: the operator's name.
         subgraph: the index of its subgraph.
         index: its own index there.
-        run_us: what it took in one run.
+        run_us: its time in one run.
     """
 
     name: str
@@ -46,7 +46,7 @@ def file_advice(model: Any, tflite: bytes) -> tuple[Advice, ...]:
         tflite: the file's content.
 
     Returns:
-        The advice, subgraph by subgraph; of subgraphs that a run reaches.
+        The advice, by subgraph, for the subgraphs that a run reaches.
 
     Example:
         >>> [advice.kind for advice in file_advice(read_model(tflite), tflite)]
@@ -72,12 +72,12 @@ def file_advice(model: Any, tflite: bytes) -> tuple[Advice, ...]:
 def delegation_advice(
     left: Sequence[LeftOperator], operators: int, run_us: float
 ) -> tuple[Advice, ...]:
-    """Advice on the operators that XNNPACK left to the built-in kernels.
+    """Advice on the operators that XNNPACK leaves to the built-in kernels.
 
     Args:
         left: these operators.
         operators: how many operators the file has.
-        run_us: what one run took altogether.
+        run_us: the total time of one run.
 
     Returns:
         One line for all of them; none if the delegate took over everything.

@@ -43,7 +43,7 @@ from tflite_squeeze.files.files import check_output, write_atomically
     help="Run a .tflite file for a second, to see which operators XNNPACK leaves out.",
 )
 @click.option(
-    "--allow-unsafe", is_flag=True, help="Let Lambda layers bring Python code out of the file."
+    "--allow-unsafe", is_flag=True, help="Allow Lambda layers to run Python code from the file."
 )
 @click.option(
     "--import",
@@ -66,8 +66,8 @@ def inspect_command(
 ) -> None:
     """Show the layers of a Keras model or the operators of a .tflite file, with their cost.
 
-    Each has its shapes, parameters, multiply-accumulates (MACs) and bytes, and its kernel the
-    zeros and distinct values; advice follows, with what it costs not to take it.
+    The table lists shapes, parameters, multiply-accumulates (MACs), bytes, and the kernel's
+    zeros and distinct values; advice follows, with the cost of each problem.
     """
     check_json(json_target, force=force, inputs=[source])
     if markdown_target is not None:

@@ -1,4 +1,4 @@
-"""Advice about how the operators of a file hang together."""
+"""Advice about the graph of a file's operators."""
 
 from collections.abc import Iterator
 
@@ -68,7 +68,7 @@ def _shape_operators(links: Links) -> list[int]:
 
 
 def _removable_bytes(links: Links, tflite: bytes, operator: int, chain: set[int]) -> int:
-    """What goes away with an operator: itself, what it computes, constants of its own."""
+    """The bytes saved without an operator: its own, its outputs' and its constants'."""
     total = operator_table_bytes(tflite, links.subgraph, operator)
     for tensor in links.outputs(operator):
         total += tensor_table_bytes(tflite, links.subgraph, tensor)
@@ -132,7 +132,7 @@ def _is_per_channel(links: Links, operator: int) -> bool:
 
 
 def unfused_activations(links: Links) -> Iterator[Advice]:
-    """Activations that run as operators of their own, those of the outputs left out.
+    """Activations that run as separate operators, except those of the outputs.
 
     Args:
         links: the subgraph.
@@ -153,7 +153,7 @@ def unfused_activations(links: Links) -> Iterator[Advice]:
         verb = "runs" if len(operators) == 1 else f"runs {len(operators)} times"
         yield Advice(
             kind=AdviceKind.UNFUSED_ACTIVATION,
-            text=f"{label} {verb} as an operator of its own: {elements:,} numbers, {moved:,} bytes "
+            text=f"{label} {verb} as a separate operator: {elements:,} numbers, {moved:,} bytes "
             f"read and written again in every run: RELU and RELU6 cost no pass of their own",
             where=links.places(operators),
             cost_bytes=moved,

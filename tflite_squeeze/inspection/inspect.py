@@ -25,9 +25,9 @@ def inspect(source: Any, *, measure: bool = True, allow_unsafe: bool = False) ->
 
     Args:
         source: a Keras model, the path of one, or a .tflite file as path or bytes.
-        measure: whether to run a .tflite file, in a child process, to see which operators the
-            default delegate leaves to the built-in kernels, and what those take.
-        allow_unsafe: whether Lambda layers may bring Python code of their own out of the file.
+        measure: whether to run a .tflite file, in a child process, to find which operators
+            the default delegate leaves to the built-in kernels, and their time.
+        allow_unsafe: whether Lambda layers may run Python code from the file.
 
     Returns:
         The record; it round-trips through JSON.
@@ -78,7 +78,7 @@ def _inspect_file(loaded: LoadedModel, *, measure: bool) -> InspectRecord:
 
 
 def _measured(tflite: bytes, operators: int) -> tuple[float | None, tuple[Advice, ...], str]:
-    """Time of a run, advice from it, and why there is none."""
+    """The time of a run, advice from it, and why there is none."""
     try:
         record = profile(tflite, _QUICK)
     except (RuntimeFailure, UnsupportedError) as error:

@@ -13,10 +13,10 @@ from tflite_squeeze.tflite.graph import WeightRecord
 
 
 class Surroundings:
-    """What stands before and behind the layers of a model; of a subclassed one nothing is known.
+    """What comes before and after each layer of a model; unknown for a subclassed one.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a model of either version of Keras.
     """
 
     def __init__(self, model: Any) -> None:
@@ -25,7 +25,7 @@ class Surroundings:
         self.last = {id(self._graph.nodes[value.node].source) for value in self._graph.outputs}
 
     def output(self, layer: Any) -> Shape:
-        """The shape of a layer's first output, -1 where it is open; None where not known."""
+        """The shape of a layer's first output, -1 where it is open; None where unknown."""
         nodes = self._calls.get(id(layer))
         return None if nodes is None else _closed(nodes[0].shapes[0])
 
@@ -53,7 +53,7 @@ def layer_record(layer: Any, around: Surroundings) -> LayerRecord:
     """Describes one layer of a built model.
 
     Args:
-        layer: a Keras layer of either flavour.
+        layer: a layer of either version of Keras.
         around: of the model.
     """
     output = around.output(layer)
@@ -99,7 +99,7 @@ def layer_advice(layers: Sequence[Any], around: Surroundings) -> tuple[Advice, .
 
     Returns:
         The advice, in the order of the layers; none for subclassed models, whose layers do not
-        tell what follows what.
+        show their order.
     """
     found = [*_unfolded(layers, around)]
     for layer in layers:
@@ -109,7 +109,7 @@ def layer_advice(layers: Sequence[Any], around: Surroundings) -> tuple[Advice, .
 
 
 def _unfolded(layers: Sequence[Any], around: Surroundings) -> Iterator[Advice]:
-    """BatchNormalization that nothing absorbs."""
+    """BatchNormalization that cannot be folded into another layer."""
     for layer in layers:
         if type(layer).__name__ != "BatchNormalization":
             continue
@@ -128,8 +128,8 @@ def _unfolded(layers: Sequence[Any], around: Surroundings) -> Iterator[Advice]:
             kind=AdviceKind.UNFUSED_BATCH_NORMALIZATION,
             text=f"BatchNormalization {layer.name!r} follows {what} ({before[0].name!r}), so the "
             f"converter keeps it as a multiplication and an addition: {2 * elements:,} operations "
-            f"in every run, {cost:,} bytes: put it right behind a convolution or Dense layer, "
-            f"before the activation",
+            f"in every run, {cost:,} bytes: put it directly after a convolution or Dense "
+            f"layer, before the activation",
             where=(layer.name,),
             cost_bytes=cost,
             cost_elements=2 * elements,
@@ -137,13 +137,13 @@ def _unfolded(layers: Sequence[Any], around: Surroundings) -> Iterator[Advice]:
 
 
 def _own_pass(layer: Any, around: Surroundings) -> Iterator[Advice]:
-    """An activation that becomes an operator of its own."""
+    """An activation that becomes a separate operator."""
     activation, elements = activation_of(layer), _elements(around.output(layer))
     if activation not in _SEPARATE | {"prelu"} or elements is None or hasattr(layer, "cell"):
         return
     yield Advice(
         kind=AdviceKind.UNFUSED_ACTIVATION,
-        text=f"activation {activation} of {layer.name!r} becomes an operator of its own: "
+        text=f"activation {activation} of {layer.name!r} becomes a separate operator: "
         f"{elements:,} numbers read and written again in every run: relu and relu6 cost no pass "
         f"of their own",
         where=(layer.name,),
@@ -156,7 +156,7 @@ def activation_of(layer: Any) -> str | None:
     """The name of the activation that a layer applies; None if it has no such setting.
 
     Args:
-        layer: a Keras layer of either flavour.
+        layer: a layer of either version of Keras.
     """
     kind = type(layer).__name__
     if kind in _SEPARATE_LAYERS:
@@ -170,7 +170,7 @@ def activation_of(layer: Any) -> str | None:
 
 
 def _elements(shape: Shape) -> int | None:
-    """The numbers that a layer puts out for one example."""
+    """The number of values that a layer outputs for one example."""
     if shape is None or any(size < 0 for size in shape[1:]):
         return None
     return math.prod(shape[1:])

@@ -62,7 +62,7 @@ def _first_dtype(links: Links, operator: int) -> str:
 
 
 def _is_bridge(links: Links, operator: int) -> bool:
-    """Whether a conversion between float and integers stands inside the graph, not at its edge."""
+    """Whether a conversion between float and integers is inside the graph, not at its edge."""
     inputs, outputs = links.computed(operator), links.outputs(operator)
     if links.names[operator] not in _CONVERSIONS or not inputs or not outputs:
         return False
@@ -89,7 +89,7 @@ def legacy_uint8(tflite: bytes) -> Iterator[Advice]:
 
 
 def per_channel_overhead(model: Any, raw_bytes: int) -> Iterator[Advice]:
-    """Scales and zero points per channel that take a notable part of a small file.
+    """Per-channel scales and zero points that take a notable part of a small file.
 
     Args:
         model: what `read_model` returned.
@@ -124,7 +124,7 @@ def per_channel_overhead(model: Any, raw_bytes: int) -> Iterator[Advice]:
 
 
 def _dense_parameters(model: Any) -> list[Any]:
-    """The tensors with scales per channel that FULLY_CONNECTED operators read."""
+    """The tensors with per-channel scales that FULLY_CONNECTED operators read."""
     found: dict[int, Any] = {}
     for graph in model.subgraphs:
         for operator in graph.operators:

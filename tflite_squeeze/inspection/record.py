@@ -9,7 +9,7 @@ from tflite_squeeze.tflite.size import SizeLedger
 
 
 class AdviceKind(StrEnum):
-    """What advice is about."""
+    """The subject of a piece of advice."""
 
     DYNAMIC_BATCH = "dynamic_batch"
     UNFUSED_BATCH_NORMALIZATION = "unfused_batch_normalization"
@@ -25,7 +25,7 @@ class AdviceKind(StrEnum):
 
 
 class Advice(Frozen):
-    """What could be better, what it costs, and what to do.
+    """A piece of advice: the problem, its cost and the remedy.
 
     Attributes:
         kind: what it is about.
@@ -49,7 +49,7 @@ class LayerRecord(Frozen):
 
     Attributes:
         name: its name; kind: its class.
-        output: the shape of what it puts out, -1 where it is open; None where it is not known.
+        output: the shape of its output, -1 where it is open; None where unknown.
         parameters: how many numbers its variables hold.
         weights_bytes: their bytes, as the model holds them.
         macs: multiply-accumulates for one example; None where they are not known.
@@ -66,7 +66,7 @@ class LayerRecord(Frozen):
 
 
 class InspectRecord(Displayed):
-    """A model or a file from inside.
+    """The contents of a model or a file.
 
     Attributes:
         name: the file's stem, or the model's name; path: the file, if there is one.
@@ -75,14 +75,14 @@ class InspectRecord(Displayed):
         layers: the layers of a Keras model.
         operators: the operators of a .tflite file.
         size: where the bytes of a .tflite file go.
-        parameters: how many numbers the weights stand for; zeros: how many of them are 0.
+        parameters: how many numbers the weights represent; zeros: how many of them are 0.
         weights_bytes: their bytes.
         macs: multiply-accumulates for one example, or one run of the first signature.
         binary_macs: those on single bits.
-        unknown_macs: layers or operators whose count is not known; `macs` leaves them out.
+        unknown_macs: layers or operators whose count is unknown; `macs` leaves them out.
         advice: what could be better.
-        run_us: what one run took, where the file was measured.
-        not_measured: why it was not; None where it was.
+        run_us: the time of one run, where the file was measured.
+        not_measured: why it was not measured; None where it was.
     """
 
     tables_by = ".tables:inspect_tables"

@@ -1,4 +1,4 @@
-"""What a file would take on an Ethos-U NPU, as the compiler Vela estimates it."""
+"""Estimates what a file takes on an Ethos-U NPU, with the compiler Vela."""
 
 import hashlib
 from collections import Counter
@@ -27,7 +27,7 @@ _TYPE_CHANGES = ("QUANTIZE", "DEQUANTIZE", "CAST", "DENSIFY")
 def profile_ethos_u(
     tflite: bytes | Path | str, config: EthosUProfile | None = None
 ) -> EthosURecord:
-    """Compiles a file for an Ethos-U NPU, in a child process, and reads off the estimates.
+    """Compiles a file for an Ethos-U NPU, in a child process, and reads the estimates.
 
     Args:
         tflite: the file's path, or its content.
@@ -38,7 +38,7 @@ def profile_ethos_u(
 
     Raises:
         InputError: the file cannot be read, or is no .tflite file.
-        UnsupportedError: the NPU can run nothing of it, or Vela is not installed.
+        UnsupportedError: the NPU can run none of its operators, or Vela is not installed.
         RuntimeFailure: Vela does not compile it, crashed on it, or took too long.
 
     Example:
@@ -117,7 +117,7 @@ def _figures(summary: dict[str, str]) -> dict[str, Any]:
 def _cpu_operators(compiled: bytes, reasons: list[list[str]]) -> tuple[CpuOperator, ...]:
     """What the compiled file still holds beside the NPU's own operator.
 
-    Vela names an operator with an activation by the activation; the output's name tells more.
+    Vela names an operator with an activation by the activation; the output's name identifies it.
     """
     by_output = {output: reason for _, output, reason in reversed(reasons)}
     by_name = {name: reason for name, _, reason in reversed(reasons)}
@@ -141,7 +141,7 @@ def _cpu_operators(compiled: bytes, reasons: list[list[str]]) -> tuple[CpuOperat
 def _check_anything_runs(
     compiled: bytes, stays: tuple[CpuOperator, ...], config: EthosUProfile
 ) -> None:
-    """Refuses a file of which nothing reaches the NPU."""
+    """Refuses a file of which no operator runs on the NPU."""
     if any(_NPU in names for names in operator_names(compiled)):
         return
     # What only changes the type says nothing about why the operators around it stay.

@@ -1,4 +1,4 @@
-"""What an estimate for an Ethos-U NPU is asked for and what it hands back."""
+"""Options and record of an estimate for an Ethos-U NPU."""
 
 from typing import Literal, get_args
 
@@ -19,7 +19,7 @@ ETHOS_U: tuple[str, ...] = get_args(EthosU)
 
 
 class EthosUProfile(Frozen):
-    """For which NPU to estimate, and what a file may take there.
+    """The NPU to estimate for, and the budgets of a file.
 
     Example:
         >>> EthosUProfile(accelerator="ethos-u55-128", max_ram_bytes=256 * 1024)
@@ -33,18 +33,18 @@ class EthosUProfile(Frozen):
     max_ram_bytes: int | None = Field(
         default=None,
         ge=1,
-        description="Largest RAM (SRAM and DRAM) that passes, in bytes; any by default.",
+        description="RAM budget (SRAM and DRAM), in bytes; no limit by default.",
     )
     max_flash_bytes: int | None = Field(
         default=None,
         ge=1,
-        description="Largest flash (compiled file) that passes, in bytes; any by default.",
+        description="Flash budget (compiled file), in bytes; no limit by default.",
     )
     time_limit_s: float = Field(
         default=600.0,
         gt=0,
         allow_inf_nan=False,
-        description="Time after which the compiler is given up, in seconds.",
+        description="Time limit of the compiler, in seconds.",
     )
 
 
@@ -68,16 +68,16 @@ class EthosURecord(Displayed):
     Attributes:
         file: the file's name; None for bytes.
         sha256: of its content.
-        config: what was asked for.
+        config: the options.
         vela: version of the compiler.
-        system_config: what the compiler assumes of the memories, by its own name for it.
-        memory_mode: where it puts what, by its own name for it.
-        clock_hz: the clock of the NPU that times are stated at.
+        system_config: the compiler's assumptions about the memories, by its own name.
+        memory_mode: the compiler's placement of data in memory, by its own name.
+        clock_hz: the NPU's clock that times refer to.
         sram_bytes: on-chip memory for activations.
         dram_bytes: external memory.
         on_chip_flash_bytes: weights and commands in flash on the chip.
-        off_chip_flash_bytes: weights and commands in flash beside it.
-        source_bytes: the file as it was given; compiled_bytes: what is to be flashed instead.
+        off_chip_flash_bytes: weights and commands in external flash.
+        source_bytes: the file as it was given; compiled_bytes: the file to flash instead.
         weights_bytes: weights of the operators that the NPU runs, as they were.
         encoded_weights_bytes: the same in the NPU's compressed encoding.
         macs: multiply-accumulates of a run on the NPU.
@@ -116,5 +116,5 @@ class EthosURecord(Displayed):
 
     @property
     def passed(self) -> bool:
-        """Whether it keeps within its budgets."""
+        """Whether it is within its budgets."""
         return not self.over_budget

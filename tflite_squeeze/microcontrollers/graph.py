@@ -106,7 +106,7 @@ def main_signature(model: Any) -> str | None:
 
 
 def keeps_state(model: Any) -> bool:
-    """Whether a file remembers anything from one run to the next."""
+    """Whether a file keeps state from one run to the next."""
     return any(
         tensor.isVariable or dtype_name(tensor) == "resource"
         for graph in model.subgraphs
@@ -127,14 +127,14 @@ def used_operators(model: Any) -> Counter[str]:
 
 
 def check_supported(model: Any) -> None:
-    """Refuses what TFLM cannot run, as far as the file itself tells.
+    """Refuses what TFLM cannot run, as far as the file shows.
 
     Args:
         model: what `read_model` returned.
 
     Raises:
         UnsupportedError: an operator that TFLM has no kernel for, float16 weights, an input or
-            output of a type that TFLM does not hand over, or an input whose shape is open.
+            output of a type that TFLM does not pass in or out, or an input with an open shape.
     """
     missing = operator_places(model, lambda _graph, _at, name: resolver_method(name) is None)
     if missing:
@@ -150,18 +150,19 @@ def check_supported(model: Any) -> None:
     for end in (*main_inputs(model), *main_outputs(model)):
         if end.dtype not in HANDED_OVER:
             raise UnsupportedError(
-                f"{_touched(model, end)} is of type {end.dtype}, which TFLM does not hand over: "
+                f"{_touched(model, end)} is of type {end.dtype}, which TFLM does not "
+                f"pass in or out: "
                 f"convert the model again with inputs and outputs of {', '.join(HANDED_OVER)}"
             )
     _check_shapes(model)
 
 
 def refusal(said: str, quantization: str) -> UnsupportedError:
-    """The error for something that TFLM said about a file.
+    """The error for a message of TFLM about a file.
 
     Args:
-        said: its words, in one line.
-        quantization: what the file is quantized to, as `quantization_name` has it.
+        said: the message, in one line.
+        quantization: the file's quantization, as `quantization_name` returns it.
     """
     if quantization == LEGACY_UINT8:
         return UnsupportedError(
@@ -219,7 +220,7 @@ _REPLACE = (
 def _remedy(missing: list[str]) -> str:
     """What to do about operators that TFLM lacks: whatever stops all of them."""
     if "ethos-u" in missing:
-        return "it was compiled for an Ethos-U NPU already: give the file that Vela was given"
+        return "it is already compiled for an Ethos-U NPU: pass the file that Vela compiled it from"
     if missing == ["DENSIFY"]:
         return f"convert the model again with dense weights ({AS_DENSE_INT8})"
     if all(name.startswith("FlexTensorList") for name in missing):
@@ -237,7 +238,7 @@ def _remedy(missing: list[str]) -> str:
 
 
 def _check_shapes(model: Any) -> None:
-    """Refuses inputs that are open beyond their batch: TFLM plans its memory before the first run.
+    """Refuses inputs with open dimensions other than the batch: TFLM plans its memory ahead.
 
     Where only the batch is open the file has a shape too, which TFLM takes: mostly a batch of 1.
     """

@@ -1,7 +1,7 @@
-"""What a file takes on a microcontroller, measured with TFLM's own interpreter.
+"""Measures what a file takes on a microcontroller, with TFLM's own interpreter.
 
 TFLM is TensorFlow Lite for Microcontrollers; its Python interpreter runs the reference kernels
-that every target can build, in an arena of the size that one chooses.
+that every target can build, in an arena of a chosen size.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class MicroRun:
-    """What a file answered on TFLM, and in what arena.
+    """The outputs of a file on TFLM, and the arena that it took.
 
     Attributes:
         tflm: version of TFLM.
@@ -131,8 +131,8 @@ def run_micro(
     Args:
         tflite: the file's content.
         inputs: in order of the main subgraph (examples, *the tensor's shape), of its own type.
-        arena_bytes: an arena that has to do; None for any.
-        time_limit_s: seconds after which the run is given up.
+        arena_bytes: the arena to run in; None for any size.
+        time_limit_s: time limit of the run in seconds.
 
     Returns:
         The outputs and what they took.
@@ -181,7 +181,7 @@ def example_inputs(tflite: bytes, examples: int, seed: int) -> dict[str, Array]:
         By name, in order (examples, *the tensor's shape), of the tensor's own type.
 
     Raises:
-        UnsupportedError: TFLM cannot run the file, or an input's values cannot be made up.
+        UnsupportedError: TFLM cannot run the file, or no values can be generated for an input.
     """
     model = read_model(tflite)
     check_supported(model)

@@ -1,4 +1,4 @@
-"""What a profile on TFLM is asked for and what it hands back."""
+"""Options and record of a profile on TFLM."""
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ from tflite_squeeze.tflite.size import SizeLedger
 
 
 class MicroProfile(Frozen):
-    """How to profile a file on TFLM, and what it may take.
+    """How to profile a file on TFLM, and its budgets.
 
     Example:
         >>> MicroProfile(max_ram_bytes=256 * 1024, max_flash_bytes=1024 * 1024)
@@ -22,23 +22,23 @@ class MicroProfile(Frozen):
     )
     seed: int = Field(default=0, ge=0, description="Seed of the made-up inputs.")
     max_ram_bytes: int | None = Field(
-        default=None, ge=1, description="Largest RAM (arena) that passes, in bytes; any by default."
+        default=None, ge=1, description="RAM budget (arena), in bytes; no limit by default."
     )
     max_flash_bytes: int | None = Field(
         default=None,
         ge=1,
-        description="Largest flash (file) that passes, in bytes; any by default.",
+        description="Flash budget (file), in bytes; no limit by default.",
     )
     time_limit_s: float = Field(
         default=600.0,
         gt=0,
         allow_inf_nan=False,
-        description="Time after which a measurement is given up, in seconds.",
+        description="Time limit of the measurement, in seconds.",
     )
 
 
 class PersistentPart(Frozen):
-    """What part of the arena lives as long as the interpreter, for one purpose.
+    """The part of the arena for one purpose that lives as long as the interpreter.
 
     Attributes:
         kind: TFLM's own name for it.
@@ -54,11 +54,11 @@ class Arena(Frozen):
 
     Attributes:
         total_bytes: head and tail, once everything is allocated.
-        head_bytes: activations and scratch buffers, laid over each other where their lives allow.
+        head_bytes: activations and scratch buffers, which share memory where their lifetimes allow.
         tail_bytes: what stays as long as the interpreter.
         smallest_bytes: the smallest arena, in steps of 16, with which the file starts and runs:
-            planning needs room of its own for a moment.
-        persistent: what the tail consists of, as far as TFLM tells.
+            planning temporarily needs memory of its own.
+        persistent: what the tail consists of, as far as TFLM reports it.
     """
 
     total_bytes: int
@@ -94,7 +94,8 @@ class MicroAgreement(Frozen):
         sqnr_db: LiteRT's output as signal, the difference as noise.
         cosine: cosine similarity.
         agreement: share of examples with the same predicted class; None where it has no classes.
-        varies: whether it was not the same for all examples, where agreement would prove little.
+        varies: whether it was not the same for all examples, in which case agreement would prove
+            little.
     """
 
     output: str
@@ -114,15 +115,15 @@ class MicroRecord(Displayed):
     Attributes:
         file: the file's name; None for bytes.
         sha256: of its content.
-        config: what was asked for.
+        config: the options.
         tflm: version of TFLM.
         inputs: what it ran on.
         arena: working memory.
-        flash_bytes: the file itself, which lies in flash; the runtime's code comes on top.
+        flash_bytes: the file itself, which is in flash; the runtime's code is not included.
         operators: what it is made of, the most frequent first.
         stateful: whether it keeps state between runs; then the examples were one stream.
-        outputs: its answers beside LiteRT's.
-        tflm_only: TFLM's own operators, with which LiteRT has no answers to compare with.
+        outputs: its outputs compared with LiteRT's.
+        tflm_only: TFLM's own operators, with which LiteRT cannot run the file for comparison.
         size: where the bytes are.
         over_budget: budgets that it exceeds, one line each.
     """
@@ -145,5 +146,5 @@ class MicroRecord(Displayed):
 
     @property
     def passed(self) -> bool:
-        """Whether it keeps within its budgets."""
+        """Whether it is within its budgets."""
         return not self.over_budget

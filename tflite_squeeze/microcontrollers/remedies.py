@@ -1,4 +1,4 @@
-"""What refusals tell people to do, and where in a file the operators are that they are about."""
+"""Remedies in error messages, and the places of the operators that they are about."""
 
 from collections.abc import Callable
 from typing import Any

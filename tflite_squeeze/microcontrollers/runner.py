@@ -1,7 +1,7 @@
 """A file in TFLM's interpreter: the child's side of `tflite_squeeze.microcontrollers.profile`.
 
-TFLM answers a failure with one sentence, says why on standard error, and with an arena that is
-too small it may crash; so what it prints is caught, and each try of an arena gets a process of
+TFLM reports a failure in one sentence, prints the reason to standard error, and may crash if
+the arena is too small; so its output is captured, and each arena size is tried in a process of
 its own.
 """
 
@@ -28,7 +28,7 @@ _PART = re.compile(r"'(.+?)' used (\d+) bytes with alignment overhead")
 
 
 class _Refused(Exception):  # noqa: N818  # named after what TFLM did
-    """TFLM refused a file, or failed to run it; the message is what it said."""
+    """TFLM refused a file, or failed to run it; the message is TFLM's own."""
 
 
 def micro_job(
@@ -100,7 +100,7 @@ def _version() -> str:
         from tflite_micro.python.tflite_micro import runtime  # noqa: F401
     except ModuleNotFoundError as error:
         raise UnsupportedError(
-            "TFLM, the runtime of microcontrollers, is not installed: "
+            "TFLM, the runtime for microcontrollers, is not installed: "
             "pip install 'tflite_squeeze[micro]'"
         ) from error
     return version("tflite-micro")

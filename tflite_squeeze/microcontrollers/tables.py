@@ -8,7 +8,7 @@ from tflite_squeeze.tflite.size_tables import size_tables
 
 
 def micro_tables(record: MicroRecord) -> list[Table]:
-    """Memory, operators and answers of a file on TFLM as tables.
+    """Memory, operators and outputs of a file on TFLM as tables.
 
     Args:
         record: what `tflite_squeeze.microcontrollers.profile.profile_micro` returned.
@@ -23,7 +23,7 @@ def micro_tables(record: MicroRecord) -> list[Table]:
 
 
 def micro_operator_table(record: MicroRecord) -> Table:
-    """The operators that a `MicroMutableOpResolver` has to know.
+    """The operators that a `MicroMutableOpResolver` must register.
 
     Args:
         record: what was measured.

@@ -25,10 +25,10 @@ from tflite_squeeze.files.files import check_output, read_file, write_atomically
     required=True,
     metavar="FILE.tflite.sqz",
     type=click.Path(path_type=Path),
-    help="Where the packed file goes.",
+    help="The packed file to write.",
 )
 @click.option(
-    "--allow-larger", is_flag=True, help="Write it even where gzip -9 makes the file as small."
+    "--allow-larger", is_flag=True, help="Write it even if gzip -9 makes the file as small."
 )
 @click.option(
     "--reader",
@@ -50,8 +50,8 @@ def pack_command(
 ) -> None:
     """Pack a .tflite file for sending and storing it, smaller than gzip or xz can.
 
-    Any .tflite file can be packed; unpacked, it is bit by bit the same. A file that gains nothing
-    over gzip -9 is refused with the numbers.
+    Any .tflite file can be packed; unpacked, it is bit for bit the same. A file that gains
+    nothing over gzip -9 is refused, with both sizes.
     """
     check_outputs([output, reader], json_target, force=force, inputs=[tflite])
     content = read_file(tflite, "file")
@@ -82,12 +82,12 @@ def pack_command(
     required=True,
     metavar="FILE.tflite",
     type=click.Path(path_type=Path),
-    help="Where the .tflite file goes.",
+    help="The .tflite file to write.",
 )
 @force_option
 @click.pass_context
 def unpack_command(ctx: click.Context, packed: Path, output: Path, force: bool) -> None:
-    """Unpack a .tflite.sqz file: bit by bit the file that was packed, checked by its SHA-256."""
+    """Unpack a .tflite.sqz file: bit for bit the file that was packed, checked by its SHA-256."""
     check_output(output, force=force, inputs=[packed])
     content = read_file(packed, "file")
     with progress(ctx, f"unpacking {packed}"):

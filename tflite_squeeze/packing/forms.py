@@ -1,4 +1,4 @@
-"""What stands for the numbers of a span in the packed form: planes of bytes that code well.
+"""The encoded form of a span's numbers: planes of bytes that compress well.
 
 The other direction is `sqz_reader`.
 """
@@ -47,7 +47,7 @@ class Plane:
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """What stands for the numbers of a span.
+    """The encoded form of a span's numbers.
 
     Attributes:
         form: one of the reader's forms, or plain.
@@ -70,7 +70,7 @@ class Form:
 
 
 def form_of(tflite: bytes, span: Span) -> Form:
-    """Chooses what stands for the numbers of a span.
+    """Chooses the encoded form of a span's numbers.
 
     Args:
         tflite: the file's content.

@@ -1,7 +1,8 @@
-"""The packed form of a .tflite file, for sending and storing it: .tflite.sqz, bit by bit the same.
+"""Packs a .tflite file for sending and storing as .tflite.sqz, which unpacks bit for bit.
 
-Weights go through a range coder whose frequencies follow what lies around each weight; names,
-tables and other small things through LZMA. `sqz_reader`, one file of 100 lines, unpacks it.
+A range coder whose frequencies depend on the neighbours of each weight codes the weights;
+LZMA compresses names, tables and other small parts. `sqz_reader`, one file of 100 lines, unpacks
+it.
 
 A packed file is, in order: SQZ1; 4 bytes of the SHA-256 of all that follows; the SHA-256 of the
 .tflite file; the size of the frame and how many numbers it holds, 4 bytes each; the frame, packed
@@ -21,7 +22,7 @@ _LARGEST_BYTES = 2**32 - 1  # positions are 32 bits
 
 
 def pack(tflite: bytes) -> bytes:
-    """Packs a .tflite file; about a second a megabyte, and as long again to try unpacking it.
+    """Packs a .tflite file; takes a second per megabyte, and as long again to check it.
 
     Args:
         tflite: the file's content: of any converter, quantized or not, sparse tensors, operators
@@ -31,8 +32,8 @@ def pack(tflite: bytes) -> bytes:
         The packed file, the same for the same input.
 
     Raises:
-        InputError: the file is damaged, or none.
-        UnsupportedError: it has 4 GB or more, or next to nothing but zeros.
+        InputError: the file is damaged, or not a .tflite file.
+        UnsupportedError: it has 4 GB or more, or consists almost only of zeros.
         CheckFailed: unpacking does not give the same bytes back.
 
     Example:
@@ -56,7 +57,8 @@ def pack(tflite: bytes) -> bytes:
     if len(tflite) > sqz_reader.FREE + sqz_reader.GROWTH * len(packed):
         raise UnsupportedError(
             f"the file would pack to less than a {sqz_reader.GROWTH}th ({len(packed):,} of "
-            f"{len(tflite):,} bytes), which unpacking takes for damage: send it by gzip"
+            f"{len(tflite):,} bytes), which unpacking would reject as damaged: "
+            f"compress it with gzip"
         )
     if unpack(packed) != tflite:
         raise CheckFailed("the packed file does not unpack to the same bytes: report this")
@@ -70,10 +72,10 @@ def unpack(packed: bytes) -> bytes:
         packed: what `pack` returned.
 
     Returns:
-        The .tflite file, bit by bit; its SHA-256 was checked.
+        The .tflite file, bit for bit; its SHA-256 was checked.
 
     Raises:
-        InputError: the bytes are no packed file, or a damaged one.
+        InputError: the bytes are not a packed file, or it is damaged.
     """
     try:
         return sqz_reader.unpack(packed)
@@ -90,5 +92,5 @@ def unpack(packed: bytes) -> bytes:
         lzma.LZMAError,
     ) as error:
         raise InputError(
-            "these bytes are no .tflite.sqz file, or a damaged one: copy or download it again"
+            "these bytes are not a .tflite.sqz file, or it is damaged: copy or download it again"
         ) from error

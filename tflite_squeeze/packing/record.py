@@ -1,4 +1,4 @@
-"""What the packed form of a file gains over what else is used to send files."""
+"""What the packed form of a file gains over the usual ways of sending files."""
 
 import lzma
 
@@ -15,7 +15,7 @@ class PackRecord(Displayed):
         xz_bytes: after xz -9.
         packed_bytes: the .tflite.sqz file.
         entropy_bytes: the weights in an ideal order-0 coder, the list of values included.
-        allowed: whether a packed file that is no smaller was asked for.
+        allowed: whether the user accepts a packed file that is no smaller.
     """
 
     tables_by = ".tables:pack_tables"
@@ -50,10 +50,10 @@ def pack_record(tflite: bytes, packed: bytes, *, allow_larger: bool = False) -> 
     Args:
         tflite: the file's content.
         packed: what `pack` made of it.
-        allow_larger: whether a packed file that gains nothing is wanted nevertheless.
+        allow_larger: whether to accept a packed file that gains nothing.
 
     Returns:
-        The sizes, and whether packing pays.
+        The sizes, and whether packing pays off.
 
     Raises:
         InputError: the file is damaged.

@@ -1,4 +1,4 @@
-"""`tflite-squeeze profile`: how fast, how large, how much memory, and which operators."""
+"""`tflite-squeeze profile`: latency, size, memory and operators of a file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,8 +63,8 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
     """Measure latency, memory and size of a .tflite file.
 
     The file runs in a process of its own, on made-up inputs: a warm-up, then at least --runs runs
-    and --min-seconds seconds. Times of operators come from LiteRT's own profiler. With another
-    --runtime, what the file takes there, and whether it can run there at all.
+    and --min-seconds seconds. Times of operators come from LiteRT's own profiler. Another
+    --runtime reports what the file takes there, and whether it can run there at all.
     """
     force = options["force"]
     targets = [options[name] for name in ("markdown", "csv", "plot")]
@@ -92,7 +92,7 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
 
 
 def _save(ctx: click.Context, record: "ProfileRecord", options: dict[str, Any]) -> None:
-    """Writes the files that were asked for beside the JSON."""
+    """Writes the requested files other than the JSON."""
     from tflite_squeeze.profiling.tables import operator_table, profile_tables
     from tflite_squeeze.tables.markdown import to_csv, to_markdown
 

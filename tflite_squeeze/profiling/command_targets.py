@@ -1,4 +1,4 @@
-"""`tflite-squeeze profile --runtime`: microcontrollers and NPUs, which this machine is not."""
+"""`tflite-squeeze profile --runtime`: microcontrollers and NPUs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,7 @@ def _measured(
 def _save(
     ctx: click.Context, tables: "list[Table]", operators: "Table", options: dict[str, Any]
 ) -> None:
-    """Writes the files that were asked for beside the JSON."""
+    """Writes the requested files other than the JSON."""
     from tflite_squeeze.tables.markdown import to_csv, to_markdown
 
     if options["markdown"] is not None:

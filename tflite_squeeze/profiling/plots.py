@@ -22,10 +22,10 @@ class Bar:
     """One bar of the operator plot.
 
     Attributes:
-        label: what stands beside it.
+        label: the text beside it.
         us_per_run: its length.
         share: of a run.
-        delegated: None for a bar that stands for no single operator.
+        delegated: None for a bar that is not a single operator.
     """
 
     label: str

@@ -33,12 +33,12 @@ def profile(tflite: bytes | Path | str, config: Profile | None = None) -> Profil
         config: how to measure; None for the defaults.
 
     Returns:
-        What was measured. Where times of operators, or the arena of the built-in kernels, cannot
-        be had, it says why.
+        What was measured. Where the operators' times or the built-in kernels' arena are not
+        available, it says why.
 
     Raises:
         InputError: the file cannot be read, is no .tflite file, or has no such signature.
-        UnsupportedError: it takes inputs that cannot be made up.
+        UnsupportedError: no values can be generated for an input.
         RuntimeFailure: the runtime refused the file, crashed on it, or took too long.
 
     Example:
@@ -154,7 +154,7 @@ def _memory(
 ) -> Memory:
     """The figures of the timed runs, and the arena of a runtime without delegate."""
     if jobs.memory is None:
-        reason = f"{jobs.runtime} does not tell what its tensors take"
+        reason = f"{jobs.runtime} does not report the memory of its tensors"
         return Memory(**timed, builtin_arena_bytes=None, builtin_unavailable=reason)
     try:
         values = run_in_child(jobs.memory, content, request, time_limit_s=time_limit_s).values

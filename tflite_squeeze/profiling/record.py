@@ -1,4 +1,4 @@
-"""What `profile` is asked for and what it hands back."""
+"""Options and record of `profile`."""
 
 from typing import Literal
 
@@ -18,18 +18,18 @@ class Profile(Frozen):
         >>> Profile(runs=200, threads=4)
     """
 
-    runs: int = Field(default=50, ge=1, description="Least number of timed runs.")
+    runs: int = Field(default=50, ge=1, description="Minimum number of timed runs.")
     min_seconds: float = Field(
         default=1.0,
         ge=0,
         allow_inf_nan=False,
-        description="Least duration of the timed runs together, in seconds.",
+        description="Minimum total duration of the timed runs, in seconds.",
     )
     warmup_seconds: float = Field(
         default=0.5,
         ge=0,
         allow_inf_nan=False,
-        description="Duration of the warm-up, which is not counted, in seconds.",
+        description="Duration of the warm-up, which is not timed, in seconds.",
     )
     threads: int = Field(default=1, ge=1, description="Threads of the kernels.")
     signature: str | None = Field(
@@ -40,7 +40,7 @@ class Profile(Frozen):
         default=600.0,
         gt=0,
         allow_inf_nan=False,
-        description="Time after which a measurement is given up, in seconds.",
+        description="Time limit of each measurement, in seconds.",
     )
     runtime: Literal["auto", "litert", "larq"] = Field(
         default="auto",
@@ -81,7 +81,7 @@ class LatencyStats(Frozen):
 
 
 class OperatorTime(Frozen):
-    """What one operator, or one kernel of a delegate, takes of a run.
+    """The time of one operator, or of one kernel of a delegate, in a run.
 
     Attributes:
         name: the operator's name, or the kernel's own name in XNNPACK.
@@ -110,11 +110,11 @@ class OperatorTimes(Frozen):
     Attributes:
         operators: in order of execution.
         runs: how many runs they are the means of: the fastest three quarters.
-        invoke_us: what the whole of these runs took without the profiler.
+        invoke_us: the mean time of these whole runs without the profiler.
         sum_us: what the operators add up to.
         unavailable: why there are none; None when there are.
-        by_difference: whether they come from running ever more of the file, for want of a
-            profiler.
+        by_difference: whether they are differences between runs of ever more operators,
+            for a runtime without a profiler.
     """
 
     operators: tuple[OperatorTime, ...] = ()
@@ -126,7 +126,7 @@ class OperatorTimes(Frozen):
 
     @property
     def unseen_us(self) -> float:
-        """What of a run no operator accounts for."""
+        """The time of a run that no operator accounts for."""
         return max(0.0, self.invoke_us - self.sum_us)
 
     @property
@@ -140,7 +140,7 @@ class Memory(Frozen):
 
     Attributes:
         arena_bytes: what the interpreter's own tensors cover while XNNPACK runs what it can; None
-            in a runtime that does not tell.
+            in a runtime that does not report it.
         builtin_arena_bytes: the same when the built-in kernels run everything, which is about
             what a runtime without delegate plans; None when they cannot run the file.
         builtin_unavailable: why they cannot.
@@ -161,9 +161,9 @@ class ProfileRecord(Displayed):
     Attributes:
         file: the file's name; None for bytes.
         sha256: of its content.
-        config: what was asked for.
+        config: the options.
         signature: the signature that ran; None in a file without any.
-        inputs: what it ran on: reals in [-1, 1), integers of up to 16 bits over their whole
+        inputs: what it ran on: real values in [-1, 1), integers of up to 16 bits over their whole
             range, wider ones 0 or 1.
         latency: times of whole runs.
         operators: times of operators.
@@ -171,7 +171,7 @@ class ProfileRecord(Displayed):
         size: where the bytes are.
         machine: what it was measured on.
         runtime: which runtime ran it.
-        notes: what else to know about the numbers.
+        notes: further notes about the figures.
     """
 
     tables_by = ".tables:profile_tables"

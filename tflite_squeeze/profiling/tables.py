@@ -32,7 +32,7 @@ def operator_table(times: OperatorTimes, *, compact: bool = False) -> Table:
 
     Args:
         times: what was measured.
-        compact: leaves out columns that say nothing: the subgraph where there is only one, and
+        compact: leaves out columns without information: the subgraph where there is only one, and
             calls where each operator runs once.
     """
     columns = ("operator", "runs in", "subgraph", "calls", "mean (µs)", "per run (µs)", "share")

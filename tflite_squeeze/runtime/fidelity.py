@@ -1,4 +1,4 @@
-"""How faithfully one set of numbers stands in for another: pure array functions."""
+"""How closely one set of numbers approximates another: pure array functions."""
 
 import math
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def cosine(reference: Array, values: Array) -> float:
 
 
 def predicted_classes(scores: Array) -> NDArray[np.int64] | None:
-    """The class that each row of scores stands for, or None where rows are no scores.
+    """The class that each row of scores predicts, or None where rows are not scores.
 
     Args:
         scores: (examples, classes); one column of probabilities means two classes, cut at 0.5.
@@ -123,7 +123,7 @@ class Interval:
 def paired_difference(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Interval:
     """The change of a proportion on the same examples, with its 95 % interval.
 
-    Only examples on which the two disagree tell anything: b of them went wrong, c went right.
+    Only examples on which the two disagree carry information: b of them went wrong, c went right.
     The interval is Wald's with half an example added to each of the four cells, which covers as
     it should for few examples too.
 
@@ -172,7 +172,7 @@ def paired_means(before: Array, after: Array) -> Interval:
 
 
 def moved_share(reference: Array, values: Array) -> float:
-    """The mean share of probability that lies on other classes: the total variation distance.
+    """The total variation distance: the mean share of probability on other classes.
 
     Args:
         reference: (..., classes), each row a distribution.

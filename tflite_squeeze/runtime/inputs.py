@@ -1,4 +1,4 @@
-"""Inputs made up for timing, where nothing is known about a file but its types and shapes."""
+"""Inputs generated for timing, from a file's types and shapes alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,15 +13,15 @@ from tflite_squeeze.frozen import Frozen
 def made_up(types: Mapping[str, tuple[str, tuple[int, ...]]], seed: int) -> dict[str, NDArray[Any]]:
     """Inputs for timing: the same for the same seed.
 
-    Reals are uniform in [-1, 1). Integers of 8 and 16 bits, which mostly stand for reals, take
-    their whole range; wider ones are 0 or 1, which every table of indices has.
+    Real values are uniform in [-1, 1). Integers of 8 and 16 bits, which mostly are quantized
+    real values, take their whole range; wider ones are 0 or 1, valid indices of every table.
 
     Args:
         types: type (NumPy's name) and shape by name.
         seed: of the random numbers.
 
     Raises:
-        UnsupportedError: an input is of a type that values cannot be made up for.
+        UnsupportedError: no values can be generated for an input of this type.
     """
     generator = np.random.default_rng(seed)
     return {name: _values(name, dtype, shape, generator) for name, (dtype, shape) in types.items()}
@@ -41,11 +41,13 @@ def _values(
         return np.asarray(generator.integers(0, 2, shape)).astype(bool)
     if kind == "S":
         return np.full(shape, b"a")
-    raise UnsupportedError(f"input {name!r} is of type {dtype}, which values cannot be made up for")
+    raise UnsupportedError(
+        f"input {name!r} is of type {dtype}, for which no values can be generated"
+    )
 
 
 class InputUsed(Frozen):
-    """An input that was made up for timing.
+    """An input that was generated for timing.
 
     Attributes:
         name: its name in the signature.

@@ -14,11 +14,11 @@ def median_interval(values: NDArray[np.floating[Any]], confidence: float = 0.95)
 
     How many of N values lie below the median follows a binomial distribution; the interval runs
     between the two order statistics that leave at most (1 - confidence) / 2 on either side. For
-    fewer than 6 values it is all there is, and covers less than it should.
+    fewer than 6 values it is their whole range, and covers less than it should.
 
     Args:
-        values: (N,), one at least, independent of each other.
-        confidence: what the interval shall cover, in (0, 1).
+        values: (N,), at least one, independent of each other.
+        confidence: the coverage of the interval, in (0, 1).
 
     Returns:
         The median as `difference`, and the interval.

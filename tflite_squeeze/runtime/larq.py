@@ -174,7 +174,7 @@ def first_operators(model: Any, count: int) -> bytes:
 
 
 def differences(totals_us: NDArray[np.floating[Any]]) -> list[float]:
-    """What each step adds to a growing total; noise that would make it negative is 0.
+    """What each step adds to a growing total; 0 where noise would make it negative.
 
     Args:
         totals_us: (N,), the time of the first 1, 2, … operators.
@@ -188,7 +188,7 @@ def differences(totals_us: NDArray[np.floating[Any]]) -> list[float]:
 
 
 def _runs_at_load(model: Any, operator: Any) -> bool:
-    """Whether an operator only brings constants to reals, which is done once."""
+    """Whether an operator only dequantizes constants, which is done once."""
     tensors = model.subgraphs[0].tensors
     return operator_name(model, operator) == "DEQUANTIZE" and all(
         buffer_bytes(model.buffers[tensors[at].buffer]) for at in integers(operator.inputs)

@@ -1,4 +1,4 @@
-"""Files for Larq Compute Engine, told from all others."""
+"""Distinguishes files for Larq Compute Engine from all others."""
 
 from typing import Literal
 
@@ -22,7 +22,7 @@ def runs_in_larq(tflite: bytes, runtime: Literal["auto", "litert", "larq"]) -> b
 
     Args:
         tflite: the file's content.
-        runtime: what was asked for.
+        runtime: the requested runtime.
 
     Raises:
         UsageError: LiteRT was asked for, and lacks operators of the file.
@@ -54,5 +54,5 @@ def larq_notes(machine: str, *, indirect: bool) -> tuple[str, ...]:
     return (
         *notes,
         f"On {machine} Larq's binary kernels are portable C++, without vector instructions: their "
-        f"targets are 64-bit Arm processors, and times there cannot be told from these.",
+        f"targets are 64-bit Arm processors, whose times cannot be derived from these.",
     )

@@ -1,4 +1,4 @@
-"""How long a file takes: the child's side of `profile`, and the statistics of its times."""
+"""The latency of a file: the child's side of `profile`, and the statistics of its times."""
 
 import gc
 import time
@@ -87,13 +87,13 @@ def timed(
 ) -> list[float]:
     """Calls something again and again and takes the time of each call.
 
-    Python's garbage collector rests meanwhile, so that its pauses are not counted.
+    Python's garbage collector is off meanwhile, so that its pauses are not counted.
 
     Args:
         invoke: what to time.
         runs: at least so many calls.
         min_seconds: and for at least so long.
-        clock: nanoseconds that never run backwards.
+        clock: a monotonic clock in nanoseconds.
 
     Returns:
         The time of each call in microseconds.

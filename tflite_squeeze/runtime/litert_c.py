@@ -54,7 +54,7 @@ class LiteRtLibrary:
         except OSError as error:
             raise RuntimeFailure(
                 f"this ai-edge-litert has no C library that can be loaded ({error}): install "
-                f"the version that this package asks for"
+                f"the version that this package requires"
             ) from error
 
     def function(self, name: str) -> Any:
@@ -68,7 +68,7 @@ class LiteRtLibrary:
         except AttributeError as error:
             raise RuntimeFailure(
                 f"this ai-edge-litert has no LiteRt{name}: install the version that this "
-                f"package asks for"
+                f"package requires"
             ) from error
 
     def call(self, name: str, *arguments: Any) -> None:
@@ -146,7 +146,7 @@ class _ProfiledEvent(Structure):
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that the profiler saw.
+    """One event that the profiler recorded.
 
     Attributes:
         tag: the name of the operator or kernel.
@@ -228,7 +228,7 @@ class CompiledModel:
         """The signature's inputs by name.
 
         Raises:
-            RuntimeFailure: an input is of a type that cannot be made up (a string, a resource).
+            RuntimeFailure: no values can be generated for an input's type (a string, a resource).
         """
         types = {}
         for index in range(self._c.count("GetNumSignatureInputs", self._handle)):
@@ -276,7 +276,7 @@ class CompiledModel:
         self._c.call("StopProfiler", self._profiler)
 
     def events(self) -> list[Event]:
-        """What the profiler saw since it was started, in the order in which it began."""
+        """The events recorded since the profiler was started, by start time."""
         count = c_int()
         self._c.call("GetNumProfilerEvents", self._profiler, byref(count))
         raw = (_ProfiledEvent * count.value)()
@@ -323,8 +323,8 @@ class CompiledModel:
         self._c.call("GetRankedTensorType", tensor, byref(ranked))
         if ranked.element_type not in ELEMENT_TYPES:
             raise RuntimeFailure(
-                f"an input has element type {ranked.element_type}, which LiteRT's C interface "
-                f"cannot be fed with"
+                f"an input has element type {ranked.element_type}, which cannot be passed "
+                f"through LiteRT's C interface"
             )
         rank = ranked.rank_bits & 0x7F
         return TensorType(

@@ -1,4 +1,4 @@
-"""What a measurement was taken on: times mean nothing without it."""
+"""The machine that a measurement was taken on, without which times mean nothing."""
 
 import os
 import platform
@@ -67,7 +67,7 @@ def exceeded(checks: Iterable[tuple[str, int, int | None]]) -> tuple[str, ...]:
     """The budgets that are exceeded, one line each.
 
     Args:
-        checks: what takes ("the arena takes"), how many bytes, and how many it may; None for any.
+        checks: subject ("the arena takes"), bytes used, and the budget; None for no limit.
 
     Example:
         >>> exceeded([("the arena takes", 2048, 1024), ("the file takes", 9, None)])

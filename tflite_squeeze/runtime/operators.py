@@ -1,4 +1,4 @@
-"""How long each operator takes: the child's side of `profile`, and the sums over its events.
+"""The time of each operator: the child's side of `profile`, and the sums over its events.
 
 LiteRT's profiler reports operators of the graph and, in place of those that a delegate took
 over, the delegate's kernels. An operator that runs other subgraphs (WHILE, IF, CALL) contains

@@ -1,8 +1,8 @@
-"""How faithfully each part of an output stands in for the same part of another: array functions.
+"""How closely each part of an output approximates the same part of another: array functions.
 
-One ratio over a whole output hears its loudest part alone: beside boxes in pixels, a score between
-0 and 1 may be lost without a trace. A part is an index of the last axis (a column), or of another
-axis along which the scales differ. Its signal is how much it varies about its own mean.
+One ratio over a whole output reflects its largest part alone: beside boxes in pixels, a score
+between 0 and 1 may be lost without a trace. A part is an index of the last axis (a column), or of
+another axis along which the scales differ. Its signal is how much it varies about its own mean.
 """
 
 from dataclasses import dataclass
@@ -136,7 +136,7 @@ def _kinds(spread: Reals) -> NDArray[np.intp]:
 
 
 def _floors(spread: Reals, kind: NDArray[np.intp], rows: Array) -> Reals:
-    """What each part is held to at least, for the sake of the kind that it belongs to."""
+    """The lower limit of each part, by the kind that it belongs to."""
     counts = np.bincount(kind)
     typical = np.sqrt(np.bincount(kind, np.square(spread)) / counts)
     floors: Reals = np.where(counts >= _KIND, _SHARE_OF_KIND * typical, 0.0)[kind]

@@ -1,4 +1,4 @@
-"""Jobs in a child process: a file that crashes the runtime becomes one clear error, no more.
+"""Jobs in a child process: a file that crashes the runtime causes one clear error and no more.
 
 The parent's side; `tflite_squeeze.runtime.child` is the other. Both meet in a temporary folder
 that holds the file, the request and, afterwards, the answer.
@@ -26,7 +26,7 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a job in a child process handed back.
+    """What a job in a child process returned.
 
     Attributes:
         values: anything that JSON can hold.
@@ -135,12 +135,12 @@ def _why(code: int, chatter: bytes, runtime: str = "LiteRT") -> str:
     """One line on why a child ended without an answer."""
     lines = [line.strip() for line in chatter.decode(errors="replace").splitlines()]
     last = next((line for line in reversed(lines) if line), "")
-    said = f"; it last said: {last[:200]}" if last else ""
+    said = f"; its last message: {last[:200]}" if last else ""
     if code < 0:
         name = signal.Signals(-code).name
         cause = "crashed"
         if name == "SIGKILL":
-            cause = "was killed, most likely for want of memory,"
+            cause = "was killed, most likely because memory ran out,"
         return (
             f"the {runtime} runtime {cause} ({name}) on this file: it is damaged, or uses what "
             f"this runtime cannot do{said}"

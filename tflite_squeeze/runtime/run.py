@@ -15,14 +15,14 @@ from tflite_squeeze.runtime.process import run_in_child
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """What an operator of the file put out for the first few examples.
+    """What an operator of the file computed for the first few examples.
 
     Attributes:
         index: the tensor's index in its subgraph.
         name: its name in the file.
         operator: the index of the operator that computes it.
         op_name: that operator's name, such as CONV_2D.
-        values: (examples, …), dequantized to float32 where the tensor stands for reals.
+        values: (examples, …), dequantized to float32 where the tensor is quantized.
     """
 
     index: int
@@ -34,13 +34,13 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a file answered.
+    """The outputs of a file.
 
     Attributes:
-        outputs: by name (N, …): float32 where the tensor stands for reals, else its own type.
+        outputs: by name (N, …): float32 where the tensor is quantized, else its own type.
         signature: the signature that ran; None for a file without any.
         batch: how many examples each run took.
-        tensors: with `keep_tensors`, what every operator put out, in order of execution.
+        tensors: with `keep_tensors`, the outputs of every operator, in order of execution.
     """
 
     outputs: dict[str, NDArray[Any]]
@@ -69,20 +69,20 @@ def run_file(
     Args:
         tflite: the file's content.
         inputs: (N, …) per input, by the signature's names, or by the tensors' names in a file
-            without signatures. Reals are quantized with the tensor's own scale and zero point
+            without signatures. Real values are quantized with the tensor's own scale and zero point
             where the file takes integers; arrays of exactly the tensor's type go in as they are.
         signature: which signature to run; None for the first.
         threads: threads for the kernels.
-        keep_tensors: also returns what every operator put out for the first 8 examples, from a
+        keep_tensors: also returns the outputs of every operator for the first 8 examples, from a
             second run with the built-in kernels and no delegate.
         stream: the examples are one stream, each begins in the state that the last one left.
-        time_limit_s: seconds after which the run is given up.
+        time_limit_s: time limit of the run in seconds.
 
     Returns:
         The outputs.
 
     Raises:
-        InputError: names, shapes or types of the inputs do not fit the file.
+        InputError: names, shapes or types of the inputs do not match the file.
         RuntimeFailure: the runtime refused the file, crashed on it, or took too long.
 
     Example:
@@ -145,13 +145,13 @@ def run_cases(
         signature: which signature to run; None for the first, or the main subgraph of a file
             that has none.
         delegate: whether XNNPACK takes over what it can; else the built-in kernels run it all.
-        time_limit_s: seconds after which the run is given up.
+        time_limit_s: time limit of the run in seconds.
 
     Returns:
         Whole output tensors by name, one dict per case.
 
     Raises:
-        InputError: names or types of the inputs do not fit the file.
+        InputError: names or types of the inputs do not match the file.
         RuntimeFailure: the runtime refused the file, crashed on it, or took too long.
 
     Example:

@@ -60,7 +60,7 @@ def fitted(inputs: list[Endpoint], arrays: Mapping[str, Array]) -> dict[str, Arr
     counts = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     if len(set(counts.values())) > 1 or 0 in counts.values():
         raise InputError(
-            f"inputs must hold equally many examples along axis 0, one at least; got {counts}"
+            f"inputs must hold the same number of examples along axis 0, at least one; got {counts}"
         )
     return {endpoint.name: _as_tensor(arrays[endpoint.name], endpoint) for endpoint in inputs}
 
@@ -108,7 +108,7 @@ def batch_of(inputs: list[Endpoint], feeds: Mapping[str, Array]) -> int:
     if len(batches) > 1:
         raise InputError(
             f"the file's inputs have different first dimensions {sorted(batches)}, so examples "
-            f"cannot be told apart: run it on one example with these shapes"
+            f"cannot be separated: run it on one example with these shapes"
         )
     return max(1, *batches) if batches else 1
 
@@ -169,15 +169,15 @@ def joined(name: str, parts: list[Array], batch: int, count: int) -> Array:
     if batch == 1:
         return np.stack([np.asarray(part) for part in parts])
     raise InputError(
-        f"output {name!r} has shape {shape} for a batch of {batch}, so examples cannot be told "
-        f"apart: convert the model with batch 1"
+        f"output {name!r} has shape {shape} for a batch of {batch}, so examples cannot be "
+        f"separated: convert the model with batch 1"
     )
 
 
 def _trace(
     session: Session, path: Path, feeds: Mapping[str, Array], batch: int, answer: dict[str, Array]
 ) -> list[dict[str, Any]]:
-    """Runs the first examples without the delegate and keeps what every operator puts out."""
+    """Runs the first examples without the delegate and keeps the outputs of every operator."""
     few = {name: array[:_TRACED_EXAMPLES] for name, array in feeds.items()}
     made = _makers(path, session.subgraph)
     with litert_errors():
@@ -212,7 +212,7 @@ def _trace(
 
 
 def _reals(values: Array, endpoint: Endpoint, detail: dict[str, Any], *, shifted: bool) -> Array:
-    """A tensor's values as reals, per channel too."""
+    """A tensor's values as real values, per channel too."""
     parameters = detail["quantization_parameters"]
     scales = parameters["scales"]
     if len(scales) < 2:

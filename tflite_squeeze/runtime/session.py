@@ -179,7 +179,7 @@ class Session:
 
 @contextmanager
 def litert_errors() -> Iterator[None]:
-    """Turns what LiteRT raises into one line that a user can act on."""
+    """Turns LiteRT's exceptions into one line that a user can act on."""
     try:
         yield
     except (ValueError, RuntimeError, TypeError, MemoryError) as error:
@@ -187,7 +187,7 @@ def litert_errors() -> Iterator[None]:
 
 
 def failure(said: str) -> RuntimeFailure:
-    """The error for something that LiteRT said.
+    """The error for a message of LiteRT.
 
     Args:
         said: its message, any number of lines.
@@ -250,7 +250,7 @@ def _by_name(details: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def endpoint_of(name: str, detail: dict[str, Any]) -> Endpoint:
-    """Reads what LiteRT tells about a tensor; quantization per channel is left out."""
+    """Reads what LiteRT reports about a tensor, without per-channel quantization."""
     declared = detail["shape_signature"]
     shape = detail["shape"] if len(declared) != len(detail["shape"]) else declared
     parameters = detail["quantization_parameters"]
@@ -274,7 +274,7 @@ def quantized(values: Array, endpoint: Endpoint) -> Array:
 
 
 def dequantized(values: Array, endpoint: Endpoint) -> Array:
-    """A tensor's values as float32 where they stand for reals, else as they are."""
+    """A tensor's values as float32 where they are quantized, else as they are."""
     if endpoint.scale != 0 and np.issubdtype(values.dtype, np.integer):
         shifted = values.astype(np.float64) - endpoint.zero_point
         return (shifted * endpoint.scale).astype(np.float32)

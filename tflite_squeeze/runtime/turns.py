@@ -1,4 +1,4 @@
-"""Several files in turns in one child process, so that what else the machine does hits them all."""
+"""Times several files in turns in one child process, so that other load affects all equally."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def in_turns(files: Mapping[str, bytes], *, time_limit_s: float = 300.0) -> dict
 
     Args:
         files: content by name.
-        time_limit_s: seconds after which it is given up.
+        time_limit_s: time limit in seconds.
 
     Returns:
         By name, the median microseconds of a run, of as many turns as the others had.
@@ -55,7 +55,7 @@ def turn_by_turn(
         turns: how often each has its turn.
         threads: threads for the kernels.
         larq: whether Larq Compute Engine runs them, which runs ordinary files as well.
-        time_limit_s: seconds after which it is given up.
+        time_limit_s: time limit in seconds.
 
     Returns:
         By name, the median microseconds of a run in each turn, (turns,).

@@ -1,4 +1,4 @@
-"""What a .tflite file must hold true before anyone may follow its indexes."""
+"""Checks that every index in a .tflite file is valid before it is followed."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ class Damaged(Exception):  # noqa: N818  # it is what the file is
 
 
 class _Budget:
-    """How much a file may still unpack to: tables may not refer to each other without end."""
+    """The number of tables that a file may still unpack to: references must not be endless."""
 
     def __init__(self, size_bytes: int) -> None:
         # A table takes 8 bytes and nobody shares them; strings may be shared, but not often.
@@ -148,7 +148,7 @@ def _run_by(operator: Any) -> Iterator[int]:
 
 
 def _check_calls(model: Any) -> None:
-    """A subgraph that runs itself, by whatever way round, never ends."""
+    """A subgraph that runs itself, directly or not, never ends."""
     calls = [
         {index for operator in subgraph.operators for index in _run_by(operator)}
         for subgraph in model.subgraphs

@@ -1,4 +1,4 @@
-"""The .tflite format: bytes to an object model and back; all that is known of the schema's shape.
+"""The .tflite format: bytes to an object model and back.
 
 Malformed bytes are caught here, once: whoever holds a `ModelT` that `read_model` returned may
 follow every index in it.

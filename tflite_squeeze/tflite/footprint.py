@@ -1,4 +1,4 @@
-"""What a file costs, in a handful of numbers that two files can be compared by."""
+"""The costs of a file in a few numbers, by which two files can be compared."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class Footprint(Frozen):
 
 
 def footprint(tflite: bytes) -> Footprint:
-    """Reads the numbers off a file.
+    """Measures a file's costs.
 
     Args:
         tflite: the file's content.
@@ -64,7 +64,7 @@ class TensorBytes(Frozen):
         tensor: its name.
         dtype: the type that it is stored in.
         bytes: its numbers, with the indices of a sparse one.
-        parameters: how many numbers it stands for.
+        parameters: how many numbers it represents.
         zeros: how many of them are 0.
         sparse: whether it is stored with indices.
     """

@@ -22,7 +22,7 @@ class WeightRecord(Frozen):
         shape: its shape.
         dtype: the type that it is stored in.
         stored_bytes: the bytes of its numbers.
-        zeros: how many of its numbers stand for exactly 0.
+        zeros: how many of its numbers represent exactly 0.
         distinct: how many different numbers it holds; 0 for packed bits.
     """
 
@@ -40,12 +40,12 @@ class OperatorRecord(Frozen):
     Attributes:
         subgraph: the index of its subgraph; index: its own there, in order of execution.
         name: its built-in name, or the code of a custom one.
-        version: the version of its kernel that the file asks for.
+        version: the version of its kernel that the file requires.
         inputs: shapes of the inputs that are computed, -1 where a dimension is open.
         outputs: shapes of the outputs.
         dtype: the type of its first output.
-        parameters: how many numbers its weights stand for; weights that several operators share
-            stand with the first.
+        parameters: how many numbers its weights represent; weights that several operators share
+            count for the first.
         weights_bytes: the bytes of its weights.
         macs: multiply-accumulates of one run; None where they are not known.
         binary_macs: those on single bits.

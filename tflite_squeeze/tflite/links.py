@@ -1,4 +1,4 @@
-"""Who computes and who reads each tensor of a subgraph."""
+"""Which operators compute and read each tensor of a subgraph."""
 
 import math
 from collections import defaultdict
@@ -61,12 +61,12 @@ class Links:
 
     @cached_property
     def ends(self) -> frozenset[int]:
-        """The tensors that the subgraph hands out."""
+        """The tensors that the subgraph outputs."""
         return frozenset(integers(self.graph.outputs))
 
     @cached_property
     def starts(self) -> frozenset[int]:
-        """The tensors that the subgraph is given."""
+        """The tensors that the subgraph takes as inputs."""
         return frozenset(integers(self.graph.inputs))
 
     def inputs(self, operator: int) -> tuple[int, ...]:
@@ -139,7 +139,7 @@ def subgraph_runs(model: Any) -> tuple[dict[int, int], tuple[str, ...]]:
 
     Returns:
         Runs by subgraph, 0 for those that it does not reach or runs only once in a life; and the
-        names of the operators whose number of runs the file does not tell: those count as one.
+        names of the operators whose number of runs the file does not show: those count as one.
         A loop runs as often as the constant that its condition compares its counter with.
     """
     signatures = model.signatureDefs or []
@@ -197,7 +197,7 @@ def _called_by(model: Any, operator: Any) -> list[int]:
 def _calls(
     model: Any, operator: Any, subgraph: int, limits: dict[int, "_Limits"]
 ) -> list[tuple[int, int | None]]:
-    """The subgraphs that an operator runs, and how often; None where the file does not tell."""
+    """The subgraphs that an operator runs, and how often; None where the file does not show it."""
     called, name = _called_by(model, operator), operator_name(model, operator)
     if name == "WHILE" and called:
         steps = _loop_steps(model, operator, subgraph, limits)
@@ -213,7 +213,7 @@ _Limits = tuple[list[int], list[int]]
 
 
 def _loop_steps(model: Any, operator: Any, subgraph: int, limits: dict[int, _Limits]) -> int | None:
-    """The smallest constant that a loop's condition wants something to be less than.
+    """The smallest constant that a loop's condition compares with as an upper bound.
 
     The loops of recurrent layers count from 0 in steps of 1.
     """

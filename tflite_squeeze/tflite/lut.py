@@ -1,4 +1,4 @@
-"""What a runtime would need that looks shared values up, in bytes."""
+"""The bytes that a runtime with look-up tables would need for shared values."""
 
 import math
 from typing import Any
@@ -37,7 +37,7 @@ def lut_bytes(count: int, distinct: int, item_bytes: int = 1, tables: int = 1) -
 
 
 def entropy_bytes(values: NDArray[Any]) -> float:
-    """What indices need in a coder that knows how often each value occurs (order 0).
+    """The bytes of indices in a coder that knows how often each value occurs (order 0).
 
     Args:
         values: any shape.

@@ -1,4 +1,4 @@
-"""What a file takes and puts out, read from its bytes."""
+"""The inputs and outputs of a file, read from its bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ def _shape(tensor: Any) -> Shape:
 
 
 def quantization_name(tflite: bytes) -> str:
-    """What a file is quantized to, told from the types of its tensors.
+    """The quantization of a file, determined from the types of its tensors.
 
     Returns:
         "int16x8", "int8", "legacy uint8" (weights and activations of uint8, as converters wrote
@@ -125,7 +125,7 @@ def _constant(model: Any, graph: Any, index: int) -> bool:
 def matched_names(
     wanted: Mapping[str, tuple[int, ...]], present: Mapping[str, tuple[int, ...]], what: str
 ) -> dict[str, str]:
-    """Which name in the file stands for which name of the model.
+    """Maps the model's names to the file's names.
 
     Args:
         wanted: the model's names and the shapes of one example.
@@ -133,8 +133,8 @@ def matched_names(
         what: "input" or "output", for the message.
 
     Returns:
-        The file's name by the model's: by equal names, else by shapes that occur once, else, for
-        equally many of equal shapes, in order.
+        The file's name by the model's: by equal names, else by shapes that occur once, else in
+        order, where the numbers and shapes are equal.
 
     Raises:
         InputError: the file does not have such inputs or outputs.
@@ -166,10 +166,10 @@ _FLOATS = frozenset({"FLOAT16", "FLOAT32", "FLOAT64", "BFLOAT16"})
 
 
 def float_operators(tflite: bytes) -> tuple[str, ...]:
-    """The operators of a file that take or put out real numbers.
+    """The operators of a file with floating-point inputs or outputs.
 
     QUANTIZE at a real input and DEQUANTIZE at a real output are the file's interface and left
-    out; anywhere else they are the shore of a float island and named like the rest.
+    out; anywhere else they are the border of a float region and named like the rest.
 
     Args:
         tflite: the file.

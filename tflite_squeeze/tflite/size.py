@@ -22,17 +22,17 @@ class SizeLedger(Displayed):
     Attributes:
         raw_bytes: the file's size.
         download_bytes: its size after gzip -9, as app stores and web servers send it.
-        weights_bytes: constants that stand for reals, and the indices of sparse ones.
+        weights_bytes: constants that represent real values, and the indices of sparse ones.
         constants_bytes: other constants: shapes, axes, paddings, lookup keys.
         quantization_bytes: scales, zero points and ranges, with their tables.
         metadata_bytes: metadata entries and their content.
         graph_bytes: all else: operators, tensors, names, padding. The five add up to raw_bytes.
-        entropy_bytes: what the weights need in a coder that knows no more of a tensor than how
-            often each value occurs (order 0), the list of its distinct values included.
+        entropy_bytes: the bytes of the weights in a coder that knows only how often each value
+            occurs (order 0), the list of its distinct values included.
         lookup_bytes: what the weights need as indices and tables of their values, in a runtime
-            that looks them up. TFLite's does not: equal values take their full place in the file.
+            that looks them up. TFLite does not: equal values take their full size in the file.
         bytes_per_dtype: the tensors' data by type.
-        parameters: how many numbers the weights stand for; zeros: how many of them are 0.
+        parameters: how many numbers the weights represent; zeros: how many of them are 0.
         sparse_tensors: weights stored with indices; sparse_bytes: their data with the indices;
             sparse_density: the share of their numbers that is not 0, None without any.
         macs: multiply-accumulates of one run of the first signature, for a batch of 1 where the
@@ -152,7 +152,7 @@ def macs_of(model: Any, subgraph: int, operator: Any) -> Macs | None:
 
 
 def file_macs(model: Any) -> tuple[Macs, tuple[str, ...]]:
-    """The multiply-accumulates of one run of a file, and the operators that it cannot tell of.
+    """The multiply-accumulates of one run of a file, and the operators whose count is unknown.
 
     Args:
         model: what `read_model` returned.

@@ -65,7 +65,7 @@ def tensor_values(model: Any, subgraph: int, tensor: int) -> Array | None:
 
 
 def dequantized(values: Array, quantization: Any) -> NDArray[np.float32]:
-    """The reals that stored values stand for: (q - zero_point) * scale.
+    """The real values that stored values represent: (q - zero_point) * scale.
 
     Args:
         values: what `tensor_values` returned.

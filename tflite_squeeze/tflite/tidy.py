@@ -1,4 +1,4 @@
-"""Takes out of a file what nothing in it uses, without a change to what it computes."""
+"""Removes what nothing in a file uses, without changing what it computes."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ _STAMP = "CONVERSION_METADATA"
 
 
 def tidied(tflite: bytes) -> bytes:
-    """A file without dead weight; it answers exactly as before.
+    """Removes unused parts from a file, whose outputs stay exactly the same.
 
-    Empty buffers become the one that stands for "no data", equal constants and operator codes
+    Empty buffers become the one that represents "no data", equal constants and operator codes
     are stored once, and tensors, buffers and operator codes that nothing refers to go, as do the
     ranges (min and max) and empty tables of quantization, and the converter's stamp
     (CONVERSION_METADATA): no runtime reads them. Names, all other metadata, signatures and the
@@ -160,10 +160,12 @@ def facts_of(tflite: bytes) -> dict[str, Any]:
         facts = json.loads(content)
     except ValueError as error:
         raise InputError(
-            f"the file's metadata {METADATA_KEY} is no JSON ({error}): convert the model again"
+            f"the file's metadata {METADATA_KEY} is not JSON ({error}): convert the model again"
         ) from error
     if not isinstance(facts, dict):
-        raise InputError(f"the file's metadata {METADATA_KEY} is no object: convert it again")
+        raise InputError(
+            f"the file's metadata {METADATA_KEY} is not a JSON object: convert it again"
+        )
     return facts
 
 

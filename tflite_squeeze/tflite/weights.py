@@ -25,7 +25,7 @@ Place = tuple[int, int]  # subgraph, tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Weight:
-    """A constant tensor that stands for reals.
+    """A constant tensor that represents real values.
 
     Attributes:
         place: its subgraph and its index there, the first of those that share its buffer.
@@ -33,10 +33,10 @@ class Weight:
         dtype: the type that it is stored in.
         stored_bytes: the bytes of its buffer.
         values: its numbers as they are stored, dense; None for packed bits.
-        zero_points: the stored values that stand for 0, one or one per channel.
+        zero_points: the stored values that represent 0, one or one per channel.
         axis: the dimension of the channels.
         sparse: whether it is stored with indices.
-        elements: how many numbers it stands for.
+        elements: how many numbers it represents.
     """
 
     place: Place
@@ -51,7 +51,7 @@ class Weight:
 
     @cached_property
     def zeros(self) -> int:
-        """How many of its numbers stand for exactly 0."""
+        """How many of its numbers represent exactly 0."""
         if self.values is None:
             return 0
         zero: Any = 0
@@ -76,7 +76,7 @@ class Weight:
 
     @property
     def entropy_bytes(self) -> float:
-        """What a coder needs that knows no more of the values than how often each occurs.
+        """The bytes that a coder needs that knows only how often each value occurs.
 
         The distinct values have to be written too. Never more than the plain numbers.
         """
@@ -89,7 +89,7 @@ class Weight:
 
     @property
     def lookup_bytes(self) -> float:
-        """What a runtime would need that has indices for weights and looks the values up.
+        """The bytes that a runtime with indices and look-up tables would need.
 
         Never more than the plain numbers.
         """
@@ -107,8 +107,8 @@ _ITEM_BITS = {"int4": 4, "uint4": 4, "int2": 2, "bfloat16": 16}
 def weights_of(model: Any) -> list[Weight]:
     """The weights of a file, each buffer once.
 
-    A constant is a weight if it stands for reals: floating point, or integers with a scale. The
-    integers of shapes, axes and paddings are none. Larq's binary filters are, though they are
+    A constant is a weight if it represents real values: floating point, or integers with a scale.
+    The integers of shapes, axes and paddings are none. Larq's binary filters are, though they are
     stored as plain integers.
 
     Args:

@@ -1,1 +1,1 @@
-"""`verify`: does a file answer as its model does?"""
+"""`verify`: compares a file's outputs with its model's."""

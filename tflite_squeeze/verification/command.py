@@ -40,8 +40,8 @@ from tflite_squeeze.errors import CheckFailed
 def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: Any) -> None:
     """Check that a .tflite file answers as its Keras model does.
 
-    Both run on the same samples. Exits 1 when the file fails, and says at which tensor it
-    diverges first.
+    Both run on the same samples. If the file fails, the exit code is 1 and the report
+    names the tensor at which it diverges first.
     """
     check_json(options["json_target"], force=options["force"], inputs=[model, tflite])
     from tflite_squeeze.network.loading import load_tflite

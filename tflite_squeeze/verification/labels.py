@@ -1,4 +1,4 @@
-"""What a model and its file make of labelled examples, output by output."""
+"""Compares a model and its file on labelled examples, output by output."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ class Accuracy(Frozen):
     """Both accuracies on the same labelled examples.
 
     Attributes:
-        reference: share of examples that the Keras model gets right; of positions, where an
+        reference: accuracy of the Keras model over examples, or over positions where an
             example has many.
-        file: share that the file gets right.
+        file: accuracy of the file.
         difference: file - reference.
         low: lower end of its 95 % interval (paired).
         high: upper end.
@@ -59,7 +59,7 @@ class ColumnErrors(Frozen):
 
     Attributes:
         count: how many columns there are.
-        worst: those whose error rises most, the worst first.
+        worst: the columns whose error rises most, the worst first.
     """
 
     count: int

@@ -1,4 +1,4 @@
-"""The limits of a verification: what a user asks for, and what holds for a quantization."""
+"""The limits of a verification: the user's, and the defaults for each quantization."""
 
 import math
 
@@ -9,7 +9,7 @@ from tflite_squeeze.frozen import Frozen
 
 
 class Verify(Frozen):
-    """What a file must fulfil to pass verification.
+    """The limits that a file must meet to pass verification.
 
     Example:
         >>> Verify(max_drop=0.01).samples
@@ -25,14 +25,14 @@ class Verify(Frozen):
     )
     min_sqnr_db: float | None = Field(
         default=None,
-        description="Least signal-to-quantization-noise ratio of an output that passes, in dB; "
+        description="Minimum signal-to-quantization-noise ratio of an output, in dB; "
         "by default it depends on the quantization.",
     )
     min_agreement: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="Least fraction of samples with the same predicted class that passes; by "
+        description="Minimum fraction of samples with the same predicted class; by "
         "default it depends on the quantization.",
     )
     samples: int | None = Field(default=256, ge=1, description="Number of samples to run.")
@@ -52,7 +52,7 @@ class Tolerance(Frozen):
         min_sqnr_db: of each output.
         min_agreement: of predicted classes.
         min_part_db: of each part of an output, its mean left out.
-        max_moved: share of the probability of a distribution that may lie on other classes.
+        max_moved: share of a distribution's probability that may move to other classes.
         max_error_rise: of the mean absolute error of a column against labels, as a share of the
             labels' standard deviation.
         by_prediction: whether predictions judge alone where there are any: one sign that flips

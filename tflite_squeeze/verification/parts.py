@@ -1,4 +1,4 @@
-"""Parts of an output that a file loses although the output as a whole sounds right."""
+"""Parts of an output that a file loses although the output as a whole looks right."""
 
 import math
 
@@ -18,10 +18,10 @@ _ALONE = {
     Quantization.INT16X8: "leave its scale and offset to the app, or use --quantize float16",
 }
 _REMEDIES = {
-    Quantization.INT8: "give what has a scale of its own an output of its own, leave offsets to "
-    "the app, or use --quantize int16x8 or float16",
-    Quantization.INT16X8: "give what has a scale of its own an output of its own, leave offsets "
-    "to the app, or use --quantize float16",
+    Quantization.INT8: "give each part with a different scale an output of its own, "
+    "leave offsets to the app, or use --quantize int16x8 or float16",
+    Quantization.INT16X8: "give each part with a different scale an output of its own, "
+    "leave offsets to the app, or use --quantize float16",
     Quantization.DYNAMIC: "use --quantize float16",
     Quantization.FLOAT16: "use --quantize none",
     Quantization.NONE: "convert the model again",
@@ -70,7 +70,7 @@ def compare_parts(reference: Array, values: Array, least_db: float) -> tuple[Axi
     Args:
         reference: (examples, ...) from the model.
         values: the same from the file.
-        least_db: what a part has to reach.
+        least_db: the minimum for a part.
     """
     return tuple(_along(parts, least_db) for parts in parts_of(reference, values))
 
@@ -133,7 +133,7 @@ def lost_parts(
 
     Args:
         axes: what `compare_parts` found.
-        least_db: what a part has to reach.
+        least_db: the minimum for a part.
         quantization: of the file, which decides on the remedy.
         few: whether to tell of those that are so few of their kind that the file passes, as
             weak features among a thousand are, instead of those that fail it.

@@ -1,4 +1,4 @@
-"""A file's answers beside its Keras model's answers, judged."""
+"""The record of a verification: a file's outputs compared with its Keras model's."""
 
 import math
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class OutputFidelity(Frozen):
         cosine: cosine similarity.
         agreement: share of examples with the same predicted class; None where the output is no
             distribution over classes and no labels are known.
-        moved: share of the probability that lies on other classes; None where the output is no
+        moved: share of the probability that moved to other classes; None where the output is no
             distribution.
         accuracy: with labels that are classes, both accuracies.
         errors: with labels that are numbers, both errors by column.
@@ -93,16 +93,16 @@ class VerifyRecord(Displayed):
 
     Attributes:
         passed: whether the file meets the tolerance.
-        failures: in words, what it does not meet.
-        tolerance: what it was held to.
+        failures: the limits that it does not meet, in words.
+        tolerance: the limits applied.
         quantization: what the file is quantized to.
         examples: examples run.
-        real_samples: whether they were real ones, or random numbers for want of data.
+        real_samples: whether they were real samples, not random numbers.
         data: where the samples come from and how they were preprocessed.
         outputs: the comparison, per output.
         tensors: when it failed, the comparison inside the file, in order of execution.
         diverges_at: when it failed, the first tensor whose SQNR collapses.
-        notes: what else to know.
+        notes: further notes.
         seconds: how long it took.
     """
 
@@ -126,9 +126,9 @@ def refused_record(verify: Verify, quantization: Quantization, reason: str) -> V
     """The record of a file that the runtime refuses to run: it failed.
 
     Args:
-        verify: what it would have been held to.
-        quantization: what it is quantized to.
-        reason: the runtime's own.
+        verify: the limits requested.
+        quantization: the file's quantization.
+        reason: the runtime's own message.
     """
     return VerifyRecord(
         passed=False,
@@ -153,7 +153,7 @@ def compare_output(
     by_prediction: bool = False,
     least_part_db: float = -math.inf,
 ) -> OutputFidelity:
-    """Compares what the file puts out with what the model puts out.
+    """Compares the file's outputs with the model's.
 
     Args:
         signature: the signature's name.
@@ -206,7 +206,7 @@ def failures_of(
 
     Args:
         outputs: what was compared.
-        tolerance: what it is held to.
+        tolerance: the limits applied.
         quantization: of the file, which decides on the remedy.
     """
     return tuple(
@@ -228,7 +228,7 @@ def _failures(
         yield from lost_parts(item.parts, tolerance.min_part_db, quantization)
         if item.moved is not None and not item.moved <= tolerance.max_moved:
             yield (
-                f"{item.moved:.1%} of the probability lies on other classes, more than "
+                f"{item.moved:.1%} of the probability moved to other classes, more than "
                 f"{tolerance.max_moved:.1%}: leave the softmax to the app, or use --quantize "
                 f"float16"
             )

@@ -44,7 +44,7 @@ class Samples:
 def random_samples(
     endpoint: Endpoint, shapes: Mapping[str, tuple[int, ...]], count: int
 ) -> Samples:
-    """Seeded random inputs, for want of real ones.
+    """Seeded random inputs, for use without real ones.
 
     Args:
         endpoint: the signature.
@@ -52,7 +52,7 @@ def random_samples(
         count: examples.
 
     Returns:
-        Normal reals; for integers 0 and 1, which are valid indices of any embedding.
+        Normally distributed values; for integers 0 and 1, which are valid indices of any embedding.
     """
     generator = np.random.default_rng(0)
     inputs = {}
@@ -64,8 +64,8 @@ def random_samples(
             inputs[name] = generator.integers(0, 2, shape).astype(dtype)
         else:
             raise InputError(
-                f"input {name!r} takes {spec.dtype.name}, for which random samples make no sense: "
-                f"pass --data, or --no-verify"
+                f"input {name!r} takes {spec.dtype.name}, for which random samples "
+                f"are meaningless: pass --data, or --no-verify"
             )
     return Samples(inputs=inputs, real=False)
 
@@ -113,7 +113,7 @@ def _per_example(name: str, value: NDArray[Any], size: int, batch: int) -> NDArr
     if not value.ndim or value.shape[0] not in (size, batch):
         raise InputError(
             f"output {name!r} has shape {value.shape} for {size} examples, so examples cannot be "
-            f"told apart: pass --no-verify, or give the output a batch axis"
+            f"separated: pass --no-verify, or give the output a batch axis"
         )
     return value[:size]
 
@@ -156,8 +156,8 @@ def first_collapse(
 
     Args:
         tensors: in order of execution.
-        least_db: what an output has to reach.
-        least_part_db: what each part of an output has to reach.
+        least_db: the minimum for an output.
+        least_part_db: the minimum for each part of an output.
 
     Returns:
         The first tensor below `least_db`; when all are above, the first with a part below
@@ -210,5 +210,5 @@ def divergence(
         return (), (f"no comparison inside the file: {error}",)
     tensors = compare_tensors(reference.tensors, found.tensors)
     if not tensors:
-        return (), ("no comparison inside the file: no tensor has a name that both files know",)
+        return (), ("no comparison inside the file: no tensor name occurs in both files",)
     return tensors, ()

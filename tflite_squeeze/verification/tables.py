@@ -18,7 +18,7 @@ def verify_tables(record: VerifyRecord, told: Sequence[str] = ()) -> list[Table]
 
     Args:
         record: what was found.
-        told: notes that a table above has already.
+        told: notes that a table above shows already.
 
     Returns:
         One table of outputs, one of accuracies and one of errors by column where there are

@@ -50,7 +50,7 @@ from tflite_squeeze.verification.reference import (
 # Without real samples nothing is learnt by running many.
 _RANDOM_SAMPLES = 16
 _LEGACY = "the file has legacy uint8 quantization; the limits are those of int8"
-_RANDOM = "verified on random numbers for want of data: pass --data for real samples"
+_RANDOM = "verified on random numbers, since no data was given: pass --data for real samples"
 
 
 @dataclass
@@ -85,15 +85,15 @@ def verify(
         model: the model, or a path to it.
         tflite: the file, or a path to it.
         data: real samples: `Data`, or anything that `load_data` takes; random ones when None.
-        config: what the file is held to.
-        quantization: what the file is quantized to; read from its tensors when None.
+        config: the limits for the file.
+        quantization: the file's quantization; read from its tensors when None.
 
     Returns:
         The record. `passed` tells whether the file meets the tolerance; when it does not,
         `diverges_at` names the first tensor whose SQNR collapses.
 
     Raises:
-        InputError: model, file and data do not belong together.
+        InputError: model, file and data do not match.
         UnsupportedError: the file has TensorFlow operators, which the runtime here lacks.
         RuntimeFailure: the runtime cannot run the file.
 
@@ -175,7 +175,7 @@ def _count(samples: Samples) -> int:
 def _pairs(
     endpoints: list[Endpoint], present: list[FileSignature]
 ) -> list[tuple[Endpoint, FileSignature]]:
-    """Which signature of the file stands for which of the model."""
+    """Maps the model's signatures to the file's."""
     if len(endpoints) == len(present) == 1:
         return [(endpoints[0], present[0])]
     by_name = {signature.name: signature for signature in present}

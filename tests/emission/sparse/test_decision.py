@@ -79,7 +79,7 @@ def test_other_answers_are_refused(pruned: bytes, monkeypatch: pytest.MonkeyPatc
     _finds(monkeypatch, {"identical": False})
     decided = with_best_encoding(pruned)
     assert decided.tflite is pruned
-    assert "does not answer as" in decided.record.reason
+    assert "does not give the outputs of" in decided.record.reason
     with pytest.raises(CheckFailed, match="--sparsity dense"):
         with_best_encoding(pruned, "sparse")
 

@@ -1,1 +1,1 @@
-"""Weights of less than a byte in the file, where that pays."""
+"""Weights in less than a byte each, where that pays off."""

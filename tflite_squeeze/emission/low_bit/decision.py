@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 
 def exact_differences(before: bytes, after: bytes) -> tuple[str, ...]:
-    """The few-bit weights of a file that do not stand for exactly the numbers that they had.
+    """The few-bit weights of a file that do not represent exactly the original values.
 
     Args:
         before: the float file.
@@ -67,7 +67,7 @@ _SLOWER = 1.1  # as much slower than the float file as the smaller one may be
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """A file with few-bit weights where that pays, and the evidence."""
+    """A file with few-bit weights where that pays off, and its record."""
 
     tflite: bytes
     record: LowBitRecord | None

@@ -2,7 +2,7 @@
 
 LiteRT multiplies FULLY_CONNECTED by 2- and 4-bit weights; it quantizes the inputs to 8 bits on
 the way in, as for dynamic-range quantization. A 1x1 convolution of stride 1 is a FULLY_CONNECTED
-over the last axis. Its CONV_2D is slow with 4 bits and puts out NaN with 2, so larger kernels get
+over the last axis. Its CONV_2D is slow with 4 bits and outputs NaN with 2, so larger kernels get
 8 bits per weight, which are exact as well: -1, 0 and 1 times the scale.
 """
 
@@ -152,13 +152,13 @@ def _why_not_covering(weight: FloatWeight) -> str:
     height, width = weight.values.shape[1:3]
     if (height, width) != (1, 1):
         return (
-            f"the runtime's {height}x{width} convolutions are slow with 4-bit weights and put out "
+            f"the runtime's {height}x{width} convolutions are slow with 4-bit weights and output "
             f"NaN with 2-bit ones: 8 bits here, 1 bit with --runtime larq and binary inputs"
         )
     if (options.strideH, options.strideW) != (1, 1):
         return "a 1x1 convolution with a stride skips pixels, which FULLY_CONNECTED cannot"
     if weight.values.shape[3] != weight.graph.tensors[int(weight.operator.inputs[0])].shape[-1]:
-        return "a 1x1 convolution in groups is no single matrix"
+        return "a grouped 1x1 convolution is not a single matrix"
     return ""
 
 
@@ -181,7 +181,7 @@ def _round_to_int8(model: Any, weight: FloatWeight) -> None:
 
 
 def _write(model: Any, weight: FloatWeight, codes: Array, scales: Array, kind: Stored) -> None:
-    """Puts codes and scales in the place of float values that the operator itself reads."""
+    """Replaces float values that the operator itself reads with codes and scales."""
     store(model, weight, codes, scales, kind)
     name = operator_name(model, weight.operator)
     weight.operator.opcodeIndex = operator_code(model, name, _VERSIONS[name])

@@ -1,4 +1,4 @@
-"""What became of weights with two or three values, in numbers."""
+"""How weights with two or three values were stored."""
 
 from typing import Literal
 
@@ -36,7 +36,7 @@ class LowBitRecord(Displayed):
     """The forms that were tried, and the one that was kept.
 
     Attributes:
-        mode: what was asked for.
+        mode: the requested mode.
         stored: the type of Dense weights in the file; None where the float file was kept.
         tensors: every weight that has two or three values, as it is in the file.
         raw_bytes: the file's size by form: "float32", "int2", "int4".

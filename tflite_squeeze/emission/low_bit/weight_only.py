@@ -1,7 +1,7 @@
-"""Weights in 8 bits behind a DEQUANTIZE: bytes saved, and answers as before.
+"""Weights in 8 bits followed by a DEQUANTIZE: fewer bytes, the same outputs.
 
-The runtime brings constant weights back to reals once, when it first runs, so that inputs stay
-in float: a binary network whose signs decide everything gives the same signs.
+The runtime dequantizes constant weights once, on its first run, so that inputs stay in float: a
+binary network whose signs decide everything gives the same signs.
 """
 
 from typing import Any

@@ -1,1 +1,1 @@
-"""Weights that share values: what becomes of them in the file."""
+"""Weights that share values: how the file stores them."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # so that a record can be read where no Keras is loaded
 
 
 class SharedInFile(Frozen):
-    """What became of a kernel whose weights share values.
+    """How the file stores a kernel whose weights share values.
 
     Attributes:
         name: layer and weight in the model.

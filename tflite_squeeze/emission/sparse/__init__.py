@@ -1,1 +1,1 @@
-"""Weights stored sparsely, where that pays."""
+"""Weights stored sparsely, where that pays off."""

@@ -22,7 +22,7 @@ _FLOAT16_NOTE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
-    """A file with the encoding that pays, and the evidence."""
+    """A file with the encoding that pays off, and its record."""
 
     tflite: bytes
     record: SparsityRecord
@@ -33,10 +33,10 @@ def with_best_encoding(tflite: bytes, mode: SparsityMode = "auto") -> Decided:
 
     Args:
         tflite: the file's content.
-        mode: "auto" keeps the sparse file if it is smaller, answers bit for bit as the same
-            graph with dense weights does, and takes at most 1.1 times as long in an interleaved
-            measurement; "sparse" keeps it even where it is larger or slower; "dense" leaves the
-            file alone. A file without zeros is not measured.
+        mode: "auto" keeps the sparse file if it is smaller, gives bit for bit the outputs
+            of the same graph with dense weights, and takes at most 1.1 times as long in an
+            interleaved measurement; "sparse" keeps it even where it is larger or slower; "dense"
+            leaves the file alone. A file without zeros is not measured.
 
     Returns:
         The file and the record.
@@ -44,8 +44,8 @@ def with_best_encoding(tflite: bytes, mode: SparsityMode = "auto") -> Decided:
     Raises:
         InputError: the file is damaged.
         RuntimeFailure: with "sparse", the runtime refuses the sparse file.
-        UnsupportedError: with "sparse", inputs for it cannot be made up.
-        CheckFailed: with "sparse", the sparse file answers otherwise.
+        UnsupportedError: with "sparse", no inputs can be generated for it.
+        CheckFailed: with "sparse", the sparse file gives other outputs.
 
     Example:
         >>> with_best_encoding(tflite).record.sparse
@@ -79,16 +79,16 @@ def _compared(dense: bytes, sparse: bytes) -> SparseRun:
 
 
 def _objection(run: SparseRun, mode: Literal["auto", "dense", "sparse"]) -> str:
-    """What speaks against a sparse file; empty for nothing."""
+    """Why a sparse file should not be kept; empty if it should."""
     if not run.identical:
-        reason = "the sparse file does not answer as the same graph with dense weights does"
+        reason = "the sparse file does not give the outputs of the same graph with dense weights"
         if mode == "sparse":
             raise CheckFailed(f"{reason}: convert with --sparsity dense, and report this")
         return reason
     if mode == "auto" and run.latency_ratio > LATENCY_LIMIT:
         return (
             f"the sparse file takes {run.latency_ratio:.2f} times as long ({run.sparse_us:.1f} "
-            f"against {run.dense_us:.1f} us in turns); --sparsity sparse writes it nevertheless"
+            f"against {run.dense_us:.1f} us in turns); --sparsity sparse writes it anyway"
         )
     return ""
 

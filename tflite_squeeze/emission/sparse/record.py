@@ -1,4 +1,4 @@
-"""A file beside the same file with sparse weights: answers bit for bit, and time in turns."""
+"""A file compared with its sparse form: outputs bit for bit, and interleaved timing."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,8 +25,8 @@ class SparseRun(Frozen):
     """A file and its sparse form, run side by side in one process.
 
     Attributes:
-        identical: whether the sparse file answers bit for bit as the same graph with dense
-            weights does, on made-up inputs, in the default interpreter.
+        identical: whether the sparse file's outputs equal those of the same graph with
+            dense weights bit for bit, on made-up inputs, in the default interpreter.
         max_abs_difference: its largest distance from the file that it was made from, in the
             outputs' own units; 0 where a Dense layer's detour changes nothing.
         dense_us: median time of a run of that file.
@@ -42,7 +42,7 @@ class SparseRun(Frozen):
 
 
 class SparsityRecord(Displayed):
-    """What became of a file's zeros.
+    """How a file's zeros were stored.
 
     Attributes:
         plan: the decision for each tensor.
@@ -52,7 +52,7 @@ class SparsityRecord(Displayed):
         download_bytes: after gzip -9; dense_download_bytes: with dense weights.
         unpacked_bytes: RAM that the sparse tensors take once they are unpacked, at load.
         run: both files side by side; None where there was nothing to compare.
-        notes: what else to know about the file.
+        notes: further notes about the file.
     """
 
     tables_by = ".tables:sparsity_tables"
@@ -75,10 +75,10 @@ def compare_sparse(dense: bytes, sparse: bytes, *, time_limit_s: float = 300.0) 
     Args:
         dense: the file as it was.
         sparse: what `sparsify` made of it.
-        time_limit_s: seconds after which it is given up.
+        time_limit_s: time limit in seconds.
 
     Returns:
-        What they answered, and how long they took.
+        Their outputs compared, and their times.
 
     Raises:
         RuntimeFailure: the runtime refuses one of them.

@@ -1,4 +1,4 @@
-"""Which weights of a file may be written sparse, and what rules the others out."""
+"""Which weights of a file may be written sparse, and why the others may not."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -141,11 +141,11 @@ def _obstacle(
         return "it is inside a loop or a branch"
     if name == "FULLY_CONNECTED":
         return _dense_obstacle(graph, operator, read)
-    return "" if len(about.shape) == 4 else "it is no kernel of a 2D convolution"
+    return "" if len(about.shape) == 4 else "it is not a kernel of a 2D convolution"
 
 
 def _dense_obstacle(graph: Any, operator: Any, read: int) -> str:
-    """What rules out that a Dense layer becomes a convolution."""
+    """Why a Dense layer cannot become a convolution."""
     options = operator.builtinOptions
     plain = schema.FullyConnectedOptionsWeightsFormat.DEFAULT
     if len(consumers(graph, read)) > 1:
@@ -153,7 +153,7 @@ def _dense_obstacle(graph: Any, operator: Any, read: int) -> str:
     if options is None or options.weightsFormat != plain:
         return "its weights are in a shuffled format"
     if len(integers(graph.tensors[read].shape)) != 2:
-        return "its weights are no matrix"
+        return "its weights are not a matrix"
     return ""
 
 
@@ -185,15 +185,15 @@ def sparse_kernels(model: Any) -> str:
     elements = sum(one.values.size for one in pointwise)
     zeros = sum(one.values.size - np.count_nonzero(one.values) for one in pointwise) / elements
     if zeros < _LEAST_ZEROS:
-        return f"no: XNNPACK asks for 2/3 zeros in 1x1 convolutions, here {zeros:.1%} are zero"
+        return f"no: XNNPACK needs 2/3 zeros in 1x1 convolutions, here {zeros:.1%} are zero"
     if not any(_is_stem(model, one) for one in weights):
         return (
-            "no: XNNPACK wants a 3x3 convolution of stride 2 on 3 channels, with one pixel of "
+            "no: XNNPACK needs a 3x3 convolution of stride 2 on 3 channels, with one pixel of "
             "padding on each side (ZeroPadding2D(1), padding='valid'), before the 1x1 ones"
         )
     names = {operator_name(model, operator) for operator in model.subgraphs[0].operators}
     if not names & set(_GLOBAL_AVERAGES):
-        return "no: XNNPACK wants a global average (or DEPTH_TO_SPACE) after the 1x1 convolutions"
+        return "no: XNNPACK needs a global average (or DEPTH_TO_SPACE) after the 1x1 convolutions"
     return (
         f"on Arm: XNNPACK can run {len(pointwise)} 1x1 convolutions ({zeros:.1%} zeros) with "
         f"sparse kernels; never on x86 with AVX"

@@ -1,4 +1,4 @@
-"""What an export for microcontrollers is asked for."""
+"""Options of an export for microcontrollers."""
 
 from pydantic import Field, field_validator
 
@@ -21,7 +21,7 @@ class ExportMicro(Frozen):
         default=None,
         ge=16,
         description="RAM to declare as arena, in bytes; by default the smallest that works, "
-        "measured, with a margin of 2 %.",
+        "as measured, plus 2 %.",
     )
     arduino: bool = Field(
         default=False, description="Write an Arduino sketch, in a folder named after the model."
@@ -33,7 +33,7 @@ class ExportMicro(Frozen):
         default=600.0,
         gt=0,
         allow_inf_nan=False,
-        description="Time after which TFLM is given up, in seconds.",
+        description="Time limit of TFLM, in seconds.",
     )
 
     @field_validator("name")
@@ -42,6 +42,6 @@ class ExportMicro(Frozen):
         if not is_c_name(value):
             raise ValueError(
                 f"{value!r} cannot name a function in C: write letters, digits and _, a letter "
-                f"first, and no word that C or its headers use"
+                f"first, and not a name that C or its headers use"
             )
         return value

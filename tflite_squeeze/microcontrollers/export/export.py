@@ -59,7 +59,7 @@ def export_micro(tflite: bytes | Path | str, config: ExportMicro | None = None) 
 
     Raises:
         InputError: the file cannot be read, or is no .tflite file.
-        UnsupportedError: TFLM cannot run it, or not in the arena that was asked for; the message
+        UnsupportedError: TFLM cannot run it, or not in the requested arena; the message
             names the operator and what to do.
         RuntimeFailure: TFLM crashed on it, or took too long.
 

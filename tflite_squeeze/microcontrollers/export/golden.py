@@ -1,4 +1,4 @@
-"""Golden vectors: made-up inputs, and what TFLM's own interpreter answered."""
+"""Golden vectors: generated inputs, and the outputs of TFLM's own interpreter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,13 +54,13 @@ def golden_cases(tensors: Sequence[CTensor]) -> int:
 
 
 def check_golden(golden: MicroGolden) -> None:
-    """Refuses answers that no test can compare.
+    """Refuses outputs that no test can compare.
 
     Raises:
         UnsupportedError: an output is not finite.
     """
     if not all(np.all(np.isfinite(array)) for array in golden.outputs):
         raise UnsupportedError(
-            "this file answers made-up inputs with NaN or infinity, which golden vectors cannot "
-            "check: tflite-squeeze verify MODEL FILE.tflite tells where they come from"
+            "this file outputs NaN or infinity on generated inputs, which golden vectors cannot "
+            "check: tflite-squeeze verify MODEL FILE.tflite shows where they come from"
         )

@@ -1,4 +1,4 @@
-"""The generated code and its README: what the templates beside this are told."""
+"""The generated code and its README: the values that the templates are filled with."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What an export for a microcontroller wrote."""
+"""The record of an export for a microcontroller."""
 
 from tflite_squeeze.microcontrollers.export.config import ExportMicro
 from tflite_squeeze.microcontrollers.record import Arena, MicroOperator
@@ -11,10 +11,10 @@ class MicroExportRecord(Displayed):
     Attributes:
         file: the file's name; None for bytes.
         sha256: of its content.
-        config: what was asked for.
+        config: the options.
         tflm: version of TFLM that measured.
         arena_bytes: the arena that the header declares.
-        arena: what TFLM's interpreter took of it.
+        arena: how much of it TFLM's interpreter used.
         flash_bytes: the model's array.
         operators: what the resolver registers.
         golden_cases: how many golden vectors there are.
