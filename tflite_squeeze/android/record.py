@@ -32,7 +32,7 @@ class AndroidRecord(Displayed):
         labels: the class names that were found or given.
         metadata: "written" or "kept": where the TFLite metadata of the asset come from.
         cases: how many golden vectors there are.
-        real_samples: whether their inputs are real samples; else they were made up.
+        real_samples: whether their inputs are real samples; otherwise they were generated.
         tolerances: per output, how far a device may be off.
         differences: per output, how far the built-in kernels are from XNNPACK's on them.
         files: what was written.

@@ -1,4 +1,4 @@
-"""Several files on one runtime: what each takes there, or why it does not run."""
+"""Measures several files on one runtime, or finds why they do not run there."""
 
 from collections.abc import Callable, Mapping
 
@@ -81,7 +81,7 @@ def _alone(runtime: str, content: bytes, config: Compare) -> Figures:
     except SqueezeError as error:
         return Figures(runtime=runtime, unavailable=str(error))
     if runtime == LARQ:
-        return Figures(runtime=runtime)  # it tells nothing of its arena
+        return Figures(runtime=runtime)  # it reports no arena
     try:
         memory = run_in_child("memory", content, request, time_limit_s=config.time_limit_s)
     except SqueezeError:  # what only the delegate can run has no such arena

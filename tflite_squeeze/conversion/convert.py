@@ -90,7 +90,7 @@ def convert(
     *,
     verification: Verify | None = Verify(),  # noqa: B008  # frozen
 ) -> Converted:
-    """Converts a model and checks that the file answers as the model does.
+    """Converts a model and checks that the file gives the model's outputs.
 
     Args:
         model: a model of either version of Keras, a SavedModel, concrete functions, or a path.

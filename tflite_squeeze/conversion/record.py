@@ -44,9 +44,9 @@ class ConvertRecord(Displayed):
         data: where they come from and how they were preprocessed.
         verification: the comparison with the model; None when there was none.
         unverified: why there was none; None when there is one.
-        sparsity: what became of the zeros among the weights.
-        low_bit: what became of weights with two or three values; None without any.
-        sharing: what became of kernels whose weights share values.
+        sparsity: how zeros among the weights were stored.
+        low_bit: how weights with two or three values were stored; None without any.
+        sharing: how kernels whose weights share values were stored.
         notes: further notes.
         convert_seconds: time of the conversion, without loading.
     """

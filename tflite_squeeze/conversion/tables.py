@@ -9,7 +9,7 @@ from tflite_squeeze.verification.tables import verify_tables
 
 
 def convert_tables(record: ConvertRecord) -> list[Table]:
-    """What a conversion made, what became of zeros, and the comparison with the model.
+    """The result of a conversion, how zeros were stored, and the comparison with the model.
 
     Args:
         record: what was done.

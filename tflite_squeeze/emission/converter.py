@@ -115,7 +115,7 @@ class _Job:
         """Traces the model in the form that suits the quantization.
 
         Calibrating a WHILE loop crashes the process, and only the converter knows which loops it
-        fuses into one operator: where there are loops at all, a float conversion tells.
+        fuses into one operator: where there are loops at all, a float conversion shows it.
         """
         integer = self._config.quantize.calibrates
         # The runtime has no fused LSTM with 16-bit activations: it refuses to prepare one.

@@ -29,7 +29,7 @@ class Made:
     Attributes:
         tflite: the file.
         emitted: the converter's result.
-        low_bit: what became of weights with two or three values; None without any.
+        low_bit: how weights with two or three values were stored; None without any.
         kernels: those of the model that share few values.
         tensors: the tensor of each that was found in the file.
     """

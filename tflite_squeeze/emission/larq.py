@@ -2,7 +2,7 @@
 
 That converter packs convolutions only. A binary Dense layer is therefore converted as what it
 equals, a 1x1 convolution of an image of one pixel; of what stays in float, kernels that hold -s
-and s only are stored in 8 bits behind a DEQUANTIZE, which the runtime computes once at load.
+and s only are stored in 8 bits before a DEQUANTIZE, which the runtime computes once at load.
 """
 
 import warnings
@@ -126,7 +126,7 @@ def _is_flat(layer: Any) -> bool:
 
 
 def _replace(graph: Graph, name: str) -> None:
-    """Puts Reshape, QuantConv2D and, behind all that works on channels, Reshape for a Dense."""
+    """Replaces a Dense with Reshape, QuantConv2D and, after all channel-wise layers, Reshape."""
     node = graph.nodes[name]
     inputs, units = node.source.input_shape[-1], node.config["units"]
     before = Node(

@@ -172,7 +172,7 @@ def with_sound_lstm_scales(tflite: bytes) -> bytes:
     """Repairs the scales of fused LSTMs in an integer file.
 
     A cell state that never left [-0.5, 0.5] gets a scale of 2^-16, which the kernel cannot
-    compute: it is widened. Where the operators behind a layer made the converter change the scale
+    compute: it is widened. Where the operators after a layer made the converter change the scale
     of its output (a concatenation does), the hidden state keeps another, although, without a
     projection, the two are the same numbers: it gets the output's.
 

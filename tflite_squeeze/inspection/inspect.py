@@ -55,7 +55,7 @@ def _inspect_file(loaded: LoadedModel, *, measure: bool) -> InspectRecord:
     model = read_model(tflite)
     operators, size = file_operators(model), size_ledger(tflite)
     measured: tuple[Advice, ...] = ()
-    run_us, reason = None, "not asked for"
+    run_us, reason = None, "not requested"
     if measure:
         run_us, measured, reason = _measured(tflite, len(operators))
     return InspectRecord(

@@ -88,7 +88,7 @@ class MicroAgreement(Frozen):
     Attributes:
         output: its name.
         dtype: NumPy's name of its type.
-        max_abs_difference: largest absolute difference, as reals.
+        max_abs_difference: largest absolute difference, as real values.
         max_steps: the same in steps of the output's own scale; None for an output without one.
         mean_abs_difference: mean absolute difference.
         sqnr_db: LiteRT's output as signal, the difference as noise.

@@ -45,7 +45,7 @@ class Coder(Parts):
         return symbol
 
     def finished(self) -> bytes:
-        """All that was coded; the coder must not be used any more."""
+        """All that was coded; the coder must not be used afterwards."""
         # The first byte is always 0: the reader starts without it.
         return bytes(self.out + self.low.to_bytes(7, "big"))[1:]
 

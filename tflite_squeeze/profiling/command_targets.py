@@ -20,7 +20,7 @@ _LITERT_ONLY = ("runs", "min_seconds", "threads", "signature", "plot")
 
 
 def profile_target(ctx: click.Context, tflite: Path, options: dict[str, Any]) -> None:
-    """Profiles a file for a target, shows the tables and saves what was asked for.
+    """Profiles a file for a target, shows the tables and saves the requested files.
 
     Raises:
         UsageError: an option belongs to LiteRT alone.

@@ -35,7 +35,7 @@ class Bar:
 
 
 def operator_plot(record: ProfileRecord) -> bytes:
-    """Draws what part of a run each operator takes; what is not delegated is hatched.
+    """Draws each operator's share of a run; operators that are not delegated are hatched.
 
     Args:
         record: what `tflite_squeeze.profiling.profile.profile` returned.

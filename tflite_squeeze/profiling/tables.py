@@ -28,7 +28,7 @@ def profile_tables(record: ProfileRecord) -> list[Table]:
 
 
 def operator_table(times: OperatorTimes, *, compact: bool = False) -> Table:
-    """Operators in order of execution, with what part of a run each takes.
+    """Operators in order of execution, with the share of a run that each takes.
 
     Args:
         times: what was measured.

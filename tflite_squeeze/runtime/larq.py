@@ -146,7 +146,7 @@ def larq_run_job(
 def larq_latency_job(
     path: Path, request: Mapping[str, Any], _arrays: Arrays
 ) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Times a file's runs on made-up inputs; answers as `latency_job` does."""
+    """Times a file's runs on generated inputs; returns the same as `latency_job`."""
     content = path.read_bytes()
 
     def opened() -> LarqSession:

@@ -25,7 +25,7 @@ def runs_in_larq(tflite: bytes, runtime: Literal["auto", "litert", "larq"]) -> b
         runtime: the requested runtime.
 
     Raises:
-        UsageError: LiteRT was asked for, and lacks operators of the file.
+        UsageError: LiteRT was requested, but lacks operators of the file.
     """
     needs = is_larq_file(tflite)
     if runtime == "litert" and needs:

@@ -83,7 +83,7 @@ def covered_bytes(spans: Iterable[Span], *, alignment: int = 1) -> int:
 
 
 def forget_peak() -> None:
-    """Lets the peak of the process begin anew at what it takes now."""
+    """Resets the peak of the process to its current memory."""
     # "5" resets VmHWM; a kernel without that keeps the old peak, which is higher, never lower.
     Path("/proc/self/clear_refs").write_text("5")
 
@@ -104,7 +104,7 @@ def _status(field: str) -> int:
 
 
 def _mapped(path: Path) -> list[Span]:
-    """Where a file lies in this process's memory."""
+    """The address range of a file in this process's memory."""
     spans = []
     for line in _MAPS.read_text().splitlines():
         fields = line.split(maxsplit=5)

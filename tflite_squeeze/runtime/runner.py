@@ -46,7 +46,7 @@ def run_job(
 
 
 def fitted(inputs: list[Endpoint], arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Checks the arrays against a signature's inputs and brings them to the tensors' types.
+    """Checks the arrays against a signature's inputs and converts them to the tensors' types.
 
     Raises:
         InputError: names, shapes, types or numbers of examples do not fit.
@@ -212,7 +212,7 @@ def _trace(
 
 
 def _reals(values: Array, endpoint: Endpoint, detail: dict[str, Any], *, shifted: bool) -> Array:
-    """A tensor's values as real values, per channel too."""
+    """A tensor's values, dequantized, also per channel."""
     parameters = detail["quantization_parameters"]
     scales = parameters["scales"]
     if len(scales) < 2:

@@ -113,11 +113,11 @@ def times_in_turns(
 
     Args:
         paths: the files.
-        inputs: what all of them run on; None for inputs that are made up for each.
+        inputs: what all of them run on; None to generate inputs for each.
         turns: how often each has its turn.
         threads: threads for the kernels.
         larq: whether Larq Compute Engine runs them.
-        seed: of what is made up.
+        seed: of the generated inputs.
     """
     sessions = [_opened(path, threads, larq=larq) for path in paths]
     invokes = [session.invoker(inputs or _made_up_for(session, seed)) for session in sessions]

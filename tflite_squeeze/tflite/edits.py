@@ -38,7 +38,7 @@ def new_operator(
     *,
     version: int = 1,
 ) -> Any:
-    """An operator of the schema; where it goes is the caller's business.
+    """An operator of the schema; the caller inserts it.
 
     Args:
         model: the schema's object model, which gets the operator's code if it lacks it.

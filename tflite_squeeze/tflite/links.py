@@ -95,7 +95,7 @@ class Links:
         return [tensor for tensor in self.inputs(operator) if not self.is_constant(tensor)]
 
     def is_constant(self, tensor: int) -> bool:
-        """Whether a tensor has data in the file, if need be behind a DEQUANTIZE or DENSIFY."""
+        """Whether a tensor has data in the file, possibly through a DEQUANTIZE or DENSIFY."""
         data = self.model.buffers[self.graph.tensors[tensor].buffer].data
         if data is not None and len(data):
             return True
@@ -159,7 +159,7 @@ def subgraph_runs(model: Any) -> tuple[dict[int, int], tuple[str, ...]]:
 
 
 def _callers_first(model: Any, first: int) -> list[int]:
-    """The subgraphs that one reaches, each behind all that call it; `read_model` saw no circle."""
+    """The subgraphs that one reaches, each after all that call it; `read_model` found no cycle."""
     done: list[int] = []
     seen, pending = {first}, [(first, iter(_callees(model, first)))]
     while pending:

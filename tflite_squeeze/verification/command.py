@@ -1,4 +1,4 @@
-"""`tflite-squeeze verify`: does a file answer as its Keras model does?"""
+"""`tflite-squeeze verify`: compares a file's outputs with its Keras model's."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from tflite_squeeze.errors import CheckFailed
 @json_option
 @click.pass_context
 def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: Any) -> None:
-    """Check that a .tflite file answers as its Keras model does.
+    """Check that a .tflite file gives the same outputs as its Keras model.
 
     Both run on the same samples. If the file fails, the exit code is 1 and the report
     names the tensor at which it diverges first.

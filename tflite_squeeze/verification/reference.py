@@ -32,7 +32,7 @@ class Samples:
         inputs: (N, ...) by the signature's input names.
         labels: (N,) class ids, or by output name; None when there are none.
         real: whether they are real samples, not random numbers.
-        about: for real ones, where they come from and what was done to them.
+        about: for real ones, where they come from and how they were preprocessed.
     """
 
     inputs: dict[str, NDArray[Any]]

@@ -79,7 +79,7 @@ def verify(
     *,
     quantization: Quantization | None = None,
 ) -> VerifyRecord:
-    """Checks that a file answers as the Keras model does that it came from.
+    """Checks that a file gives the same outputs as the Keras model that it came from.
 
     Args:
         model: the model, or a path to it.
@@ -89,7 +89,7 @@ def verify(
         quantization: the file's quantization; read from its tensors when None.
 
     Returns:
-        The record. `passed` tells whether the file meets the tolerance; when it does not,
+        The record. `passed` is true if the file meets the tolerance; when it does not,
         `diverges_at` names the first tensor whose SQNR collapses.
 
     Raises:

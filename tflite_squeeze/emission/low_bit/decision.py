@@ -42,7 +42,7 @@ def exact_differences(before: bytes, after: bytes) -> tuple[str, ...]:
 
 
 def _values_by_output(tflite: bytes) -> dict[tuple[int, str], tuple[str, Array, int]]:
-    """The real values of every operator's weights, by the name of what the operator puts out."""
+    """The real values of every operator's weights, by the name of the operator's output."""
     model = read_model(tflite)
     found = {}
     for subgraph, graph in enumerate(model.subgraphs):

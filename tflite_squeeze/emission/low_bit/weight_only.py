@@ -19,7 +19,7 @@ _DEQUANTIZE_VERSION = 2  # takes int8
 
 
 def with_stored_weights(tflite: bytes, *, rounded: bool = False) -> tuple[bytes, tuple[str, ...]]:
-    """Stores float weights in 8 bits where that changes no number, or where it is asked for.
+    """Stores float weights in 8 bits where that changes no number, or where requested.
 
     Args:
         tflite: a file.

@@ -2,7 +2,7 @@
 
 The converter gives every output channel a scale of its own, so that its largest weight becomes
 127. One value that channels share then becomes another integer in each of them, and where the
-normalisation of a channel was folded into its weights, it is not even one value any more. Both are
+normalisation of a channel was folded into its weights, it is no longer even one value. Both are
 undone by scales in proportion to what was folded in: then a value is one integer in all channels.
 """
 
@@ -40,7 +40,7 @@ _SLACK = 1.02
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Place:
-    """A tensor of weights, what it stands for as (outputs, inputs), and the step of each row."""
+    """A tensor of weights, its real values as (outputs, inputs), and the step of each row."""
 
     subgraph: int
     tensor: int
@@ -83,7 +83,7 @@ def with_shared_scales(
 
 
 def _places(model: Any) -> Iterator[_Place]:
-    """The int8 weights that kernels may be, as matrices of what they stand for."""
+    """The int8 weights that may be kernels, as matrices of their real values."""
     seen = set()
     for subgraph, graph in enumerate(model.subgraphs):
         for operator in graph.operators:

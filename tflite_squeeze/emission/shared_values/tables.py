@@ -12,7 +12,7 @@ _RAW = (
 
 
 def sharing_tables(found: Sequence[SharedInFile]) -> list[Table]:
-    """What became of kernels whose weights share values; no table where there are none.
+    """How kernels whose weights share values were stored; no table where there are none.
 
     Args:
         found: what `shared_in_file` counted.

@@ -62,7 +62,7 @@ class SparsityPlan(Frozen):
     """What is decided about a file.
 
     Attributes:
-        mode: what was asked for.
+        mode: the requested mode.
         tensors: every weight tensor that has zeros ("auto": 5% of them), in the file's order.
         raw_bytes_before: the file with dense weights.
         raw_bytes_after: the file as planned.

@@ -1,4 +1,4 @@
-"""What became of a file's zeros, as tables."""
+"""How a file's zeros were stored, as tables."""
 
 from tflite_squeeze.emission.sparse.plan import Encoding, TensorPlan
 from tflite_squeeze.emission.sparse.record import SparsityRecord

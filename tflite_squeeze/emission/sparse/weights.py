@@ -104,7 +104,7 @@ def layer_weights(model: Any) -> Iterator[LayerWeights]:
 
 
 def _stored(model: Any, graph: Any, read: int) -> int:
-    """The constant behind what an operator reads; -1 for what is computed."""
+    """The constant that an operator reads, if need be through others; -1 for a computed tensor."""
     if read < 0:
         return -1
     source = producer(graph, read)
@@ -174,14 +174,12 @@ def sparse_kernels(model: Any) -> str:
 
     Example:
         >>> sparse_kernels(read_model(tflite))
-        'no: XNNPACK has sparse kernels for 1x1 convolutions of reals only, and there are none'
+        'no: XNNPACK has sparse kernels for float 1x1 convolutions only, and there are none'
     """
     weights = [one for one in layer_weights(model) if one.subgraph == 0]
     pointwise = [one for one in weights if _is_pointwise(model, one)]
     if not pointwise:
-        return (
-            "no: XNNPACK has sparse kernels for 1x1 convolutions of reals only, and there are none"
-        )
+        return "no: XNNPACK has sparse kernels for float 1x1 convolutions only, and there are none"
     elements = sum(one.values.size for one in pointwise)
     zeros = sum(one.values.size - np.count_nonzero(one.values) for one in pointwise) / elements
     if zeros < _LEAST_ZEROS:

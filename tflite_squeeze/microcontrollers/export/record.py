@@ -6,7 +6,7 @@ from tflite_squeeze.tables.displayed import Displayed
 
 
 class MicroExportRecord(Displayed):
-    """What was written, and what it takes.
+    """The files written, and the memory that they take.
 
     Attributes:
         file: the file's name; None for bytes.

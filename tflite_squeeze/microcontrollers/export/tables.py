@@ -1,11 +1,11 @@
-"""What was written for a microcontroller, as tables."""
+"""An export for a microcontroller, as tables."""
 
 from tflite_squeeze.microcontrollers.export.record import MicroExportRecord
 from tflite_squeeze.tables.table import Cell, Table
 
 
 def micro_export_tables(record: MicroExportRecord) -> list[Table]:
-    """What was written for a microcontroller, and what it takes there.
+    """The files written for a microcontroller, and the memory that they take there.
 
     Args:
         record: what `tflite_squeeze.microcontrollers.export.export.export_micro` returned.
