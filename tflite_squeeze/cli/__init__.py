@@ -30,7 +30,7 @@ _BEFORE_TECHNIQUES = commands_in(
         "convert": ("conversion.command", "Turn a Keras model into a verified .tflite file."),
         "verify": (
             "verification.command",
-            "Check that a .tflite file answers as its Keras model does.",
+            "Check that a .tflite file gives the same outputs as its Keras model.",
         ),
         "profile": ("profiling.command", "Measure latency, memory and size of a .tflite file."),
         "compare": (
@@ -59,7 +59,7 @@ _AFTER_TECHNIQUES = commands_in(
         ),
         "schema": ("recipes.command", "Print the JSON Schema of recipes, for editors."),
         "pack": ("packing.command", "Pack a .tflite file for sending and storing it."),
-        "unpack": ("packing.command", "Unpack a packed .tflite file, bit by bit the same."),
+        "unpack": ("packing.command", "Unpack a packed .tflite file, bit for bit the same."),
         "doctor": ("doctor.command", "Print versions and which optional parts work."),
     }
 )
