@@ -21,7 +21,7 @@ class InputError(SqueezeError):
 
 
 class OutputError(SqueezeError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to the requested place."""
 
 
 class UnsupportedError(SqueezeError):
@@ -29,10 +29,10 @@ class UnsupportedError(SqueezeError):
 
 
 class RuntimeFailure(SqueezeError):  # noqa: N818  # "Failure": the runtime failed, not its caller
-    """The TFLite runtime refused a file, crashed on it, or did not come back in time."""
+    """The TFLite runtime refused a file, crashed on it, or did not finish in time."""
 
 
 class CheckFailed(SqueezeError):  # noqa: N818  # named after its meaning, like exit code 1
-    """A result was produced and measured, and does not meet what was asked of it."""
+    """A result was produced and measured, and does not meet its requirements."""
 
     exit_code = 1

@@ -164,7 +164,7 @@ def test_a_full_standard_output_is_told_once() -> None:
     command = f"exec {sys.executable} -m tflite_squeeze schema > /dev/full"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == "Error: No space left on device: free space where the output goes\n"
+    assert done.stderr == "Error: No space left on device: free disk space for the output\n"
 
 
 def test_text_that_the_terminal_cannot_show() -> None:

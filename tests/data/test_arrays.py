@@ -42,7 +42,7 @@ def test_npy_is_inputs_alone(tmp_path: Path) -> None:
 
 def test_unused_validation_part_is_noted() -> None:
     raw = raw_arrays({"x_train": X, "x_val": X, "x_test": X}, "given.npz")
-    assert raw.notes == ("part 'val' is not used: 'test' is measured on",)
+    assert raw.notes == ("part 'val' is not used: measured on 'test'",)
 
 
 @pytest.mark.parametrize(

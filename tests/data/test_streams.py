@@ -174,7 +174,7 @@ def test_other_objects_are_refused(data: object, match: str) -> None:
 
 def test_odd_elements_are_refused() -> None:
     x = np.zeros((2, 2))
-    with pytest.raises(InputError, match="yields 3 things per example"):
+    with pytest.raises(InputError, match="yields 3 values per example"):
         load_data(tf.data.Dataset.from_tensor_slices((x, x, x)))
     with pytest.raises(InputError, match="inputs that are neither one dense tensor"):
         load_data(tf.data.Dataset.from_tensor_slices(((x, x), x)))

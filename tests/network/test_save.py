@@ -43,7 +43,7 @@ def test_the_levels_of_loggers_are_put_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("flavor", LIBRARIES)
 @pytest.mark.parametrize("name", ["net.tflite", "net", "net.KERAS"])
 def test_other_suffixes_are_refused(flavor: str, name: str, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"let it end in \.keras or \.h5"):
+    with pytest.raises(OutputError, match=r"use a name that ends in \.keras or \.h5"):
         save_model(tiny_models.dense(LIBRARIES[flavor]), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

@@ -41,7 +41,7 @@ def test_a_run(run: Any, files: Any, recipe: Path, tmp_path: Path) -> None:
     assert report.recipe["name"] == "tiny"
     assert "| hidden/kernel | zeros | 96 or more | 96 | met |" in (out / "report.md").read_text()
     # Again: not without being told how.
-    assert "pass --resume to go on" in run(*arguments).refused()
+    assert "pass --resume to continue" in run(*arguments).refused()
     again = run(*arguments, "--resume", "--json", "-")
     assert (again.code, again.err) == (0, "")
     assert Report.model_validate_json(again.out).steps == report.steps

@@ -99,13 +99,13 @@ def test_resolved_says_everything() -> None:
         ("budget: global", "threshold: 1.0", "r.yaml:3: steps.1.prune: sparsity and threshold "),
         ("    on_refusal", "    finetune: false\n    on_refusal", "r.yaml:6: steps.2: l0 is"),
         ("  - l0:", "  - prune: {sparsity: 0.99}\n    l0:", "r.yaml:6: steps.2: a step has"),
-        ("name: small", "name: small\nname: big", "r.yaml:2: 'name' is there twice"),
+        ("name: small", "name: small\nname: big", "r.yaml:2: 'name' occurs twice"),
         ("name: small", "name: two words", "r.yaml:1: name: 'two words': "),
-        ("name: small", "steps: &a\n  - *a", "r.yaml:1: no recipe is so large or deep"),
-        ("name: small", "? [a]\n: 1", "r.yaml:1: a key is to be a name"),
+        ("name: small", "steps: &a\n  - *a", "r.yaml:1: it is too large or too deeply nested"),
+        ("name: small", "? [a]\n: 1", "r.yaml:1: a key must be a name"),
         ("limits:", "\tlimits:", "r.yaml:11: it is not YAML"),
         ("name: small", "name: [small", "it is not YAML"),
-        ("name: small", "name: " + "[" * 3000, "r.yaml:1: no recipe is nested so deep"),
+        ("name: small", "name: " + "[" * 3000, "r.yaml:1: it is nested too deeply"),
         ("name: small", "name: small\nseed: !!bool maybe", "r.yaml:2: 'maybe' cannot be read as"),
         ("name: small", "name: !!timestamp small", "r.yaml:1: 'small' cannot be read as"),
         ("name: small", "name: !!binary 1", "r.yaml:1: '1' cannot be read as"),
@@ -163,7 +163,9 @@ def test_numbers_are_those_of_json() -> None:
 
 
 def test_a_file_or_a_name_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"neither a file nor one that ships .*small-download"):
+    with pytest.raises(
+        InputError, match=r"neither a file nor a recipe that ships .*small-download"
+    ):
         load_recipe("smal-download")
     with pytest.raises(InputError, match="does not exist"):
         load_recipe(tmp_path / "r.yaml")

@@ -125,7 +125,7 @@ def test_tables() -> None:
 
 @pytest.mark.slow(traced=True)
 def test_what_the_numbers_rest_on_stands_below_the_first_table() -> None:
-    note = "there is no test part: accuracy is measured on the train part, which flatters"
+    note = "there is no test part: accuracy is measured on the train part, which is optimistic"
     summary, *others = squeeze_tables(_report(data={"source": "set", "notes": [note]}))
     assert note in summary.notes
     assert all(note not in table.notes for table in others)
@@ -139,7 +139,7 @@ def test_a_run_that_is_slower_says_so() -> None:
     report = _report(outcome=outcome.model_copy(update={"latency": slower}))
     text = to_markdown(squeeze_tables(report))
     assert "1.35x SLOWER" in text
-    assert "not faster than that of the unchanged model in float32: where speed counts" in text
+    assert "not faster than that of the unchanged model in float32: where speed matters" in text
 
 
 @pytest.mark.slow(traced=True)

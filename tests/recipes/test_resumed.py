@@ -105,7 +105,7 @@ def test_it_goes_on_with_the_same_run_only(npz: Path, tmp_path: Path, ranked: An
     model, recipe = tiny_models.dense(LIBRARIES["keras"]), recipe_of(TWO[0])
     out = tmp_path / "out"
     squeeze(model, recipe, str(npz), out)
-    with pytest.raises(OutputError, match=r"holds files .pass --resume to go on"):
+    with pytest.raises(OutputError, match=r"holds files .pass --resume to continue"):
         squeeze(model, recipe, str(npz), out)
     with pytest.raises(OutputError, match="a run of another recipe"):
         squeeze(model, recipe_of(TWO[1]), str(npz), out, resume=True)
@@ -136,7 +136,7 @@ def test_it_goes_on_with_the_same_run_only(npz: Path, tmp_path: Path, ranked: An
 
 def test_a_folder_of_something_else_is_left_alone(npz: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(OutputError, match=r"no state\.json to go on from"):
+    with pytest.raises(OutputError, match=r"no state\.json to continue from"):
         squeeze(
             tiny_models.dense(LIBRARIES["keras"]),
             recipe_of(),

@@ -126,7 +126,7 @@ def test_what_was_not_reached_is_refused(npz: Path) -> None:
     step = {"prune": {"sparsity": 0.9, "budget": "global", "max_layer_sparsity": 0.5},
             "finetune": False}  # fmt: skip
     result = squeeze(tiny_models.dense(LIBRARIES["keras"]), recipe_of(step), str(npz))
-    assert result.report.steps[0].reasons == ("prune did not reach what was asked of it",)
+    assert result.report.steps[0].reasons == ("prune did not reach its target",)
 
 
 def test_limits(trained: Any, npz: Path, tmp_path: Path) -> None:

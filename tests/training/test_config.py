@@ -48,7 +48,7 @@ def test_the_schema_is_json() -> None:
         ({"distance": "manhattan"}, "give one of kl, mse, cosine, dkd, dist, or package.module"),
         ({"temperature": 0}, "greater than 0"),
         ({"lam": -1}, "greater than or equal to 0"),
-        ({"lam": 0}, "nothing is learnt of the teacher"),
+        ({"lam": 0}, "nothing is learned from the teacher"),
         ({"label_weight": float("nan")}, "finite"),
         ({"student_outputs": "probabilities"}, "softmax"),
         ({"tau": 1}, "Extra inputs are not permitted"),

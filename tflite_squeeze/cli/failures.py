@@ -1,4 +1,4 @@
-"""What is left to the last net around a command: one line for whatever went wrong."""
+"""Messages for unexpected failures of a command: one line for whatever went wrong."""
 
 import codecs
 import errno
@@ -33,7 +33,7 @@ def in_one_line(message: str) -> str:
 
 
 def unexpected(error: Exception) -> str:
-    """What to say of an error that nobody has turned into one of this package's own."""
+    """The message for an error that is not one of this package's own."""
     first = next(iter(str(error).strip().splitlines()), "")
     if isinstance(error, BrokenPipeError):
         return "standard output was closed before everything was printed"
@@ -41,17 +41,17 @@ def unexpected(error: Exception) -> str:
         where = f" ({error.filename})" if error.filename else ""
         remedy = "check the path, its permissions and the free space"
         if error.errno == errno.ENOSPC and not error.filename:
-            remedy = "free space where the output goes"
+            remedy = "free disk space for the output"
         return f"{error.strerror}{where}: {remedy}"
     if isinstance(error, MemoryError):
         return (
-            f"there is not enough memory ({first[:160] or 'no more said'}): close other programs, "
-            f"or give less data"
+            f"there is not enough memory ({first[:160] or 'no details given'}): close other "
+            f"programs, or give less data"
         )
     kind = type(error).__name__
     return (
-        f"{kind}: {first[:160] or 'no more said'}; this should not happen: report it to {_ISSUES} "
-        f"with what tflite-squeeze --verbose prints"
+        f"{kind}: {first[:160] or 'no details given'}; this should not happen: report it to "
+        f"{_ISSUES} with the output of tflite-squeeze --verbose"
     )
 
 

@@ -62,7 +62,7 @@ def data_options(command: Command) -> Command:
 
 
 def stated_preprocessing() -> "Preprocessing | None":
-    """What raw values go through, as the running command was told; None where it was not.
+    """What raw values go through, as the running command was told; None without such options.
 
     Raises:
         UsageError: an option has a value that cannot be used.

@@ -1,4 +1,4 @@
-"""Options of every command that may train a model on."""
+"""Options of every command that may train a model."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar

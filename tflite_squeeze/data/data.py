@@ -1,4 +1,4 @@
-"""Data as every other room sees it: preprocessed tf.data by part, whatever it came from."""
+"""Data in one form for the whole package: preprocessed tf.data by part, whatever its source."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -177,7 +177,7 @@ def load_data(
             class; `fashion-mnist`, `mnist` or `watch`; `package.module:function`; or a Python
             object: arrays, (x, y), a dict of arrays, an unbatched `tf.data.Dataset`, a generator
             function, `Data` itself.
-        preprocessing: what the model was trained with; what the data says of itself otherwise.
+        preprocessing: what the model was trained with; the data's own by default.
         features: for TFRecord, the specification: a YAML or JSON file, or inline text such as
             `image:bytes:png,label:int64`.
 
@@ -199,7 +199,7 @@ def load_data(
         raw = open_source(source, features)
         known = raw.preprocessing
     if preprocessing is not None and known not in (None, preprocessing):
-        note = "the preprocessing that was passed replaces what the data says of itself"
+        note = "the preprocessing that was passed replaces the data's own"
         raw = replace(raw, notes=tuple(dict.fromkeys((*raw.notes, note))))
     chosen = preprocessing or known or Preprocessing()
     _refuse_unknown_inputs(chosen, raw)

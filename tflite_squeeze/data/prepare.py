@@ -43,7 +43,7 @@ def prepared(
     Args:
         dataset: unbatched: dicts of inputs, or (dict, labels).
         plans: what happens to each input; inputs without a plan are left out.
-        preprocessing: the scaling, applied once, here.
+        preprocessing: the scaling, which is applied here, once.
     """
     labelled = isinstance(dataset.element_spec, tuple)
 

@@ -1,4 +1,4 @@
-"""What happens to the numbers between a data set and a model, stated once."""
+"""How raw values are scaled and arranged for a model, stated once."""
 
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,11 +28,11 @@ class Preprocessing(Frozen):
     scale: float = Field(default=1.0, description='Factor on raw values, such as "1/255".')
     mean: float | tuple[float, ...] | None = Field(
         default=None,
-        description="What is subtracted after scaling: one number, or one per channel.",
+        description="Mean to subtract after scaling: one number, or one per channel.",
     )
     std: float | tuple[float, ...] | None = Field(
         default=None,
-        description="What values are divided by after that: one number, or one per channel.",
+        description="Standard deviation to divide by after that: one number, or one per channel.",
     )
     layout: Layout | None = Field(
         default=None,

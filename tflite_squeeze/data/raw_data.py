@@ -114,15 +114,15 @@ def assemble(
     if not tests:
         judged = "accuracy is measured" if found[test_name].labelled else "answers are compared"
         added.append(
-            f"there is no test part: {judged} on the {test_name} part, which flatters: give a test "
-            f"part too"
+            f"there is no test part: {judged} on the {test_name} part, which is optimistic: give a "
+            f"test part too"
         )
-    added += [f"part {name!r} is not used: {test_name!r} is measured on" for name in tests[1:]]
+    added += [f"part {name!r} is not used: measured on {test_name!r}" for name in tests[1:]]
     calibration = found.get("calibration") or train
     if calibration is None:
         added.append(
             f"there is no training part: ranges are calibrated on the {test_name} part, "
-            f"which flatters"
+            f"which is optimistic"
         )
     return RawData(
         source=source,

@@ -137,7 +137,7 @@ def _stream_part(dataset: tf.data.Dataset, source: str, notes: list[str]) -> Raw
     labelled = isinstance(spec, tuple) and len(spec) == 2
     if isinstance(spec, tuple) and len(spec) not in (1, 2):
         raise InputError(
-            f"data {source} yields {len(spec)} things per example: yield inputs or "
+            f"data {source} yields {len(spec)} values per example: yield inputs or "
             f"(inputs, labels), several inputs as a dict by name"
         )
     inputs_spec = spec[0] if isinstance(spec, tuple) else spec

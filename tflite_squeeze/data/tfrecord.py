@@ -186,7 +186,7 @@ def read_tfrecord(
     stored = _first_record(files[0])
     if features is None:
         raise InputError(
-            f"data {source} needs to be told its features; the first record holds "
+            f"data {source} needs a specification of its features; the first record holds "
             f"{_described(stored)}: pass --features, e.g. {_suggested(stored)}"
         )
     spec = features if isinstance(features, RecordFeatures) else read_features(features)
@@ -288,7 +288,7 @@ def _first_record(file: Path) -> dict[str, tuple[str, Any]]:
         ) from error
     except DecodeError as error:
         raise InputError(
-            f"data {file}: its records are not tf.train.Example: write it so"
+            f"data {file}: its records are not tf.train.Example: write it in that form"
         ) from error
     stored = {}
     for key, feature in sorted(example.features.feature.items()):

@@ -1,4 +1,4 @@
-"""Layers and models of ours, which exist in both versions of Keras under one name."""
+"""This package's own layers and models, which exist in both versions of Keras under one name."""
 
 from functools import cache
 from operator import attrgetter

@@ -90,7 +90,7 @@ def _layer(keras: Any, node: Node, classes: dict[str, Any]) -> Any:
 
 
 def _left_out(key: str, value: Any) -> bool:
-    """What only matters before training, where the two Kerases write it differently."""
+    """What only matters before training, where the two versions of Keras write it differently."""
     ends = ("_initializer", "_regularizer", "_constraint")
     return isinstance(value, dict) and key.endswith(ends)
 

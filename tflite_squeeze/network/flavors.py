@@ -1,4 +1,4 @@
-"""The only module that knows there are two Kerases: Keras 3 (`keras`) and `tf_keras`."""
+"""The only module that knows there are two versions of Keras: Keras 3 (`keras`) and `tf_keras`."""
 
 import math
 import re
@@ -25,14 +25,14 @@ class Flavor(StrEnum):
 
 
 def keras_of(flavor: Flavor) -> Any:
-    """Imports and returns the Keras module of a flavour."""
+    """Imports and returns the Keras module of a version."""
     return import_module(flavor.value)
 
 
 def flavor_of(obj: Any) -> Flavor | None:
     """Tells which Keras a model or a layer belongs to, or None when it belongs to neither.
 
-    A Keras that was never imported cannot have made the object, so none is imported to ask.
+    A version of Keras that was never imported cannot have made the object, so none is imported.
     """
     for flavor in Flavor:
         module = sys.modules.get(flavor.value)
@@ -168,7 +168,7 @@ def serialized(model: Any) -> bytes:
 
 
 def variables_of(model: Any) -> list[Any]:
-    """The TensorFlow variables of a model of either flavour."""
+    """The TensorFlow variables of a model of either version."""
     keras3 = flavor_of(model) is Flavor.KERAS
     return [variable.value if keras3 else variable for variable in model.variables]
 

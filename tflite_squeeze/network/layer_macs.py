@@ -24,7 +24,7 @@ _FREE = frozenset({"Embedding", "LayerNormalization", "GroupNormalization", "PRe
 def model_layers(model: Any) -> list[Any]:
     """The layers of a model that compute: nested models and wrappers give way to their layers.
 
-    A recurrent layer stays whole: its cell is a layer to Keras, but to nobody else.
+    A recurrent layer stays whole: its cell counts as a layer only in Keras.
     """
     inside: set[int] = set()
     leaves = []
@@ -47,7 +47,7 @@ def layer_macs(layer: Any, received: Shape, output: Shape) -> int | None:
     """The multiply-accumulates of one call of a layer on one example.
 
     Args:
-        layer: a Keras layer of either flavour; subclasses count like their base.
+        layer: a Keras layer of either version; subclasses count like their base.
         received: the shape of its input, batch included.
         output: the shape of its output, batch included.
 

@@ -134,7 +134,7 @@ def with_layers(loaded: LoadedModel) -> LoadedModel:
     if loaded.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
         raise UsageError(
             f"model {loaded.path or loaded.name} comes without its layers ({loaded.kind.value}): "
-            f"give the .keras or .h5 file that it was made of"
+            f"give the .keras or .h5 file that it was made from"
         )
     return loaded
 

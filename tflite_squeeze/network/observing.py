@@ -24,7 +24,7 @@ def observed(layers: Iterable[Any], observer: Observer) -> Iterator[None]:
     """Tells of every call of some layers, for the block.
 
     Args:
-        layers: Keras layers of either flavour.
+        layers: Keras layers of either version.
         observer: told the layer, its inputs and its outputs; calls on symbolic tensors, or on
             several inputs, are not told of.
     """
@@ -56,7 +56,7 @@ def call_shapes(model: Any) -> dict[int, list[tuple[Shape, Shape]]]:
     """The shapes of every call of every layer on one example.
 
     Args:
-        model: a Keras model of either flavour that was built. Sizes that its inputs leave open
+        model: a Keras model of either version that was built. Sizes that its inputs leave open
             are taken for `OPEN_SIZE`.
 
     Returns:

@@ -93,7 +93,7 @@ def graph_layers(model: Any) -> tuple[list[Any], dict[int, str]]:
     """The layers that can be replaced, in the order of the data, and why others cannot.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either version.
 
     Returns:
         Layers that stand in the graph of the model or of a nested model; and reasons by id of
@@ -128,7 +128,7 @@ def rewritten(model: Any, replacements: Replacements | None = None) -> Any:
     """An equal model of new layers, some of them replaced by others.
 
     Args:
-        model: a Keras model of either flavour, with a graph of layers.
+        model: a Keras model of either version, with a graph of layers.
         replacements: what stands for a layer, by its id: one layer, or several, of which the
             last has its name.
 

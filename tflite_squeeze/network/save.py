@@ -12,7 +12,7 @@ from tflite_squeeze.files.files import check_output, write_atomically
 from tflite_squeeze.files.temporary import temporary_folder
 
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
-# Loggers by which the two Kerases call HDF5 a legacy, and speak of metrics that nobody asked for.
+# Loggers by which both versions of Keras warn of HDF5 as legacy, and of metrics.
 _TALKATIVE = ("absl", "tensorflow")
 
 
@@ -29,7 +29,9 @@ def check_model_output(path: Path, *, force: bool, inputs: Iterable[Path] = ()) 
     """
     check_output(path, force=force, inputs=inputs)
     if path.suffix not in MODEL_SUFFIXES:
-        raise OutputError(f"output {path} is to be a Keras model: let it end in .keras or .h5")
+        raise OutputError(
+            f"output {path} cannot be saved as a Keras model: use a name that ends in .keras or .h5"
+        )
 
 
 def save_model(model: Any, path: Path, *, force: bool = False) -> None:
@@ -64,7 +66,7 @@ def save_model(model: Any, path: Path, *, force: bool = False) -> None:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keeps what the two Kerases and TensorFlow say to themselves within the block.
+    """Keeps what the two versions of Keras and TensorFlow say to themselves within the block.
 
     They speak of formats that the user chose by name, and of functions that are traced again
     because there is one model after another.

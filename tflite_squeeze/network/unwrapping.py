@@ -53,7 +53,7 @@ def plain(model: Any, *, keep_prunable: bool = False) -> tuple[Any, tuple[str, .
     """A model without wrappers, and a note where there were any.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either version.
         keep_prunable: whether `Prunable` wrappers stay where there are no others.
 
     Returns:
@@ -74,7 +74,7 @@ def unwrapped(model: Any) -> Any:
     """The same model without wrappers: equal weights and outputs, the layers' own names.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either version.
 
     Returns:
         A new model where there was a wrapper, compiled as it was, else the model itself.

@@ -1,4 +1,4 @@
-"""What training needs of a Keras of either flavour: constraints, strategies, callbacks, shapes."""
+"""What training needs of a Keras of either version: constraints, strategies, callbacks, shapes."""
 
 import sys
 from typing import Any
@@ -9,12 +9,12 @@ from tflite_squeeze.network.flavors import Flavor, flavor_of, input_specs, input
 
 
 def constraint_of(variable: Any) -> Any:
-    """The constraint that a Keras variable of either flavour has, or None."""
+    """The constraint that a Keras variable of either version has, or None."""
     return variable.constraint
 
 
 def constrain(variable: Any, constraint: Any) -> None:
-    """Sets the constraint of a Keras variable of either flavour; None takes it away."""
+    """Sets the constraint of a Keras variable of either version; None takes it away."""
     if hasattr(type(variable), "constraint") and _is_keras3(variable):
         variable.constraint = constraint
         return
@@ -38,7 +38,7 @@ def strategy_of(variable: Any) -> Any:
 
 
 def callback_class() -> type:
-    """A base class that both Kerases take for a callback of theirs."""
+    """A base class that both versions of Keras take for a callback of theirs."""
     first = keras_of(Flavor.KERAS).callbacks.Callback
     second = keras_of(Flavor.TF_KERAS).callbacks.Callback
     return type("Callback", (first, second), {"_supports_tf_logs": True, "async_safe": True})
@@ -69,7 +69,7 @@ def steps_done(model: Any) -> int:
 
 
 def raw_variable(variable: Any) -> Any:
-    """The TensorFlow variable behind a Keras variable of either flavour."""
+    """The TensorFlow variable behind a Keras variable of either version."""
     return variable.value if _is_keras3(variable) else variable
 
 

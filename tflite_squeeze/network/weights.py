@@ -17,7 +17,7 @@ Array = NDArray[Any]
 NOT_BUILT = "not built: call the model once first"
 
 # Layer type → its weights, each with the axes that are outputs; the others are inputs, the
-# innermost last. The names hold in both Kerases but for those with two.
+# innermost last. The names hold in both versions of Keras but for those with two.
 _KERNELS: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
     "Dense": (("kernel", (-1,)),),
     "EinsumDense": (("kernel", (-1,)),),
@@ -115,7 +115,7 @@ def select(model: Any, *, only: Iterable[str] = (), protect: Iterable[str] = ())
     """Finds the weights of a model that a weight-space technique may change.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either version.
         only: patterns of names or types; empty for all.
         protect: patterns of names or types that stay as they are, and "first" or "last".
 

@@ -1,4 +1,4 @@
-"""What the steps of a run claim of each weight, carried from step to step, and put to the file."""
+"""What the steps of a run claim of each weight, and the checks of it in the file."""
 
 from collections.abc import Mapping
 from typing import Any

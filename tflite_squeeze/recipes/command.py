@@ -34,14 +34,17 @@ if TYPE_CHECKING:
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
-    "--recipe", required=True, metavar="FILE|NAME", help="A YAML file, or one that ships."
+    "--recipe",
+    required=True,
+    metavar="FILE|NAME",
+    help="A YAML file, or the name of a recipe that ships with the package.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to write."
 )
 @data_options
-@click.option("--seed", type=click.IntRange(min=0), help="In place of the recipe's own.")
-@click.option("--resume", is_flag=True, help="Go on where an interrupted run ended.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed to use instead of the recipe's own.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted run.")
 @model_options
 @force_option
 @json_option
@@ -50,14 +53,14 @@ def squeeze_command(ctx: click.Context, /, model: Path, output: Path, **options:
     """Run a recipe: compress, convert, verify and measure a model, step by step.
 
     The folder gets the model after each step, the .tflite, report.md, report.json, plots and the
-    recipe with everything said. Exits 1 when a limit, a check or a claim is not met, or a step
-    that does not pay stops the run; the report says why.
+    recipe with every setting written out. Exits 1 when a limit, a check or a claim is not met, or a
+    step that does not pay stops the run; the report says why.
     """
     from tflite_squeeze.recipes.files import load_recipe
 
     load_recipe(options["recipe"])  # refused before the model is loaded
     if options["resume"] and options["force"]:
-        raise UsageError("--resume goes on and --force begins anew: pass one of them")
+        raise UsageError("--resume continues a run and --force starts again: pass one of them")
     if options["input_shape"]:
         raise UsageError("--input-shape is given in the recipe here: convert.input_shapes")
     check_json(options["json_target"], force=options["force"], inputs=[model])

@@ -94,8 +94,8 @@ def load_recipe(source: str | Path | Recipe) -> Recipe:
         return parse_recipe(text, f"{source}.yaml")
     if not path.exists() and not path.suffix:
         raise InputError(
-            f"recipe {source} is neither a file nor one that ships ({', '.join(recipe_names())}): "
-            f"check the name"
+            f"recipe {source} is neither a file nor a recipe that ships with the package "
+            f"({', '.join(recipe_names())}): check the name"
         )
     return parse_recipe(read_file(path, "recipe", most_bytes=_MOST_BYTES), str(path))
 
@@ -115,16 +115,18 @@ def parse_recipe(content: bytes, file: str) -> Recipe:
         node = yaml.compose(content.decode(), Loader=_Loader)
         values = None if node is None else _plain(node, (), lines, file)
     except UnicodeDecodeError as error:
-        raise InputError(f"{file}:1: it is not text in UTF-8: save it as such") from error
+        raise InputError(f"{file}:1: it is not UTF-8 text: save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise InputError(f"{file}:{line}: it is not YAML ({error.problem}): mend it") from error
+        raise InputError(f"{file}:{line}: it is not YAML ({error.problem}): fix it") from error
     except RecursionError as error:
-        raise InputError(f"{file}:1: no recipe is nested so deep: check its brackets") from error
+        raise InputError(
+            f"{file}:1: it is nested too deeply for a recipe: check its brackets"
+        ) from error
     except yaml.YAMLError as error:  # characters that YAML does not take
         reason = str(error).splitlines()[0]
-        raise InputError(f"{file}:1: it is not YAML ({reason}): mend it") from error
+        raise InputError(f"{file}:1: it is not YAML ({reason}): fix it") from error
     if not isinstance(values, dict):
         raise InputError(f"{file}:1: a recipe is a mapping with name and steps: write one")
     try:
@@ -154,7 +156,9 @@ def _plain(node: Any, path: Path_, lines: dict[Path_, int], file: str) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
     # References (*name) repeat a node; one in itself, or one that multiplies, has no end.
     if len(path) > _DEEPEST or len(lines) > _MOST_VALUES:
-        raise InputError(f"{file}:{lines[path]}: no recipe is so large or deep: check references")
+        raise InputError(
+            f"{file}:{lines[path]}: it is too large or too deeply nested: check references"
+        )
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, index), lines, file) for index, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
@@ -163,9 +167,9 @@ def _plain(node: Any, path: Path_, lines: dict[Path_, int], file: str) -> Any:
             key = key_node.value
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                raise InputError(f"{file}:{line}: a key is to be a name: write one")
+                raise InputError(f"{file}:{line}: a key must be a name: write one")
             if key in found:
-                raise InputError(f"{file}:{line}: {key!r} is there twice: keep one of them")
+                raise InputError(f"{file}:{line}: {key!r} occurs twice: keep one of them")
             lines[(*path, key)] = line
             found[key] = _plain(value, (*path, key), lines, file)
         return found

@@ -37,7 +37,7 @@ class RunState(Frozen):
         seconds: how long the run has taken, all its parts together.
         unfinished: how the names begin that its files have while they are written.
         files: what the run wrote: hashes by name, the last one and the one before it. A file that
-            has neither is somebody else's.
+            has neither is not from the run.
     """
 
     package: str = __version__
@@ -60,12 +60,12 @@ class RunFolder:
         names: every file that the run may write.
         inputs: files that the run reads.
         resume: go on where an earlier run of the same recipe, model and data ended.
-        force: begin anew where there are files already.
+        force: start again where there are files already.
 
     Raises:
         OutputError: the folder cannot be made; or it holds files, and neither `resume` nor `force`
-            says what to do about them; or a run of something else; or an input, or a file of
-            somebody else's, has the name of a file that the run writes.
+            says what to do about them; or a run of something else; or an input, or a file
+            that it did not write, has the name of a file that the run writes.
         InputError: the state in it, or a finished model, is damaged.
     """
 
@@ -89,9 +89,11 @@ class RunFolder:
             ) from error
         earlier = self._earlier() if resume or force else None
         if found and not force and not (resume and earlier):
-            remedy = "it has no state.json to go on from" if resume else "pass --resume to go on"
+            remedy = (
+                "it has no state.json to continue from" if resume else "pass --resume to continue"
+            )
             raise OutputError(
-                f"folder {folder} holds files ({remedy}): pass --force to begin anew, or name "
+                f"folder {folder} holds files ({remedy}): pass --force to start again, or name "
                 f"another"
             )
         self.state = earlier or fresh
@@ -148,13 +150,13 @@ class RunFolder:
                 name = "version of this package" if what == "package" else what
                 raise OutputError(
                     f"folder {self.folder} holds a run of another {name}: give the same {name} to "
-                    f"go on, or pass --force to begin anew"
+                    f"continue, or pass --force to start again"
                 )
         for step in self.state.steps:
             if step.model_file and not (self.folder / step.model_file).exists():
                 raise InputError(
                     f"the model of step {step.number}, {self.folder / step.model_file}, is gone: "
-                    f"pass --force to begin anew"
+                    f"pass --force to start again"
                 )
 
     def _sweep(self) -> None:

@@ -1,4 +1,4 @@
-"""The file at the end of a run, held to what the recipe asks and what the steps claim."""
+"""The file at the end of a run, checked against the recipe's limits and the steps' claims."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

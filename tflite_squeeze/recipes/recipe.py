@@ -1,4 +1,4 @@
-"""What a whole run is asked for: steps in order, the conversion, the check and the limits."""
+"""The configuration of a whole run: steps in order, the conversion, the check and the limits."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,7 +57,7 @@ class Step(Frozen):
         default=None,
         ge=0,
         lt=1,
-        description="How much worse than the given model this step may leave the model: a "
+        description="Largest loss of quality after this step, against the given model: a "
         "fraction of accuracy, or of the loss where there are no classes.",
     )
     pays: Literal["raw_bytes", "download_bytes", "macs", "latency"] | None = Field(
@@ -89,7 +89,7 @@ class Step(Frozen):
 
 
 class Limits(Frozen):
-    """What the result is held to; a limit that it does not meet makes the run fail.
+    """Limits on the result; the run fails when one of them is not met.
 
     Example:
         >>> Limits(max_drop=0.01, download_bytes=40_000)
@@ -159,8 +159,8 @@ class Recipe(Frozen):
     convert: Convert = Field(default=Convert(), description="How the model becomes a file.")
     fastest_of: tuple[Quantization, ...] = Field(
         default=(),
-        description="Types of which one is chosen for convert.quantize: before any step the "
-        "model is converted to each, and the fastest on this machine is taken.",
+        description="Candidates for convert.quantize: before any step the model is converted "
+        "with each, and the fastest on this machine is used.",
     )
     pack: bool = Field(
         default=False,
@@ -174,13 +174,13 @@ class Recipe(Frozen):
     )
     limits: Limits = Field(
         default=Limits(),
-        description="What the result must meet; a limit that it does not meet makes the run fail.",
+        description="Limits that the result must meet; the run fails when one of them is not met.",
     )
 
     @model_validator(mode="after")
     def _limits_can_be_measured(self) -> "Recipe":
         if self.limits.packed_bytes is not None and not self.pack:
-            raise ValueError("limits.packed_bytes is of a packed file: say pack: true too")
+            raise ValueError("limits.packed_bytes needs a packed file: set pack: true too")
         return self
 
     @model_validator(mode="after")
@@ -188,7 +188,7 @@ class Recipe(Frozen):
         if not self.fastest_of:
             return self
         if len(set(self.fastest_of)) < max(2, len(self.fastest_of)):
-            raise ValueError("fastest_of chooses: name two types or more, each once")
+            raise ValueError("fastest_of needs two or more types, each named once")
         if self.convert.quantize is not Quantization.NONE:
             raise ValueError("fastest_of chooses convert.quantize: leave one of the two out")
         for kind in self.fastest_of:
@@ -224,7 +224,7 @@ class Recipe(Frozen):
         return self.model_copy(update={"convert": convert, "fastest_of": ()})
 
     def resolved(self, seed: int | None = None) -> "Recipe":
-        """The same with everything said: the seed and the refusal of each step.
+        """The same with every setting written out: the seed and the refusal of each step.
 
         Args:
             seed: takes the place of the recipe's own.

@@ -117,7 +117,7 @@ class Outcome(Frozen):
         comparison: its comparison with the model that was given.
         latency: its time beside the plain file's; None where it was not measured.
         tensors: its weights, the largest first.
-        limits: what the recipe held it to.
+        limits: the recipe's limits, beside what was measured.
         claims: what the steps claim, checked in the bytes.
     """
 
@@ -151,7 +151,7 @@ class Report(Displayed):
     """The evidence of a run.
 
     Attributes:
-        recipe: the recipe with everything said.
+        recipe: the recipe with every setting written out.
         model: the model that was given.
         data: where the samples come from and how they were preprocessed.
         machine: what it ran on.

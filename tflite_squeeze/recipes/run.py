@@ -73,7 +73,7 @@ class Result:
         return self.report._repr_html_()
 
     def check(self) -> None:
-        """Complains where the run does not meet what the recipe asks.
+        """Raises an error where the run does not meet the recipe.
 
         Raises:
             CheckFailed: a step stopped it, or the file fails a check, a limit or a claim.

@@ -33,14 +33,14 @@ def squeeze(
     """Runs a recipe on a model.
 
     Args:
-        model: a Keras model of either flavour, a path to one, or a `LoadedModel`.
+        model: a Keras model of either version, a path to one, or a `LoadedModel`.
         recipe: a `Recipe`, a YAML file, or the name of one that ships.
         data: `Data` or anything that `load_data` takes.
         folder: where the models, the file, the report and the plots go; None keeps none of them.
         seed: takes the place of the recipe's.
         resume: go on where an interrupted run of the same recipe, model and data ended. What it
             makes equals, byte for byte, what it would have made uninterrupted.
-        force: begin anew where the folder holds files.
+        force: start again where the folder holds files.
         allow_unsafe: whether Lambda layers may bring Python code out of model files.
         on_progress: told how far the run is.
 

@@ -131,10 +131,12 @@ def _reasons(step: Step, record: Any, before: Before, tflite: bytes) -> tuple[st
     """Why a step does not pay; none where it does."""
     reasons = []
     if not getattr(record, "reached", True):
-        reasons.append(f"{step.technique} did not reach what was asked of it")
+        reasons.append(f"{step.technique} did not reach its target")
     lost = _lost(record.metric, before.given, record.after)
     if step.max_drop is not None and lost is None:
-        reasons.append(f"max_drop is {step.max_drop:g}, and without labels no loss is measured")
+        reasons.append(
+            f"max_drop is {step.max_drop:g}, but without labels no loss of quality is measured"
+        )
     elif step.max_drop is not None and lost is not None and lost > step.max_drop:
         reasons.append(
             f"{record.metric} is worse than at the beginning by {lost:.4f}, more than "

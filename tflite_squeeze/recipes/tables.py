@@ -30,7 +30,7 @@ def squeeze_tables(report: Report) -> list[Table]:
 
 
 def quality_text(metric: str, value: float | None) -> str:
-    """A quality as people read it.
+    """A quality for display.
 
     Example:
         >>> quality_text("accuracy", 0.9104)
@@ -77,7 +77,7 @@ def _summary(report: Report) -> Table:
 
 
 def _speed(ratio: float) -> str:
-    """The time of the result over that of the model in float32, as people say it."""
+    """The time of the result over that of the model in float32, in words."""
     return f"{1 / ratio:.2f}x faster" if ratio <= 1 else f"{ratio:.2f}x SLOWER"
 
 
@@ -123,11 +123,11 @@ def _verdict(report: Report) -> tuple[str, ...]:
         if latency.over_plain > 1:
             note = "a run is not faster than that of the unchanged model in float32"
             if report.baseline.quantize is None:
-                note += ": where speed counts, try `fastest_of: [int8, none]`"
+                note += ": where speed matters, try `fastest_of: [int8, none]`"
             notes.append(note)
     notes += [f"NOT met: {line}" for line in report.failures]
     if report.passing is not None:
-        notes.append(f"{report.passing}, the unchanged model, passes its check: use that meanwhile")
+        notes.append(f"{report.passing}, the unchanged model, passes its check: use that for now")
     if report.passed:
         notes.append("every check, limit and claim is met")
     notes.append(

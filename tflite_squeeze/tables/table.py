@@ -71,7 +71,7 @@ def text_of(cell: Cell) -> str:
 
 
 def shape_text(shape: Iterable[int]) -> str:
-    """A shape as people write it; dimensions that are open are a question mark.
+    """A shape for display; dimensions that are open are a question mark.
 
     Example:
         >>> shape_text((-1, 28, 28, 1)), shape_text(())

@@ -1,10 +1,10 @@
 """Ways to make a model smaller or faster: one package each, none of which knows another.
 
 Files:
-    technique.py: `Technique`, what each package says of itself.
+    technique.py: `Technique`, how each package describes itself.
     registry.py: the list of all of them, and `register` for techniques from elsewhere.
-    order.py: which orders of techniques a recipe refuses.
-    claimed.py: `Claimed`, what a technique says that the file will show.
+    order.py: the orders of techniques that a recipe refuses.
+    claimed.py: `Claimed`, what a technique claims about the file.
 """
 
 import lazy_loader

@@ -19,12 +19,12 @@ class Technique:
     TensorFlow: "module:name", such as ".prune:prune" for the function `prune` in the module
     `prune` of the technique's own package. `part` imports one.
 
-    What a technique does to a model it says in properties ("zeros", "shared values"), never by
+    What a technique does to a model is stated as properties ("zeros", "shared values"), never by
     naming another technique; the order in which recipes may use techniques follows from them.
 
     Attributes:
         name: key of a recipe's step, and name of the command.
-        summary: what it does, in one line of a command's help.
+        summary: one line for the command's help.
         package: what a leading dot in the name of a part means: the technique's `__package__`.
         config: a frozen pydantic model: what is asked for.
         verb: what users call: (model, config, data, finetune, ...) → (model, record).
@@ -44,7 +44,7 @@ class Technique:
         last: whether no technique can follow.
         resizes: whether weights lose rows or columns; the zeros that earlier steps claim are then
             counted anew.
-        aliases: what else the field calls it.
+        aliases: other names of the technique in the literature.
 
     Example:
         >>> from tflite_squeeze.techniques.registry import technique

@@ -6,7 +6,7 @@ from tflite_squeeze.network import variables as keras_variables
 
 
 class TargetNotReached(UserWarning):
-    """Training ended before what was asked of a technique was reached."""
+    """Training ended before a technique reached its target."""
 
 
 class StepCallback(keras_variables.callback_class()):  # type: ignore[misc]

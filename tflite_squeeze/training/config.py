@@ -1,4 +1,4 @@
-"""What training is asked for: how long, at which rate, and who teaches."""
+"""The configuration of training: epochs, learning rate, optimizer and teacher."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
@@ -70,7 +70,8 @@ class Distill(Frozen):
         default=4.0,
         gt=0,
         allow_inf_nan=False,
-        description="What logits are divided by before they are compared, for kl, dkd and dist.",
+        description="Temperature that logits are divided by before they are compared, for kl, "
+        "dkd and dist.",
     )
     lam: float = Field(
         default=1.0,
@@ -129,7 +130,7 @@ class Distill(Frozen):
     @model_validator(mode="after")
     def _something_to_learn(self) -> Self:
         if self.lam == 0 and not self.hints:
-            raise ValueError("lam is 0 and there are no hints: nothing is learnt of the teacher")
+            raise ValueError("lam is 0 and there are no hints: nothing is learned from the teacher")
         return self
 
     @property
@@ -150,7 +151,7 @@ def custom_distance(config: Distill) -> Callable[[Any, Any], Any] | None:
 
 
 class FineTune(Frozen):
-    """How a model is trained on after it was changed.
+    """How a model is fine-tuned after it was changed.
 
     Example:
         >>> FineTune(epochs=2).batch

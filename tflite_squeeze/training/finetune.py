@@ -52,7 +52,7 @@ def finetune(
     """Trains a model in place.
 
     Args:
-        model: a Keras model of either flavour. A loss that it was compiled with is kept; without
+        model: a Keras model of either version. A loss that it was compiled with is kept; without
             one, cross-entropy for classifiers and the mean squared error for all else.
         data: data fitted to the model: labelled, or of any kind where a teacher answers.
         config: how; None for the defaults.

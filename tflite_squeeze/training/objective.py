@@ -1,4 +1,4 @@
-"""What a model is trained for: a loss for each output, and labels as each loss takes them."""
+"""The objective of training: a loss for each output, and labels as each loss takes them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ def quality(model: Any, inputs: dict[str, Array], labels: Any, *, batch: int = 2
     """Accuracy of a classifier, or the loss of any other model.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either version.
         inputs: (N, ...) by input name.
         labels: (N, ...) class ids, one-hot rows or targets.
         batch: examples at a time.
@@ -79,7 +79,7 @@ def predict(model: Any, inputs: dict[str, Array], *, batch: int = 256) -> Any:
     """Runs a model in inference mode on inputs by name.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either version.
         inputs: (N, ...) by input name.
         batch: examples at a time.
 

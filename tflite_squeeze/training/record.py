@@ -1,4 +1,4 @@
-"""What a technique did to a model, as records that know no Keras."""
+"""What a technique did to a model, as records independent of Keras."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -38,7 +38,7 @@ class PrunedWeight(Frozen):
 
 
 class StepRecord(Displayed):
-    """What every technique says of what it did to a model.
+    """The record of what a technique did to a model.
 
     Attributes:
         model: the model's name.
@@ -48,7 +48,7 @@ class StepRecord(Displayed):
         before: quality before, on the validation part; None without labelled data.
         after: quality after.
         history: metric → value per epoch.
-        notes: what else to know.
+        notes: further remarks.
         seconds: how long it took.
     """
 

@@ -26,7 +26,7 @@ class RunContext:
     Attributes:
         original: the Keras model before the first step, which teaches where a training says
             `teacher="original"`; None for the model that the step is given.
-        told: told of every epoch that is trained; None for nobody.
+        told: called after every epoch of training, or None.
         owned: whether the model belongs to the run, so that a step may change it in place.
 
     Example:
@@ -66,7 +66,7 @@ def working_model(
     """The model that a verb is given, and the one that it works on.
 
     Args:
-        source: a Keras model of either flavour, a path to one, or a `LoadedModel`.
+        source: a Keras model of either version, a path to one, or a `LoadedModel`.
         in_place: whether the user wants the model itself to be changed.
         copied: whether a copy is worked on.
         keep_prunable: whether `Prunable` wrappers stay in a model that is read from a file.
@@ -91,14 +91,14 @@ class StepRun:
     """One use of a technique on a model, begun before anything is changed.
 
     Args:
-        source: a Keras model of either flavour, a path to one, or a `LoadedModel`.
+        source: a Keras model of either version, a path to one, or a `LoadedModel`.
         data: `Data` or anything that `load_data` takes, or None.
         config: how to train; by default with labels only.
         one_shot: whether training is declined.
         in_place: whether the model itself is changed.
         rebuilds: whether the technique makes a new model, so that nothing needs to be copied.
         keep_prunable: whether `Prunable` wrappers stay in a model that is read from a file.
-        context: of a run of several steps.
+        context: passed by a run of several steps (a recipe).
 
     Attributes:
         model: what the technique works on: a copy of the model that was given; that model itself

@@ -1,4 +1,4 @@
-"""What the reports of all techniques say alike."""
+"""What the reports of all techniques have in common."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""L0 regularisation of LeNet-300-100 on MNIST: zeros and test error, without a magnitude step.
+"""L0 regularization of LeNet-300-100 on MNIST: zeros and test error, without a magnitude step.
 
 python tools/benchmarks/l0.py                       # seed 0
 python tools/benchmarks/l0.py --seeds 3 --epochs 15

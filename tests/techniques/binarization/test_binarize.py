@@ -136,7 +136,7 @@ def test_a_claim_that_does_not_hold_is_seen(library: Any) -> None:
 
 def test_refusals(library: Any) -> None:
     model = library.Sequential([library.Input((8, 8, 1)), library.layers.Flatten()], name="flat")
-    with pytest.raises(UsageError, match="nothing to binarise in model 'flat'"):
+    with pytest.raises(UsageError, match="nothing to binarize in model 'flat'"):
         binarize(model, TERNARY)
     with pytest.raises(UsageError, match="fine-tuning needs data"):
         binarize(tiny_models.dense(library), TERNARY, None, FineTune(epochs=1))

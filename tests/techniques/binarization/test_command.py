@@ -39,7 +39,7 @@ def test_binarize_convert_verify_profile(run: Run, model: Path, tmp_path: Path) 
     done = run("binarize", model, "-o", binary, "--data", data, "--epochs", 2, "--json", saved)
     assert done.code == 0, done.err
     assert "1 weights of 1 bit" in done.out
-    assert "Layers put in another order" in done.out
+    assert "Reordered layers" in done.out
     assert json.loads(saved.read_text())["weights"][0]["name"] == "hidden/kernel"
     done = run("convert", binary, "-o", tflite, "--runtime", "larq", "--data", data)
     assert done.code == 0, done.err

@@ -183,7 +183,7 @@ def test_flips_and_numbers_by_hand() -> None:
 def test_refusals(library: Any) -> None:
     with pytest.raises(UsageError, match="leave in_place out"):
         binarize(wide(library), Binarize(), in_place=True)
-    with pytest.raises(UsageError, match="nothing to binarise in model 'dense'"):
+    with pytest.raises(UsageError, match="nothing to binarize in model 'dense'"):
         binarize(tiny_models.dense(library), Binarize())
     with pytest.raises(UsageError, match="only names 'conv_9', which matches none of begin"):
         binarize(wide(library), Binarize(only=("conv_9",)))

@@ -38,7 +38,7 @@ RECORD = BinarizeRecord(
 
 def test_bits_and_bytes() -> None:
     weights, changes = binarize_tables(RECORD)
-    assert weights.title == "Binarising of net: 200 bytes of weights, packed"
+    assert weights.title == "Binarization of net: 200 bytes of weights, packed"
     assert weights.rows == (("conv/kernel", "QuantConv2D", "800", 1, 1, 0, "0.0%", "1.25%"),)
     assert "3,300 bytes in float32, 16.5 times as many" in weights.notes
     assert "accuracy 90.00% → 87.50% (-2.50 points)" in weights.notes

@@ -89,7 +89,7 @@ def test_a_student_that_ends_worse_is_exit_1(
         (("--distance", "manhattan"), "distance is 'manhattan': give one of kl, mse"),
         (("--temperature", "0"), "0.0 is not in the range x>0"),
         (("--hint", "hidden"), "--hint is 'hidden': write STUDENT=TEACHER"),
-        (("--epochs", "0"), "distilling is training"),
+        (("--epochs", "0"), "distillation is training"),
         (("--hint", "a=b", "--data", "{unlabelled}"), "hints name student layer 'a'"),
         (("--cache", "--hint", "hidden=hidden", "--data", "{unlabelled}"), "cache is True, but"),
     ],

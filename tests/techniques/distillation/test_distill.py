@@ -168,7 +168,7 @@ def test_hints_and_single_epochs_need_no_cache(teacher: Any, folder: Path) -> No
     assert "hidden layers" in record.cache.reason
     once = FineTune(epochs=1, batch=32)
     _, record = distill(tiny_models.dense(keras), Distill(), X, teacher, once)
-    assert record.cache.reason == "each example is asked for once"
+    assert record.cache.reason == "each example is used only once"
     assert not folder.exists()
 
 

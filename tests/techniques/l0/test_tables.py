@@ -30,7 +30,7 @@ def test_a_row_per_weight_and_what_it_cost() -> None:
         seconds=1.0,
     )
     table, skipped = l0_tables(record)
-    assert table.title == "L0 regularisation of net: 62.00% zeros"
+    assert table.title == "L0 regularization of net: 62.00% zeros"
     assert table.rows == (("a/kernel", "Dense", 40, 30, 0.75), ("b/kernel", "Dense", 10, 1, 0.1))
     assert table.notes == ("accuracy 90.00% → 89.00% (-1.00 points)", "a note")
     assert skipped.rows == (("norm", "Norm", "never changed"),)

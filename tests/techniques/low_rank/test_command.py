@@ -86,7 +86,7 @@ def test_factorized_layers_are_written_and_read(run: Any, files: Any, out: Path)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "nothing says which rank is enough"),
+        ((), "no rule for the ranks is given"),
         (("--rank", "2", "--energy", "0.9"), "contradict each other"),
         (("--energy", "1.5"), "1.5 is not in the range 0<x<1"),
         (("--layer", "hidden=x"), "write PATTERN=RANK"),

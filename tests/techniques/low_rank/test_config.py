@@ -20,7 +20,7 @@ def test_round_trip() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "nothing says which rank"),
+        ({}, "no rule for the ranks"),
         ({"rank": 3, "energy": 0.9}, "contradict each other"),
         ({"rank": 0}, "greater than or equal to 1"),
         ({"ranks": {"conv": (0, 3)}}, "begin at 1"),

@@ -90,7 +90,7 @@ def test_trained_saved_and_loaded(library: Any, tmp_path: Any, suffix: str) -> N
 
 
 def test_factors_stay_in_factorize_and_say_so(library: Any) -> None:
-    with pytest.raises(UsageError, match="in factors already"):
+    with pytest.raises(UsageError, match="already factorized"):
         factorize(_network(library), Factorize(rank=1))
 
 

@@ -138,7 +138,7 @@ def test_sparsities_of_layers_are_checked_too(run: Any, files: Any, out: Path) -
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((), "nothing says how much to prune: pass sparsity, such as 0.9"),
+        ((), "the amount of pruning is not given: pass sparsity, such as 0.9"),
         (("--sparsity", "1.0"), "--sparsity is '1.0': give a number between 0 and 1"),
         (("--sparsity", "-0.1"), "--sparsity is '-0.1'"),
         (("--sparsity", "nan"), "sparsity is nan"),
@@ -162,7 +162,7 @@ def test_sparsities_of_layers_are_checked_too(run: Any, files: Any, out: Path) -
         (("--sparsity", "0.5", "--learning-rate", "0.1"), "nothing is trained: pass labelled"),
         (("--sparsity", "0.5", "--learning-rate", "nan"), "--learning-rate is nan"),
         (("--sparsity", "0.5", "--learning-rate", "inf"), "--learning-rate is inf"),
-        (("--sparsity", "0.5", "--score", "taylor"), "score 'taylor' is taken on samples"),
+        (("--sparsity", "0.5", "--score", "taylor"), "score 'taylor' needs samples"),
         (("--sparsity", "0.5", "--budget", "sensitivity"), "need labelled data"),
         (("--sparsity", "0.5", "--curves", "c.json"), "are for --budget sensitivity, not uniform"),
         (("--sparsity", "0.5", "--scale", "1/255"), "but no data: pass --data"),
@@ -200,8 +200,8 @@ def test_outputs_that_cannot_be_written(run: Any, files: Any, out: Path) -> None
         line: str = run("prune", files.model, "-o", target, "--sparsity", "0.5", *more).refused()
         return line
 
-    assert "let it end in .keras or .h5" in refused(out.with_suffix(".tflite"))
-    assert "let it end in .keras or .h5" in refused(out.with_suffix(""))
+    assert "use a name that ends in .keras or .h5" in refused(out.with_suffix(".tflite"))
+    assert "use a name that ends in .keras or .h5" in refused(out.with_suffix(""))
     assert "is a folder" in refused(out.parent)
     assert "does not exist: create it" in refused(out.parent / "no" / "a.keras")
     assert "is the input itself" in refused(files.model, "--force")

@@ -27,7 +27,7 @@ def test_configs_come_back_from_json_and_yaml(config: Prune) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({}, "nothing says how much to prune"),
+        ({}, "the amount of pruning is not given"),
         ({"sparsity": 1.0}, "less than 1"),
         ({"sparsity": -0.1}, "greater than or equal to 0"),
         ({"sparsity": 0.5, "threshold": 0.1}, "contradict each other"),
@@ -67,5 +67,5 @@ def test_options_make_a_config_or_one_line() -> None:
     assert config_of(Prune, sparsity=0.5, score=None) == Prune(sparsity=0.5)
     with pytest.raises(UsageError, match=r"^sparsity is 1.5: Input should be less than 1"):
         config_of(Prune, sparsity=1.5)
-    with pytest.raises(UsageError, match=r"^nothing says how much to prune"):
+    with pytest.raises(UsageError, match=r"^the amount of pruning is not given"):
         config_of(Prune, sparsity=None)

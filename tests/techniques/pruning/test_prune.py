@@ -187,8 +187,8 @@ def test_real_images(library: Any, samples: Any) -> None:
 @pytest.mark.parametrize(
     ("config", "data", "said"),
     [
-        ({"score": "taylor"}, None, "score 'taylor' is taken on samples: pass data"),
-        ({"score": "wanda"}, None, "score 'wanda' is taken on samples: pass data"),
+        ({"score": "taylor"}, None, "score 'taylor' needs samples: pass data"),
+        ({"score": "wanda"}, None, "score 'wanda' needs samples: pass data"),
         ({"score": "taylor"}, "inputs", "pass labelled data"),
         ({"budget": "sensitivity"}, None, "need labelled data"),
         ({"budget": "sensitivity"}, "inputs", "need labelled data"),

@@ -74,10 +74,10 @@ def test_a_score_says_what_it_needs(library: Any) -> None:
     assert config.scores_samples
     assert not Prune(sparsity=0.5, score=largest_first).scores_samples
     model = tiny_models.dense(library)
-    with pytest.raises(UsageError, match="test_scores:second_order' is taken on samples: pass"):
+    with pytest.raises(UsageError, match="test_scores:second_order' needs samples: pass"):
         prune(model, config)
     inputs = np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32)
-    with pytest.raises(UsageError, match="second_order' takes gradients of a loss: pass labelled"):
+    with pytest.raises(UsageError, match="second_order' needs gradients of a loss: pass labelled"):
         prune(model, config, {"x_calibration": inputs})
     pruned, _ = prune(model, config, (inputs, np.arange(16) % 3), one_shot=True)
     taylor, _ = prune(

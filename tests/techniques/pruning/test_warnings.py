@@ -103,5 +103,5 @@ def test_a_pattern_that_means_no_layer_stops_the_training(library: Any) -> None:
         fit(compiled(library), PruningCallback(Prune(sparsity=0.5, only=("conv",))))
     with pytest.raises(UsageError, match="layers names 'conv'"):
         fit(compiled(library), PruningCallback(Prune(sparsity=0.5, layers={"conv": 0.1})))
-    with pytest.raises(UsageError, match="score 'taylor' is taken on samples"):
+    with pytest.raises(UsageError, match="score 'taylor' needs samples"):
         fit(compiled(library), PruningCallback(Prune(sparsity=0.5, score="taylor")))

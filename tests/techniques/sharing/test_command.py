@@ -54,7 +54,7 @@ def test_both_kerases_train(run: Any, files: Any, out: Path, tmp_path: Path, fla
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ((), "nothing says how many values to share: pass clusters, such as 16"),
+        ((), "the number of shared values is not given: pass clusters, such as 16"),
         (("--clusters", "1"), "1 is not in the range 2<=x<=256"),
         (("--clusters", "4", "--bits", "2"), "clusters and bits contradict each other"),
         (("--clusters", "4", "--layer", "conv"), "--layer is 'conv': write PATTERN=NUMBER"),

@@ -27,7 +27,7 @@ def test_it_survives_json_and_yaml(config: Cluster) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "nothing says how many values to share"),
+        ({}, "the number of shared values is not given"),
         ({"clusters": 16, "bits": 4}, "clusters and bits contradict each other"),
         ({"clusters": 1}, "greater than or equal to 2"),
         ({"clusters": 257}, "less than or equal to 256"),

@@ -248,7 +248,7 @@ def test_models_that_do_not_fit(library: Any, teacher: Any) -> None:
     with pytest.raises(InputError, match=r"takes examples of shape \(8,\), but the student takes"):
         Distiller(tiny_models.convolutional(library), teacher)
     wide = library.Sequential([library.Input((8,)), library.layers.Dense(5, "softmax")])
-    with pytest.raises(InputError, match=r"puts out \(3,\) per example, the student \(5,\)"):
+    with pytest.raises(InputError, match=r"outputs \(3,\) per example, the student \(5,\)"):
         Distiller(wide, teacher)
     with pytest.raises(UsageError, match="list of teachers is empty"):
         Distiller(tiny_models.dense(library), [])

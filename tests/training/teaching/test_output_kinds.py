@@ -132,7 +132,7 @@ def test_what_cannot_be_told_is_asked_for(library: Any) -> None:
         Distiller(student, build(tf.sigmoid))
     told = Distill(teacher_outputs="sigmoid")
     assert Distiller(student, build(tf.sigmoid), told).student is student
-    with pytest.raises(UsageError, match="puts out 'softmax', the student 'sigmoid'"):
+    with pytest.raises(UsageError, match="outputs 'softmax', the student 'sigmoid'"):
         Distiller(student, build(tf.nn.softmax))
     with pytest.raises(UsageError, match="'dist' does not compare the probabilities of single"):
         Distiller(student, build(tf.sigmoid), told.model_copy(update={"distance": "dist"}))

@@ -104,7 +104,7 @@ def test_inputs_are_matched_by_name(library: Any) -> None:
     np.testing.assert_allclose(found.answer([x, y])[0], y - x)  # the student's order is a, b
     c, d = library.Input((4,), name="c"), library.Input((4,), name="d")
     stranger = library.Model([c, d], library.layers.Subtract()([c, d]))
-    with pytest.raises(InputError, match="name them alike"):
+    with pytest.raises(InputError, match="give them the same names"):
         teachers_of(stranger, tiny_models.keyed(library))
 
 

@@ -4,7 +4,7 @@ Each weight is replaced on every call by a sign with a scale s of its output cha
 
     w ← s · sign(w)    or, ternary,    w ← s · sign(w) where |w| > Δ, else 0
 
-and the gradient passes straight through to the weight behind it. Float inputs keep the layers as
+and the gradient passes straight through to the latent weight. Float inputs keep the layers as
 they are, for the stock runtime; binary inputs take Larq's layers and its runtime, where a dot
 product is an XNOR and a count of bits.
 
@@ -12,7 +12,7 @@ References: Rastegari et al. 2016, arXiv:1603.05279 (binary); Li et al. 2016, ar
 Zhu et al. 2017, arXiv:1612.01064 (ternary); Bulat et al. 2019, arXiv:1904.05868 (stages).
 
 Files:
-    config.py: `Binarize`, what can be asked for.
+    config.py: `Binarize`, its configuration.
     binarize.py: the verb `binarize`, and float inputs.
     ternary.py: signs, scales, thresholds and their derivatives, as tensor functions.
     ternary_network.py: a network that computes with few values and trains the weights behind them.
@@ -33,7 +33,7 @@ from tflite_squeeze.techniques.technique import Technique
 
 TECHNIQUE = Technique(
     name="binarize",
-    summary="Give weights, or weights and inputs, one or two bits.",
+    summary="Quantize weights, or weights and inputs, to one or two bits.",
     package=__name__,
     config=".config:Binarize",
     verb=".binarize:binarize",

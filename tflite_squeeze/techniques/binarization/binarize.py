@@ -1,4 +1,4 @@
-"""The verb: give weights, or weights and inputs, one or two bits."""
+"""The verb: quantize weights, or weights and inputs, to one or two bits."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -40,26 +40,27 @@ def binarize(
     context: RunContext | None = None,
     verbose: int = 0,
 ) -> Binarized:
-    """Trains a model until its weights, or its weights and inputs, have one or two bits.
+    """Quantizes weights, or weights and inputs, to one or two bits, and trains them so.
 
     Args:
-        model: a Keras model of either flavour, a path to one, or a `LoadedModel`.
+        model: a Keras model of either version, a path to one, or a `LoadedModel`.
         config: what becomes binary or ternary, and how.
         data: `Data` or anything that `load_data` takes. With a labelled training part the weights
-            are trained while they are quantised on every call; without, they are quantised once.
+            are trained while they are quantized on every call; without, they are quantized once.
         finetune: how to train; 3 epochs by default. With `FineTune(teacher="original")` the model
             as it was teaches, and data without labels will do.
-        one_shot: quantise at once and train not, though there is data to train on.
+        one_shot: quantize at once and do not train, even if there is training data.
         in_place: change the model itself, not a copy; with float inputs only.
-        context: of a run of several steps.
+        context: passed by a run of several steps (a recipe).
         verbose: as in `model.fit`.
 
     Returns:
-        (model, record). With float inputs the model has the layers that it had; else it is a
-        tf_keras model with Larq's layers.
+        A `Binarized`, which unpacks as (model, record): the Keras model, and a `BinarizeRecord` of
+        every weight and changed layer. With float inputs the model keeps its layers; otherwise it
+        is a tf_keras model with Larq's layers.
 
     Raises:
-        UsageError: nothing can be binarised, training was asked for without labelled data, or
+        UsageError: nothing can be binarized, training was asked for without labelled data, or
             Larq cannot be used in this process.
         InputError: the data does not fit the model, or a layer does not exist in tf_keras.
 
@@ -73,18 +74,18 @@ def binarize(
         one_shot=one_shot, in_place=in_place, rebuilds=rebuilds, context=context,
     )  # fmt: skip
     if rebuilds and run.in_place:
-        raise UsageError("binary inputs take layers of another kind: leave in_place out")
+        raise UsageError("binary inputs need layers of another type: leave in_place out")
     if rebuilds:
         from tflite_squeeze.techniques.binarization.larq_binarize import with_binary_inputs
 
         made = with_binary_inputs(run.model, config, run, verbose=verbose)
     else:
         made = _with_float_inputs(run.model, config, run, verbose=verbose)
-    binarised = sum(weight.parameters for weight in made.weights)
+    binarized = sum(weight.parameters for weight in made.weights)
     record = BinarizeRecord(
         config=config,
         weights=made.weights,
-        other_parameters=stored_numbers(made.model) - binarised,
+        other_parameters=stored_numbers(made.model) - binarized,
         changes=made.changes,
         skipped=made.skipped,
         **run.facts(made.model, *made.notes),
@@ -123,7 +124,7 @@ def _selected(model: Any, config: Binarize) -> Selection:
     if not kept:
         reasons = why_skipped(skipped)
         raise UsageError(
-            f"nothing to binarise in model {model.name!r} ({reasons}): see --only and --protect"
+            f"nothing to binarize in model {model.name!r} ({reasons}): see --only and --protect"
         )
     return replace(selection, targets=tuple(kept), skipped=tuple(skipped))
 

@@ -11,7 +11,7 @@ _NORM_NUMBERS = 2  # a factor and an offset per channel is all that is left of n
 
 
 def quantised_weights(model: Any) -> dict[str, tuple[NDArray[Any], int]]:
-    """The quantised kernels of Larq's layers: values and bits each, by layer and kernel."""
+    """The quantized kernels of Larq's layers: values and bits each, by layer and kernel."""
     found = {}
     for layer in flavors.walk_layers(model):
         for prefix in ("kernel", "depthwise", "pointwise"):

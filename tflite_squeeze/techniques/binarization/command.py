@@ -50,15 +50,15 @@ def _quantizers(text: str) -> dict[str, str]:
     ),
 )  # fmt: skip
 def binarize_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
-    """Give weights, or weights and inputs, one or two bits.
+    """Quantize weights, or weights and inputs, to one or two bits.
 
-    With labelled data the model is trained while its weights are quantised on every call; without,
-    or with --epochs 0, they are quantised once. Exits 1 when a weight has more values than it
+    With labelled data the model is trained while its weights are quantized on every call; without,
+    or with --epochs 0, they are quantized once. Exits 1 when a weight has more values than it
     should.
     """
     compress(
         ctx, model, output, options,
-        doing="Binarising",
+        doing="Binarizing",
         verb="tflite_squeeze.techniques.binarization.binarize:binarize",
         config=lambda: _config(options),
         closing=lambda record: _conclusion(output, record),
@@ -77,7 +77,7 @@ def _conclusion(output: Path, record: "BinarizeRecord") -> str:
 
 def _too_many(output: Path, record: "BinarizeRecord") -> str:
     wrong = ", ".join(weight.name for weight in record.weights if not weight.exact)
-    return f"{output} has weights of more values than asked for ({wrong}): report this"
+    return f"{output} has weights with more values than requested ({wrong}): report this"
 
 
 def _config(options: dict[str, Any]) -> "Binarize":

@@ -1,4 +1,4 @@
-"""What binarisation is asked for."""
+"""The configuration of binarization."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -57,7 +57,7 @@ class Binarize(Frozen):
     )
     inputs: Literal["binary", "float"] = Field(
         default="binary",
-        description='"binary" makes layers Larq\'s, for Larq Compute Engine; "float" keeps '
+        description='"binary" uses Larq\'s layers, for Larq Compute Engine; "float" keeps '
         "plain layers, for LiteRT.",
     )
     scale: Scale = Field(

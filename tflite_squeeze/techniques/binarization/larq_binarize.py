@@ -25,7 +25,7 @@ def with_binary_inputs(model: Any, config: Binarize, run: StepRun, *, verbose: i
         verbose: as in `model.fit`.
 
     Raises:
-        UsageError: Larq cannot be used in this process, or nothing can be binarised.
+        UsageError: Larq cannot be used in this process, or nothing can be binarized.
         InputError: a layer does not exist in tf_keras.
     """
     larq()
@@ -47,7 +47,7 @@ def with_binary_inputs(model: Any, config: Binarize, run: StepRun, *, verbose: i
 
 def _padding(graph: Graph, names: list[str]) -> list[LayerChange]:
     return [
-        LayerChange(layer=name, change="pads with ones: zeros are no binary values")
+        LayerChange(layer=name, change="pads with ones, since zero is not a binary value")
         for name in names
         if graph.nodes[name].config.get("padding") == "same"
     ]

@@ -37,7 +37,7 @@ def chosen(
 
     Args:
         graph: the model.
-        config: what is asked for.
+        config: the configuration.
         projections: nodes that bring a residual shortcut to the shape of its sum.
 
     Returns:
@@ -63,7 +63,7 @@ def chosen(
             kept.append(node.name)
     if not kept:
         reasons = why_skipped(skipped)
-        raise UsageError(f"nothing to binarise in model {graph.name!r} ({reasons}): see --protect")
+        raise UsageError(f"nothing to binarize in model {graph.name!r} ({reasons}): see --protect")
     return tuple(kept), tuple(skipped)
 
 
@@ -106,7 +106,7 @@ def with_larq_layers(
 
     Args:
         graph: the model, already in its new order; it is not changed.
-        config: what is asked for.
+        config: the configuration.
         phases: node → whether weights and inputs are binary ("binary"), inputs only ("inputs"),
             or none yet ("float"), where inputs are clipped to the range in which signs have a
             derivative.

@@ -19,7 +19,7 @@ from tflite_squeeze.training.step_run import StepRun
 
 
 def flip_ratio(before: NDArray[Any], after: NDArray[Any]) -> float:
-    """The share of weights whose quantised value is another than before.
+    """The share of weights whose quantized value is another than before.
 
     Example:
         >>> flip_ratio(np.array([1, 1, -1, -1]), np.array([1, -1, -1, -1]))
@@ -114,7 +114,7 @@ def trained(
     Args:
         original: the model that was given, whose compile settings count.
         graph: the model in its new order.
-        config: what is asked for.
+        config: the configuration.
         names: the nodes that become binary.
         run: its data and training.
         verbose: as in `model.fit`.

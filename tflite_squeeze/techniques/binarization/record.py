@@ -1,4 +1,4 @@
-"""What binarisation did, as a record that knows no Keras."""
+"""What binarization did, as a record independent of Keras."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -48,11 +48,11 @@ class LayerChange(Frozen):
 
 
 class BinarizeRecord(StepRecord):
-    """What binarisation did.
+    """What binarization did.
 
     Attributes:
-        config: what was asked for.
-        weights: every weight that was binarised.
+        config: the configuration that was used.
+        weights: every weight that was binarized.
         other_parameters: numbers of the model that were not, all in float.
         changes: what was done to the layers around them.
     """
@@ -78,7 +78,7 @@ class BinarizeRecord(StepRecord):
 
     @property
     def reached(self) -> bool:
-        """Whether every binarised weight has as few values as it claims."""
+        """Whether every binarized weight has as few values as it claims."""
         return all(weight.exact for weight in self.weights)
 
 
@@ -88,10 +88,10 @@ class Made:
 
     Attributes:
         model: the Keras model.
-        weights: every weight that was binarised.
+        weights: every weight that was binarized.
         skipped: layers that were not, with reasons.
         changes: what was done to the layers around them.
-        notes: what else to know.
+        notes: further remarks.
     """
 
     model: Any

@@ -1,4 +1,4 @@
-"""Binarisation as tables."""
+"""Binarization as tables."""
 
 from tflite_squeeze.tables.table import Cell, Table
 from tflite_squeeze.techniques.binarization.record import BinarizeRecord
@@ -8,7 +8,7 @@ _FLOAT_BITS = 32
 
 
 def binarize_tables(record: BinarizeRecord) -> list[Table]:
-    """What binarisation did to a model: weights, the layers around them, what stayed.
+    """What binarization did to a model: weights, the layers around them, what stayed.
 
     Args:
         record: what was done.
@@ -26,7 +26,7 @@ def binarize_tables(record: BinarizeRecord) -> list[Table]:
         )
         for weight in record.weights
     ]
-    title = f"Binarising of {record.model}: {record.packed_bytes:,} bytes of weights, packed"
+    title = f"Binarization of {record.model}: {record.packed_bytes:,} bytes of weights, packed"
     table = Table(
         title=title,
         columns=(
@@ -46,16 +46,16 @@ def _flips(record: BinarizeRecord, name: str) -> str:
 
 def _notes(record: BinarizeRecord) -> list[str]:
     notes = [
-        quality_note(record, "binarising"),
+        quality_note(record, "binarizing"),
         f"{record.float_bytes:,} bytes in float32, {record.float_bytes / record.packed_bytes:.1f} "
         f"times as many",
     ]
     if record.finetune is None:
-        notes.append("quantised at once, without training: train for an accuracy worth having")
+        notes.append("quantized at once, without training: train to recover accuracy")
     else:
         notes.append(f"trained for {record.finetune.epochs} epochs ({record.config.stages})")
     if record.config.inputs == "binary":
-        notes.append("convert it with --runtime larq: the stock runtime stores no single bits")
+        notes.append("convert it with --runtime larq: the stock runtime does not store single bits")
     else:
         notes.append("convert writes these weights in 2 bits, exactly: see convert --low-bit")
     return notes
@@ -66,7 +66,7 @@ def _changes(record: BinarizeRecord) -> list[Table]:
         return []
     return [
         Table(
-            title="Layers put in another order",
+            title="Reordered layers",
             columns=("layer", "change"),
             rows=tuple((one.layer, one.change) for one in record.changes),
         )

@@ -91,5 +91,5 @@ def _network_class(flavor: flavors.Flavor) -> type:
 
 
 def ternary_network(model: Any, targets: Sequence[Target], config: Binarize) -> Any:
-    """Puts binary or ternary values before weights of a model, as a model of the same flavour."""
+    """A model that computes with binary or ternary values of weights, for the same Keras."""
     return _network_class(flavors.known_flavor(model))(model, targets, config)

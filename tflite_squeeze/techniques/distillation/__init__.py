@@ -1,4 +1,4 @@
-"""Knowledge distillation: a model learns from what a better one answers, with labels or without.
+"""Knowledge distillation: a model learns from a better one's outputs, with or without labels.
 
 The student is trained on the distance D between its outputs z and the teacher's t, beside its own
 loss on the labels y:
@@ -27,7 +27,7 @@ from tflite_squeeze.techniques.technique import Technique
 
 TECHNIQUE = Technique(
     name="distill",
-    summary="Train a student by what a teacher answers, with labels or without.",
+    summary="Train a student on a teacher's outputs, with or without labels.",
     package=__name__,
     config="tflite_squeeze.training.config:Distill",
     verb=".distill:distill",

@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--hint", "hints", multiple=True, metavar="STUDENT=TEACHER",
-    help="Layers of which the student's is to look like the teacher's; may be repeated.",
+    help="Pair of layers whose features are to match; may be repeated.",
 )  # fmt: skip
 @click.option(
     "--attention", "attentions", multiple=True, metavar="STUDENT=TEACHER",
-    help="Layers that are to look at the same places; may be repeated.",
+    help="Pair of layers whose attention maps are to match; may be repeated.",
 )  # fmt: skip
 @config_options(
     DISTILL, "student_outputs", "teacher_outputs", "cache", "cache_dir",
@@ -56,29 +56,29 @@ if TYPE_CHECKING:
 def distill_command(
     ctx: click.Context, /, student: Path, teachers: tuple[Path, ...], output: Path, **options: Any
 ) -> None:
-    """Train a student by what a teacher answers, with labels or without.
+    """Train a student on a teacher's outputs, with or without labels.
 
     A teacher is a Keras model, a SavedModel or a .tflite file; several are an ensemble. Exits 1
-    when the student ends worse than it was.
+    when the student ends up worse than it was.
     """
     check_targets(output, options, [student, *teachers])
     config, training = _config(options), finetune_of(options)
     if options["epochs"] == 0:
-        raise UsageError("--epochs is 0, but distilling is training: give at least 1")
+        raise UsageError("--epochs is 0, but distillation is training: give at least 1")
     source = open_layers(student, options)
     from tflite_squeeze.techniques.distillation.distill import distill
 
     taught_by = [open_model(path, options) for path in teachers]
     data = open_data(options)
     if data is None:
-        raise UsageError("distilling takes examples, labelled or not: pass --data")
+        raise UsageError("distillation needs examples, labelled or not: pass --data")
     # LiteRT greets whoever loads a file with it.
     with progress(ctx, f"Distilling into {student}"), caught_chatter():
         model, record = distill(source.model, config, data, taught_by, training)
     keep(ctx, model, output, record, options)
     if not record.reached:
         raise CheckFailed(
-            f"{output} is worse than the student was: train for more epochs, or at another "
+            f"{output} is worse than the student was: train for more epochs, or with another "
             f"--learning-rate"
         )
     say(ctx, f"{output}: distilled from {', '.join(map(str, teachers))}")

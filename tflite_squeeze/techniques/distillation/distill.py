@@ -1,4 +1,4 @@
-"""The verb: train a student by what its teachers answer, with labels or without."""
+"""The verb: train a student on its teachers' outputs, with or without labels."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -39,30 +39,31 @@ def distill(
     context: RunContext | None = None,
     verbose: int = 0,
 ) -> Distilled:
-    """Trains a student to answer as its teachers do, and as the labels say where there are any.
+    """Trains a student on its teachers' outputs, and on labels where there are any.
 
     Args:
-        student: a built Keras model of either flavour, trained or not, a path to one, or a
+        student: a built Keras model of either version, trained or not, a path to one, or a
             `LoadedModel`.
-        config: what is learnt from the teacher.
+        config: what the student learns from the teacher.
         data: `Data` or anything that `load_data` takes. Labels are optional; without a training
             part, what calibrates is trained on.
-        teacher: a Keras model of either flavour, a path, a SavedModel, a concrete function, the
+        teacher: a Keras model of either version, a path, a SavedModel, a concrete function, the
             bytes of a `.tflite` file, or a list of them: an ensemble.
         finetune: how to train; 3 epochs by default.
         in_place: train the student itself, not a copy.
         augment: changes a batch of inputs, in the structure that the student takes, before both
             see it. The teacher then answers in each step.
         callbacks: of the student's own Keras, or of this package.
-        context: of a run of several steps.
+        context: passed by a run of several steps (a recipe).
         verbose: as in `model.fit`.
 
     Returns:
-        (model, record).
+        A `Distilled`, which unpacks as (model, record): the trained Keras model, and a
+        `DistillRecord` with its quality and its agreement with the teachers, before and after.
 
     Raises:
-        UsageError: whether a model puts out probabilities or logits cannot be told, the distance
-            does not compare such outputs, or a cache is asked for that would not be valid.
+        UsageError: it cannot be determined whether a model outputs probabilities or logits, the
+            distance does not compare such outputs, or the requested cache would not be valid.
         InputError: the data or a teacher does not fit the student.
 
     Example:

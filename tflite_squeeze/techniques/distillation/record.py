@@ -1,4 +1,4 @@
-"""What distillation did, as a record that knows no Keras."""
+"""What distillation did, as a record independent of Keras."""
 
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.training.config import Distill
@@ -12,7 +12,7 @@ class TeacherRecord(Frozen):
         name: the model's name.
         form: keras, tf_keras, saved_model, functions or tflite.
         sha256: its hash.
-        outputs: what its outputs were told to be.
+        outputs: the detected or stated kind of each output.
     """
 
     name: str
@@ -25,9 +25,9 @@ class DistillRecord(StepRecord):
     """What distillation did.
 
     Attributes:
-        config: what was asked for.
+        config: the configuration that was used.
         teachers: who taught.
-        student_outputs: what the student's outputs were told to be.
+        student_outputs: the detected or stated kind of each output of the student.
         labelled: whether labels were learnt from too.
         cache: whether the teachers' answers were computed once.
         teacher_quality: accuracy of the teachers together; None without labels or classes.

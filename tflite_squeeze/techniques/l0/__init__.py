@@ -1,4 +1,4 @@
-"""L0 regularization: training itself decides which weights become zero, for a price on each.
+"""L0 regularization: training decides which weights become zero, with a penalty on each.
 
 The objective is the loss plus a price for every weight that is not zero,
 
@@ -12,7 +12,7 @@ zeros in a plain model.
 Reference: Louizos et al. 2018, arXiv:1712.01312.
 
 Files:
-    config.py: `L0`, what can be asked for.
+    config.py: `L0`, its configuration.
     l0.py: the verb `l0_prune`.
     gates.py: the gates as tensor functions (equations 10 to 13), and the network that trains them.
     record.py, tables.py, claims.py, command.py: what was done, how it is shown, what the file
@@ -28,7 +28,7 @@ from tflite_squeeze.techniques.technique import Technique
 
 TECHNIQUE = Technique(
     name="l0",
-    summary="Train with a price on every weight, so that those not worth it become zero.",
+    summary="Train with an L0 penalty, which sets weights exactly to zero.",
     package=__name__,
     config=".config:L0",
     verb=".l0:l0_prune",

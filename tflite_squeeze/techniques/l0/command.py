@@ -26,7 +26,7 @@ L0 = "tflite_squeeze.techniques.l0.config:L0"
     ),
 )  # fmt: skip
 def l0_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
-    """Train with a price on every weight, so that those not worth it become zero.
+    """Train with an L0 penalty, which sets weights exactly to zero.
 
     It is training, for 20 epochs by default: it needs labelled data, or --teacher original. How
     many zeros come out follows from --lam.

@@ -1,4 +1,4 @@
-"""What L0 regularisation is asked for."""
+"""The configuration of L0 regularization."""
 
 from pydantic import Field
 

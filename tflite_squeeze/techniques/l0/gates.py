@@ -185,7 +185,7 @@ def _network_class(flavor: flavors.Flavor) -> type:
 
 
 def gated_network(model: Any, targets: Sequence[Target], config: L0, **options: Any) -> Any:
-    """Puts gates on weights of a model, as a Keras model of the same flavour.
+    """Puts gates on weights of a model, as a Keras model of the same version of Keras.
 
     Args:
         model: a built Keras model.

@@ -1,4 +1,4 @@
-"""The verb: train a model under a price for every weight that is not zero.
+"""The verb: train a model with a penalty on every weight that is not zero.
 
 Reference: Louizos et al. 2018, arXiv:1712.01312.
 """
@@ -39,23 +39,24 @@ def l0_prune(
     context: RunContext | None = None,
     verbose: int = 0,
 ) -> L0Pruned:
-    """Trains a model with a gate on each weight, and leaves out the weights whose gates close.
+    """Trains a model with a gate on each weight, and zeroes the weights whose gates close.
 
     How many zeros there will be follows from λ, the data and the length of the training; no weight
     is chosen by its magnitude.
 
     Args:
-        model: a Keras model of either flavour, trained or not, a path to one, or a `LoadedModel`.
+        model: a Keras model of either version, trained or not, a path to one, or a `LoadedModel`.
         config: λ, the gates, and which layers get them.
         data: `Data` or anything that `load_data` takes, with a labelled training part unless the
             original model teaches (`FineTune(teacher="original")`).
         finetune: how to train; 20 epochs by default.
         in_place: change the model itself, not a copy.
-        context: of a run of several steps.
+        context: passed by a run of several steps (a recipe).
         verbose: as in `model.fit`.
 
     Returns:
-        (model, record); the model has the layers that it had.
+        An `L0Pruned`, which unpacks as (model, record): a plain Keras model with the same layers
+        and exact zeros, and an `L0Record` with the sparsity of each weight.
 
     Raises:
         UsageError: there is no layer to gate, or the data has no labels or no training part.

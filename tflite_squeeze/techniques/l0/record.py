@@ -1,14 +1,14 @@
-"""What L0 regularization did, as a record that knows no Keras."""
+"""What L0 regularization did, as a record independent of Keras."""
 
 from tflite_squeeze.techniques.l0.config import L0
 from tflite_squeeze.training.record import PrunedWeight, StepRecord
 
 
 class L0Record(StepRecord):
-    """What L0 regularisation did; the history has that of settling after that of the gates.
+    """What L0 regularization did; the history has that of settling after that of the gates.
 
     Attributes:
-        config: what was asked for.
+        config: the configuration that was used.
         weights: every weight that had gates.
     """
 

@@ -1,4 +1,4 @@
-"""Low-rank factorization: one kernel becomes a chain of thinner ones.
+"""Low-rank factorization: one kernel becomes a chain of smaller ones.
 
 A kernel W (m by n) is replaced by the product of two, U (m by r) and V (r by n), which takes
 r (m + n) weights instead of m n. With data, the factors keep what the layer answers on its inputs,
@@ -13,7 +13,7 @@ References: Zhang et al. 2015, arXiv:1505.06798 (channels, on data); Jaderberg e
 arXiv:1405.3866 (space); Kim et al. 2016, arXiv:1511.06530 (Tucker-2).
 
 Files:
-    config.py: `Factorize`, what can be asked for.
+    config.py: `Factorize`, its configuration.
     factorize.py: the verb `factorize`.
     latency_judge.py: times candidates on LiteRT, where `measure` is set.
     low_rank.py, vbmf.py: decompositions of a matrix, and the rank it has apart from noise.
@@ -35,7 +35,7 @@ from tflite_squeeze.techniques.technique import Technique
 
 TECHNIQUE = Technique(
     name="factorize",
-    summary="Split layers into thinner ones where that saves and pays.",
+    summary="Split layers into low-rank factors where that saves size and time.",
     package=__name__,
     config=".config:Factorize",
     verb=".factorize:factorize",

@@ -1,4 +1,4 @@
-"""`tflite-squeeze factorize`: a Keras model in, the same model of thinner layers out."""
+"""`tflite-squeeze factorize`: a Keras model in, the same model with low-rank layers out."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ def _rank(text: str) -> int | tuple[int, ...]:
     ),
 )  # fmt: skip
 def factorize_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
-    """Split layers into thinner ones: Dense, Conv2D, EinsumDense and Embedding.
+    """Split layers into low-rank factors: Dense, Conv2D, EinsumDense and Embedding.
 
     With data the factors keep what the layers answer on it; with labelled data the model is then
     trained on, unless --epochs is 0. Splits that save nothing, or with --measure are not faster,
@@ -62,8 +62,8 @@ def factorize_command(ctx: click.Context, /, model: Path, output: Path, **option
 def _conclusion(output: Path, record: "FactorizeRecord") -> str:
     if not record.layers:
         raise CheckFailed(
-            f"{output} was not written, every split was refused (see the reasons): ask for lower "
-            f"ranks, or leave this model whole"
+            f"{output} was not written, every split was refused (see the reasons): use lower "
+            f"ranks, or leave this model as it is"
         )
     if not record.reached:
         raise CheckFailed(f"{output}: {'; '.join(record.shortfalls)}: ask for lower ranks")

@@ -1,4 +1,4 @@
-"""What low-rank factorization is asked for."""
+"""The configuration of low-rank factorization."""
 
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ Measured = Literal["none", "float16", "dynamic", "int8", "int16x8"]
 
 
 class Factorize(Frozen):
-    """How layers are split into thinner ones.
+    """How layers are split into low-rank factors.
 
     One rule says which rank is enough; `ranks` may name the rank of single layers besides, or
     stand alone.
@@ -108,7 +108,7 @@ class Factorize(Frozen):
         given = [name for name in _RULES if getattr(self, name)]
         if not given and not self.ranks:
             raise ValueError(
-                f"nothing says which rank is enough: pass one of {', '.join(_RULES)}, or ranks"
+                f"no rule for the ranks is given: pass one of {', '.join(_RULES)}, or ranks"
             )
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} contradict each other: pass one of them")

@@ -150,9 +150,9 @@ def why_not(layer: Any) -> str:
     if any(name.startswith("Depthwise") for name in names):
         return _DEPTHWISE
     if any(name.startswith("Separable") for name in names):
-        return "separable: it is factorized already"
+        return "separable: it is already factorized"
     if kind in ("FactorizedDense", "FactorizedConv2D"):
-        return "it is in factors already: merge it first for another rank"
+        return "it is already factorized: merge it first for another rank"
     if any("Normalization" in name for name in names):
         return _NORMALISATION
     if kind not in KINDS:
@@ -173,7 +173,7 @@ def _kind_reason(layer: Any, kind: str) -> str:
     if kind == "Conv2D" and layer.groups != 1:
         return f"grouped (groups={layer.groups}): the groups share no channels"
     if kind == "Conv2D" and layer.data_format != "channels_last":
-        return "channels first: TFLite has no such convolution"
+        return "channels first: TFLite has no convolution for that layout"
     if kind == "EinsumDense":
         return _equation_reason(layer.equation)
     return ""
@@ -240,8 +240,8 @@ def find(model: Any, config: Factorize, shapes: Shapes) -> Found:
     """Looks through the graph of a model.
 
     Args:
-        model: a Keras model of either flavour.
-        config: what was asked for.
+        model: a Keras model of either version.
+        config: the configuration that was used.
         shapes: of every call of every layer, by id.
 
     Raises:

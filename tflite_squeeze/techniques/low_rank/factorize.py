@@ -1,4 +1,4 @@
-"""The verb: split layers into thinner ones, with or without data and training."""
+"""The verb: split layers into low-rank factors, with or without data and training."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ _BATCH = 64
 
 
 class Factorized(NamedTuple):
-    """A model of thinner layers and what was done to it."""
+    """A model of factorized layers, and what was done to it."""
 
     model: Any
     record: FactorizeRecord
@@ -53,7 +53,7 @@ def factorize(
     """Replaces kernels by products of smaller ones, and keeps those that pay.
 
     Args:
-        model: a Keras model of either flavour, Sequential or functional, nested or not; a path to
+        model: a Keras model of either version, Sequential or functional, nested or not; a path to
             one, or a `LoadedModel`. The factorized model is a new one.
         config: which ranks, of which layers. With `measure`, every candidate is converted and
             timed beside the layer that it would replace, and kept only if it is really faster.
@@ -61,13 +61,15 @@ def factorize(
             answer on it; with a labelled training part the model is fine-tuned afterwards.
         finetune: how to train; 3 epochs by default. With labels, unless the model as it was
             teaches (`FineTune(teacher="original")`).
-        one_shot: train not, though there is data to train on.
-        context: of a run of several steps.
+        one_shot: do not train, even if there is training data.
+        context: passed by a run of several steps (a recipe).
         verbose: as in `model.fit`.
 
     Returns:
-        (model, record). The model is made of standard Keras layers, unless the config says
-        otherwise; where every split was refused it is an equal copy.
+        A `Factorized`, which unpacks as (model, record): a new Keras model, and a
+        `FactorizeRecord` of every layer that was split or refused. The model is made of standard
+        Keras layers, unless the config says otherwise; where every split was refused it is an
+        equal copy.
 
     Raises:
         UsageError: the config asks for what this model or data cannot give.

@@ -22,7 +22,7 @@ def merge(model: Any) -> Any:
     """Multiplies factors back: each FactorizedDense and FactorizedConv2D becomes one plain layer.
 
     Args:
-        model: a Keras model of either flavour, with a graph of layers.
+        model: a Keras model of either version, with a graph of layers.
 
     Returns:
         A new model with equal outputs, of standard Keras layers, compiled as the model is.

@@ -66,7 +66,7 @@ def choices(one: Factorable, config: Factorize, second: Array | None) -> list[Ch
 
     Args:
         one: the layer.
-        config: what was asked for.
+        config: the configuration that was used.
         second: second moment of the kernel's inputs, or None.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What factorization did, as a record that knows no Keras."""
+"""What factorization did, as a record independent of Keras."""
 
 import fnmatch
 
@@ -63,7 +63,7 @@ class FactorizeRecord(StepRecord):
     """What factorization did.
 
     Attributes:
-        config: what was asked for.
+        config: the configuration that was used.
         layers: every layer that was split.
         refused: every layer that could be split and was not, with the numbers.
         parameters_before: of the whole model; parameters_after: of what became of it.

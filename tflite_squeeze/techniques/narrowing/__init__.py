@@ -12,7 +12,7 @@ goes first. What is left is a plain, smaller model, which is then trained.
 Reference: Li et al. 2017, arXiv:1608.08710.
 
 Files:
-    config.py: `Narrow`, what can be asked for.
+    config.py: `Narrow`, its configuration.
     narrow.py: the verb `narrow`, and the score.
     channels.py: which layers have to agree on their channels, found from the model's graph.
     record.py, tables.py, claims.py, command.py: what was done, how it is shown, what the file

@@ -43,7 +43,7 @@ def channel_groups(model: Any) -> list[Group]:
     """The groups of a model, in the order in which they are made.
 
     Args:
-        model: a functional or sequential Keras model of either flavour; nested models count as
+        model: a functional or sequential Keras model of either version; nested models count as
             what is inside them.
 
     Returns:

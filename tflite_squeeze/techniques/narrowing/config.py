@@ -1,4 +1,4 @@
-"""What narrowing is asked for."""
+"""The configuration of narrowing (filter pruning)."""
 
 from typing import Annotated
 

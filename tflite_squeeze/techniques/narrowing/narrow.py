@@ -1,4 +1,4 @@
-"""The verb: take whole filters out of a model, so that its layers get smaller.
+"""The verb: remove whole filters from a model (filter pruning), so that its layers get smaller.
 
 Reference: Li et al. 2017, arXiv:1608.08710.
 """
@@ -41,24 +41,25 @@ def narrow(
     context: RunContext | None = None,
     verbose: int = 0,
 ) -> Narrowed:
-    """Takes filters and units out of layers, and trains what is left.
+    """Removes filters and units from layers (structured pruning), and trains what is left.
 
-    Zeros that earlier pruning left stay zeros. What a filter of zeros still put out, the shift of
+    Zeros that earlier pruning left stay zeros. What a filter of zeros still added, the shift of
     its normalisation, goes too; training makes up for it.
 
     Args:
-        model: a functional or sequential Keras model of either flavour, a path to one, or a
+        model: a functional or sequential Keras model of either version, a path to one, or a
             `LoadedModel`. The narrower model is a new one.
         config: how many filters, and of which layers.
         data: `Data` or anything that `load_data` takes. With a labelled training part the model is
             fine-tuned afterwards.
         finetune: how to train; 3 epochs by default.
-        one_shot: do not train, though there is data to train on.
-        context: of a run of several steps.
+        one_shot: do not train, even if there is training data.
+        context: passed by a run of several steps (a recipe).
         verbose: as in `model.fit`.
 
     Returns:
-        (model, record).
+        A `Narrowed`, which unpacks as (model, record): a new, smaller Keras model, and a
+        `NarrowRecord` of every group of layers, what was removed and what was not.
 
     Raises:
         UsageError: the model has no graph of layers, or none of them can get narrower.

@@ -1,4 +1,4 @@
-"""What narrowing did, as a record that knows no Keras."""
+"""What narrowing did, as a record independent of Keras."""
 
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.techniques.narrowing.config import Narrow
@@ -33,9 +33,9 @@ class NarrowRecord(StepRecord):
     """What narrowing did.
 
     Attributes:
-        config: what was asked for.
+        config: the configuration that was used.
         groups: what got narrower.
-        refused: what did not, although it could be asked.
+        refused: groups that could have been narrowed but were not, with reasons.
         parameters_before: parameters of the model before.
         parameters_after: and after.
     """

@@ -6,14 +6,14 @@ from tflite_squeeze.training.tables import quality_note, skipped_tables
 
 
 def narrow_tables(record: NarrowRecord) -> list[Table]:
-    """What narrowing did to a model, one group of layers of the same width after the other.
+    """What narrowing did to a model, one group of layers of the same width at a time.
 
     Args:
         record: what was done.
     """
     narrowed = Table(
         title=f"Narrowing of {record.model}",
-        columns=("layers", "channels before", "after", "of those gone, all zero"),
+        columns=("layers", "channels before", "after", "removed, all zero"),
         rows=tuple(
             (", ".join(group.layers), group.before, group.after, group.dead)
             for group in record.groups
@@ -32,7 +32,7 @@ def _refused(record: NarrowRecord) -> list[Table]:
         return []
     return [
         Table(
-            title="As wide as before",
+            title="Unchanged layers",
             columns=("layers", "channels", "reason"),
             rows=tuple(
                 (", ".join(group.layers), group.channels, group.reason) for group in record.refused

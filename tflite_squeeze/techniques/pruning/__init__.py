@@ -12,7 +12,7 @@ polynomial schedule: Zhu and Gupta 2017, arXiv:1710.01878. Scores, budgets and s
 their own papers.
 
 Files:
-    config.py: `Prune`, what can be asked for.
+    config.py: `Prune`, its configuration.
     prune.py: the verb `prune`.
     callback.py: `PruningCallback`, for your own `model.fit`.
     prunable.py: `Prunable` and `strip`, to mark layers where a model is defined.

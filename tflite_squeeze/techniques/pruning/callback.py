@@ -26,10 +26,10 @@ class PruningCallback(StepCallback):
     the step is counted from epoch 0. A second `fit` of the same model goes on where the first
     ended. A frozen layer is pruned like any other; `protect` it where its weights have to stay.
 
-    It works under `tf.distribute.MirroredStrategy` in both Kerases, and under
+    It works under `tf.distribute.MirroredStrategy` in both versions of Keras, and under
     `MultiWorkerMirroredStrategy` in tf_keras; Keras 3 itself does not train under the latter.
 
-    What stands after this callback in the list sees `sparsity` in its logs: TensorBoard belongs
+    Callbacks after this one in the list see `sparsity` in its logs: TensorBoard belongs
     there. `EarlyStopping(restore_best_weights=True)` belongs before it, so that weights restored
     at the end are pruned too; with `start_from_epoch` behind the end of the schedule, it restores
     weights that were trained with their zeros.
@@ -86,7 +86,7 @@ class PruningCallback(StepCallback):
             logs["sparsity"] = self._masks.sparsity()
 
     def _finish(self) -> None:
-        """Leaves a plain model with its zeros, and says loudly when there are too few."""
+        """Leaves a plain model with its zeros, and warns when there are too few."""
         assert self._masks is not None
         self._masks.hold()
         self._masks.detach()

@@ -1,4 +1,4 @@
-"""What pruning is asked for."""
+"""The configuration of pruning."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -98,7 +98,7 @@ class Prune(Frozen):
                 isinstance(self.schedule, TfmotSchedule) and self.schedule.final_sparsity > 0,
                 ]  # fmt: skip
         if not any(ways):
-            raise ValueError("nothing says how much to prune: pass sparsity, such as 0.9")
+            raise ValueError("the amount of pruning is not given: pass sparsity, such as 0.9")
         if self.sparsity is not None and self.threshold is not None:
             raise ValueError("sparsity and threshold contradict each other: pass one of them")
         if pattern is not None and self.sparsity is not None:

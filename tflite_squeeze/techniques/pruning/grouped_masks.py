@@ -44,7 +44,7 @@ def groups_of(model: Any, config: Prune) -> Groups:
     """Finds the weights to prune, and which config holds for each.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either version.
         config: what holds for layers without settings of their own.
     """
     common = select(model, only=config.only, protect=config.protect)

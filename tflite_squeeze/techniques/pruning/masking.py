@@ -116,7 +116,7 @@ class ModelMasks:
 
     Args:
         model: the Keras model.
-        config: what pruning is asked for.
+        config: the configuration of pruning.
         selection: which weights.
         data: what the score is taken on, where it needs samples.
         curves: for a budget that goes by them.
@@ -243,7 +243,7 @@ class ModelMasks:
 
     def _scoring_data(self) -> ScoringData:
         if self._data is None:
-            raise UsageError(f"score {self._config.score_name!r} is taken on samples: pass data")
+            raise UsageError(f"score {self._config.score_name!r} needs samples: pass data")
         return self._data
 
     def hold(self) -> None:

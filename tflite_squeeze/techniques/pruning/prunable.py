@@ -1,4 +1,4 @@
-"""`Prunable(layer, Prune(...))`: how one layer is to be pruned, said where the model is defined."""
+"""`Prunable(layer, Prune(...))`: how one layer is to be pruned, set in the model."""
 
 from abc import ABC
 from typing import Any
@@ -21,9 +21,9 @@ class Prunable(ABC):  # noqa: B024  # calling it makes a layer of a registered c
     The wrapper computes what the layer computes; it is a layer of the same version of Keras, and
     is saved and loaded with the model. It takes effect in training with `PruningCallback`, or in
     `prune`: for this layer, its sparsity, threshold, score and granularity then hold rather than
-    those given there, and it is pruned whatever `only` and `protect` say; the steps are those of
-    the callback's schedule. `Prune(sparsity=0.0)` keeps the layer dense. In a `fit` without the
-    callback nothing is pruned, and no warning says so.
+    those given there, and it is pruned whatever `only` and `protect` contain; the steps are those
+    of the callback's schedule. `Prune(sparsity=0.0)` keeps the layer dense. In a `fit` without the
+    callback nothing is pruned, and there is no warning.
 
     Args:
         layer: a layer of either version of Keras.
@@ -56,7 +56,7 @@ def strip(model: Any) -> Any:
     """Takes the wrappers off: `Prunable`, and those of TensorFlow Model Optimization.
 
     Args:
-        model: a Keras model of either flavour, a path to one, or a `LoadedModel`.
+        model: a Keras model of either version, a path to one, or a `LoadedModel`.
 
     Returns:
         A new model of the layers inside, with their names and weights; the model itself where

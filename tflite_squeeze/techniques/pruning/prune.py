@@ -42,20 +42,22 @@ def prune(
     """Zeroes the weights that matter least, and trains the others around them.
 
     Args:
-        model: a Keras model of either flavour, a path to one, or a `LoadedModel`.
+        model: a Keras model of either version, a path to one, or a `LoadedModel`.
         config: how much, which, and when.
         data: `Data` or anything that `load_data` takes. With a labelled training part the model is
             fine-tuned while and after the zeros come in; without, it is pruned at once.
         finetune: how to train; 3 epochs by default. `FineTune` with data that has no labels is an
             error, unless the original model teaches (`FineTune(teacher="original")`).
-        one_shot: prune at once and train not, though there is data to train on.
+        one_shot: prune at once and do not train, even if there is training data.
         in_place: change the model itself, not a copy.
         curves: for a budget that goes by them, measured already.
-        context: of a run of several steps.
+        context: passed by a run of several steps (a recipe).
         verbose: as in `model.fit`.
 
     Returns:
-        (model, record).
+        A `Pruned`, which unpacks as (model, record): a plain Keras model with zeros in its
+        weights, and a `PruneRecord` with the sparsity of each weight and the quality before and
+        after.
 
     Raises:
         UsageError: the config asks for what this model or data cannot give.

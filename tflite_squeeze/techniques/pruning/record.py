@@ -1,4 +1,4 @@
-"""What pruning did, as a record that knows no Keras."""
+"""What pruning did, as a record independent of Keras."""
 
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.training.record import PrunedWeight, StepRecord
@@ -8,7 +8,7 @@ class PruneRecord(StepRecord):
     """What pruning did.
 
     Attributes:
-        config: what was asked for.
+        config: the configuration that was used.
         weights: every weight that was pruned.
         target: the sparsity that was asked for, of the selected weights.
     """

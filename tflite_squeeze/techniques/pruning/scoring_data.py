@@ -45,7 +45,7 @@ def gradients_of(
                 total += np.abs(tf.convert_to_tensor(gradient).numpy())
         count += 1
     if not count:
-        raise InputError("gradients need labelled data to be taken on: pass data")
+        raise InputError("gradients need labelled data: pass data with labels")
     return [total / count for total in sums]
 
 
@@ -75,7 +75,7 @@ def input_norms(model: Any, targets: Iterable[Target], batches: Iterable[Any]) -
             seen = True
             model(inputs, training=False)
     if not seen:
-        raise InputError("norms of inputs need samples to run the model on: pass data")
+        raise InputError("norms of inputs need samples: pass data")
     return {target.name: _along_inputs(target, squares.get(id(target.layer))) for target in targets}
 
 
@@ -116,10 +116,10 @@ class ScoringData:
         Args:
             model: the model, with one loss.
             targets: the weights.
-            score: the name of who asks, for messages.
+            score: the name of the score, for messages.
         """
         if not self.labels:
-            raise UsageError(f"score {score!r} takes gradients of a loss: pass labelled data")
+            raise UsageError(f"score {score!r} needs gradients of a loss: pass labelled data")
         pairs = zip(self.inputs, self.labels, strict=True)
         gradients = gradients_of(model, targets, pairs, objective_of(model).loss)
         return [t.matrix(gradient) for t, gradient in zip(targets, gradients, strict=True)]

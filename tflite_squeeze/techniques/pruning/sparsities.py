@@ -26,7 +26,7 @@ def tensor_sparsities(
     """The sparsity of each tensor now.
 
     Args:
-        config: what pruning is asked for.
+        config: the configuration of pruning.
         targets: the weights.
         scores: of each, (outputs, inputs).
         sparsity: of all of them together, at this point of the schedule.

@@ -1,4 +1,4 @@
-"""Weight clustering: the weights of a kernel share few values.
+"""Weight clustering: the weights of a kernel share a few values.
 
 Each kernel keeps K values c_1 … c_K (centroids), and each weight is the nearest of them, a(i):
 
@@ -11,7 +11,7 @@ pruned kernel stay zero and are not counted.
 Reference: Han et al. 2016, arXiv:1510.00149, section 3.
 
 Files:
-    config.py: `Cluster`, what can be asked for.
+    config.py: `Cluster`, its configuration.
     cluster.py: the verb `cluster`.
     callback.py: `ClusteringCallback`, for your own `model.fit`.
     centroids.py: one-dimensional k-means, as array functions.
@@ -30,7 +30,7 @@ from tflite_squeeze.techniques.technique import Technique
 
 TECHNIQUE = Technique(
     name="cluster",
-    summary="Let the weights of each kernel share few values, and train those.",
+    summary="Cluster the weights: each kernel shares a few values, which are trained.",
     package=__name__,
     config=".config:Cluster",
     verb=".cluster:cluster",

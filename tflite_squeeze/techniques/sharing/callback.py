@@ -29,7 +29,7 @@ class ClusteringCallback(StepCallback):
     A shared value moves by the mean of its members' steps, which partly cancel out: where the
     optimiser is Adam, a learning rate of 3 to 10 times the usual one suits it.
 
-    What stands after this callback in the list sees `shared_values` in its logs, the most that a
+    Callbacks after this one in the list see `shared_values` in its logs, the most that a
     table has. `EarlyStopping(restore_best_weights=True)` belongs before it.
 
     Args:
@@ -95,7 +95,7 @@ class ClusteringCallback(StepCallback):
         self._shared = None
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Leaves a plain model, and says loudly when sharing never began."""
+        """Leaves a plain model, and warns when sharing never began."""
         super().on_train_end(logs)
         if self._next_step < self.config.begin:
             self._warn(

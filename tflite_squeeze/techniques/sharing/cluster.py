@@ -1,4 +1,4 @@
-"""The verb: let the weights of a model share few values, with or without training."""
+"""The verb: cluster the weights of a model, with or without training."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -39,24 +39,26 @@ def cluster(
     context: RunContext | None = None,
     verbose: int = 0,
 ) -> Clustered:
-    """Lets the weights of each kernel share few values, and trains those values.
+    """Clusters the weights: each kernel shares a few values, which are trained.
 
     Args:
-        model: a Keras model of either flavour, a path to one, or a `LoadedModel`; zeros of pruned
+        model: a Keras model of either version, a path to one, or a `LoadedModel`; zeros of pruned
             weights stay zeros.
         config: how many values, and which layers.
         data: `Data` or anything that `load_data` takes. With a labelled training part the values
             are fine-tuned; without, weights share at once.
         finetune: how to train; 3 epochs by default. `FineTune` with data that has no labels is an
             error, unless the original model teaches (`FineTune(teacher="original")`).
-        one_shot: share at once and train not, though there is data to train on.
+        one_shot: share at once and do not train, even if there is training data.
         in_place: change the model itself, not a copy.
         measured: for `max_drop`, values by weight, measured already.
-        context: of a run of several steps.
+        context: passed by a run of several steps (a recipe).
         verbose: as in `model.fit`.
 
     Returns:
-        (model, record).
+        A `Clustered`, which unpacks as (model, record): a plain Keras model whose weights share
+        values, and a `ClusterRecord` with the values of each weight and the quality before and
+        after.
 
     Raises:
         UsageError: the config asks for what this model or data cannot give.

@@ -27,11 +27,11 @@ CLUSTER = "tflite_squeeze.techniques.sharing.config:Cluster"
     ),
 )  # fmt: skip
 def cluster_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
-    """Let the weights of each kernel share few values, and train those values.
+    """Cluster the weights: each kernel shares a few values, which are trained.
 
     Zeros of pruned weights stay zeros and are not counted. With labelled data the values are
-    trained; without, or with --epochs 0, weights share at once. Exits 1 when a kernel ends with
-    more values than were asked for.
+    trained; without, or with --epochs 0, weights are clustered at once. Exits 1 when a kernel
+    ends with more values than were requested.
     """
     compress(
         ctx, model, output, options,

@@ -1,4 +1,4 @@
-"""What clustering (parameter sharing) is asked for."""
+"""The configuration of weight clustering."""
 
 from typing import Annotated, Literal
 
@@ -83,7 +83,7 @@ class Cluster(Frozen):
         ways = ("clusters", "bits", "error", "max_drop")
         given = [name for name in ways if getattr(self, name) is not None]
         if not given:
-            raise ValueError("nothing says how many values to share: pass clusters, such as 16")
+            raise ValueError("the number of shared values is not given: pass clusters, such as 16")
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} contradict each other: pass one of them")
         return self

@@ -50,8 +50,8 @@ def cluster_plan(
     """Decides how many values each weight shares.
 
     Args:
-        model: a Keras model of either flavour.
-        config: what is asked for.
+        model: a Keras model of either version.
+        config: the configuration.
         measured: for `max_drop`, values by weight, as `measured_counts` found them.
 
     Raises:

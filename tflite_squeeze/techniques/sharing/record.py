@@ -1,4 +1,4 @@
-"""What clustering did, as a record that knows no Keras."""
+"""What clustering did, as a record independent of Keras."""
 
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.techniques.sharing.config import Cluster
@@ -76,7 +76,7 @@ class ClusterRecord(StepRecord):
     """What clustering did.
 
     Attributes:
-        config: what was asked for.
+        config: the configuration that was used.
         weights: every weight that shares values.
         refused: weights for which indices and table would be no smaller than plain int8.
     """

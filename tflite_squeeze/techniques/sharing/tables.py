@@ -17,7 +17,7 @@ def cluster_tables(record: ClusterRecord) -> list[Table]:
             f"{weight.parameters:,}",
             f"{weight.zeros_after:,}",
             f"{weight.distinct_before:,}",
-            weight.distinct_after if weight.tables == 1 else f"{weight.distinct_after} a channel",
+            weight.distinct_after if weight.tables == 1 else f"{weight.distinct_after} per channel",
             weight.error,
             weight.index_bits,
             f"{weight.lut_bytes:,}",
@@ -26,8 +26,8 @@ def cluster_tables(record: ClusterRecord) -> list[Table]:
         for weight in record.weights
     ]
     table = Table(
-        title=f"Sharing in {record.model}",
-        columns=("weight", "parameters", "zeros", "values before", "after", "error at once",
+        title=f"Weight clustering of {record.model}",
+        columns=("weight", "parameters", "zeros", "values before", "after", "initial error",
                  "index bits", "look-up bytes", "entropy bytes"),
         rows=tuple(rows),
         notes=(*_notes(record), *record.notes),
@@ -38,7 +38,7 @@ def cluster_tables(record: ClusterRecord) -> list[Table]:
 def _notes(record: ClusterRecord) -> list[str]:
     notes = [quality_note(record, "sharing")]
     if record.finetune is None:
-        notes.append("shared at once, without training")
+        notes.append("clustered at once, without training")
     else:
         notes.append(f"the values were trained for {record.finetune.epochs} epochs")
     if not record.reached:
@@ -47,9 +47,9 @@ def _notes(record: ClusterRecord) -> list[str]:
     parameters = sum(weight.parameters for weight in record.weights)
     needed = sum(weight.lut_bytes for weight in record.weights)
     notes.append(
-        f"look-up bytes: indices and tables of int8 values, for a runtime that has such "
-        f"({needed:,} for {parameters:,} weights); TFLite has none, so sharing does not shrink the "
-        f"raw .tflite file: it shrinks the download"
+        f"look-up bytes: indices and tables of int8 values, for a runtime with look-up tables "
+        f"({needed:,} for {parameters:,} weights); TFLite has none, so clustering does not shrink "
+        f"the raw .tflite file: it shrinks the download"
     )
     return notes
 
@@ -59,7 +59,7 @@ def _refused(record: ClusterRecord) -> list[Table]:
         return []
     return [
         Table(
-            title="Refused: sharing would not make these smaller",
+            title="Refused: clustering would not make these smaller",
             columns=("weight", "int8 bytes", "values", "look-up bytes"),
             rows=tuple((r.name, r.parameters, r.clusters, r.lut_bytes) for r in record.refused),
         )

@@ -142,8 +142,8 @@ def _check_kinds(teacher: Teacher, kinds: Sequence[OutputKind]) -> None:
     for mine, its in zip(kinds, teacher.kinds, strict=True):
         if family(mine) != family(its):
             raise UsageError(
-                f"teacher {teacher.name!r} puts out {its!r}, the student {mine!r}, which cannot be "
-                f"compared: pass student_outputs and teacher_outputs if that was told wrongly"
+                f"teacher {teacher.name!r} outputs {its!r}, the student {mine!r}, which cannot be "
+                f"compared: pass student_outputs and teacher_outputs if these were detected wrongly"
             )
 
 
@@ -159,6 +159,6 @@ def check_outputs(teacher: Teacher, its: Sequence[Any], mine: Sequence[Any]) -> 
     own = [tf.TensorShape(value.shape)[1:] for value in mine]
     if shapes != own:
         raise InputError(
-            f"teacher {teacher.name!r} puts out {' and '.join(map(shape_text, shapes))} per "
+            f"teacher {teacher.name!r} outputs {' and '.join(map(shape_text, shapes))} per "
             f"example, the student {' and '.join(map(shape_text, own))}: they must agree"
         )

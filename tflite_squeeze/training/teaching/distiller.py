@@ -18,7 +18,7 @@ ANSWERS, LABELS, FEATURES = "teacher_answers", "labels", "teacher_features"
 
 
 class Distiller(BothVersions):
-    """Puts a student to school: a Keras model of the student's version.
+    """Trains a student on its teachers' outputs: a Keras model of the student's version.
 
     It is compiled with the student's loss and metrics (or without a loss, where there are no
     labels), and fitted like any model; `evaluate` and `predict` are the student's. Callbacks that
@@ -29,7 +29,7 @@ class Distiller(BothVersions):
         student: a built model of either version of Keras; it is trained in place.
         teacher: a model of either version of Keras, a path, a SavedModel, a concrete function, the
             bytes of a `.tflite` file, or a list of them: an ensemble. Teachers are never changed.
-        config: what is learnt from the teacher.
+        config: what the student learns from the teacher.
         like: a model of the same inputs and outputs, where the student has that one inside.
         live: whether the teachers answer in each step; else their answers come with the data.
 
@@ -39,8 +39,8 @@ class Distiller(BothVersions):
 
     Raises:
         InputError: inputs or outputs of a teacher do not fit the student.
-        UsageError: whether a model puts out probabilities or logits cannot be told, or the
-            distance does not compare such outputs.
+        UsageError: it cannot be determined whether a model outputs probabilities or logits, or
+            the distance does not compare such outputs.
 
     Reference: Hinton et al. 2015, arXiv:1503.02531.
 
@@ -140,7 +140,7 @@ class Distiller(BothVersions):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None,
         training: bool = True,
     ) -> Any:  # fmt: skip
-        """The loss on labels, the distance from the teachers, hints and regularisation."""
+        """The loss on labels, the distance from the teachers, hints and regularization."""
         y = self._told(x, y)
         outputs, features = _apart(y_pred)
         labels = y.get(LABELS)

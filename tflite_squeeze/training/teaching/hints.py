@@ -75,7 +75,7 @@ def hints_of(student: Any, teachers: Sequence[Teacher], hints: Sequence[Hint]) -
         UsageError: there is no such layer, or the two cannot be compared.
     """
     if len(teachers) != 1 or teachers[0].model is None or teachers[0].arrange is None:
-        raise UsageError("hints take the hidden layers of one teacher that is a Keras model")
+        raise UsageError("hints need exactly one teacher, which must be a Keras model")
     teacher, arrange = teachers[0].model, teachers[0].arrange
     mine = [_output_of(student, hint.student, "student") for hint in hints]
     its = [_output_of(teacher, hint.teacher, "teacher") for hint in hints]
@@ -107,7 +107,9 @@ def _output_of(model: Any, name: str, what: str) -> Any:
         )
     tensor, *others = known[name][0].tensors
     if others or tensor.shape[-1] is None:
-        raise UsageError(f"{what} layer {name!r} has not one output of known channels")
+        raise UsageError(
+            f"{what} layer {name!r} must have exactly one output, with a fixed number of channels"
+        )
     return tensor
 
 
@@ -121,7 +123,7 @@ def _pair(hint: Hint, mine: Sequence[int | None], its: Sequence[int | None]) -> 
             f"compare='attention'"
         )
     if hint.compare == "attention" and min(len(own), len(other)) < 2:
-        raise UsageError(f"{said} have no positions to attend to: compare='features'")
+        raise UsageError(f"{said} have no positions to attend to: use compare='features'")
     if hint.compare == "attention" and own[:-1] != other[:-1] and {len(own), len(other)} != {3}:
         raise UsageError(f"{said} cannot be resized to each other: pair two image layers")
     return HintPair(

@@ -1,4 +1,4 @@
-"""What a model puts out, probabilities or logits: told from its graph or its answers, or not."""
+"""Whether a model outputs probabilities or logits, detected from its graph or its answers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def kinds_by_graph(model: Any) -> list[OutputKind | None]:
     """What each output of a Keras model is, from the layer that computes it and from its loss.
 
     Args:
-        model: a Keras model of either flavour.
+        model: a Keras model of either version.
 
     Returns:
         A kind per output, None where the graph does not tell.
@@ -113,7 +113,7 @@ def family(kind: OutputKind) -> str:
 
 
 def undecided(what: str, name: str, kinds: Sequence[OutputKind | None]) -> str:
-    """What to say where a kind could not be told.
+    """The message where a kind could not be determined.
 
     Args:
         what: "student" or "teacher".
@@ -123,6 +123,6 @@ def undecided(what: str, name: str, kinds: Sequence[OutputKind | None]) -> str:
     number = next(index for index, kind in enumerate(kinds) if kind is None)
     which = "its output" if len(kinds) == 1 else f"its output {number}"
     return (
-        f"whether {what} {name!r} puts out probabilities or logits cannot be told from {which}: "
-        f"pass {what}_outputs='softmax', 'logits', 'sigmoid', 'sigmoid-logits' or 'values'"
+        f"whether {what} {name!r} outputs probabilities or logits cannot be determined from "
+        f"{which}: pass {what}_outputs='softmax', 'logits', 'sigmoid', 'sigmoid-logits' or 'values'"
     )

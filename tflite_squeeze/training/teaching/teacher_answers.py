@@ -129,7 +129,7 @@ def known_answers(
         teachers: one or more.
         config: which says whether it is wanted.
         data: fitted to the student.
-        epochs: how often each example is asked for.
+        epochs: how often each example is used.
         folder: where answers go, unless the config names one.
         augmented: whether examples are changed before the student sees them.
 
@@ -148,7 +148,7 @@ def known_answers(
     }
     against = next((reason for reason, holds in reasons.items() if holds), None)
     if against is None and config.cache is None and epochs < 2:
-        return None, CacheRecord(used=False, reason="each example is asked for once")
+        return None, CacheRecord(used=False, reason="each example is used only once")
     if config.cache is False:
         return None, CacheRecord(used=False, reason="not wanted")
     if against is None:

@@ -29,7 +29,7 @@ class Teacher:
 
     Attributes:
         name: the model's name.
-        form: what it is: a Keras model of either flavour, a SavedModel, functions, a `.tflite`.
+        form: what it is: a Keras model of either version, a SavedModel, functions, a `.tflite`.
         sha256: its hash.
         answer: the student's inputs, flat and in order → its outputs, flat and in order.
         kinds: what each output is.
@@ -71,14 +71,14 @@ def teachers_of(sources: Any, student: Any, stated: Stated = None) -> tuple[Teac
         sources: whatever `load_model` takes, a teacher that is open already, or a list of them for
             an ensemble.
         student: the Keras model that is to learn.
-        stated: what the teachers put out, where that cannot be told.
+        stated: the kind of the teachers' outputs, where it cannot be detected.
 
     Returns:
         One or more teachers.
 
     Raises:
         InputError: a teacher's inputs or outputs do not fit the student.
-        UsageError: whether a teacher puts out probabilities or logits cannot be told.
+        UsageError: it cannot be determined whether a teacher outputs probabilities or logits.
     """
     many = list(sources) if isinstance(sources, list | tuple) else [sources]
     if not many:
@@ -143,7 +143,7 @@ def decided_kinds(
         steps: the smallest difference that each output can express.
 
     Raises:
-        UsageError: they cannot be told.
+        UsageError: they cannot be determined.
     """
     if isinstance(stated, str):
         return (stated,) * len(tried)
@@ -250,8 +250,8 @@ def _matched(given: list[str], wanted: list[str], loaded: LoadedModel) -> list[i
     if set(given) == set(wanted):
         return [given.index(name) for name in wanted]
     raise InputError(
-        f"teacher {loaded.name!r} takes the inputs {wanted}, but the student {given}: name them "
-        f"alike"
+        f"teacher {loaded.name!r} takes the inputs {wanted}, but the student {given}: give "
+        f"them the same names"
     )
 
 

@@ -23,7 +23,12 @@ from tflite_squeeze.errors import UsageError
 )  # fmt: skip
 @data_options
 @click.option("--samples", default="1000", show_default=True, help="Samples per point.", **N_OR_ALL)
-@click.option("--granularity", default="element", show_default=True, help="As in prune.")
+@click.option(
+    "--granularity",
+    default="element",
+    show_default=True,
+    help="What is zeroed as a unit, as in prune.",
+)
 @model_options
 @force_option
 @click.pass_context

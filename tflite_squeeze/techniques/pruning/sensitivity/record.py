@@ -1,4 +1,4 @@
-"""Measured curves of quality against sparsity, as a record that knows no Keras."""
+"""Measured curves of quality against sparsity, as a record independent of Keras."""
 
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.training.record import lost

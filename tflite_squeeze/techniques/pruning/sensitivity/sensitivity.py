@@ -38,7 +38,7 @@ def sensitivity(
     """Measures quality against sparsity, weight by weight, without training.
 
     Args:
-        model: a Keras model of either flavour, a path to one, or a `LoadedModel`.
+        model: a Keras model of either version, a path to one, or a `LoadedModel`.
         data: labelled data: `Data` or anything that `load_data` takes.
         folder: where sensitivity.json, .md and .png go. Points that are in it already, of the same
             model, samples and granularity, are not measured again.
