@@ -132,7 +132,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def _show_traceback(args: list[str] | None) -> None:
-    """Prints where the current error was raised, for those who asked for it."""
+    """Prints the traceback of the current error with --verbose."""
     given = sys.argv[1:] if args is None else args
     if any(option in ("-v", "--verbose") for option in given):
         traceback.print_exc()

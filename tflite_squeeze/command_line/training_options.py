@@ -50,8 +50,8 @@ def trains(data: "Data | None", options: Mapping[str, Any]) -> bool:
     usable = data is not None and (taught or data.labelled)
     if options["epochs"] and not usable:
         raise UsageError(
-            "--teacher takes examples and got none: pass --data" if taught else
-            "--epochs trains on labels and got none: pass labelled --data"
+            "--teacher needs examples: pass --data" if taught else
+            "--epochs needs labels to train on: pass labelled --data"
         )  # fmt: skip
     if options["epochs"] is not None:
         wanted = bool(options["epochs"])

@@ -33,7 +33,7 @@ def read_image_folder(root: Path) -> RawData:
     parts = {name: _part(folder, classes, root) for name, folder in roots.items()}
     notes = ["images are read in one fixed random order"]
     if not classes:
-        notes.append("images lie in no class folders: there are no labels")
+        notes.append("images are not in class folders: there are no labels")
     return assemble(
         str(root), parts, class_names=classes, images=frozenset({"x"}), notes=tuple(notes)
     )

@@ -38,7 +38,7 @@ _IDX_FILES = {
 
 @dataclass(frozen=True, kw_only=True)
 class NamedSet:
-    """A whole data set in memory, as it was published, with what a model needs to be told.
+    """A whole data set in memory, as it was published, with the settings that a model needs.
 
     Attributes:
         name: the name it goes by here.
@@ -201,7 +201,7 @@ def _watch() -> NamedSet:
         installed = metadata.distribution("seglearn")
     except metadata.PackageNotFoundError as error:
         raise InputError(
-            "data set 'watch' lies in the seglearn wheel, which is not installed: run "
+            "data set 'watch' is in the seglearn wheel, which is not installed: run "
             "`pip install --no-deps seglearn==1.2.5`, or use models/samples/watch.npz"
         ) from error
     recordings = read_watch_recordings(

@@ -86,7 +86,7 @@ class RecordFeatures(Frozen):
         default=(), description="Name of each class, in the order of their numbers."
     )
     preprocessing: Preprocessing | None = Field(
-        default=None, description="What the model was trained with."
+        default=None, description="Preprocessing that the model was trained with."
     )
 
 

@@ -25,7 +25,7 @@ class Flavor(StrEnum):
 
 
 def keras_of(flavor: Flavor) -> Any:
-    """Imports and returns the Keras module of a version."""
+    """Imports and returns the module of a version of Keras."""
     return import_module(flavor.value)
 
 

@@ -238,7 +238,7 @@ def _strangers(model: Any, flavor: Flavor) -> dict[str, Any]:
 
 @contextmanager
 def _telling(layer: Any) -> Iterator[None]:
-    """Says which layer cannot be built, and what to do about it."""
+    """Names the layer that cannot be built, and the remedy."""
     try:
         yield
     except UsageError:

@@ -90,7 +90,7 @@ def squeeze_command(ctx: click.Context, /, model: Path, output: Path, **options:
 def shown_progress(ctx: click.Context) -> Iterator["Callable[[Progress], None] | None"]:
     """Shows how far the run is: a bar for its parts and one for the epochs of a training.
 
-    Where standard error is no terminal, a line says when a part begins, with --verbose.
+    Where standard error is not a terminal, --verbose prints a line when a part begins.
     """
     if ctx.obj["quiet"] or not sys.stderr.isatty():
         yield _line_teller() if ctx.obj["verbose"] else None

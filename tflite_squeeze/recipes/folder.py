@@ -27,7 +27,7 @@ PLAIN, START = "before_float32.tflite", "before.tflite"
 
 
 class RunState(Frozen):
-    """How far a run is, and which files of its folder are its own.
+    """The progress of a run, and which files of its folder are its own.
 
     Attributes:
         package: version of this package.

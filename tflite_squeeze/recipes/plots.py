@@ -49,7 +49,7 @@ def steps_plot(report: Report) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """One place on the horizontal axis."""
+    """One position on the horizontal axis."""
 
     name: str
     quality: float | None

@@ -36,7 +36,7 @@ STEPS_PLOT, TENSORS_PLOT = "steps.png", "tensors.png"
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         done: parts that are finished: the baseline, each step, the file.
@@ -55,7 +55,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a run made.
+    """The results of a run.
 
     Attributes:
         model: the Keras model after the last step that was kept.
@@ -115,7 +115,7 @@ class Run:
         store.put(RECIPE, dump_recipe(recipe).encode())
 
     def finished(self) -> Result:
-        """Does what is left to do."""
+        """Runs the remaining parts."""
         baseline = self._store.state.baseline or self._measured_baseline()
         if baseline.quantize is not None:
             self._recipe = self._recipe.converted_to(Quantization(baseline.quantize))

@@ -42,7 +42,7 @@ def squeeze(
             makes equals, byte for byte, what it would have made uninterrupted.
         force: start again where the folder holds files.
         allow_unsafe: whether Lambda layers may bring Python code out of model files.
-        on_progress: told how far the run is.
+        on_progress: called with the progress of the run.
 
     Returns:
         The model, the file and the report, whether the limits are met or not: see `Result.check`.
@@ -98,6 +98,6 @@ def _refuse(recipe: Recipe, data: Data | None) -> None:
         )
     if recipe.limits.max_drop is not None and (data is None or not data.labelled):
         raise UsageError(
-            f"recipe {recipe.name} limits the loss of accuracy: pass labelled data, or take "
-            f"limits.max_drop out"
+            f"recipe {recipe.name} limits the loss of accuracy: pass labelled data, or "
+            f"remove limits.max_drop"
         )

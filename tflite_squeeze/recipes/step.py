@@ -28,7 +28,7 @@ from tflite_squeeze.training.step_run import RunContext, Told
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """What a step starts from.
+    """The starting point of a step.
 
     Attributes:
         number: the step's place, from 1.
@@ -49,7 +49,7 @@ class Before:
 
 @dataclass(frozen=True, kw_only=True)
 class Stepped:
-    """What a step made.
+    """The results of a step.
 
     Attributes:
         model: the changed model; None where the technique could not be applied.

@@ -24,7 +24,7 @@ _Distance = Annotated[str | Callable[[Any, Any], Any], _DISTANCE]
 
 
 class Hint(Frozen):
-    """A pair of hidden layers of which the student's is to look like the teacher's.
+    """A pair of hidden layers; the student's is trained to match the teacher's.
 
     Example:
         >>> Hint(student="conv_1", teacher="conv_2").compare

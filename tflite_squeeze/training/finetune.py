@@ -25,7 +25,7 @@ from tflite_squeeze.training.training_data import training_batches
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What the training did.
+    """The result of a training.
 
     Attributes:
         history: metric → value per epoch.

@@ -16,7 +16,7 @@ def uses_labels(data: Data) -> bool:
 
 
 def training_part(data: Data) -> tuple[Any, RawPart]:
-    """What is trained on: the training part, or what only calibrates where there is none.
+    """The examples to train on: the training part, else the calibration part.
 
     Args:
         data: fitted to a model.

@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 def metric_name(model: Any) -> str:
-    """What quality means for a model: "accuracy" for classifiers, else "loss"."""
+    """The measure of quality of a model: "accuracy" for classifiers, else "loss"."""
     return "accuracy" if classifies(model) else "loss"
 
 

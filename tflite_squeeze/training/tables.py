@@ -17,7 +17,7 @@ def quality_note(record: StepRecord, technique: str) -> str:
         technique: its name as a noun, such as "pruning".
     """
     if record.before is None or record.after is None:
-        return f"no labelled data: what {technique} costs was not measured"
+        return f"no labelled data: the cost of {technique} in quality was not measured"
     if record.metric == "accuracy":
         change = points(record.after - record.before)
         return f"accuracy {record.before:.2%} → {record.after:.2%} ({change} points)"

@@ -34,8 +34,8 @@ def test_pooling_goes_before_normalisation_and_no_relu_before_a_sign() -> None:
     ]  # fmt: skip
     said = {one.layer: one.change for one in changes}
     assert "a sign reads it" in said["relu"]
-    assert said["norm"] == "moved behind pool: pooling comes before normalisation"
-    assert "bias taken out" in said["one"]
+    assert said["norm"] == "moved after pool: pooling comes before normalisation"
+    assert "bias removed" in said["one"]
     assert set(said) == {"relu", "norm", "one"}
     assert graph.nodes["one"].config["use_bias"] is False
 
@@ -85,7 +85,7 @@ def test_shortcuts_stay_in_float() -> None:
     assert projections(residual(projected=False), kernels) == set()
     graph = residual(projected=False)
     changes = rearranged(graph, {"a", "b", "c"})
-    assert {one.layer for one in changes if "taken out: a sign" in one.change} == {
+    assert {one.layer for one in changes if "removed: a sign follows" in one.change} == {
         "a_relu", "sum_relu",
     }  # fmt: skip
     assert graph.nodes["c"].inputs == ("sum",)

@@ -61,9 +61,12 @@ def test_ternary_weights_without_training(run: Run, model: Path, tmp_path: Path)
     [
         (["--layer", "hidden"], "--layer is 'hidden': write PATTERN=INPUT"),
         (["--layer", "hidden=signum"], "quantizers are ste_sign"),
-        (["--protect", "none", "--protect", "first"], "'none' stands alone"),
+        (
+            ["--protect", "none", "--protect", "first"],
+            "'none' cannot be combined with other patterns",
+        ),
         (["--inputs", "float", "--optimizer", "bop"], "optimizer is for Larq's layers"),
-        (["--epochs", "3"], "--epochs trains on labels and got none"),
+        (["--epochs", "3"], "--epochs needs labels to train on"),
         (["--only", "conv_1"], "only names 'conv_1', which matches none of begin"),
     ],
 )

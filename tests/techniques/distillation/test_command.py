@@ -140,7 +140,7 @@ def test_cluster_recovers_from_the_original(
     ("args", "said"),
     [
         (("--teacher", "original"), "--teacher is given but nothing is trained: pass --data"),
-        (("--teacher", "original", "--epochs", "2"), "--teacher takes examples and got none"),
+        (("--teacher", "original", "--epochs", "2"), "--teacher needs examples"),
         (("--temperature", "2"), "--temperature is given without a teacher"),
         (("--label-weight", "2"), "--label-weight is given without a teacher"),
         (("--epochs", "2", "--data", "{unlabelled}"), "got none: pass labelled --data"),

@@ -45,7 +45,7 @@ def test_no_zeros_are_told(run: Any, files: Any, tmp_path: Path) -> None:
     [
         ((), "L0 regularization is training: pass labelled --data"),
         (("--epochs", "0"), "--epochs is 0, but L0 regularization is training: give at least 1"),
-        (("--epochs", "2"), "--epochs trains on labels and got none: pass labelled --data"),
+        (("--epochs", "2"), "--epochs needs labels to train on: pass labelled --data"),
         (("--lam", "-1"), "'--lam': -1.0 is not in the range x>=0"),
     ],
 )

@@ -31,7 +31,7 @@ def test_without_data_it_is_factorized_at_once(run: Any, files: Any, out: Path) 
     outcome = run("factorize", files.model, "-o", out, "--rank", "2")
     assert (outcome.code, outcome.err) == (0, "")
     assert f"{out}: 2 layers split, 53.8% of the parameters" in outcome.out
-    assert "what factorization costs was not measured" in outcome.out
+    assert "the cost of factorization in quality was not measured" in outcome.out
     assert _left(out) == ["thin.keras"]
     assert _kernels(out) == [(8, 2), (2, 16), (16, 2), (2, 3)]
 

@@ -38,7 +38,7 @@ def test_without_data_it_is_pruned_at_once(run: Any, files: Any, out: Path) -> N
     outcome = run("prune", files.model, "-o", out, "--sparsity", "0.75")
     assert (outcome.code, outcome.err) == (0, "")
     assert f"{out}: 75.00% zeros in 2 weights" in outcome.out
-    assert "what pruning costs was not measured" in outcome.out
+    assert "the cost of pruning in quality was not measured" in outcome.out
     assert "\x1b" not in outcome.out
     assert _left(out) == ["pruned.keras"]
     assert _zeros(out) == {"hidden/kernel": 96, "scores/kernel": 36}
@@ -158,7 +158,7 @@ def test_sparsities_of_layers_are_checked_too(run: Any, files: Any, out: Path) -
         (("--sparsity", "0.5", "--protect", "Dense"), "nothing to prune in model"),
         (("--sparsity", "0.5", "--begin", "9", "--end", "3"), "schedule polynomial"),
         (("--sparsity", "0.5", "--schedule", "sudden"), "'sudden' is not one of"),
-        (("--sparsity", "0.5", "--epochs", "1"), "--epochs trains on labels and got none"),
+        (("--sparsity", "0.5", "--epochs", "1"), "--epochs needs labels to train on"),
         (("--sparsity", "0.5", "--learning-rate", "0.1"), "nothing is trained: pass labelled"),
         (("--sparsity", "0.5", "--learning-rate", "nan"), "--learning-rate is nan"),
         (("--sparsity", "0.5", "--learning-rate", "inf"), "--learning-rate is inf"),
@@ -179,7 +179,7 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("arrays", "options", "said"),
     [
-        ({"x": examples(20, 8)}, ("--epochs", "1"), "--epochs trains on labels and got none"),
+        ({"x": examples(20, 8)}, ("--epochs", "1"), "--epochs needs labels to train on"),
         ({"x": examples(20, 8)}, ("--batch-size", "8"), "--batch-size is given but nothing is"),
         ({"x": examples(20, 9), "y": np.zeros(20, int)}, (), "(9,)"),
         ({"x": examples(20, 8), "y": np.full(20, 7)}, (), "3 classes"),

@@ -60,6 +60,6 @@ def test_curves_that_cannot_be_used(
     assert "was measured with granularity element, not 1x4" in said
     tiny_models.dense(LIBRARIES["tf_keras"]).save(tmp_path / "other.keras")
     said = run("prune", tmp_path / "other.keras", "-o", out, *options, curves).refused()
-    assert "is of another model than other" in said
+    assert "belongs to another model than other" in said
     assert "is the input itself" in run(*args, curves, "--force", "--json", curves).refused()
     assert not out.exists()

@@ -63,7 +63,7 @@ def test_notes_say_what_it_cost() -> None:
 
 def test_without_labels_the_cost_is_said_to_be_unknown() -> None:
     notes = prune_tables(_record(before=None, after=None))[0].notes
-    assert notes[0] == "no labelled data: what pruning costs was not measured"
+    assert notes[0] == "no labelled data: the cost of pruning in quality was not measured"
 
 
 def test_a_target_that_was_missed_is_told() -> None:

@@ -185,7 +185,7 @@ def test_a_subclassed_model_is_built_by_its_first_step(library: Any) -> None:
 def test_nothing_to_share_is_said_loudly(library: Any) -> None:
     with pytest.warns(NothingShared, match="nothing to share in model 'dense': hidden: protected"):
         fit(compiled(library), ClusteringCallback(Cluster(clusters=4, protect=("Dense",))))
-    with pytest.warns(NothingShared, match="after 16 steps and sharing was to begin at step 99"):
+    with pytest.warns(NothingShared, match="after 16 steps, but sharing was to begin at step 99"):
         fit(compiled(library), ClusteringCallback(Cluster(clusters=4, begin=99)))
 
 

@@ -29,7 +29,7 @@ def test_without_data_weights_share_at_once(run: Any, files: Any, out: Path) -> 
     outcome = run("cluster", files.model, "-o", out, "--clusters", "4")
     assert (outcome.code, outcome.err) == (0, "")
     assert f"{out}: at most 4 values besides zero in 2 weights" in outcome.out
-    assert "what sharing costs was not measured" in outcome.out
+    assert "the cost of sharing in quality was not measured" in outcome.out
     assert "does not shrink the raw .tflite file" in " ".join(outcome.out.split())
     assert _values(out) == [4, 4]
 

@@ -1,4 +1,4 @@
-"""The order of layers that suits binary ones: pure changes of a graph, each one told.
+"""The order of layers that suits binary ones: pure changes of a graph, each one reported.
 
 A sign needs inputs around 0, so normalisation comes before it and no ReLU does; a maximum of
 signs says little, so pooling comes before normalisation; what a residual shortcut carries stays
@@ -153,7 +153,7 @@ def _order_behind(
     _drop_bias(graph, name, changes)
 
 
-_NO_ACTIVATION = "taken out: a sign reads it, to which all that is positive is the same"
+_NO_ACTIVATION = "removed: a sign follows, and it is the same for all positive values"
 
 
 def _until_shape(chain: list[Node]) -> list[Node]:
@@ -169,7 +169,7 @@ def _pool_first(graph: Graph, norm: Node, body: list[Node], changes: list[LayerC
         return
     graph.remove(norm.name)
     graph.insert_after(later[-1], norm)
-    change = f"moved behind {later[-1]}: pooling comes before normalisation"
+    change = f"moved after {later[-1]}: pooling comes before normalisation"
     changes.append(LayerChange(layer=norm.name, change=change))
 
 
@@ -177,7 +177,7 @@ def _drop_bias(graph: Graph, name: str, changes: list[LayerChange]) -> None:
     node = graph.nodes[name]
     if node.config.get("use_bias"):
         graph.nodes[name] = replace(node, config={**node.config, "use_bias": False})
-        change = "bias taken out: the normalisation behind it has one"
+        change = "bias removed: the normalisation after it has one"
         changes.append(LayerChange(layer=name, change=change))
 
 

@@ -85,7 +85,9 @@ def _config(options: dict[str, Any]) -> "Binarize":
 
     protect = options["protect"]
     if "none" in protect and len(protect) > 1:
-        raise UsageError(f"--protect is {', '.join(protect)}: 'none' stands alone")
+        raise UsageError(
+            f"--protect is {', '.join(protect)}: 'none' cannot be combined with other patterns"
+        )
     config = config_of(Binarize, protect=()) if "none" in protect else config_of(Binarize)
     if config.inputs == "binary":
         arrange_for_larq()  # before TensorFlow is imported

@@ -32,7 +32,7 @@ class LayerQuantizers(Frozen):
 
 
 class Binarize(Frozen):
-    """How weights, or weights and inputs, become one or two bits.
+    """How weights, or weights and inputs, are quantized to one or two bits.
 
     With `inputs="float"` the weights only become {-s, s} or {-s, 0, s} with a scale s per output
     channel: plain layers of either Keras, and a file for the stock runtime. With

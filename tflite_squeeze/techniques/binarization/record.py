@@ -41,14 +41,14 @@ class BinarizedWeight(Frozen):
 
 
 class LayerChange(Frozen):
-    """Something that was done to the order or kind of the layers."""
+    """A change to the order or the type of layers."""
 
     layer: str
     change: str
 
 
 class BinarizeRecord(StepRecord):
-    """What binarization did.
+    """The record of binarization.
 
     Attributes:
         config: the configuration that was used.

@@ -50,7 +50,7 @@ class Comparison:
 
     @classmethod
     def with_teachers(cls, distiller: Any, data: Data, teachers: Sequence[Teacher]) -> "Comparison":
-        """Lets the teachers answer the validation part.
+        """Computes the teachers' answers to the validation part.
 
         Args:
             distiller: the student in training.
@@ -84,7 +84,7 @@ class Comparison:
 
 
 def _answers(teacher: Teacher, inputs: Sequence[Any]) -> list[Any]:
-    """What a teacher says of examples that may be too many for one call."""
+    """A teacher's answers to examples that may be too many for one call."""
     traced = tf.function(teacher.answer, reduce_retracing=True)
     parts = [
         traced([tf.constant(array[start : start + _BATCH]) for array in inputs])

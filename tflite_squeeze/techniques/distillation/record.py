@@ -22,11 +22,11 @@ class TeacherRecord(Frozen):
 
 
 class DistillRecord(StepRecord):
-    """What distillation did.
+    """The record of knowledge distillation.
 
     Attributes:
         config: the configuration that was used.
-        teachers: who taught.
+        teachers: the teachers.
         student_outputs: the detected or stated kind of each output of the student.
         labelled: whether labels were learnt from too.
         cache: whether the teachers' answers were computed once.

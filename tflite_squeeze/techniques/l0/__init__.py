@@ -1,6 +1,6 @@
 """L0 regularization: training decides which weights become zero, with a penalty on each.
 
-The objective is the loss plus a price for every weight that is not zero,
+The objective is the loss plus a penalty for every weight that is not zero,
 
     min L(w) + λ ‖w‖₀
 

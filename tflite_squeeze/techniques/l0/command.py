@@ -1,4 +1,4 @@
-"""`tflite-squeeze l0`: a Keras model in, the same model with zeros out that training chose."""
+"""`tflite-squeeze l0`: a Keras model in, the same model with trained zeros out."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +28,8 @@ L0 = "tflite_squeeze.techniques.l0.config:L0"
 def l0_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Train with an L0 penalty, which sets weights exactly to zero.
 
-    It is training, for 20 epochs by default: it needs labelled data, or --teacher original. How
-    many zeros come out follows from --lam.
+    Trains for 20 epochs by default, so it needs labelled data, or --teacher original. The number
+    of zeros follows from --lam.
     """
     compress(
         ctx, model, output, options,

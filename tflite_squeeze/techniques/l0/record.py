@@ -5,7 +5,7 @@ from tflite_squeeze.training.record import PrunedWeight, StepRecord
 
 
 class L0Record(StepRecord):
-    """What L0 regularization did; the history has that of settling after that of the gates.
+    """The record of L0 regularization; the history has that of settling after that of the gates.
 
     Attributes:
         config: the configuration that was used.

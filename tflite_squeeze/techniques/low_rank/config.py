@@ -43,8 +43,8 @@ class Factorize(Frozen):
     )
     vbmf: bool = Field(
         default=False,
-        description="Keep the singular values that stand out of noise, by analytic variational "
-        "Bayes.",
+        description="Keep the singular values that stand out from the noise, by analytic "
+        "variational Bayes.",
     )
     macs_ratio: float | None = Field(
         default=None,

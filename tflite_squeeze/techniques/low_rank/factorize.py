@@ -145,7 +145,7 @@ def _decided(
     ways = _ways(model, found.layers, shapes, config, moments)
     for one, some in zip(found.layers, ways, strict=True):
         if not some:
-            reason = "the budget is best spent with it whole"
+            reason = "the budget is best spent by leaving it whole"
             kind = type(one.layer).__name__
             whole.append(SkippedLayer(layer=one.layer.name, layer_type=kind, reason=reason))
             continue

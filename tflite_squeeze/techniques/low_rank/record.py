@@ -60,7 +60,7 @@ class Refusal(Frozen):
 
 
 class FactorizeRecord(StepRecord):
-    """What factorization did.
+    """The record of low-rank factorization.
 
     Attributes:
         config: the configuration that was used.

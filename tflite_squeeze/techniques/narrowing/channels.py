@@ -157,7 +157,7 @@ def _objection(node: Node, what: str, calls: int) -> str:
 
 
 def _mixes(layer: Any) -> bool:
-    """Whether a layer's activation looks at all channels together."""
+    """Whether a layer's activation depends on all channels together."""
     name = getattr(getattr(layer, "activation", None), "__name__", "")
     return name in ("softmax", "log_softmax", "glu", "sparsemax")
 

@@ -10,7 +10,7 @@ Ratio = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Narrow(Frozen):
-    """How many filters and units are removed from layers, so that their shapes get smaller.
+    """Structured pruning: how many filters and units are removed, so that layers get smaller.
 
     `Prune(granularity="filter")` leaves filters whose weights are all zero.
 

@@ -30,7 +30,7 @@ class RefusedNarrowing(Frozen):
 
 
 class NarrowRecord(StepRecord):
-    """What narrowing did.
+    """The record of narrowing (filter pruning).
 
     Attributes:
         config: the configuration that was used.

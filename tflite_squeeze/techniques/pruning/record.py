@@ -5,7 +5,7 @@ from tflite_squeeze.training.record import PrunedWeight, StepRecord
 
 
 class PruneRecord(StepRecord):
-    """What pruning did.
+    """The record of pruning.
 
     Attributes:
         config: the configuration that was used.

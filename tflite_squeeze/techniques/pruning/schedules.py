@@ -182,7 +182,7 @@ def as_schedule(value: Any) -> Any:
         Something that the schedule field of a config accepts.
 
     Raises:
-        ValueError: there is no such schedule, or it cannot be made again from its config.
+        ValueError: there is no such schedule, or it cannot be recreated from its config.
     """
     if isinstance(value, str):
         if value not in SCHEDULES:

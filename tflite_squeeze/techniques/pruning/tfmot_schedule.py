@@ -53,7 +53,7 @@ class TfmotSchedule(Frozen):
             kind = getattr(module, self.class_name)
         except (ImportError, AttributeError) as error:
             raise ValueError(
-                f"schedule {self.class_name} of module {name} cannot be made again ({error}): "
+                f"schedule {self.class_name} of module {name} cannot be recreated ({error}): "
                 f"define the class at the top of a module"
             ) from error
         return (

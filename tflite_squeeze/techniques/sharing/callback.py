@@ -99,7 +99,7 @@ class ClusteringCallback(StepCallback):
         super().on_train_end(logs)
         if self._next_step < self.config.begin:
             self._warn(
-                f"training ended after {self._next_step} steps and sharing was to begin at step "
+                f"training ended after {self._next_step} steps, but sharing was to begin at step "
                 f"{self.config.begin}: train longer, or begin earlier"
             )
 

@@ -73,7 +73,7 @@ class RefusedSharing(Frozen):
 
 
 class ClusterRecord(StepRecord):
-    """What clustering did.
+    """The record of weight clustering.
 
     Attributes:
         config: the configuration that was used.

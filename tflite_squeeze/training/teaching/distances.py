@@ -160,5 +160,6 @@ def check_outputs(teacher: Teacher, its: Sequence[Any], mine: Sequence[Any]) -> 
     if shapes != own:
         raise InputError(
             f"teacher {teacher.name!r} outputs {' and '.join(map(shape_text, shapes))} per "
-            f"example, the student {' and '.join(map(shape_text, own))}: they must agree"
+            f"example, the student {' and '.join(map(shape_text, own))}: give a teacher with the "
+            f"same outputs"
         )

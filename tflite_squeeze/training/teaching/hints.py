@@ -1,4 +1,4 @@
-"""Hidden layers of a student that are to look like those of its teacher."""
+"""Hints: hidden layers of a student, trained to match those of its teacher."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

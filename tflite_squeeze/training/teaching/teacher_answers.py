@@ -1,4 +1,4 @@
-"""What teachers say of every example, computed once and read from disk afterwards."""
+"""Teachers' answers to every example, computed once and read from disk afterwards."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ _BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What each teacher says of each example, in the order of the data.
+    """The answers of each teacher to each example, in the order of the data.
 
     Attributes:
         files: by teacher, an array (examples, ...) on disk for each of its outputs.
@@ -127,7 +127,7 @@ def known_answers(
     Args:
         model: the student.
         teachers: one or more.
-        config: which says whether it is wanted.
+        config: says whether to compute them once.
         data: fitted to the student.
         epochs: how often each example is used.
         folder: where answers go, unless the config names one.

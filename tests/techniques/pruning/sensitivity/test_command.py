@@ -83,7 +83,7 @@ def test_a_run_that_was_stopped_goes_on(
         "prune", files.model, "-o", tmp_path / "p.keras", "--sparsity", "0.5",
         "--budget", "sensitivity", "--curves", incomplete,
     ).refused()  # fmt: skip
-    assert "is not complete: run sensitivity again, which goes on from there" in said
+    assert "is not complete: run sensitivity again, which continues from there" in said
     assert not (tmp_path / "p.keras").exists()
     measured[:] = [1] * 10
     assert run(*args).code == 0

@@ -248,7 +248,7 @@ def test_curves_of_something_else_are_refused(folder: Path) -> None:
     assert set(load_curves(source, path, granularity="1x4")) == {"hidden/kernel", "scores/kernel"}
     with pytest.raises(InputError, match="was measured with granularity 1x4, not element"):
         load_curves(source, path)
-    with pytest.raises(InputError, match="is of another model than nested"):
+    with pytest.raises(InputError, match="belongs to another model than nested"):
         load_curves(load_model(tiny_models.nested(keras)), path)
     record = SensitivityRecord.model_validate_json(path.read_text())
     path.write_text(record.model_copy(update={"complete": False}).model_dump_json())

@@ -19,7 +19,7 @@ from tflite_squeeze.errors import UsageError
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True,
-    help="Folder for the table, JSON and plot; a run that was stopped goes on from there.",
+    help="Folder for the table, JSON and plot; an interrupted run continues from there.",
 )  # fmt: skip
 @data_options
 @click.option("--samples", default="1000", show_default=True, help="Samples per point.", **N_OR_ALL)

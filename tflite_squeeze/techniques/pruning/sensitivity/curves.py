@@ -36,7 +36,7 @@ def measure_curves(
         granularity: what is zeroed as one.
         samples: examples of the validation part; None for all.
         known: quality by sparsity by target name, from an earlier run; not measured again.
-        on_point: told of each new point: target, sparsity, quality.
+        on_point: called with each new point: target, sparsity, quality.
 
     Returns:
         Per target name, (sparsity, loss of quality): fractions of accuracy for classifiers, the

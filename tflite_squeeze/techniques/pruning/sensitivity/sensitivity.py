@@ -45,14 +45,14 @@ def sensitivity(
         granularity: what is zeroed as one.
         samples: examples of the validation part per point; None for all.
         force: whether results of another model in the folder may be replaced.
-        on_progress: told how many points of how many are done.
+        on_progress: called with the number of points done and of all.
 
     Returns:
         The curves.
 
     Raises:
         OutputError: the folder holds results of something else.
-        UsageError: it is no Keras model, has nothing to prune, or the data has no labels.
+        UsageError: it is no Keras model, has no weights to prune, or the data has no labels.
 
     Example:
         >>> sensitivity("models/lenet_5.keras", "fashion-mnist", "curves").metric
@@ -196,10 +196,12 @@ def load_curves(
         ) from error
     if record.sha256 != source.sha256:
         raise InputError(
-            f"{path} is of another model than {source.name}: run sensitivity for this one"
+            f"{path} belongs to another model than {source.name}: run sensitivity for this one"
         )
     if not record.complete:
-        raise InputError(f"{path} is not complete: run sensitivity again, which goes on from there")
+        raise InputError(
+            f"{path} is not complete: run sensitivity again, which continues from there"
+        )
     if record.granularity != granularity:
         raise InputError(
             f"{path} was measured with granularity {record.granularity}, not {granularity}: run "
