@@ -29,11 +29,11 @@ def test_the_folder_goes_in_every_case(error: Exception | None) -> None:
 
 
 def test_no_room_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    said = r"no room for temporary files in .*No space.*set TMPDIR"
+    said = r"no space for temporary files in .*No space.*set TMPDIR"
     with pytest.raises(OutputError, match=said), temporary_folder():
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(FileNotFoundError), temporary_folder():
         (tmp_path / "none").read_bytes()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
-    with pytest.raises(OutputError, match="no room for temporary files"), temporary_folder():
+    with pytest.raises(OutputError, match="no space for temporary files"), temporary_folder():
         pass

@@ -60,7 +60,7 @@ def test_refused_with_the_line(run: Any, files: Any, recipe: Path, tmp_path: Pat
     arguments = ("squeeze", files.model, "-o", tmp_path / "out", "--recipe")
     said = run(*arguments, recipe).refused()
     assert f"{recipe}:3: steps.1.prune.sparsity: 7: " in said
-    assert "ships (" in run(*arguments, "nothing").refused()
+    assert "ships with the package (" in run(*arguments, "nothing").refused()
     assert "pass one of them" in run(*arguments, "small-download", "--resume", "--force").refused()
     assert (
         "convert.input_shapes"

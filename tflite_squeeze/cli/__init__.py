@@ -66,7 +66,7 @@ _AFTER_TECHNIQUES = commands_in(
 
 
 def _commands() -> Commands:
-    """Every command in the order of help; a technique's own stand in the middle."""
+    """Every command in the order of help; a techniques' commands are in the middle."""
     own = {
         one.name: (partial(one.part, "command"), one.summary)
         for one in techniques()

@@ -79,7 +79,7 @@ def flushed() -> None:
     """Writes out what is printed so far.
 
     Raises:
-        OSError: there is no room, or nobody reads.
+        OSError: the disk is full, or the reader has closed the pipe.
     """
     if sys.stdout is not None and not sys.stdout.closed:
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The options by which every command is told its data, and how they become a `Data`."""
+"""The options of every command that takes data, and how they become a `Data`."""
 
 import glob
 from collections.abc import Callable, Mapping
@@ -75,7 +75,7 @@ def stated_preprocessing() -> "Preprocessing | None":
 
 
 def open_data(options: Mapping[str, Any]) -> "Data | None":
-    """Opens the data that a command was told of.
+    """Opens the data of a command.
 
     Args:
         options: of the command.

@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As in click; an unknown command is told the known ones."""
+        """As in click; for an unknown command the message lists the known ones."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

@@ -63,7 +63,7 @@ def import_modules(names: Iterable[str]) -> None:
 def open_model(
     path: Path, options: Mapping[str, Any], *, keep_prunable: bool = False
 ) -> "LoadedModel":
-    """Loads the model that a command was told of, with the modules that it needs.
+    """Loads the model of a command, with the modules that it needs.
 
     Args:
         path: the model.

@@ -181,7 +181,7 @@ def bar(ctx: click.Context, text: str) -> Iterator[Callable[[int, int], None]]:
     """Shows a progress bar on the terminal while the block runs.
 
     Yields:
-        A function to be told how many of how many steps are done.
+        A function to be called with the number of steps done and of all.
     """
     if ctx.obj["quiet"] or not sys.stderr.isatty():
         yield _nothing

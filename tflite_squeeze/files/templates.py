@@ -12,7 +12,7 @@ import jinja2
 def environment(package: str, filters: Mapping[str, Callable[..., str]]) -> jinja2.Environment:
     """The templates of a package.
 
-    A name that a template uses and nobody gave is an error, and a line that holds only a tag
+    A name that a template uses and that was not given is an error, and a line that holds only a tag
     leaves nothing behind.
 
     Args:

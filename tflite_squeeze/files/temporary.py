@@ -1,4 +1,4 @@
-"""Temporary folders: gone in every case, and one line where there is no room for them."""
+"""Temporary folders: always deleted, with a one-line error where the disk is full."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ def temporary_folder() -> Iterator[Path]:
     """A new folder, deleted with all that is in it when the block ends.
 
     Raises:
-        OutputError: it cannot be made, or there is no room in it.
+        OutputError: it cannot be made, or the disk is full.
     """
     try:
         folder = tempfile.TemporaryDirectory(prefix="tflite_squeeze_", ignore_cleanup_errors=True)
@@ -43,6 +43,6 @@ def no_room(error: Exception) -> OutputError:
     # Not `tempfile.gettempdir`, which raises where there is no place at all.
     place = os.environ.get("TMPDIR") or tempfile.tempdir or "/tmp"  # noqa: S108 - only named
     return OutputError(
-        f"there is no room for temporary files in {place} ({said}): free space there, or set "
+        f"there is no space for temporary files in {place} ({said}): free space there, or set "
         f"TMPDIR to another folder"
     )

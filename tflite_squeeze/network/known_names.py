@@ -170,7 +170,7 @@ def tensor_attributes() -> frozenset[str]:
 
 
 def registered(flavor: Flavor, name: object) -> bool:
-    """Whether somebody in this process has registered a class or function by this name."""
+    """Whether this process has registered a class or function by this name."""
     if not isinstance(name, str):
         return False
     return keras_of(flavor).saving.get_registered_object(name) is not None

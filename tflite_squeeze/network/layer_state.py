@@ -64,8 +64,8 @@ def carry_tables(old: Any, new: Any) -> None:
 
 def is_of_keras(one: Any) -> bool:
     """Whether a class, method or function is one of Keras or TensorFlow, not of someone's own."""
-    room = (one.__module__ or "").split(".")[0]
-    return room in ("builtins", "tensorflow", *Flavor)
+    package = (one.__module__ or "").split(".")[0]
+    return package in ("builtins", "tensorflow", *Flavor)
 
 
 def _carry_vocabulary(old: Any, new: Any) -> None:

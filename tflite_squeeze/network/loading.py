@@ -236,7 +236,7 @@ def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
 
 
 def _unknown_in(path: Path, configs: list[Any], classes: dict[str, Any]) -> str | None:
-    """What keeps a SavedModel's layers from being rebuilt: a name that nobody knows.
+    """What keeps a SavedModel's layers from being rebuilt: an unknown name.
 
     Raises:
         InputError: the metadata holds Python code, or operations that do more than compute.

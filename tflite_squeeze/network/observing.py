@@ -25,8 +25,8 @@ def observed(layers: Iterable[Any], observer: Observer) -> Iterator[None]:
 
     Args:
         layers: Keras layers of either version.
-        observer: told the layer, its inputs and its outputs; calls on symbolic tensors, or on
-            several inputs, are not told of.
+        observer: called with the layer, its inputs and outputs; calls on symbolic tensors, or on
+            several inputs, are left out.
     """
     with ExitStack() as stack:
         for layer in {id(layer): layer for layer in layers}.values():

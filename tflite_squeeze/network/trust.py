@@ -41,14 +41,14 @@ _SLOTS = ("activation", "initializer", "regularizer", "constraint", "quantizer")
 
 @dataclass(frozen=True, kw_only=True)
 class Distrust:
-    """Something in a configuration that nobody here knows to be harmless.
+    """Something in a configuration that is not known to be harmless.
 
     Attributes:
         layer: the layer that it belongs to.
         what: what the layer does, as the middle of a sentence.
         remedy: what to do about it.
         is_code: whether it is byte code of Python's.
-        is_unknown: whether it is but a name that nobody here knows.
+        is_unknown: whether it is only an unknown name.
     """
 
     layer: str

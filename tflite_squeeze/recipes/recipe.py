@@ -215,7 +215,7 @@ class Recipe(Frozen):
 
     @property
     def types(self) -> tuple[Quantization, ...]:
-        """The types that the file may come to have."""
+        """The types that the file may have."""
         return self.fastest_of or (self.convert.quantize,)
 
     def converted_to(self, kind: Quantization) -> "Recipe":

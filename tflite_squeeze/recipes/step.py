@@ -78,7 +78,7 @@ def run_step(
         data: data fitted to it.
         settings: how the recipe converts, for measuring the file.
         before: what the step starts from.
-        told: who is told of epochs.
+        told: called after every epoch of training.
     """
     started = time.perf_counter()
     report = StepReport(

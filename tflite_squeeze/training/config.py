@@ -140,7 +140,7 @@ class Distill(Frozen):
 
 
 def custom_distance(config: Distill) -> Callable[[Any, Any], Any] | None:
-    """The user's own function, or None where the distance is one of ours.
+    """The user's own function, or None where the distance is built in.
 
     Raises:
         UsageError: it cannot be imported.

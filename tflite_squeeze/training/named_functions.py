@@ -1,4 +1,4 @@
-"""Functions in a config: by a name of ours, as "package.module:function", or handed over."""
+"""Functions in a config: by a built-in name, as "package.module:function", or as objects."""
 
 import inspect
 import re

@@ -168,7 +168,7 @@ class StepRun:
 
         Args:
             changed: what is trained.
-            callbacks: Keras callbacks of its flavour.
+            callbacks: Keras callbacks of its version of Keras.
             epochs: of this stage, where there are several.
             learning_rate: of this stage.
             **how: what else `finetune` takes: `around`, `optimizer`, `verbose`.

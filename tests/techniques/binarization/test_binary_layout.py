@@ -33,7 +33,7 @@ def test_pooling_goes_before_normalisation_and_no_relu_before_a_sign() -> None:
         "Conv2D", "MaxPooling2D", "BatchNormalization", "Conv2D", "BatchNormalization",
     ]  # fmt: skip
     said = {one.layer: one.change for one in changes}
-    assert "a sign reads it" in said["relu"]
+    assert "a sign follows" in said["relu"]
     assert said["norm"] == "moved after pool: pooling comes before normalisation"
     assert "bias removed" in said["one"]
     assert set(said) == {"relu", "norm", "one"}

@@ -143,7 +143,10 @@ def test_cluster_recovers_from_the_original(
         (("--teacher", "original", "--epochs", "2"), "--teacher needs examples"),
         (("--temperature", "2"), "--temperature is given without a teacher"),
         (("--label-weight", "2"), "--label-weight is given without a teacher"),
-        (("--epochs", "2", "--data", "{unlabelled}"), "got none: pass labelled --data"),
+        (
+            ("--epochs", "2", "--data", "{unlabelled}"),
+            "needs labels to train on: pass labelled --data",
+        ),
     ],
 )
 def test_a_teacher_that_is_asked_for_wrongly(

@@ -60,5 +60,5 @@ def test_hints_need_a_graph() -> None:
         Distiller(student, teacher, Distill(hints=(Hint(student="first", teacher="first"),)))
     both = [tiny_models.dense(keras), tiny_models.dense(keras)]
     config = Distill(hints=(Hint(student="hidden", teacher="hidden"),))
-    with pytest.raises(UsageError, match="one teacher that is a Keras model"):
+    with pytest.raises(UsageError, match="exactly one teacher, which must be a Keras model"):
         Distiller(tiny_models.dense(keras), both, config)

@@ -66,8 +66,8 @@ class FactorizeRecord(StepRecord):
         config: the configuration that was used.
         layers: every layer that was split.
         refused: every layer that could be split and was not, with the numbers.
-        parameters_before: of the whole model; parameters_after: of what became of it.
-        macs_before: of the whole model for one example; macs_after: of what became of it.
+        parameters_before: of the whole model; parameters_after: of the factorized model.
+        macs_before: of the whole model for one example; macs_after: of the factorized model.
         file_time: the whole file before and after, with `measure`.
     """
 

@@ -20,7 +20,7 @@ BUDGET = Named("budget", budgets.BUDGETS, budgets.GIVEN)
 class Prune(Frozen):
     """How weights are chosen and zeroed.
 
-    A schedule is one of ours, its name, or a schedule of TensorFlow Model Optimization. A score
+    A schedule is one of this package's, its name, or one of TensorFlow Model Optimization. A score
     or budget of your own is a function of any of what `scores.GIVEN` or `budgets.GIVEN` lists.
 
     Reference: Molchanov et al. 2017, arXiv:1611.06440, equation 8 (taylor); Sun et al. 2023,

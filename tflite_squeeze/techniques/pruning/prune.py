@@ -111,7 +111,7 @@ def _scoring_data(model: Any, groups: Groups, samples: Data | None) -> ScoringDa
     if not asking:
         return None
     if samples is None:
-        raise UsageError(f"score {asking[0].score_name!r} is taken on samples: pass data")
+        raise UsageError(f"score {asking[0].score_name!r} needs samples: pass data")
     part = "train" if samples.train is not None else "calibration"
     sample = samples.sample(part, _SCORING_SAMPLES)  # type: ignore[arg-type]
     return ScoringData.from_arrays(flavors.arranged(model, sample.inputs), sample.labels)

@@ -14,7 +14,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.techniques.pruning.tfmot_schedule import TfmotSchedule, tfmot_schedule_of
 
-# Where a schedule ends when it is not told: the rest of the training mends what pruning broke.
+# Where a schedule ends when it is not told: the rest of the training recovers from pruning.
 DEFAULT_END = 0.6
 
 

@@ -32,7 +32,7 @@ class Answers:
 
     Attributes:
         files: by teacher, an array (examples, ...) on disk for each of its outputs.
-        record: what is told about them.
+        record: what the report says about them.
     """
 
     files: tuple[tuple[Array, ...], ...]
