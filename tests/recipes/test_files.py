@@ -111,7 +111,7 @@ def test_resolved_says_everything() -> None:
         ("name: small", "name: !!binary 1", "r.yaml:1: '1' cannot be read as"),
         ("  max_drop: 0.003", "  packed_bytes: 9", "r.yaml:1: limits.packed_bytes needs a packed"),
         ("limits:", "fastest_of: [int8, none]\nlimits:", "fastest_of chooses convert.quantize"),
-        ("  quantize: int8", "  batch: 1\nfastest_of: [int8]", "two or more types, each named once"),
+        ("  quantize: int8", "  batch: 1\nfastest_of: [int8]", "two or more types, each named"),
         ("  quantize: int8", "  runtime: larq\nfastest_of: [int8, none]",
          "fastest_of int8: runtime larq takes"),
         ("  max_drop: 0.003", "  max_drop: 2001-01-01", "r.yaml:12: limits.max_drop: '2001-01-01'"),

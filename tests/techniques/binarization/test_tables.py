@@ -1,4 +1,4 @@
-"""Binarisation as tables."""
+"""Binarization as tables."""
 
 from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.techniques.binarization.record import (

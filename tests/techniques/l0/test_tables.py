@@ -1,4 +1,4 @@
-"""L0 regularisation as tables."""
+"""L0 regularization as tables."""
 
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.techniques.l0.config import L0
