@@ -37,7 +37,7 @@ def test_the_numbers_are_there() -> None:
     table, refused = cluster_tables(RECORD)
     # Fifteen values need 4 bits: 500 bytes of indices and 15 of a table.
     assert table.rows[0] == ("dense/kernel", "1,000", "0", "990", 15, 0.11, 4, "515", "450")
-    assert table.rows[1][4] == "15 a channel"
+    assert table.rows[1][4] == "15 per channel"
     assert "accuracy 90.00% → 89.00% (-1.00 points)" in table.notes
     assert any("(1,075 for 2,000 weights)" in note for note in table.notes)
     assert any("does not shrink the raw .tflite file" in note for note in table.notes)
