@@ -3,12 +3,13 @@
 import io
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tflite_squeeze.data.array_files import read_arrays
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, OutputError
 
 
 def header(shape: str, kind: str = "<f4") -> bytes:
@@ -77,3 +78,56 @@ def test_ordinary_arrays_come_as_numpy_reads_them(tmp_path: Path, array) -> None
     read = read_arrays(tmp_path / "a.npy", "data")["x"]
     np.testing.assert_array_equal(read, array)
     assert read.dtype.isnative
+
+
+@pytest.fixture
+def all_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny arrays are treated as large ones are."""
+    for name in ("HELD_BYTES", "SMALL_BYTES"):
+        monkeypatch.setattr(f"tflite_squeeze.data.array_files.{name}", 0)
+    monkeypatch.setattr("tflite_squeeze.data.array_files.PIECE_BYTES", 50)
+
+
+LARGE = np.random.default_rng(0).integers(0, 9, (20, 3, 2)).astype(np.int16)
+
+
+@pytest.mark.usefixtures("all_large")
+@pytest.mark.parametrize("array", [LARGE, np.asfortranarray(LARGE), LARGE.astype(">i2")])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed, None])
+def test_large_arrays_are_mapped_and_leave_no_file(tmp_path, monkeypatch, array, save) -> None:
+    there = tmp_path / "temporary"
+    there.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(there))
+    path = tmp_path / ("a.npz" if save else "a.npy")
+    save(path, first=np.arange(3), x=array) if save else np.save(path, array)
+    read = read_arrays(path, "data")["x"]
+    assert isinstance(read, np.memmap)
+    assert read.dtype == np.int16
+    np.testing.assert_array_equal(read, array)
+    assert not list(there.iterdir())
+
+
+@pytest.mark.usefixtures("all_large")
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_large_arrays_are_checked_to_their_end(tmp_path: Path, compression) -> None:
+    whole = saved(LARGE)
+    path = npz(tmp_path / "a.npz", whole, compression=compression)
+    content = bytearray(path.read_bytes())
+    content[200] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_arrays(path, "data")
+    npz(path, whole[:-10], compression=compression)
+    with pytest.raises(InputError, match="declares 240 bytes, and 230 are there"):
+        read_arrays(path, "data")
+    (tmp_path / "a.npy").write_bytes(whole[:-10])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_arrays(tmp_path / "a.npy", "data")
+
+
+@pytest.mark.usefixtures("all_large")
+def test_no_room_to_unpack_is_told_before_anything_is_written(tmp_path, monkeypatch) -> None:
+    np.savez_compressed(tmp_path / "a.npz", x=LARGE)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=239))
+    with pytest.raises(OutputError, match="240 bytes are needed and 239 are free"):
+        read_arrays(tmp_path / "a.npz", "data")

@@ -1,4 +1,4 @@
-"""Data in memory: .npz files and arrays, checked as a whole before anything is done with them."""
+"""Arrays of .npz files or from memory, checked as a whole before anything is done with them."""
 
 import json
 import re
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tflite_squeeze.data.array_files import read_arrays
+from tflite_squeeze.data.array_parts import Labels, array_part, is_mapped, runs_of_rows
 from tflite_squeeze.data.preprocessing import Preprocessing
-from tflite_squeeze.data.raw_data import RawData, RawPart, assemble
+from tflite_squeeze.data.raw_data import RawData, assemble
 from tflite_squeeze.errors import InputError
 
 ARRAY_KEY = re.compile(
@@ -25,8 +25,6 @@ _KEYS_HELP = (
     "x:<input name> or y:<output name>, class_names, preprocessing, "
     "origin"
 )
-
-Labels = NDArray[Any] | dict[str, NDArray[Any]]
 
 
 def read_npz(path: Path) -> RawData:
@@ -76,27 +74,6 @@ def raw_arrays(arrays: Mapping[str, Any], source: str) -> RawData:
     )
 
 
-def array_part(inputs: dict[str, NDArray[Any]], labels: Labels | None) -> RawPart:
-    """A part that lies in memory.
-
-    Args:
-        inputs: by name, each of shape (examples, ...).
-        labels: of shape (examples, ...), or by output name.
-    """
-    elements: Any = inputs if labels is None else (inputs, labels)
-    tensors = tf.nest.map_structure(tf.convert_to_tensor, elements)
-
-    def pick(positions: NDArray[Any]) -> tf.data.Dataset:
-        chosen = tf.nest.map_structure(lambda values: tf.gather(values, positions), tensors)
-        return tf.data.Dataset.from_tensor_slices(chosen)
-
-    return RawPart(
-        dataset=tf.data.Dataset.from_tensor_slices(tensors),
-        count=len(next(iter(inputs.values()))),
-        pick=pick,
-    )
-
-
 def _key(base: str, name: str) -> str:
     return f"{base}:{name}" if name else base
 
@@ -141,7 +118,7 @@ def _grouped(arrays: Mapping[str, Any], source: str) -> Grouped:
 def _checked_inputs(inputs: dict[str, Any], part: str, source: str) -> dict[str, NDArray[Any]]:
     checked = {}
     for name, value in inputs.items():
-        array = np.asarray(value)
+        array = value if is_mapped(value) else np.asarray(value)
         what = f"data {source}: input {name!r} of the {part} part"
         if not _is_numeric(array.dtype):
             raise InputError(f"{what} has dtype {array.dtype}: give numbers or booleans")
@@ -149,8 +126,8 @@ def _checked_inputs(inputs: dict[str, Any], part: str, source: str) -> dict[str,
             raise InputError(f"{what} is a single number: give an array of shape (examples, ...)")
         if array.size == 0:
             raise InputError(f"{what} is empty (shape {array.shape}): give at least one example")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            bad = int((~np.isfinite(array.reshape(len(array), -1))).any(axis=1).sum())
+        bad = _not_finite(array)
+        if bad:
             raise InputError(
                 f"{what} has NaN or infinite values in {bad} of {len(array)} examples: remove or "
                 f"repair them"
@@ -162,6 +139,14 @@ def _checked_inputs(inputs: dict[str, Any], part: str, source: str) -> dict[str,
     return checked
 
 
+def _not_finite(array: NDArray[Any]) -> int:
+    """How many examples have NaN or infinite values."""
+    if array.dtype.kind != "f":
+        return 0
+    flat = (rows.reshape(len(rows), -1) for rows in runs_of_rows(array))
+    return sum(int((~np.isfinite(rows)).any(axis=1).sum()) for rows in flat)
+
+
 def _is_numeric(dtype: np.dtype[Any]) -> bool:
     """Whether TensorFlow has a type for these numbers; for numbers of 16 bytes it has none."""
     return dtype.kind in "biuf" and dtype.itemsize <= 8
@@ -171,7 +156,7 @@ def _checked_labels(
     value: Any, key: str, count: int, class_names: tuple[str, ...], source: str, notes: list[str]
 ) -> NDArray[Any]:
     """Labels as class ids (int64) or as numbers to be predicted (float32)."""
-    labels = np.asarray(value)
+    labels = value if is_mapped(value) else np.asarray(value)
     what = f"data {source}: labels {key}"
     if not _is_numeric(labels.dtype):
         raise InputError(f"{what} have dtype {labels.dtype}: give class ids or numbers")
@@ -180,16 +165,18 @@ def _checked_labels(
             f"{what} have length {labels.size if labels.ndim == 0 else len(labels)}, but there "
             f"are {count} examples: give one label per example"
         )
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+    if _not_finite(labels):
         raise InputError(f"{what} have NaN or infinite values: remove or repair them")
     if is_one_hot(labels):
         notes.append("one-hot labels were read as class ids")
-        labels = labels.argmax(axis=1)
+        labels = np.asarray(labels.argmax(axis=1))
     elif labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
+    # Mapped labels get their type where they are read.
     if labels.dtype.kind == "f":
-        return labels.astype(np.float32)
-    labels = labels.astype(np.int64)
+        return labels if is_mapped(labels) else labels.astype(np.float32)
+    if not is_mapped(labels):
+        labels = labels.astype(np.int64)
     if (
         class_names
         and labels.ndim == 1
@@ -211,7 +198,10 @@ def is_one_hot(labels: NDArray[Any]) -> bool:
     """
     if labels.ndim != 2 or labels.shape[1] < 2:
         return False
-    return bool((((labels == 0) | (labels == 1)).all()) and ((labels == 1).sum(axis=1) == 1).all())
+    return all(
+        bool(((rows == 0) | (rows == 1)).all()) and bool(((rows == 1).sum(axis=1) == 1).all())
+        for rows in runs_of_rows(labels)
+    )
 
 
 def _own_preprocessing(arrays: Mapping[str, Any], source: str) -> Preprocessing | None:

@@ -182,7 +182,8 @@ def load_data(
             `image:bytes:png,label:int64`.
 
     Returns:
-        The data. A part is never read whole unless it was in memory already.
+        The data. Files of up to 256 MiB of arrays are held in memory, larger ones mapped; other
+        files are streamed.
 
     Raises:
         InputError: it cannot be read, is empty, or contradicts itself.

@@ -45,17 +45,30 @@ def prepared(
         plans: what happens to each input; inputs without a plan are left out.
         preprocessing: the scaling, which is applied here, once.
     """
-    labelled = isinstance(dataset.element_spec, tuple)
+    ready = preparation(plans, preprocessing)
+    return dataset.map(ready, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def preparation(plans: Sequence[InputPlan], preprocessing: Preprocessing) -> Any:
+    """What `prepared` does to one example.
+
+    Args:
+        plans: what happens to each input.
+        preprocessing: the scaling.
+
+    Returns:
+        A function of a dict of raw inputs and, where there are any, of the labels.
+    """
 
     # AutoGraph is kept out: nothing here depends on values, and it warns about pydantic's methods.
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-    def ready(raw: dict[str, tf.Tensor], labels: Any = None) -> Any:
+    def ready(raw: dict[str, tf.Tensor], *labels: Any) -> Any:
         inputs = {
             plan.name: _prepare_input(raw[plan.source], plan, preprocessing) for plan in plans
         }
-        return (inputs, labels) if labelled else inputs
+        return (inputs, *labels) if labels else inputs
 
-    return dataset.map(ready, num_parallel_calls=tf.data.AUTOTUNE)
+    return ready
 
 
 def _prepare_input(x: tf.Tensor, plan: InputPlan, preprocessing: Preprocessing) -> tf.Tensor:

@@ -25,12 +25,15 @@ class RawPart:
         count: how many there are, None where only reading to the end would tell.
         pick: the examples at given positions, for sources that can be read in any order.
         damaged: finds the file that cannot be read, once reading has failed.
+        shuffled: (position, example) in the order of a seed, another one each time it is read,
+            for parts of which a shuffle buffer would hold too much.
     """
 
     dataset: tf.data.Dataset
     count: int | None
     pick: Callable[[NDArray[Any]], tf.data.Dataset] | None = None
     damaged: Callable[[], str | None] | None = None
+    shuffled: Callable[[int], tf.data.Dataset] | None = None
 
     @property
     def labelled(self) -> bool:

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.data.arrays import array_part, read_npz
+from tflite_squeeze.data.array_parts import array_part
+from tflite_squeeze.data.arrays import read_npz
 from tflite_squeeze.data.image_folder import holds_images, read_image_folder
 from tflite_squeeze.data.named_sets import NAMED_SETS, load_named_set
 from tflite_squeeze.data.raw_data import RawData, assemble

@@ -8,12 +8,10 @@ import tensorflow as tf
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.network import flavors
 from tflite_squeeze.training.objective import objective_of
-from tflite_squeeze.training.parts import training_part
+from tflite_squeeze.training.parts import shuffled_part
 
 if TYPE_CHECKING:
     from tflite_squeeze.training.teaching.teacher_answers import Answers
-
-_LONGEST_SHUFFLE = 60_000
 
 
 def training_batches(
@@ -37,8 +35,8 @@ def training_batches(
     """
     structure = flavors.input_structure(model)
     names = [spec.name for spec in tf.nest.flatten(structure)]
-    dataset, raw = training_part(data)
-    labelled = isinstance(dataset.element_spec, tuple)
+    dataset = shuffled_part(data, seed)
+    labelled = isinstance(dataset.element_spec[1], tuple)
     objective = objective_of(model)
 
     def arranged(inputs: Any, labels: Any = None) -> Any:
@@ -49,16 +47,11 @@ def training_batches(
             packed = augment(packed)
         return (packed,) if labels is None else (packed, labels)
 
-    def alone(inputs: Any, labels: Any = None) -> Any:
-        return arranged(inputs, objective.labels(labels))
+    def ready(positions: Any, examples: Any) -> Any:
+        inputs, labels = examples if labelled else (examples, None)
+        targets = objective.labels(labels)
+        if answers is not None:
+            targets = answers.targets(positions, targets)
+        return arranged(inputs, targets)
 
-    def answered(index: Any, element: Any) -> Any:
-        assert answers is not None
-        inputs, labels = element if labelled else (element, None)
-        return arranged(inputs, answers.targets(index, objective.labels(labels)))
-
-    if answers is not None:
-        dataset = dataset.enumerate()
-    shuffled = dataset.shuffle(min(raw.count or 10_000, _LONGEST_SHUFFLE), seed=seed)
-    ready = alone if answers is None else answered
-    return shuffled.batch(batch).map(ready, num_parallel_calls=2).prefetch(2)
+    return dataset.batch(batch).map(ready, num_parallel_calls=2).prefetch(2)
