@@ -16,6 +16,7 @@ from tflite_squeeze.emission.failures import unsupported
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
 from tflite_squeeze.emission.repairs import repaired
+from tflite_squeeze.emission.state import fresh_states
 from tflite_squeeze.emission.trace import Traced, layers_of, prepared, traced
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.files.temporary import no_room, temporary_folder
@@ -73,7 +74,7 @@ def emit(
     chatter = Chatter()
     with caught_chatter(chatter):
         source, notes = prepared(source)
-    with temporary_folder() as folder:
+    with temporary_folder() as folder, fresh_states(source):
         job = _Job(config, calibration or {}, folder, chatter, frozenset(layers_of(source)))
         model = job.traced(source)
         tflite = job.converted(model)

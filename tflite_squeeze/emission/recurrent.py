@@ -8,7 +8,7 @@ loop, which the calibrator of the integer modes cannot run; there they are unrol
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,11 +27,9 @@ class Recurrence:
 
     Attributes:
         notes: lines for the report.
-        variables: variables of the twins, which have to stay alive with the traced function.
     """
 
     notes: list[str] = field(default_factory=list)
-    variables: list[Any] = field(default_factory=list)
 
 
 @contextmanager
@@ -48,12 +46,20 @@ def recurrence_for_tflite(model: Any, *, unroll: bool, fuse: bool = True) -> Ite
     """
     done = Recurrence()
     keras3 = flavors.flavor_of(model) is flavors.Flavor.KERAS
+    recurrent = [layer for layer in flavors.walk_layers(model) if is_recurrent(layer)]
+    keeping = any(layer.stateful for layer in recurrent)
     with ExitStack() as undo:
-        for layer in flavors.walk_layers(model):
-            if not is_recurrent(layer):
-                continue
-            if fuse and (reason := why_not_fusable(layer)) is None:
-                if keras3:
+        for layer in recurrent:
+            reason = why_not_fusable(layer)
+            if keeping and not layer.stateful:
+                # reset_all_variables() between runs would restart the stateful layers as well.
+                reason = (
+                    reason
+                    or "fused, it would keep its state between runs, as the stateful layers do"
+                )
+            fused = fuse and reason is None
+            if fused:
+                if keras3 or layer.stateful:
                     undo.enter_context(_through_twin(layer, done))
             elif unroll and not layer.unroll:
                 undo.enter_context(_unrolled(layer))
@@ -62,8 +68,22 @@ def recurrence_for_tflite(model: Any, *, unroll: bool, fuse: bool = True) -> Ite
                     f"calibrator cannot run a loop: the file grows with the sequence length"
                 )
             elif type(layer).__name__ == "LSTM" and fuse:
+                if keeping:
+                    undo.enter_context(_set(layer, **_plain_kernel(layer)))
                 done.notes.append(f"{layer.name} stays a loop instead of a fused LSTM: {reason}")
+            if layer.stateful and not fused:
+                done.notes.append(_kept(layer, fused=False))
         yield done
+
+
+def _kept(layer: Any, *, fused: bool) -> str:
+    """What a report says of a layer whose state outlives a run."""
+    anew = (
+        "interpreter.reset_all_variables() restarts it"
+        if fused
+        else "only a new interpreter restarts it, reset_all_variables() does not"
+    )
+    return f"{layer.name} is stateful: the file continues where its last run ended; {anew}"
 
 
 def is_recurrent(layer: Any) -> bool:
@@ -81,8 +101,6 @@ def why_not_fusable(layer: Any) -> str | None:
         return "it has no bias"
     if layer.unroll:
         return "it is set to unroll"
-    if layer.stateful:
-        return "it is stateful"
     if layer.recurrent_dropout:
         return "it has recurrent dropout"
     return None
@@ -92,18 +110,23 @@ def _name(activation: Any) -> str:
     return str(getattr(activation, "__name__", activation))
 
 
-@contextmanager
-def _unrolled(layer: Any) -> Iterator[None]:
+def _unrolled(layer: Any) -> AbstractContextManager[None]:
     """Sets `unroll`, and tf_keras's choice of kernel with it, for the block."""
-    saved = {
-        name: getattr(layer, name)
-        for name in ("unroll", "_could_use_gpu_kernel")
-        if hasattr(layer, name)
-    }
+    return _set(layer, unroll=True, **_plain_kernel(layer))
+
+
+def _plain_kernel(layer: Any) -> dict[str, bool]:
+    """What keeps tf_keras from the kernel that the converter knows as an LSTM."""
+    return {"_could_use_gpu_kernel": False} if hasattr(layer, "_could_use_gpu_kernel") else {}
+
+
+@contextmanager
+def _set(layer: Any, **values: Any) -> Iterator[None]:
+    """Sets attributes of a layer for the block."""
+    saved = {name: getattr(layer, name) for name in values}
     try:
-        layer.unroll = True
-        if "_could_use_gpu_kernel" in saved:
-            layer._could_use_gpu_kernel = False
+        for name, value in values.items():
+            setattr(layer, name, value)
         yield
     finally:
         for name, value in saved.items():
@@ -112,10 +135,17 @@ def _unrolled(layer: Any) -> Iterator[None]:
 
 @contextmanager
 def _through_twin(layer: Any, done: Recurrence) -> Iterator[None]:
-    """Sends the calls of a Keras 3 LSTM through a tf_keras LSTM with the same weights."""
+    """Sends the calls of an LSTM through a tf_keras LSTM with the same weights.
+
+    A stateful one needs it in tf_keras, too: the state of the fused operator stays by itself, and
+    variables that are read and assigned around it would keep it from being fused.
+    """
+    import tensorflow as tf
+
     original: Callable[..., Any] = layer.call
     twin = None
 
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(
         sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
@@ -125,10 +155,13 @@ def _through_twin(layer: Any, done: Recurrence) -> Iterator[None]:
             done.notes.append(
                 f"{layer.name} stays a loop instead of a fused LSTM: it takes {given}"
             )
+            if layer.stateful:
+                done.notes.append(_kept(layer, fused=False))
             return original(sequences, initial_state=initial_state, mask=mask, training=training)
         if twin is None:
             twin = _twin_of(layer, sequences.shape)
-            done.variables.extend(flavors.variables_of(twin))
+            if layer.stateful:
+                done.notes.append(_kept(layer, fused=True))
         return twin(sequences, training=False)
 
     # Keras 3 tracks attributes that are set; this one has to go again without a trace.

@@ -16,6 +16,7 @@ from tflite_squeeze.emission.endpoints import (
     refuse_converted,
 )
 from tflite_squeeze.emission.recurrent import Recurrence, recurrence_for_tflite
+from tflite_squeeze.emission.state import captured_variables
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
@@ -114,13 +115,14 @@ def traced(source: LoadedModel, config: Convert, *, unroll: bool, fuse: bool = T
             )
             for endpoint in endpoints_of(source)
         }
-    variables = list(done.variables)
-    if source.kind in _KERAS_KINDS:
-        variables += flavors.variables_of(source.model)
-    elif source.kind is ModelKind.SAVED_MODEL:
-        variables.append(source.model)
-    else:
-        variables += [v for function in source.model.values() for v in function.graph.variables]
+        variables = [source.model]  # of a SavedModel, which keeps its own
+        if source.kind is not ModelKind.SAVED_MODEL:
+            # While the twins of layers live: a graph refers to its variables weakly.
+            variables = [
+                variable
+                for function in functions.values()
+                for variable in captured_variables(function, source)
+            ]
     return Traced(functions=functions, variables=variables, notes=tuple(dict.fromkeys(done.notes)))
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.endpoints import Endpoint, endpoints_of
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.emission.state import fresh_states, stateful_layers
 from tflite_squeeze.emission.trace import prepared
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.network.larq_library import is_larq_model
@@ -51,6 +53,7 @@ from tflite_squeeze.verification.reference import (
 _RANDOM_SAMPLES = 16
 _LEGACY = "the file has legacy uint8 quantization; the limits are those of int8"
 _RANDOM = "verified on random numbers, since no data was given: pass --data for real samples"
+_IN_ORDER = "model and file keep their state: both ran the samples in order, one after another"
 
 
 @dataclass
@@ -116,8 +119,14 @@ def verify(
         _begun(endpoint, there, samples, config)
         for endpoint, there in _pairs(endpoints_of(source), signatures_of(content))
     ]
+    keeps_state = bool(stateful_layers(source))
     for comparison in comparisons:
-        _compare(comparison, content, tolerance, threads=config.threads, by_prediction=binary)
+        with fresh_states(source):
+            reference = reference_outputs(
+                comparison.endpoint, comparison.specs, comparison.samples.inputs
+            )
+        answers = _file_outputs(comparison, content, threads=config.threads, stream=keeps_state)
+        _compare(comparison, reference, answers, tolerance, by_prediction=binary)
     outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
     differences = failures_of(outputs, tolerance, kind)
     failures = (*differences, *structural_faults(read_model(content)))
@@ -134,6 +143,7 @@ def verify(
         *(note for item in comparisons for note in item.notes),
         *more,
         *(() if real else (_RANDOM,)),
+        *((_IN_ORDER,) if keeps_state else ()),
         *lost_notes(outputs, tolerance, kind),
         *chance_notes(outputs, tolerance.max_drop),
     )
@@ -208,18 +218,25 @@ def _begun(
     return _Comparison(endpoint=endpoint, there=there, inputs=inputs, specs=specs, samples=samples)
 
 
+def _file_outputs(
+    begun: _Comparison, tflite: bytes, *, threads: int, stream: bool
+) -> dict[str, NDArray[Any]]:
+    """What the file answers; with `stream`, from one run to the next as the model goes on."""
+    given = {begun.inputs[name]: array for name, array in begun.samples.inputs.items()}
+    return run_file(
+        tflite, given, signature=begun.there.name, threads=threads, stream=stream
+    ).outputs
+
+
 def _compare(
     begun: _Comparison,
-    tflite: bytes,
+    reference: dict[str, NDArray[Any]],
+    found: dict[str, NDArray[Any]],
     tolerance: Tolerance,
     *,
-    threads: int,
     by_prediction: bool,
 ) -> None:
-    """Runs both on the same samples."""
-    reference = reference_outputs(begun.endpoint, begun.specs, begun.samples.inputs)
-    given = {begun.inputs[name]: array for name, array in begun.samples.inputs.items()}
-    found = run_file(tflite, given, signature=begun.there.name, threads=threads).outputs
+    """Lays the outputs of model and file beside each other."""
     names = matched_names(
         {name: array.shape[1:] for name, array in reference.items()},
         {name: array.shape[1:] for name, array in found.items()},

@@ -300,9 +300,9 @@ def application(name: str, *, features: bool, **options: Any) -> Sound:
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = 0.7
-    images = np.repeat(np.pad(x[:128], ((0, 0), (2, 2), (2, 2), (0, 0))), 3, axis=-1)
-    trained(model, images, y[:128], "sparse_categorical_crossentropy", 4)
-    return (body, images, None) if features else (model, images, y[:128])
+    images = np.repeat(np.pad(x[:384], ((0, 0), (2, 2), (2, 2), (0, 0))), 3, axis=-1)
+    trained(model, images, y[:384], "sparse_categorical_crossentropy", 5)
+    return (body, images, None) if features else (model, images, y[:384])
 
 
 def normalized_embedding() -> Sound:
