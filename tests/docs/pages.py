@@ -20,6 +20,13 @@ _QUICK = [
     (re.compile(r"--data (fashion-mnist|mnist|watch)\b"), r"--data models/samples/\1.npz"),
     (re.compile(r'"(fashion-mnist|mnist|watch)"'), r'"models/samples/\1.npz"'),
     (re.compile(r"--epochs [1-9]\d*"), "--epochs 1"),
+    # One epoch does not win back what is lost.
+    (
+        re.compile(
+            r"(tflite-squeeze (?:prune|l0|cluster|factorize|narrow|binarize|distill)) (?!--)"
+        ),
+        r"\1 --max-drop 1 ",
+    ),
     (re.compile(r"\bepochs=[1-9]\d*"), "epochs=1"),
     (re.compile(r"\bepochs: [1-9]\d*"), "epochs: 1"),
 ]

@@ -21,14 +21,23 @@ from tflite_squeeze.command_line.output import (
     write_json,
 )
 from tflite_squeeze.command_line.training_options import finetune_of, training_options, trains
-from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network.save import check_model_output, save_model
+from tflite_squeeze.errors import CheckFailed, UsageError
+from tflite_squeeze.network.save import check_model_output, rejected_path, save_model
 
 if TYPE_CHECKING:
     from tflite_squeeze.network.loading import LoadedModel
     from tflite_squeeze.training.record import StepRecord
 
 Options = dict[str, Any]
+
+
+def max_drop_option(command: Any) -> Any:
+    """Adds `--max-drop` to a command that changes a model."""
+    return click.option(
+        "--max-drop", type=click.FloatRange(min=0, max=1), default=0.05, show_default=True,
+        help="Largest loss of accuracy, as a fraction, or of agreement with the model as it was "
+        "where there are no labels; a model that loses more exits 1 and is saved as rejected.",
+    )(command)  # fmt: skip
 
 
 def check_targets(output: Path, options: Options, inputs: Iterable[Path]) -> None:
@@ -59,8 +68,8 @@ def compressing(example: str, *own: Callable[[Any], Any]) -> Callable[[Any], cli
         click.command(epilog=f"Example: tflite-squeeze {example}"),
         click.argument("model", type=path),
         click.option("-o", "--output", type=path, required=True, help="The model to write."),
-        data_options, *own, training_options, model_options, force_option, json_option,
-        click.pass_context,
+        data_options, *own, training_options, max_drop_option,
+        model_options, force_option, json_option, click.pass_context,
     ]  # fmt: skip
 
     def made(command: Any) -> click.Command:
@@ -99,7 +108,8 @@ def compress(
         verb: takes (model, config, data, finetune) and returns (model, record), as "module:name",
             from which it is imported when it is needed.
         config: the technique's config as "module:Class", or what reads it off the options.
-        closing: the last line, of the record, after the name of the output.
+        closing: the last line, of the record, after the name of the output; it raises
+            CheckFailed where the result is not what was asked for.
         inputs: other files that are read.
         trains_as: of a technique that is training, what a message calls it.
         training: reads how to train off the options.
@@ -130,27 +140,41 @@ def compress(
         warnings.simplefilter("ignore", TargetNotReached)  # the last line and the exit code say so
         run = resolve_name(verb)
         changed, record = run(source.model, asked, data, finetune if wanted else None, **given)
-    keep(ctx, plain(changed)[0] if keeps(record) else None, output, record, options)
-    say(ctx, f"{output}: {closing(record)}")
+    kept = plain(changed)[0] if keeps(record) else None
+    conclude(ctx, kept, output, record, options, closing)
 
 
-def keep(
+def conclude(
     ctx: click.Context,
     model: Any,
     output: Path,
     record: "StepRecord",
     options: Options,
+    closing: Callable[[Any], str],
 ) -> None:
-    """Saves a model, None for none, and shows its record.
+    """Saves a model, None for none, shows its record and says whether it is what was asked for.
 
     Args:
         ctx: of the command.
         model: a Keras model.
-        output: where it goes.
+        output: where it goes; beside it, as rejected, where it failed.
         record: what was done to it.
         options: of the command.
+        closing: as `compress` takes it.
+
+    Raises:
+        CheckFailed: the model lost too much, or `closing` says what else is wrong with it.
     """
+    try:
+        line, failure = closing(record), record.lost_more_than(options["max_drop"])
+    except CheckFailed as error:
+        line, failure = "", str(error)
+    target = rejected_path(output) if failure else output
     if model is not None:
-        save_model(model, output, force=options["force"])
+        save_model(model, target, force=options["force"] or bool(failure))
     show(ctx, record.tables())
     write_json(options["json_target"], record, force=options["force"])
+    if failure:
+        kept = f"; the model is in {target}" if model is not None else ""
+        raise CheckFailed(f"{output} was not written, {failure}{kept}")
+    say(ctx, f"{output}: {line}")

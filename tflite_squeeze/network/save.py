@@ -34,6 +34,16 @@ def check_model_output(path: Path, *, force: bool, inputs: Iterable[Path] = ()) 
         )
 
 
+def rejected_path(path: Path) -> Path:
+    """Where a model goes that is not what was asked for.
+
+    Example:
+        >>> rejected_path(Path("out/pruned.keras")).name
+        'pruned.rejected.keras'
+    """
+    return path.with_name(f"{path.stem}.rejected{path.suffix}")
+
+
 def save_model(model: Any, path: Path, *, force: bool = False) -> None:
     """Saves a model of either Keras, in the format that the file's name ends in.
 

@@ -9,6 +9,7 @@ from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.weights import Target
 from tflite_squeeze.tables.displayed import Displayed
+from tflite_squeeze.tables.table import points
 from tflite_squeeze.training.config import FineTune
 
 
@@ -47,6 +48,8 @@ class StepRecord(Displayed):
         metric: what quality is measured by: "accuracy", or "loss" where lower is better.
         before: quality before, on the validation part; None without labelled data.
         after: quality after.
+        agreement: share of the examples that get the class that they got before; None without
+            samples, or where the model does not classify.
         history: metric → value per epoch.
         notes: further remarks.
         seconds: how long it took.
@@ -60,9 +63,32 @@ class StepRecord(Displayed):
     metric: str
     before: float | None
     after: float | None
+    agreement: float | None = None
     history: dict[str, list[float]]
     notes: tuple[str, ...] = ()
     seconds: float
+
+    def lost_more_than(self, most: float) -> str | None:
+        """What was lost, if that is more than a limit; None where it is not, or not measured.
+
+        Args:
+            most: of the accuracy, as a fraction; without labels of the agreement with the model
+                as it was.
+        """
+        remedy = "train for longer, ask for less, or raise --max-drop"
+        limit = f"more than --max-drop {100 * most:g} points: {remedy}"
+        if self.before is not None and self.after is not None:
+            if self.metric != "accuracy" or self.before - self.after <= most:
+                return None
+            return (
+                f"its accuracy fell from {self.before:.2%} to {self.after:.2%} "
+                f"({points(self.after - self.before)} points), {limit}"
+            )
+        if self.agreement is None or 1 - self.agreement <= most:
+            return None
+        return (
+            f"it agrees with the model as it was on {self.agreement:.2%} of the examples, {limit}"
+        )
 
 
 class CacheRecord(Frozen):

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
@@ -13,7 +15,7 @@ from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.variables import callback_class
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune, training_of
-from tflite_squeeze.training.quality import metric_name, validation_quality
+from tflite_squeeze.training.quality import metric_name, predicted_classes, validation_quality
 
 # (epochs that are done, epochs in all)
 Told = Callable[[int, int], None]
@@ -140,6 +142,7 @@ class StepRun:
         self.training = training_of(self.samples, config, one_shot=one_shot)
         self._original = self._teacher(given)
         self._before = validation_quality(self.model, self.samples)
+        self._classes = predicted_classes(self.model, self.samples)
         self._history: dict[str, list[float]] = {}
 
     def _teacher(self, given: Any) -> Any:
@@ -186,6 +189,11 @@ class StepRun:
         for name, values in trained.history.items():
             self._history.setdefault(name, []).extend(values)
 
+    def _agreement(self, changed: Any) -> float | None:
+        if self._classes is None:
+            return None
+        return float(np.mean(predicted_classes(changed, self.samples) == self._classes))
+
     def facts(self, changed: Any, *notes: str) -> dict[str, Any]:
         """The fields of a `StepRecord` that are the same for every technique, but `skipped`.
 
@@ -200,6 +208,7 @@ class StepRun:
             "metric": metric_name(self.model),
             "before": self._before,
             "after": validation_quality(changed, self.samples),
+            "agreement": self._agreement(changed),
             "history": self._history,
             "notes": (*self._notes, *told, *notes),
             "seconds": time.perf_counter() - self._started,

@@ -17,6 +17,11 @@ def quality_note(record: StepRecord, technique: str) -> str:
         technique: its name as a noun, such as "pruning".
     """
     if record.before is None or record.after is None:
+        if record.agreement is not None:
+            return (
+                f"no labelled data: after {technique} the class is the same as before for "
+                f"{record.agreement:.2%} of the examples"
+            )
         return f"no labelled data: the cost of {technique} in quality was not measured"
     if record.metric == "accuracy":
         change = points(record.after - record.before)

@@ -110,6 +110,7 @@ def test_prune_recovers_from_the_original_without_labels(
     outcome = run(
         "prune", files.model, "-o", out, "--sparsity", "0.5", "--data", unlabelled,
         "--teacher", "original", "--temperature", "2", "--json", "-", *TRAINING,
+        "--max-drop", "0.15",
     )  # fmt: skip
     assert (outcome.code, outcome.err) == (0, "")
     record = PruneRecord.model_validate_json(outcome.out)
@@ -130,7 +131,7 @@ def test_cluster_recovers_from_the_original(
 ) -> None:
     outcome = run(
         "cluster", files.model, "-o", tmp_path / "shared.keras", "--clusters", "4",
-        "--data", unlabelled, "--teacher", "original", "--epochs", "2",
+        "--data", unlabelled, "--teacher", "original", "--epochs", "2", "--max-drop", "1",
     )  # fmt: skip
     assert (outcome.code, outcome.err) == (0, "")
     assert "trained for 2 epochs" in outcome.out

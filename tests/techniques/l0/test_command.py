@@ -21,7 +21,7 @@ def test_both_versions_of_keras(run: Any, files: Any, tmp_path: Path, flavor: st
     outcome = run(
         "l0", source, "-o", out, "--data", files.data, "--lam", "100", "--settle", "0.25",
         "--gate-learning-rate", "0.5", "--epochs", "8", "--batch-size", "8", "--only", "hidden",
-        "--json", "-",
+        "--json", "-", "--max-drop", "1",
     )  # fmt: skip
     assert (outcome.code, outcome.err) == (0, "")
     record = L0Record.model_validate_json(outcome.out)

@@ -45,7 +45,7 @@ def test_trained_on_labels_with_the_record_as_json(
     save_model(tiny_models.dense(LIBRARIES[flavor]), source)
     outcome = run(
         "factorize", source, "-o", written, "--data", files.data, "--layer", "hidden=3",
-        "--epochs", "2", "--batch-size", "16", "--json", "-",
+        "--epochs", "2", "--batch-size", "16", "--json", "-", "--max-drop", "1",
     )  # fmt: skip
     assert (outcome.code, outcome.err) == (0, "")
     record = FactorizeRecord.model_validate_json(outcome.out)

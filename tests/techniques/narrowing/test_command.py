@@ -28,6 +28,7 @@ def test_it_trains_what_is_left(run: Any, files: Any, tmp_path: Path) -> None:
     outcome = run(
         "narrow", files.model, "-o", tmp_path / "narrow.keras", "--data", files.data,
         "--layer", "hid*=0.75", "--multiple", "2", "--no-coupled", "--epochs", "2", "--json", "-",
+        "--max-drop", "1",
     )  # fmt: skip
     assert (outcome.code, outcome.err) == (0, "")
     record = NarrowRecord.model_validate_json(outcome.out)

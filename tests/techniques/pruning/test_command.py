@@ -55,6 +55,7 @@ def test_both_kerases_in_both_formats(
     outcome = run(
         "prune", source, "-o", written, "--data", files.data, "--sparsity", "0.75",
         "--epochs", "2", "--batch-size", "16", "--learning-rate", "0.01", "--json", "-",
+        "--max-drop", "1",
     )  # fmt: skip
     assert (outcome.code, outcome.err) == (0, "")
     record = PruneRecord.model_validate_json(outcome.out)  # nothing but JSON is on stdout
@@ -69,7 +70,7 @@ def test_both_kerases_in_both_formats(
 
 def test_epochs_0_keeps_the_other_weights(run: Any, files: Any, out: Path) -> None:
     args = ("prune", files.model, "-o", out, "--data", files.data, "--sparsity", "0.5")
-    outcome = run(*args, "--epochs", "0", "--json", out.with_name("a.json"))
+    outcome = run(*args, "--epochs", "0", "--max-drop", "1", "--json", out.with_name("a.json"))
     assert (outcome.code, outcome.err) == (0, "")
     assert "pruned at once, without training" in outcome.out
     assert "accuracy 100.00% →" in outcome.out
@@ -82,8 +83,17 @@ def test_epochs_0_keeps_the_other_weights(run: Any, files: Any, out: Path) -> No
 
 def test_unlabelled_data_serves_scores(run: Any, files: Any, out: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=examples(32, 8))
-    args = ("--sparsity", "0.5", "--score", "wanda", "--data", tmp_path / "x.npz")
-    assert run("prune", files.model, "-o", out, *args).code == 0
+    args = (
+        "--sparsity",
+        "0.5",
+        "--score",
+        "wanda",
+        "--data",
+        tmp_path / "x.npz",
+        "--max-drop",
+        "1",
+    )
+    assert run("prune", files.model, "-o", out, "--max-drop", "1", *args).code == 0
     assert _zeros(out) == {"hidden/kernel": 64, "scores/kernel": 24}
 
 
@@ -120,11 +130,31 @@ def test_a_sparsity_that_was_not_reached_exits_1(run: Any, files: Any, out: Path
     )  # fmt: skip
     assert outcome.code == 1
     (line,) = outcome.err.splitlines()
-    assert line.startswith(f"Error: {out} has ")
-    assert line.endswith("not 90.00%: train for more epochs, or protect fewer layers")
+    rejected = out.with_name("pruned.rejected.keras")
+    assert line.startswith(f"Error: {out} was not written, it has ")
+    assert "not 90.00%: train for more epochs, or protect fewer layers" in line
+    assert line.endswith(f"; the model is in {rejected}")
+    assert _left(out) == [rejected.name]
     record = PruneRecord.model_validate_json(outcome.out)
     assert not record.reached
-    assert sum(_zeros(out).values()) == sum(weight.zeros_after for weight in record.weights)
+    assert sum(_zeros(rejected).values()) == sum(weight.zeros_after for weight in record.weights)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_model_that_lost_too_much_is_rejected(
+    run: Any, files: Any, out: Path, tmp_path: Path, labelled: bool
+) -> None:
+    data = files.data if labelled else tmp_path / "x.npz"
+    np.savez(tmp_path / "x.npz", x=examples(96, 8))
+    args = ("prune", files.model, "-o", out, "--data", data, "--sparsity", "0.9", "--epochs", "0")
+    outcome = run(*args)
+    assert outcome.code == 1
+    what = "its accuracy fell from 100.00% to" if labelled else "it agrees with the model as it was"
+    assert f"Error: {out} was not written, {what}" in outcome.err
+    assert "more than --max-drop 5 points: train for longer, ask for less" in outcome.err
+    assert _left(out) == ["pruned.rejected.keras"]
+    assert run(*args, "--max-drop", "1").code == 0
+    assert _left(out) == ["pruned.keras", "pruned.rejected.keras"]
 
 
 def test_sparsities_of_layers_are_checked_too(run: Any, files: Any, out: Path) -> None:

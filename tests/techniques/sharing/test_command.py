@@ -41,6 +41,7 @@ def test_both_kerases_train(run: Any, files: Any, out: Path, tmp_path: Path, fla
     save_model(tiny_models.dense(LIBRARIES[flavor]), source)
     outcome = run(
         "cluster", source, "-o", out, "--data", files.data, "--bits", "2", "--epochs", "2",
+        "--max-drop", "1",
         "--layer", "scores=8", "--init", "density", "--reassign", "2", "--json", "-",
     )  # fmt: skip
     assert (outcome.code, outcome.err) == (0, "")

@@ -61,13 +61,13 @@ def binarize_command(ctx: click.Context, /, model: Path, output: Path, **options
         doing="Binarizing",
         verb="tflite_squeeze.techniques.binarization.binarize:binarize",
         config=lambda: _config(options),
-        closing=lambda record: _conclusion(output, record),
+        closing=lambda record: _conclusion(record),
     )  # fmt: skip
 
 
-def _conclusion(output: Path, record: "BinarizeRecord") -> str:
+def _conclusion(record: "BinarizeRecord") -> str:
     if not record.reached:
-        raise CheckFailed(_too_many(output, record))
+        raise CheckFailed(_too_many(record))
     bits = "1 bit" if record.config.weights == "binary" else "2 bits"
     return (
         f"{len(record.weights)} weights of {bits}, {record.packed_bytes:,} bytes packed instead of "
@@ -75,9 +75,9 @@ def _conclusion(output: Path, record: "BinarizeRecord") -> str:
     )
 
 
-def _too_many(output: Path, record: "BinarizeRecord") -> str:
+def _too_many(record: "BinarizeRecord") -> str:
     wrong = ", ".join(weight.name for weight in record.weights if not weight.exact)
-    return f"{output} has weights with more values than requested ({wrong}): report this"
+    return f"it has weights with more values than requested ({wrong}): report this"
 
 
 def _config(options: dict[str, Any]) -> "Binarize":

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.command_line.compressing import check_targets, keep
+from tflite_squeeze.command_line.compressing import check_targets, conclude, max_drop_option
 from tflite_squeeze.command_line.config_options import config_of, config_options
 from tflite_squeeze.command_line.data_options import data_options, open_data
 from tflite_squeeze.command_line.model_options import model_options, open_layers, open_model
-from tflite_squeeze.command_line.output import force_option, json_option, progress, say
+from tflite_squeeze.command_line.output import force_option, json_option, progress
 from tflite_squeeze.command_line.training_options import (
     DISTILL,
     finetune_of,
@@ -19,6 +19,7 @@ from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
+    from tflite_squeeze.techniques.distillation.record import DistillRecord
     from tflite_squeeze.training.config import Distill
 
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     cache_dir={"metavar": "FOLDER"},
 )  # fmt: skip
 @plain_training_options
+@max_drop_option
 @model_options
 @force_option
 @json_option
@@ -75,13 +77,19 @@ def distill_command(
     # LiteRT greets whoever loads a file with it.
     with progress(ctx, f"Distilling into {student}"), caught_chatter():
         model, record = distill(source.model, config, data, taught_by, training)
-    keep(ctx, model, output, record, options)
+    conclude(
+        ctx, model, output, record, options,
+        lambda record: _conclusion(record, ", ".join(map(str, teachers))),
+    )  # fmt: skip
+
+
+def _conclusion(record: "DistillRecord", teachers: str) -> str:
     if not record.reached:
         raise CheckFailed(
-            f"{output} is worse than the student was: train for more epochs, or with another "
-            f"--learning-rate"
+            "it is worse than the student was: train for more epochs, or with another "
+            "--learning-rate"
         )
-    say(ctx, f"{output}: distilled from {', '.join(map(str, teachers))}")
+    return f"distilled from {teachers}"
 
 
 def _config(options: dict[str, Any]) -> "Distill":

@@ -55,18 +55,18 @@ def factorize_command(ctx: click.Context, /, model: Path, output: Path, **option
         verb="tflite_squeeze.techniques.low_rank.factorize:factorize",
         config=lambda: _config(options),
         keeps=lambda record: bool(record.layers),
-        closing=lambda record: _conclusion(output, record),
+        closing=lambda record: _conclusion(record),
     )  # fmt: skip
 
 
-def _conclusion(output: Path, record: "FactorizeRecord") -> str:
+def _conclusion(record: "FactorizeRecord") -> str:
     if not record.layers:
         raise CheckFailed(
-            f"{output} was not written, every split was refused (see the reasons): use lower "
-            f"ranks, or leave this model as it is"
+            "every split was refused (see the reasons): use lower ranks, or leave this model as it "
+            "is"
         )
     if not record.reached:
-        raise CheckFailed(f"{output}: {'; '.join(record.shortfalls)}: ask for lower ranks")
+        raise CheckFailed(f"{'; '.join(record.shortfalls)}: ask for lower ranks")
     return (
         f"{len(record.layers)} layers split, {record.parameters_ratio:.1%} of the parameters and "
         f"{record.macs_ratio:.1%} of the multiply-accumulates are left"

@@ -54,14 +54,14 @@ def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: A
         inputs=[] if options["curves"] is None else [options["curves"]],
         keep_prunable=True,
         more=lambda source, config: {"curves": _curves(source, config, options)},
-        closing=lambda record: _conclusion(output, record),
+        closing=lambda record: _conclusion(record),
     )  # fmt: skip
 
 
-def _conclusion(output: Path, record: "PruneRecord") -> str:
+def _conclusion(record: "PruneRecord") -> str:
     if not record.reached:
         raise CheckFailed(
-            f"{output} has {record.sparsity:.2%} zeros, not {record.target:.2%}: train for more "
+            f"it has {record.sparsity:.2%} zeros, not {record.target:.2%}: train for more "
             f"epochs, or protect fewer layers"
         )
     return f"{record.sparsity:.2%} zeros in {len(record.weights)} weights"
