@@ -156,17 +156,21 @@ def test_inputs_and_files_of_others_stay(npz: Path, tmp_path: Path) -> None:
     (out / "notes.txt").write_text("mine")
     (out / ".tflite-squeeze-mine").write_text("mine")
     squeeze(model, recipe_of(TWO[0]), str(npz), out, force=True)
-    before = {path: path.read_bytes() for path in out.iterdir()}
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     step = out / "step_1_prune.keras"
     for recipe in (recipe_of(TWO[0]), recipe_of()):  # with a step of the input's name, and without
         with pytest.raises(OutputError, match="is an input, and the run would write over it"):
             squeeze(step, recipe, str(npz), out, force=True)
     with pytest.raises(OutputError, match=r"recipe\.yaml is an input"):
         squeeze(model, out / "recipe.yaml", str(npz), out, force=True)
-    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     squeeze(model, recipe_of(), str(npz), out, force=True)
     assert not step.exists()
     assert (out / "notes.txt").read_text() == (out / ".tflite-squeeze-mine").read_text() == "mine"
+    (tmp_path / "third").mkdir()
+    (tmp_path / "third" / "before").write_text("mine")
+    with pytest.raises(OutputError, match=r"cannot make folder .*before"):
+        squeeze(model, recipe_of(), str(npz), tmp_path / "third", force=True)
     (out / "report.md").write_text("my own report")
     with pytest.raises(OutputError, match=r"report\.md was not written by this run"):
         squeeze(model, recipe_of(), str(npz), out, force=True)

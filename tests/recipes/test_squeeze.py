@@ -48,7 +48,7 @@ def test_a_whole_run(library: Any, npz: Path, tmp_path: Path) -> None:
     left = {file.name for file in (tmp_path / "out").iterdir()}
     assert left == {
         "state.json", "recipe.yaml", "step_1_prune.keras", "step_2_prune.keras", "dense.tflite",
-        "before.tflite", "before_float32.tflite", "report.json", "report.md", "steps.png",
+        "before", "report.json", "report.md", "steps.png",
         "tensors.png",
     }  # fmt: skip
     assert _zeros(tmp_path / "out" / "step_1_prune.keras") == [64, 24]
@@ -143,7 +143,9 @@ def test_limits(trained: Any, npz: Path, tmp_path: Path) -> None:
     assert found["max_drop"].found > 0.1
     assert found["raw_bytes"].found == len(result.tflite or b"")
     assert found["latency_ms"].found == 0.01
-    said = r"limit: raw_bytes is .*see .*report\.md; .*before\.tflite, the unchanged model, passes"
+    said = (
+        r"limit: raw_bytes is .*see .*report\.md; .*before/converted\.tflite, .* passes its check"
+    )
     with pytest.raises(CheckFailed, match=said):
         result.check()
     assert (tmp_path / "report.json").exists()

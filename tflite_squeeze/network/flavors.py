@@ -1,5 +1,6 @@
 """The only module that knows there are two versions of Keras: Keras 3 (`keras`) and `tf_keras`."""
 
+import json
 import math
 import re
 import sys
@@ -155,9 +156,14 @@ def trusted(flavor: Flavor) -> Iterator[None]:
 
 
 def serialized(model: Any) -> bytes:
-    """Configuration and weights of a model as bytes that are equal for equal models."""
+    """Configuration and weights of a model as bytes that are equal for equal models.
+
+    How it was compiled is left out: optimisers are numbered through a process.
+    """
     try:
-        config = model.to_json()
+        said = json.loads(model.to_json())
+        said.pop("compile_config", None)
+        config = json.dumps(said)
     except (NotImplementedError, TypeError):
         # tf_keras: subclassed models have no configuration, and some functions no JSON.
         kinds = [f"{type(layer).__qualname__} {layer.name}" for layer in walk_layers(model)]

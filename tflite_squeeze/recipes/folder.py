@@ -22,8 +22,9 @@ from tflite_squeeze.recipes.report import Baseline, StepReport
 from tflite_squeeze.version import __version__
 
 STATE = "state.json"
-# The model before any step: in float32, and as the recipe converts it.
-PLAIN, START = "before_float32.tflite", "before.tflite"
+# The model before any step, in float32 and as the recipe converts it: in a folder of their own, so
+# that the only .tflite file beside the report is the result.
+PLAIN, START = "before/float32.tflite", "before/converted.tflite"
 
 
 class RunState(Frozen):
@@ -161,8 +162,9 @@ class RunFolder:
 
     def _sweep(self) -> None:
         """Takes away what the run was writing when it was killed."""
-        for leftover in self.folder.glob(f"{self.state.unfinished}*"):
-            leftover.unlink()
+        for place in {(self.folder / name).parent for name in (STATE, *self.state.files)}:
+            for leftover in place.glob(f"{self.state.unfinished}*"):
+                leftover.unlink()
 
     def _clear(self) -> None:
         """Takes the files of an earlier run away, so that none is taken for one of this run."""
@@ -185,9 +187,19 @@ class RunFolder:
         if (self.folder / name).exists():
             self._refuse_others([name], [])
             known = (_sha256(self.read(name)),)
+        self._make_parent(self.folder / name)
         files = {**self.state.files, name: tuple(dict.fromkeys((*known, _sha256(content))))}
         self.write(self.state.model_copy(update={"files": files}))
         write_atomically(self.folder / name, content, force=True, prefix=self.state.unfinished)
+
+    def _make_parent(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot make folder {path.parent} ({error.strerror or error}): move what has its "
+                f"name away, or name another folder for the run"
+            ) from error
 
     def remove(self, name: str) -> None:
         """Deletes a file that the run wrote, where it is there."""

@@ -124,7 +124,7 @@ def _ratios(path: Path) -> tuple[float, float]:
     model = REPOSITORY / "models" / f"{report.model.name}.keras"
     int8 = convert(model, Convert(quantize="int8"), "fashion-mnist", verification=None).tflite
     files = {
-        "float": path.with_name("before_float32.tflite").read_bytes(),
+        "float": (path.parent / "before" / "float32.tflite").read_bytes(),
         "int8": int8,
         "result": path.with_name(f"{report.model.name}.tflite").read_bytes(),
     }
