@@ -1,8 +1,40 @@
 """The errors that users see: each message names what was given and what to do about it."""
 
+_LONGEST, _TAIL = 390, 180
+
+
+def in_one_line(message: str) -> str:
+    """A message without line breaks and not longer than a few lines of a terminal.
+
+    Args:
+        message: what to say; of a long one the middle is left out, since the remedy comes last.
+
+    Example:
+        >>> in_one_line("two   words")
+        'two words'
+    """
+    text = " ".join(message.split())
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST - _TAIL - 5]} ... {text[-_TAIL:]}"
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error of some library says, for a message's brackets: the first line, if not long.
+
+    Example:
+        >>> reason_of(ValueError("a bad shape"))
+        'a bad shape'
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:160] if lines else type(error).__name__
+
 
 class SqueezeError(Exception):
     """A failure that a user can act on; the command line prints it as one line.
+
+    Args:
+        message: what was given and what to do about it; see `in_one_line`.
 
     Attributes:
         exit_code: what the command line exits with: 2 for wrong use or unusable input, 1 for a
@@ -10,6 +42,9 @@ class SqueezeError(Exception):
     """
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(in_one_line(message))
 
 
 class UsageError(SqueezeError):

@@ -1,12 +1,13 @@
 """Temporary folders: gone in every case, and told of where there is no room."""
 
 import errno
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tflite_squeeze.errors import OutputError
-from tflite_squeeze.files.temporary import temporary_folder
+from tflite_squeeze.files.temporary import collected_temporary_files, temporary_folder
 
 
 @pytest.mark.parametrize("error", [None, ValueError("x"), OSError(errno.ENOSPC, "No space")])
@@ -37,3 +38,12 @@ def test_no_room_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     with pytest.raises(OutputError, match="no space for temporary files"), temporary_folder():
         pass
+
+
+def test_what_libraries_leave_behind_goes_too() -> None:
+    before = tempfile.tempdir
+    with pytest.raises(ValueError, match="x"), collected_temporary_files():
+        left = Path(tempfile.mkdtemp())
+        raise ValueError("x")
+    assert not left.exists()
+    assert tempfile.tempdir == before

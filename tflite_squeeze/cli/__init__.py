@@ -14,14 +14,13 @@ import click
 
 from tflite_squeeze.cli.failures import (
     flushed,
-    in_one_line,
     let_go_of_output,
     unexpected,
     use_plain_signs,
 )
 from tflite_squeeze.command_line.lazy_group import Commands, LazyGroup, commands_in
 from tflite_squeeze.command_line.output import interruptible
-from tflite_squeeze.errors import SqueezeError
+from tflite_squeeze.errors import SqueezeError, in_one_line
 from tflite_squeeze.techniques.registry import techniques
 from tflite_squeeze.version import __version__
 

@@ -6,7 +6,8 @@ import os
 import sys
 from typing import TextIO
 
-_LONGEST = 390
+from tflite_squeeze.errors import reason_of
+
 _ISSUES = "the project's issue tracker"
 # Signs of tables and messages that a terminal of ASCII has something like.
 _LIKE = {
@@ -16,25 +17,9 @@ _LIKE = {
 _HANDLER = "tflite_squeeze_plain"
 
 
-def in_one_line(message: str) -> str:
-    """A message without line breaks and not longer than a few lines of a terminal.
-
-    Args:
-        message: what to say; the middle of a long one is left out, since the remedy comes last.
-
-    Example:
-        >>> in_one_line("two   words")
-        'two words'
-    """
-    text = " ".join(message.split())
-    if len(text) <= _LONGEST:
-        return text
-    return f"{text[: _LONGEST - 185]} ... {text[-180:]}"
-
-
 def unexpected(error: Exception) -> str:
     """The message for an error that is not one of this package's own."""
-    first = next(iter(str(error).strip().splitlines()), "")
+    first = reason_of(error)
     if isinstance(error, BrokenPipeError):
         return "standard output was closed before everything was printed"
     if isinstance(error, OSError) and error.strerror:
@@ -44,14 +29,11 @@ def unexpected(error: Exception) -> str:
             remedy = "free disk space for the output"
         return f"{error.strerror}{where}: {remedy}"
     if isinstance(error, MemoryError):
-        return (
-            f"there is not enough memory ({first[:160] or 'no details given'}): close other "
-            f"programs, or give less data"
-        )
+        return f"there is not enough memory ({first}): close other programs, or give less data"
     kind = type(error).__name__
     return (
-        f"{kind}: {first[:160] or 'no details given'}; this should not happen: report it to "
-        f"{_ISSUES} with the output of tflite-squeeze --verbose"
+        f"{kind}: {first}; this should not happen: report it to {_ISSUES} with the output of "
+        f"tflite-squeeze --verbose"
     )
 
 

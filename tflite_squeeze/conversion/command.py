@@ -105,18 +105,26 @@ def _config(options: dict[str, Any]) -> "Convert":
     config = config_of(
         Convert,
         input_shapes=read_input_shapes(options["input_shape"]),
-        labels=_labels(options["labels_file"]),
+        labels=read_labels(options["labels_file"]),
     )
     if config.quantize.calibrates and options["data"] is None:
         raise uncalibrated(config.quantize)
     return config
 
 
-def _labels(path: Path | None) -> tuple[str, ...]:
+_MOST_LABELS_BYTES = 2**22
+
+
+def read_labels(path: Path | None) -> tuple[str, ...]:
+    """The names of classes in a text file, one a line; none without a file.
+
+    Raises:
+        InputError: it is no text, or empty.
+    """
     if path is None:
         return ()
     try:
-        lines = read_file(path, "labels").decode().splitlines()
+        lines = read_file(path, "labels", most_bytes=_MOST_LABELS_BYTES).decode().splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"labels {path} is not UTF-8 text: save it as UTF-8") from error
     labels = tuple(line.strip() for line in lines if line.strip())

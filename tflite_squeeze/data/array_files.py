@@ -16,7 +16,7 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, reason_of
 from tflite_squeeze.files.archives import check_archive
 from tflite_squeeze.files.temporary import no_room
 
@@ -74,8 +74,8 @@ def read_arrays(path: Path, what: str) -> dict[str, NDArray[Any]]:
                     for member in archive.infolist()
                 }
     except _DAMAGE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{what} {path} cannot be read ({reason[:160]}): {_REMEDY}") from error
+        reason = reason_of(error)
+        raise InputError(f"{what} {path} cannot be read ({reason}): {_REMEDY}") from error
 
 
 @dataclass(frozen=True, kw_only=True)

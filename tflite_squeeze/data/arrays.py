@@ -14,7 +14,7 @@ from tflite_squeeze.data.array_files import read_arrays
 from tflite_squeeze.data.array_parts import Labels, array_part, is_mapped, runs_of_rows
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.data.raw_data import RawData, assemble
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, reason_of
 
 ARRAY_KEY = re.compile(
     r"(?P<kind>[xy])(_(?P<part>train|val|validation|test|calibration))?(:(?P<name>.+))?"
@@ -214,5 +214,5 @@ def _own_preprocessing(arrays: Mapping[str, Any], source: str) -> Preprocessing 
     except (ValueError, ValidationError) as error:
         raise InputError(
             f"data {source}: its key 'preprocessing' is not the JSON of a Preprocessing "
-            f"({str(error).splitlines()[0]}): write Preprocessing(...).model_dump_json()"
+            f"({reason_of(error)}): write Preprocessing(...).model_dump_json()"
         ) from error

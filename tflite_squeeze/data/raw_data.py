@@ -195,11 +195,13 @@ def reading(source: str, part: RawPart | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except tf.errors.OpError as error:
+    # TensorFlow quotes the bytes that it cannot parse, which need not be text.
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
         culprit = part.damaged() if part is not None and part.damaged is not None else None
+        said = error.message if isinstance(error, tf.errors.OpError) else "its bytes make no sense"
         raise InputError(
-            f"data {culprit or source} cannot be read ({first_line(error.message)}): repair it, or "
-            f"leave the example out"
+            f"data {culprit or source} cannot be read ({first_line(said)}): repair it, or leave "
+            f"the example out"
         ) from error
 
 

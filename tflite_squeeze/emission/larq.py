@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
-from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.errors import UnsupportedError, reason_of
 from tflite_squeeze.network.crossing import copy_weights, rebuilt
 from tflite_squeeze.network.graph import Graph, Node, graph_of
 from tflite_squeeze.network.larq_library import larq
@@ -49,7 +49,7 @@ def larq_file(model: Any, chatter: Chatter) -> tuple[bytes, tuple[str, ...]]:
                 warnings.simplefilter("ignore")
                 tflite = bytes(engine.convert_keras_model(rewritten))
         except (ValueError, RuntimeError, TypeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise UnsupportedError(
                 f"Larq Compute Engine cannot convert model {model.name!r} ({reason[:300]}): "
                 f"convert it with --runtime litert"

@@ -2,15 +2,18 @@
 
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tflite_squeeze.errors import OutputError
+from tflite_squeeze.errors import OutputError, reason_of
 
 # Full, over its quota, beyond the limit of a file's size, or not writable.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+_SAID = re.compile("|".join(os.strerror(number) for number in _NO_ROOM))
 
 
 @contextmanager
@@ -33,13 +36,32 @@ def temporary_folder() -> Iterator[Path]:
             raise
 
 
+@contextmanager
+def collected_temporary_files() -> Iterator[None]:
+    """Lets all that makes temporary files in the block make them in one folder, which then goes.
+
+    Libraries leave theirs behind where they fail.
+
+    Raises:
+        OutputError: as `temporary_folder`.
+    """
+    before = tempfile.tempdir
+    with temporary_folder() as folder:
+        tempfile.tempdir = str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
 def no_room(error: Exception) -> OutputError:
     """The error for a temporary file that could not be written.
 
     Args:
         error: what the system or a library said.
     """
-    said = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0][:120]
+    known = _SAID.search(str(error))  # TensorFlow puts it behind names of its own
+    said = known[0] if known else reason_of(error)
     # Not `tempfile.gettempdir`, which raises where there is no place at all.
     place = os.environ.get("TMPDIR") or tempfile.tempdir or "/tmp"  # noqa: S108 - only named
     return OutputError(

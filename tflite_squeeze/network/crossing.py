@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, reason_of
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.graph import INPUT, Graph, Node, Value, flat, mapped, mapped_leaves
 from tflite_squeeze.network.layer_state import carry_tables
@@ -85,7 +85,7 @@ def _layer(keras: Any, node: Node, classes: dict[str, Any]) -> Any:
     except (TypeError, ValueError) as error:
         raise InputError(
             f"layer {node.name!r} ({node.kind}) cannot be rebuilt in tf_keras "
-            f"({str(error).splitlines()[0]}): replace it, or keep to inputs='float'"
+            f"({reason_of(error)}): replace it, or keep to inputs='float'"
         ) from error
 
 

@@ -12,7 +12,8 @@ from inspect import getclosurevars, isfunction
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.errors import InputError, UsageError, reason_of
+from tflite_squeeze.files.temporary import collected_temporary_files
 
 # A model makes about as many bytes of variables as its file holds.
 _GROWTH, _FREE_BYTES = 4, 2**24
@@ -85,7 +86,7 @@ def load_keras_file(
     safe = {"safe_mode": not allow_unsafe} if knows_safety else {}
     allowance = _Allowance(_GROWTH * weights_bytes + _FREE_BYTES)
     try:
-        with tf.variable_creator_scope(allowance.made):
+        with collected_temporary_files(), tf.variable_creator_scope(allowance.made):
             return keras.models.load_model(
                 path, compile=False, custom_objects=custom_objects, **safe
             )
@@ -100,10 +101,9 @@ def load_keras_file(
                 f"the model in {path} would make {allowance.made_bytes:,} bytes of weights and "
                 f"more, and the file holds {weights_bytes:,}: it is damaged; save it again"
             ) from error
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         # Keras wraps what went wrong in the names of its own classes; the lost class says more.
         lost = re.search(r"Could not locate (?:class|function) '[^']*'", str(error))
-        reason = lost[0] if lost else lines[0] if lines else type(error).__name__
+        reason = lost[0] if lost else reason_of(error)
         remedy = "save or copy it again"
         unknown = ("custom_objects", "Unknown layer", "Could not locate", "layer=")
         if any(sign in str(error) for sign in unknown):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.errors import InputError, UsageError, reason_of
 from tflite_squeeze.files.files import is_file, is_folder, read_file
 from tflite_squeeze.network.compiling import compiled_as_saved
 from tflite_squeeze.network.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
@@ -227,7 +227,7 @@ def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
         OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError,
         AssertionError, NotImplementedError, tf.errors.OpError,
     ) as error:  # fmt: skip
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = reason_of(error)
         raise InputError(f"SavedModel {path} cannot be loaded ({reason}): save it again") from error
     if not model.signatures:
         raise InputError(f"SavedModel {path} has no signature: save it with signatures=...")

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, reason_of
 from tflite_squeeze.files.archives import check_archive
 from tflite_squeeze.files.files import is_file, read_file
 from tflite_squeeze.network.flavors import Flavor
@@ -119,7 +119,7 @@ def _metadata_in_graph(content: bytes) -> list[str]:
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = reason_of(error)
     if isinstance(error, RecursionError):
         reason = "its configuration is nested too deep"
     return InputError(f"model {path} is damaged or incomplete ({reason}): save or copy it again")

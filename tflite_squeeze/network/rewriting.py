@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.errors import InputError, UsageError, reason_of
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.factorized_layers import LAYERS
 from tflite_squeeze.network.flavors import Flavor
@@ -244,7 +244,7 @@ def _telling(layer: Any) -> Iterator[None]:
     except UsageError:
         raise
     except _FAILURES as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = reason_of(error)
         raise UsageError(
             f"layer {layer.name!r} ({type(layer).__name__}) cannot be rebuilt from its "
             f"configuration ({reason}): give it a get_config with all that its constructor takes"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.errors import OutputError
+from tflite_squeeze.errors import OutputError, reason_of
 from tflite_squeeze.files.files import check_output, write_atomically
 from tflite_squeeze.files.temporary import temporary_folder
 
@@ -65,7 +65,7 @@ def save_model(model: Any, path: Path, *, force: bool = False) -> None:
             with quietly():
                 model.save(beside)
         except (ValueError, NotImplementedError, TypeError, RuntimeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             remedy = (
                 "give each layer of your own a get_config" if path.suffix == ".keras"
                 else "use .keras"

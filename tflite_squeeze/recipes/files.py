@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, reason_of
 from tflite_squeeze.files.files import read_file
 from tflite_squeeze.recipes.recipe import Recipe
 
@@ -125,7 +125,7 @@ def parse_recipe(content: bytes, file: str) -> Recipe:
             f"{file}:1: it is nested too deeply for a recipe: check its brackets"
         ) from error
     except yaml.YAMLError as error:  # characters that YAML does not take
-        reason = str(error).splitlines()[0]
+        reason = reason_of(error)
         raise InputError(f"{file}:1: it is not YAML ({reason}): fix it") from error
     if not isinstance(values, dict):
         raise InputError(f"{file}:1: a recipe is a mapping with name and steps: write one")

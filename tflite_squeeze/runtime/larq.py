@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.errors import RuntimeFailure, UsageError
+from tflite_squeeze.errors import RuntimeFailure, UsageError, reason_of
 from tflite_squeeze.runtime.inputs import made_up
 from tflite_squeeze.runtime.larq_files import RUNTIME
 from tflite_squeeze.runtime.latency import timed, timed_session
@@ -75,7 +75,7 @@ class LarqSession:
             # Content, threads, reference kernels, indirect kernels, XNNPACK for all else.
             self._interpreter = _runtime().LiteInterpreter(tflite, threads, False, indirect, True)
         except RuntimeError as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise RuntimeFailure(
                 f"{RUNTIME} refuses the file ({reason[:200]}): convert it again with --runtime larq"
             ) from error

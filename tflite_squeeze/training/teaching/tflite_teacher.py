@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, reason_of
 
 Array = NDArray[Any]
 
@@ -34,7 +34,7 @@ class TfliteRunner:
             self._interpreter = Interpreter(model_content=tflite, num_threads=1)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise InputError(
                 f"teacher {name!r} cannot be loaded by LiteRT ({reason}): convert it again"
             ) from error
