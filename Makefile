@@ -12,12 +12,13 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 MODEL := models/lenet_5.keras
 SAMPLES := models/samples/fashion-mnist.npz
 
-.PHONY: help demo quick test lint docs data compilers android-tools format table notebooks benchmark clean
+.PHONY: help demo quick fuzz test lint docs data compilers android-tools format table notebooks benchmark clean
 
 help:
 	@echo "make demo    convert, verify, profile and inspect a reference model"
 	@echo "make quick   run the tests that are not slow, in minutes"
 	@echo "make test    run the whole test suite"
+	@echo "make fuzz    try damaged files of every format, for two minutes"
 	@echo "make lint    ruff, mypy, import-linter and ends of lines"
 	@echo "make docs    build the documentation site into build/site"
 	@echo "make data    install or download Fashion-MNIST"
@@ -49,6 +50,10 @@ demo: $(STAMP)
 	$(BIN)/tflite-squeeze verify $(MODEL) demo/lenet_5.tflite --data $(SAMPLES)
 	$(BIN)/tflite-squeeze profile demo/lenet_5.tflite --plot demo/lenet_5.png --force
 	$(BIN)/tflite-squeeze inspect demo/lenet_5.tflite
+
+# What breaks the rules is kept in build/fuzz/found.
+fuzz: $(STAMP)
+	$(BIN)/python tools/fuzz/run.py --seconds 120
 
 quick: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

@@ -41,9 +41,14 @@ def test_no_room_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_what_libraries_leave_behind_goes_too() -> None:
-    before = tempfile.tempdir
-    with pytest.raises(ValueError, match="x"), collected_temporary_files():
-        left = Path(tempfile.mkdtemp())
-        raise ValueError("x")
-    assert not left.exists()
+    before, left = tempfile.tempdir, list[Path]()
+
+    def work() -> None:
+        with collected_temporary_files():
+            left.append(Path(tempfile.mkdtemp()))
+            raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        work()
+    assert not left[0].exists()
     assert tempfile.tempdir == before

@@ -47,6 +47,7 @@ BOTH = {
     "a subclass with code": layer("Dense", function=["4wAA"], function_type="lambda"),
     "a blank": layer("Lambda ", function=CODE),
     "no name": {"class_name": ["Lambda"], "config": {}},
+    "no name of a spec": {"class_name": "__typespec__", "spec_name": [], "config": []},
     "an activation": layer("Dense", activation=SYSTEM),
     "an activation's code": layer("Dense", activation=CODE),
     "an activation by name": layer("Dense", activation="os.system"),

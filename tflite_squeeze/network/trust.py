@@ -157,7 +157,7 @@ class _Judge:
         elif name == "function":
             yield from self._about_function(node, layer)
         elif name == "__typespec__":
-            if node.get("spec_name") not in _SPECS or node.get("registered_name") is not None:
+            if str(node.get("spec_name")) not in _SPECS or node.get("registered_name") is not None:
                 yield _unknown(layer, f"the type {_short(node.get('spec_name'))}")
         elif name not in _VALUES:
             if not self._is_class(node, name):
