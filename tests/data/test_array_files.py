@@ -42,6 +42,7 @@ def npz(path: Path, content: bytes, **options) -> Path:
         (b"\x93NUMPY\x01\x00\x01\x00{" + bytes(50), "cannot be read"),
         (b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65535, "cannot be read"),
         (b"\x93NUMPY\x09\x00" + bytes(64), "version 9.0"),
+        (header("(1,)", "<U1") + b"\xff" * 4, "characters that do not exist"),
         (b"\x93NUMPY", "cannot be read"),
         (b"", "cannot be read"),
     ],

@@ -1,6 +1,7 @@
 """Configurations whose layers wait for each other are found before Keras tries for ever."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -34,3 +35,12 @@ def test_layers_that_wait_are_named(name: str, feeds: str) -> None:
     first["inbound_nodes"] = json.loads(text)
     with pytest.raises(InputError, match=r"'first'.* wait for each other or for a layer that is"):
         check_graphs("net.keras", {"nested": [config]})
+
+
+@pytest.mark.parametrize("value", [None, 3, [], ["x"], {}, [[]]])
+@pytest.mark.parametrize("key", ["name", "inbound_nodes", "config"])
+def test_settings_of_other_types_are_keras_s_to_refuse(key: str, value: Any) -> None:
+    config = config_of(LIBRARIES["keras"])
+    config["config"]["layers"][1][key] = value
+    with suppress(InputError):
+        check_graphs("net.keras", config)

@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 import struct
+import sys
 import tempfile
 import tokenize
 import zipfile
@@ -130,6 +131,8 @@ def _read_header(stream: IO[bytes], size_bytes: int) -> _Header:
     if any(isinstance(size, bool) or size < 0 for size in shape):
         raise ValueError(f"an array has the shape {shape}")
     header = _Header(shape=shape, order="F" if in_columns else "C", dtype=dtype)
+    if dtype.kind == "U" and header.size_bytes > SMALL_BYTES:
+        raise ValueError(f"an array holds {header.size_bytes:,} bytes of text")
     if header.size_bytes > size_bytes:
         raise ValueError(
             f"an array declares {header.size_bytes:,} bytes, and {size_bytes:,} are there"
@@ -144,6 +147,8 @@ def _unpack(stream: IO[bytes], header: _Header, total_bytes: int) -> NDArray[Any
         return np.zeros(header.shape, header.dtype)
     if not _stays_on_disk(header, total_bytes):
         content = b"".join(_contents(stream, header))
+        if header.dtype.kind == "U":
+            _check_text(content, header.dtype)
         array = np.frombuffer(content, header.dtype).reshape(header.shape, order=header.order)
         return array.astype(native, copy=False)
     with _unnamed_file(header.size_bytes) as unpacked:
@@ -154,6 +159,11 @@ def _unpack(stream: IO[bytes], header: _Header, total_bytes: int) -> NDArray[Any
             except OSError as error:
                 raise no_room(error) from error
         return _map(unpacked, 0, _Header(shape=header.shape, order=header.order, dtype=native))
+
+
+def _check_text(content: bytes, dtype: np.dtype[Any]) -> None:
+    if np.frombuffer(content, dtype.str[0] + "u4").max() > sys.maxunicode:
+        raise ValueError("its text holds characters that do not exist")
 
 
 def _unnamed_file(size_bytes: int) -> IO[bytes]:

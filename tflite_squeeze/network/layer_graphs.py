@@ -40,16 +40,14 @@ def check_graphs(where: str, config: Any) -> None:
 
 def _waiting_layers(layers: list[Any]) -> list[str]:
     """The names of layers that never get all their inputs, in Keras's own order of building."""
-    calls: dict[str, list[set[_Node]]] = {}
-    for layer in layers:
-        if isinstance(layer, dict) and isinstance(layer.get("name"), str):
-            nodes = layer.get("inbound_nodes")
-            calls[layer["name"]] = [
-                set(_sources(call)) for call in (nodes if isinstance(nodes, list) else [])
-            ]
+    named = [one for one in layers if isinstance(one, dict) and isinstance(one.get("name"), str)]
+    calls = {
+        layer["name"]: [set(_sources(call)) for call in _listed(layer.get("inbound_nodes"))]
+        for layer in named
+    }
     # a layer without calls is an input, and has one node
     done = {name: 0 if inbound else 1 for name, inbound in calls.items()}
-    for name in _numbered_from_one(layers, calls):
+    for name in _numbered_from_one(named, calls):
         done[name] = 1
     total = {name: done[name] + len(inbound) for name, inbound in calls.items()}
     waiting, progress = {name for name, inbound in calls.items() if inbound}, True
@@ -67,18 +65,21 @@ def _waiting_layers(layers: list[Any]) -> list[str]:
     return [repr(name[:40]) for name in calls if name in waiting]
 
 
-def _numbered_from_one(layers: list[Any], calls: dict[str, list[set[_Node]]]) -> set[str]:
+def _numbered_from_one(named: list[dict[str, Any]], calls: dict[str, list[set[_Node]]]) -> set[str]:
     """Models within the model whose own first call tf_keras counts, and does not write."""
     nested = {
         layer["name"]
-        for layer in layers
-        if isinstance(layer, dict)
-        and isinstance(layer.get("config"), dict)
+        for layer in named
+        if isinstance(layer.get("config"), dict)
         and "layers" in layer["config"]
         and layer.get("inbound_nodes")
     }
     first = {source for inbound in calls.values() for call in inbound for source in call}
-    return {name for name in nested if isinstance(name, str) and (name, 0) not in first}
+    return {name for name in nested if (name, 0) not in first}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _sources(call: Any) -> Iterator[_Node]:

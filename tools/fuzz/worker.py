@@ -46,7 +46,7 @@ def main(name: str, folder: Path, seed: int, first: int, count: int) -> None:
             rng = random.Random(f"{name} {seed} {index}")
             path = _input(target, rng.choice(seeds), work, rng)
             _tell(told, {"input": index, "path": str(path)})
-            answer = _outcome(target, path, folder / "seeds" / "out")
+            answer = outcome(target, path, folder / "seeds" / "out")
             if answer["problem"]:
                 kept = folder.parent / "found" / f"{name}-{seed}-{index}{path.suffix}"
                 shutil.rmtree(kept, ignore_errors=True)
@@ -79,7 +79,7 @@ def _input(target: Target, seed: Path, work: Path, rng: random.Random) -> Path:
     return path
 
 
-def _outcome(target: Target, path: Path, out: Path) -> dict[str, Any]:
+def outcome(target: Target, path: Path, out: Path) -> dict[str, Any]:
     """What came of an input: taken, refused, or something that must not be."""
     from tflite_squeeze.errors import SqueezeError
 
