@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from tflite_squeeze.recipes.report import Baseline, StepReport
 from tflite_squeeze.version import __version__
 
 STATE = "state.json"
+_OF_A_RUN = re.compile(re.escape(UNFINISHED) + "[0-9a-f]{12}-")
 # The model before any step, in float32 and as the recipe converts it: in a folder of their own, so
 # that the only .tflite file beside the report is the result.
 PLAIN, START = "before/float32.tflite", "before/converted.tflite"
@@ -83,6 +85,8 @@ class RunFolder:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if (resume or force) and not (folder / STATE).exists():
+                _sweep_first_states(folder)
             found = any(folder.iterdir())
         except OSError as error:
             raise OutputError(
@@ -225,6 +229,13 @@ class RunFolder:
         """The model after the last step that was kept; None where none was."""
         kept = [step.model_file for step in self.state.steps if step.model_file is not None]
         return self.folder / kept[-1] if kept else None
+
+
+def _sweep_first_states(folder: Path) -> None:
+    """Takes away what a run left that was killed before any state was there to name its files."""
+    for leftover in folder.glob(f"{UNFINISHED}*"):
+        if _OF_A_RUN.match(leftover.name):
+            leftover.unlink()
 
 
 def _sha256(content: bytes) -> str:
