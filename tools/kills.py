@@ -29,6 +29,7 @@ import numpy as np
 from tflite_squeeze.errors import SqueezeError
 from tflite_squeeze.files.files import UNFINISHED
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 RECIPE = """\
 name: kills
 steps:
@@ -116,7 +117,12 @@ def run(kind: str, folder: Path, *more: str, when: When | None = None) -> Ended:
     """Runs a command in a folder, and kills it with its children when it is time."""
     command = [sys.executable, "-m", "tflite_squeeze", "--quiet", kind, "net.keras"]
     command += ["--data", "data.npz", *KINDS[kind], *more]
-    environment = {**os.environ, "TMPDIR": str(folder / "temporary"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        "TMPDIR": str(folder / "temporary"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     said = folder / "said.txt"
     started, changes, before = time.perf_counter(), 0, look(folder / "out")
     with said.open("wb") as log:
@@ -153,7 +159,7 @@ def damaged(files: Snapshot, known: Iterable[str]) -> list[str]:
     """
     wrong = []
     for name, content in files.items():
-        if name.startswith(UNFINISHED):
+        if Path(name).name.startswith(UNFINISHED):
             continue
         if name not in known:
             wrong.append(f"{name} is left over")
@@ -271,7 +277,7 @@ class Killer:
         for name, content in out.items():
             if name.endswith((".tflite", ".sqz")) and content != kind.whole.get(name, content):
                 kind.wrong.append(f"{name} differs from that of the undisturbed run")
-        kind.unfinished += any(name.startswith(UNFINISHED) for name in out)
+        kind.unfinished += any(Path(name).name.startswith(UNFINISHED) for name in out)
         stray = set(there) - set(self.before) - {"said.txt"}
         stray = {name for name in stray if not name.startswith(("out/", "temporary/"))}
         kind.wrong += [f"{name} is left beside the inputs" for name in sorted(stray)]
