@@ -41,7 +41,18 @@ pack: true
 """
 KINDS = {
     "convert": ("--quantize", "int8", "-o", "out/net.tflite", "--json", "out/net.json"),
-    "prune": ("--sparsity", "0.5", "--epochs", "2", "-o", "out/net.keras", "--json", "out/n.json"),
+    "prune": (
+        "--sparsity",
+        "0.5",
+        "--max-drop",
+        "1",
+        "--epochs",
+        "2",
+        "-o",
+        "out/net.keras",
+        "--json",
+        "out/n.json",
+    ),  # fmt: skip
     "squeeze": ("--recipe", "recipe.yaml", "-o", "out"),
 }
 RUN_AGAIN_AT_MOST = 3
