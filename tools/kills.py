@@ -52,7 +52,7 @@ KINDS = {
         "out/net.keras",
         "--json",
         "out/n.json",
-    ),  # fmt: skip
+    ),
     "squeeze": ("--recipe", "recipe.yaml", "-o", "out"),
 }
 RUN_AGAIN_AT_MOST = 3
