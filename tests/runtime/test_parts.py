@@ -117,9 +117,15 @@ def test_errors_against_labels() -> None:
     found = label_errors(reference, values, labels)
     assert found.reference.tolist() == [1, 0]
     assert found.values.tolist() == [2, 2]
-    assert found.spread.tolist() == [1, 10]
+    assert found.unit.tolist() == [1, 10]
     # Column 0 rises by 0 and 2: 1 - 1.959964 / sqrt(2); column 1 by 3 and 1: 2 - the same.
     assert found.low == pytest.approx([1 - 1.385904, 2 - 1.385904], abs=1e-6)
+
+
+def test_columns_of_one_kind_share_a_unit() -> None:
+    labels = np.outer([2, -2], [1.0] * 7 + [0.125])
+    found = label_errors(labels, labels, labels)
+    assert found.unit[7] == pytest.approx(0.3 * 2 * math.sqrt((7 + 1 / 64) / 8))
 
 
 def test_an_example_is_one_observation_however_many_positions_it_has() -> None:

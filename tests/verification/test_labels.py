@@ -93,7 +93,8 @@ def test_a_column_of_labels_may_lack_its_axis() -> None:
 
 
 def test_labels_that_do_not_vary_have_no_unit() -> None:
-    found = column_errors(np.zeros((2, 1)), np.ones((2, 1)), np.zeros((2, 1)))
+    five = np.full((2, 1), 5.0)
+    found = column_errors(five, five + 1, five)
     assert found is not None
     assert found.worst[0].rise == 0.0
 

@@ -162,13 +162,14 @@ class LabelErrors:
         reference: (columns,) of the reference.
         values: (columns,) of the values.
         low: (columns,) lower end of the 95 % interval of values - reference.
-        spread: (columns,) standard deviation of the labels.
+        unit: (columns,) standard deviation of the labels, or what a column is held to at least
+            for the sake of its kind.
     """
 
     reference: Reals
     values: Reals
     low: Reals
-    spread: Reals
+    unit: Reals
 
 
 def label_errors(reference: Array, values: Array, labels: Array) -> LabelErrors:
@@ -195,9 +196,10 @@ def label_errors(reference: Array, values: Array, labels: Array) -> LabelErrors:
     before, after = (np.mean(np.abs(one - true), axis=1) for one in answers)
     rise = after - before
     width = _Z95 * np.std(rise, axis=0) / np.sqrt(len(rise))
+    spread = np.std(true, axis=(0, 1))
     return LabelErrors(
         reference=before.mean(axis=0),
         values=after.mean(axis=0),
         low=rise.mean(axis=0) - width,
-        spread=np.std(true, axis=(0, 1)),
+        unit=np.maximum(spread, _floors(spread, _kinds(spread), true)),
     )

@@ -181,7 +181,7 @@ def column_errors(reference: Array, values: Array, labels: Array) -> ColumnError
     if labels.dtype.kind not in "iuf" or np.squeeze(labels).shape != np.squeeze(reference).shape:
         return None
     found = label_errors(reference, values, labels.reshape(reference.shape))
-    unit = np.where(found.spread > 0, found.spread, np.inf)
+    unit = np.where(found.unit > 0, found.unit, np.inf)
     rise = (found.values - found.reference) / unit
     order = np.argsort(-rise, kind="stable")[:_LISTED]
     return ColumnErrors(

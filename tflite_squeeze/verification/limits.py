@@ -41,7 +41,7 @@ class Verify(Frozen):
 
 # docs/measured/verify.md has the figures of sound files that these two stand apart from.
 _MAX_MOVED = 0.15
-_MAX_ERROR_RISE = 0.1
+_MAX_ERROR_RISE = 0.2
 
 
 class Tolerance(Frozen):

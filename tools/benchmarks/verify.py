@@ -34,6 +34,8 @@ MODES = ("int8", "int16x8", "dynamic", "float16", "none")
 REFERENCES = ("lenet_300_100", "lenet_5", "mobilenet_v1_025", "resnet_8", "watch_lstm")
 # Their conversions take minutes; one mode that calibrates and one that does not are enough.
 LARGE = ("MobileNetV2", "MobileNetV2, features", "features of a net that is not trained")
+# The runtime's integer kernels for this network are wrong.
+BROKEN = {("unit vectors", "int16x8")}
 Row = dict[str, Any]
 
 
@@ -190,7 +192,8 @@ def by_model(rows: list[Row]) -> str:
             for field in ("moved", "agreement", "error_rise")
         )
         lines.append(
-            f"| {row['model']} | {row['output']} | {row['sqnr_db']:.1f} | {row['parts']:,} "
+            f"| {row['model']}{'' if row['mode'] == 'int8' else ', ' + row['mode']} "
+            f"| {row['output']} | {row['sqnr_db']:.1f} | {row['parts']:,} "
             f"| {row['worst_part_db']:.1f} | {row['lost_of_kind']:.1%} | {' | '.join(optional)} "
             f"| {'yes' if not row['failures'] else 'no'} |"
         )
@@ -219,11 +222,12 @@ def main(only: tuple[str, ...], tables: bool) -> None:
     order = {name: at for at, (_, name, _) in enumerate(jobs())}
     rows.sort(key=lambda row: order[row["model"]])
     run = [row for row in rows if "refused" not in row]
-    sound = [row for row in run if row["kind"] == "sound"]
+    broken = [row for row in run if (row["model"], row["mode"]) in BROKEN]
+    sound = [row for row in run if row["kind"] == "sound" and row not in broken]
     renew_page("verify", "distribution", distributions(sound))
     renew_page("verify", "sound", by_model([row for row in sound if row["mode"] == "int8"]))
     damaged = [row for row in run if row["kind"] == "damaged" and row["mode"] == "int8"]
-    renew_page("verify", "damaged", by_model(damaged))
+    renew_page("verify", "damaged", by_model([*damaged, *broken]))
     for row in rows:
         if "refused" in row or (row["kind"] == "sound" and row["failures"]):
             click.echo(f"{row['model']}, {row['mode']}: {row.get('refused') or row['failures']}")
