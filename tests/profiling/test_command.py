@@ -75,7 +75,7 @@ def test_the_file_itself_is_never_written_over(dense, option: str, capsys) -> No
         (b"", "not a .tflite file"),
         (b"not a model at all", "not a .tflite file"),
         (named_dense_file()[:300], "damaged"),
-        (crashing_file(), "crashed"),
+        (crashing_file(), "damaged"),
     ],
 )
 def test_an_unusable_file_is_one_line_and_exit_code_2(tmp_path, capsys, content, message) -> None:

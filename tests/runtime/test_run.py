@@ -12,7 +12,7 @@ from tests.runtime.runtime_files import (
     two_signatures_file,
 )
 from tests.tiny_files import dense_file
-from tflite_squeeze.errors import InputError, RuntimeFailure, UsageError
+from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.runtime.run import run_file
 
 X = np.float32([[1, 2, 3], [4, 5, 6]])
@@ -105,8 +105,8 @@ def test_a_file_without_inputs_runs_once() -> None:
         ({"y": X}, "takes inputs x; got y"),
         ({"x": X[0]}, r"takes shape \(1, 3\), so the array must be \(N, 3\)"),
         ({"x": X[:, :2]}, r"got \(2, 2\)"),
-        ({"x": X[:0]}, "one at least"),
-        ({"x": np.float32(1)}, "one at least"),
+        ({"x": X[:0]}, "at least one"),
+        ({"x": np.float32(1)}, "at least one"),
         ({"x": np.array([["a", "b", "c"]])}, "got str.* that does not fit it"),
     ],
 )
@@ -120,8 +120,8 @@ def test_no_threads_are_refused() -> None:
         run_file(dense_file(), {"x": X}, threads=0)
 
 
-def test_a_file_that_crashes_the_runtime_is_one_error() -> None:
-    with pytest.raises(RuntimeFailure, match="crashed"):
+def test_a_file_that_would_crash_the_runtime_is_refused_before() -> None:
+    with pytest.raises(InputError, match="its subgraph 0 runs itself"):
         run_file(crashing_file(), {"x": np.ones(1, bool)})
 
 

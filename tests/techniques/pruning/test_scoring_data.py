@@ -103,8 +103,16 @@ def test_scores_say_what_they_lack(library: Any) -> None:
     targets = select(model).targets
     with pytest.raises(UsageError, match="pass labelled data"):
         ScoringData.from_arrays(np.zeros((2, 2), np.float32)).gradients(model, targets, "taylor")
+
+
+def test_gradients_of_several_losses(library: Any) -> None:
     two = tiny_models.two_ended(library)
     two.compile(loss=["sparse_categorical_crossentropy", "mse"])
-    data = ScoringData.from_arrays(np.zeros((2, 6), np.float32), np.zeros(2))
-    with pytest.raises(UsageError, match="takes a model with one loss"):
-        data.gradients(two, select(two).targets, "taylor")
+    names, shapes = two.output_names, two.output_shape
+    labels = {names[0]: np.zeros(2), names[1]: np.ones((2, *shapes[1][1:]), np.float32)}
+    inputs = [np.ones((2, 6), np.float32), np.ones((2, 2, 2, 1), np.float32)]
+    data = ScoringData(inputs=(inputs,), labels=(labels,))
+    targets = select(two).targets
+    found = data.gradients(two, targets, "taylor")
+    assert [gradient.shape for gradient in found] == [target.matrix_shape for target in targets]
+    assert all(np.any(gradient) for gradient in found)
