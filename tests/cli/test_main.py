@@ -141,6 +141,7 @@ def test_a_bug_is_told_in_one_line_and_where_to_report_it(run: Any, monkeypatch)
         (PermissionError(13, "Permission denied", "a.keras"), "Permission denied (a.keras): check"),
         (OSError(28, "No space left on device"), "No space left on device: free disk space"),
         (MemoryError(), "there is not enough memory"),
+        (ImportError("x.so: failed to map segment from shared object"), "not enough memory (x.so"),
         (RecursionError("too deep"), "RecursionError: too deep; this should not happen"),
         (InputError("long " * 200 + "remedy"), "long ... long"),
     ],

@@ -3,6 +3,7 @@
 import codecs
 import errno
 import os
+import re
 import sys
 from typing import TextIO
 
@@ -14,6 +15,7 @@ _LIKE = {
     "\u2192": "->", "\u00d7": "x", "\u2026": "...", "\u2013": "-", "\u2014": "-", "\u00b5": "u",
     "\u00b7": ".", "\u2264": "<=", "\u2265": ">=", "\u2019": "'",
 }  # fmt: skip
+_NO_MEMORY = re.compile("failed to map segment|[Cc]annot allocate memory")  # of native libraries
 _HANDLER = "tflite_squeeze_plain"
 
 
@@ -28,7 +30,7 @@ def unexpected(error: Exception) -> str:
         if error.errno == errno.ENOSPC and not error.filename:
             remedy = "free disk space for the output"
         return f"{error.strerror}{where}: {remedy}"
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
         return f"there is not enough memory ({first}): close other programs, or give less data"
     kind = type(error).__name__
     return (
