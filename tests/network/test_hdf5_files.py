@@ -44,10 +44,21 @@ CASES = {
 def test_what_is_not_in_the_file_is_refused(said: str) -> None:
     content = written(CASES[said])
     with pytest.raises(InputError, match=said) as caught:
-        check_hdf5(io.BytesIO(content), "model net.h5", len(content))
+        check_hdf5(content, "model net.h5")
     assert "\n" not in str(caught.value)
 
 
 def test_an_ordinary_file_is_taken(tmp_path: Path) -> None:
     content = written(lambda file: file.attrs.__setitem__("layer_names", ["a", "b"]))
-    check_hdf5(io.BytesIO(content), "model net.h5", len(content))
+    check_hdf5(content, "model net.h5")
+
+
+def test_a_heap_in_which_the_library_would_go_round_is_refused() -> None:
+    content = bytearray(written(lambda file: file.attrs.__setitem__("layer_names", ["a", "b"])))
+    heap = content.index(b"GCOL")
+    first_bytes = int.from_bytes(content[heap + 24 : heap + 32], "little")
+    assert first_bytes == 1
+    content[heap + 16 : heap + 18] = bytes(2)  # says that it is free space
+    content[heap + 24 : heap + 32] = bytes(8)  # of no size
+    with pytest.raises(InputError, match="a heap of its text is damaged"):
+        check_hdf5(bytes(content), "model net.h5")

@@ -44,3 +44,12 @@ def test_settings_of_other_types_are_keras_s_to_refuse(key: str, value: Any) -> 
     config["config"]["layers"][1][key] = value
     with suppress(InputError):
         check_graphs("net.keras", config)
+
+
+@pytest.mark.parametrize("place", ["layer", "config"])
+def test_a_name_is_text(place: str) -> None:
+    layer: Any = {"class_name": "Dense", "name": "a", "config": {"name": "a"}}
+    check_graphs("net.keras", layer)
+    (layer if place == "layer" else layer["config"])["name"] = 7
+    with pytest.raises(InputError, match="a layer's name is 7"):
+        check_graphs("net.keras", layer)

@@ -1,21 +1,23 @@
 """HDF5 files judged by what they declare: sizes, and links that lead out of the file."""
 
+import io
 import math
-from typing import IO, Any
+import struct
+from typing import Any
 
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.files.archives import most_bytes
 
 _MOST_OBJECTS = 200_000
+_HEAP, _HEAP_HEAD_BYTES = b"GCOL\1\0\0\0", 16
 
 
-def check_hdf5(stream: IO[bytes], what: str, size_bytes: int) -> int:
+def check_hdf5(content: bytes, what: str) -> int:
     """Refuses an HDF5 file that reaches out of itself or declares far more than it holds.
 
     Args:
-        stream: the file.
+        content: the file's content.
         what: what the user takes it for, for the message.
-        size_bytes: its size.
 
     Returns:
         How many bytes its datasets and attributes hold.
@@ -26,8 +28,9 @@ def check_hdf5(stream: IO[bytes], what: str, size_bytes: int) -> int:
     """
     import h5py
 
-    total, seen = 0, 0
-    with h5py.File(stream, "r") as file:
+    _check_heaps(content, what)
+    total, seen, size_bytes = 0, 0, len(content)
+    with h5py.File(io.BytesIO(content), "r") as file:
         pending: list[Any] = [file]
         known = {h5py.h5o.get_info(file.id).addr}
         while pending:
@@ -52,6 +55,25 @@ def check_hdf5(stream: IO[bytes], what: str, size_bytes: int) -> int:
                     f"{seen:,} datasets: it is damaged, or made to exhaust memory"
                 )
     return total
+
+
+def _check_heaps(content: bytes, what: str) -> None:
+    """Follows the objects in the heaps that hold text: the library goes round on one of no size.
+
+    Reference: HDF5 File Format Specification 3.0, III.E, the global heap.
+    """
+    steps, start = 0, content.find(_HEAP)
+    while start >= 0:
+        (size,) = struct.unpack_from("<8xQ", content.ljust(start + 16, b"\0"), start)
+        at, end = start + _HEAP_HEAD_BYTES, min(start + size, len(content))
+        while at + _HEAP_HEAD_BYTES <= end:
+            index, object_bytes = struct.unpack_from("<H6xQ", content, at)
+            # object 0 is what is free, its own head included
+            step = object_bytes if index == 0 else _HEAP_HEAD_BYTES + -(-object_bytes // 8) * 8
+            at, steps = at + step, steps + 1
+            if not step or steps > len(content):
+                raise InputError(f"{what}: a heap of its text is damaged: save or copy it again")
+        start = content.find(_HEAP, start + 1)
 
 
 def _attribute_bytes(item: Any) -> int:

@@ -19,13 +19,17 @@ def check_graphs(where: str, config: Any) -> None:
         config: the parsed configuration, of either Keras.
 
     Raises:
-        InputError: the inputs of a layer cannot ever be there.
+        InputError: the inputs of a layer cannot ever be there, or its name is no text.
     """
     pending = [config]
     while pending:
         node = pending.pop()
         if isinstance(node, dict):
             pending += node.values()
+            if (name := _odd_name(node)) is not None:
+                raise InputError(
+                    f"model {where}: a layer's name is {name}: it is damaged; save it again"
+                )
             layers = node.get("layers")
             if isinstance(layers, list) and "input_layers" in node:
                 waiting = _waiting_layers(layers)
@@ -36,6 +40,15 @@ def check_graphs(where: str, config: Any) -> None:
                     )
         elif isinstance(node, list | tuple):
             pending += node
+
+
+def _odd_name(node: dict[Any, Any]) -> str | None:
+    """What stands in place of a layer's name, where that is no text."""
+    for holder in (node, node.get("config")) if "class_name" in node else ():
+        name = holder.get("name") if isinstance(holder, dict) else None
+        if name is not None and not isinstance(name, str):
+            return repr(name)[:40]
+    return None
 
 
 def _waiting_layers(layers: list[Any]) -> list[str]:

@@ -139,7 +139,7 @@ def _read_zip_header(path: Path, content: bytes) -> Header:
         weights_bytes = sum(member.file_size for member in archive.infolist())
         if _WEIGHTS in names:
             weights = archive.read(_WEIGHTS)
-            weights_bytes = check_hdf5(io.BytesIO(weights), f"model {path}", len(weights))
+            weights_bytes = check_hdf5(weights, f"model {path}")
     if not isinstance(metadata, dict):
         raise ValueError("its metadata are no dict")
     return Header(_flavor_of_version(str(metadata["keras_version"])), config, weights_bytes)
@@ -155,7 +155,7 @@ def _read_json(archive: zipfile.ZipFile, name: str) -> Any:
 def _read_hdf5_header(path: Path, content: bytes) -> Header:
     import h5py
 
-    weights_bytes = check_hdf5(io.BytesIO(content), f"model {path}", len(content))
+    weights_bytes = check_hdf5(content, f"model {path}")
     with h5py.File(io.BytesIO(content), "r") as file:
         config = file.attrs.get("model_config")
         if config is None:
