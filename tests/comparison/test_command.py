@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_runs import Files, Run
-from tests.runtime.runtime_files import crashing_file, named_dense_file
+from tests.runtime.runtime_files import crashing_file, custom_file, named_dense_file
 from tflite_squeeze.comparison.record import CompareRecord
 
 QUICK = ["--turns", "3"]
@@ -56,12 +56,17 @@ def test_data_files_and_outputs(files: Files, tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_a_file_that_crashes_cannot_pass(two: list[Path], run: Run) -> None:
-    two[1].write_bytes(crashing_file())
+def test_a_file_that_cannot_be_run_cannot_pass(two: list[Path], run: Run) -> None:
+    two[1].write_bytes(custom_file("Wobble"))
     outcome = run("compare", *two, *QUICK, "--fail-if", "latency_ratio > 1000")
     assert outcome.code == 1
     assert "cannot be evaluated" in outcome.err
     assert run("compare", *two, *QUICK).code == 0
+
+
+def test_a_file_that_would_crash_the_runtime_is_refused(two: list[Path], run: Run) -> None:
+    two[1].write_bytes(crashing_file())
+    assert "its subgraph 0 runs itself" in run("compare", *two, *QUICK).refused()
 
 
 @pytest.mark.parametrize(

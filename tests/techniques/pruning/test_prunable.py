@@ -5,7 +5,7 @@ import pytest
 
 from tests import tiny_models
 from tflite_squeeze.cli import main
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.techniques.pruning.callback import PruningCallback
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.grouped_masks import groups_of
@@ -169,5 +169,7 @@ def test_refusals(library):
     for names in ({"only": ("a",)}, {"protect": ("a",)}, {"layers": {"a": 0.5}}):
         with pytest.raises(UsageError, match="for its own layer"):
             Prunable(library.layers.Dense(2), Prune(sparsity=0.5, **names))
-    with pytest.raises(UsageError, match="is not a Keras model"):
+    with pytest.raises(InputError, match="model model does not exist"):
         strip("model")
+    with pytest.raises(UsageError, match=r"int .* is not a Keras model"):
+        strip(3)
