@@ -14,6 +14,7 @@ from typing import Any
 
 from tflite_squeeze.errors import InputError, UsageError, reason_of
 from tflite_squeeze.files.temporary import collected_temporary_files
+from tflite_squeeze.network.layer_graphs import bounded_building
 
 # A model makes about as many bytes of variables as its file holds.
 _GROWTH, _FREE_BYTES = 4, 2**24
@@ -85,8 +86,9 @@ def load_keras_file(
     knows_safety = flavor is Flavor.KERAS or path.suffix == ".keras"
     safe = {"safe_mode": not allow_unsafe} if knows_safety else {}
     allowance = _Allowance(_GROWTH * weights_bytes + _FREE_BYTES)
+    building = bounded_building(str(path)) if flavor is Flavor.TF_KERAS else nullcontext()
     try:
-        with collected_temporary_files(), tf.variable_creator_scope(allowance.made):
+        with collected_temporary_files(), building, tf.variable_creator_scope(allowance.made):
             return keras.models.load_model(
                 path, compile=False, custom_objects=custom_objects, **safe
             )

@@ -1,25 +1,29 @@
-"""The graphs of layers in a configuration: Keras builds them by trying until nothing is left.
+"""The graphs of layers in a configuration, and how Keras builds a model from them.
 
-A layer that waits for itself, or for something that is not there, makes it try for ever.
+Keras goes through the layers in rounds and calls those whose inputs are there. tf_keras does not
+stop when a round calls none: layers that wait for each other, or for something that is not there,
+make it try for ever.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from tflite_squeeze.errors import InputError
 
-_Node = tuple[str, int]
+_BUILDER = "tf_keras.src.engine.functional"
 
 
-def check_graphs(where: str, config: Any) -> None:
-    """Refuses a configuration in which layers wait for each other.
+def check_names(where: str, config: Any) -> None:
+    """Refuses a configuration in which a layer's name is no text.
 
     Args:
         where: the file, for the message.
-        config: the parsed configuration, of either Keras.
+        config: the parsed configuration, of either version of Keras.
 
     Raises:
-        InputError: the inputs of a layer cannot ever be there, or its name is no text.
+        InputError: a layer's name is something else.
     """
     pending = [config]
     while pending:
@@ -30,14 +34,6 @@ def check_graphs(where: str, config: Any) -> None:
                 raise InputError(
                     f"model {where}: a layer's name is {name}: it is damaged; save it again"
                 )
-            layers = node.get("layers")
-            if isinstance(layers, list) and "input_layers" in node:
-                waiting = _waiting_layers(layers)
-                if waiting:
-                    raise InputError(
-                        f"model {where}: layers {', '.join(waiting[:3])} wait for each other or "
-                        f"for a layer that is not there: it is damaged; save it again"
-                    )
         elif isinstance(node, list | tuple):
             pending += node
 
@@ -51,75 +47,46 @@ def _odd_name(node: dict[Any, Any]) -> str | None:
     return None
 
 
-def _waiting_layers(layers: list[Any]) -> list[str]:
-    """The names of layers that never get all their inputs, in Keras's own order of building."""
-    named = [one for one in layers if isinstance(one, dict) and isinstance(one.get("name"), str)]
-    calls = {
-        layer["name"]: [set(_sources(call)) for call in _listed(layer.get("inbound_nodes"))]
-        for layer in named
-    }
-    # a layer without calls is an input, and has one node
-    done = {name: 0 if inbound else 1 for name, inbound in calls.items()}
-    for name in _numbered_from_one(named, calls):
-        done[name] = 1
-    total = {name: done[name] + len(inbound) for name, inbound in calls.items()}
-    waiting, progress = {name for name, inbound in calls.items() if inbound}, True
-    while progress:
-        progress = False
-        for name in list(waiting):
-            while done[name] < total[name] and all(
-                source in done and index < done[source]
-                for source, index in calls[name][done[name] - total[name]]
-            ):
-                done[name] += 1
-                progress = True
-            if done[name] == total[name]:
-                waiting.discard(name)
-    return [repr(name[:40]) for name in calls if name in waiting]
+@contextmanager
+def bounded_building(where: str) -> Iterator[None]:
+    """Within it tf_keras ends where layers wait for what never comes.
+
+    Args:
+        where: the file, for the message.
+
+    Raises:
+        InputError: while a model is built, layers still wait after as many rounds as there are
+            calls; each round but the last makes one call or more.
+    """
+    module = import_module(_BUILDER)
+    build: Callable[..., Any] = module.reconstruct_from_config
+
+    def bounded(config: Any, *arguments: Any, **settings: Any) -> Any:
+        if isinstance(config, dict) and isinstance(config.get("layers"), list):
+            config = {**config, "layers": _Rounds(config["layers"], where)}
+        return build(config, *arguments, **settings)
+
+    setattr(module, build.__name__, bounded)
+    try:
+        yield
+    finally:
+        setattr(module, build.__name__, build)
 
 
-def _numbered_from_one(named: list[dict[str, Any]], calls: dict[str, list[set[_Node]]]) -> set[str]:
-    """Models within the model whose own first call tf_keras counts, and does not write."""
-    nested = {
-        layer["name"]
-        for layer in named
-        if isinstance(layer.get("config"), dict)
-        and "layers" in layer["config"]
-        and layer.get("inbound_nodes")
-    }
-    first = {source for inbound in calls.values() for call in inbound for source in call}
-    return {name for name in nested if (name, 0) not in first}
+class _Rounds(list[Any]):
+    """Layers that may be gone through once to be made, and once for each call and one more."""
 
+    def __init__(self, layers: list[Any], where: str) -> None:
+        super().__init__(layers)
+        calls = [layer.get("inbound_nodes") for layer in layers if isinstance(layer, dict)]
+        self._left = 2 + sum(len(inbound) for inbound in calls if isinstance(inbound, list))
+        self._where = where
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _sources(call: Any) -> Iterator[_Node]:
-    """(layer, node) of every tensor that a call takes, as either Keras writes it."""
-    pending = [call]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            history = item.get("keras_history")
-            if isinstance(history, list) and len(history) == 3:
-                pending.append(history)
-            else:
-                pending += item.values()
-        elif isinstance(item, list | tuple):
-            if _is_tensor(item):
-                yield item[0], item[1]
-                pending += item[3:]
-            else:
-                pending += item
-
-
-def _is_tensor(item: Any) -> bool:
-    """Whether a list is [layer, node, tensor], perhaps with keyword arguments behind."""
-    return (
-        3 <= len(item) <= 4
-        and isinstance(item[0], str)
-        and all(isinstance(index, int) and not isinstance(index, bool) for index in item[1:3])
-        and item[1] >= 0
-        and (len(item) == 3 or isinstance(item[3], dict))
-    )
+    def __iter__(self) -> Iterator[Any]:
+        if not self._left:
+            raise InputError(
+                f"model {self._where}: layers wait for each other or for a layer that is not "
+                f"there: it is damaged; save it again"
+            )
+        self._left -= 1
+        return super().__iter__()

@@ -12,7 +12,7 @@ from tflite_squeeze.files.files import is_file, is_folder, read_file
 from tflite_squeeze.network.compiling import compiled_as_saved
 from tflite_squeeze.network.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
 from tflite_squeeze.network.larq_library import has_larq_layers, larq
-from tflite_squeeze.network.layer_graphs import check_graphs
+from tflite_squeeze.network.layer_graphs import check_names
 from tflite_squeeze.network.model_files import KINDS, read_header, read_metadata
 from tflite_squeeze.network.saved_operations import check_saved_graphs
 from tflite_squeeze.network.trust import check_trust, first_distrust
@@ -102,7 +102,7 @@ def load_model(
     if has_larq_layers(written):
         larq()
     classes = custom_objects(flavor, written)
-    check_graphs(str(path), config)
+    check_names(str(path), config)
     if not allow_unsafe:
         check_trust(str(path), config, flavor, classes)
     model = load_keras_file(
@@ -198,7 +198,7 @@ def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
         if has_larq_layers(written):
             larq()
         classes = custom_objects(flavor, written)
-        check_graphs(str(path), configs)
+        check_names(str(path), configs)
         unknown = None if allow_unsafe else _unknown_in(path, configs, classes)
         if unknown is None:
             model = load_keras_file(
