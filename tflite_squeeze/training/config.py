@@ -184,6 +184,11 @@ class FineTune(Frozen):
         description='Whether XLA compiles the training step; "auto" where that is likely to save '
         "time.",
     )
+    reestimate: bool = Field(
+        default=True,
+        description="Estimate the statistics of batch normalizations again after the weights "
+        "changed, trained or not, and keep those that are better on held-back samples.",
+    )
     teacher: Literal["original"] | None = Field(
         default=None,
         description='"original" recovers by distillation: the model as it was before the step '

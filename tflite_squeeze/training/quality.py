@@ -33,8 +33,21 @@ def quality(model: Any, inputs: dict[str, Array], labels: Any, *, batch: int = 2
     Raises:
         InputError: a label is no class of the model.
     """
+    return quality_of(model, predict(model, inputs, batch=batch), labels)
+
+
+def quality_of(model: Any, answers: Any, labels: Any) -> float:
+    """The same of what a model has answered already.
+
+    Args:
+        model: a Keras model of either version.
+        answers: its own, in its structure.
+        labels: (N, ...) class ids, one-hot rows or targets.
+
+    Raises:
+        InputError: a label is no class of the model.
+    """
     objective = objective_of(model)
-    answers = predict(model, inputs, batch=batch)
     if not classifies(model):
         return float(objective.loss(labels, answers))
     (outputs,), (known,) = objective.flat(answers), objective.split(labels)

@@ -16,6 +16,7 @@ from tflite_squeeze.network.variables import callback_class
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune, training_of
 from tflite_squeeze.training.quality import metric_name, predicted_classes, validation_quality
+from tflite_squeeze.training.statistics import Settling
 
 # (epochs that are done, epochs in all)
 Told = Callable[[int, int], None]
@@ -144,6 +145,7 @@ class StepRun:
         self._before = validation_quality(self.model, self.samples)
         self._classes = predicted_classes(self.model, self.samples)
         self._history: dict[str, list[float]] = {}
+        self._settling = self._settled_by(config)
 
     def _teacher(self, given: Any) -> Any:
         """The model as it is now, for it to teach later; None where no teacher is asked for."""
@@ -152,6 +154,12 @@ class StepRun:
         if self._context.original is not None:
             return self._context.original
         return copy_of(given) if self.in_place else given
+
+    def _settled_by(self, config: FineTune | None) -> Settling | None:
+        """What estimates statistics again, told of the model before it is changed."""
+        if self.samples is None or not (config or FineTune()).reestimate:
+            return None
+        return Settling(self.model, self.samples)
 
     @property
     def trains(self) -> bool:
@@ -178,6 +186,8 @@ class StepRun:
         """
         if self.training is None or self.samples is None:
             return
+        if changed is not self.model and self._settling is not None:
+            self._settling.settle(changed)  # a new model: training starts from what it can do
         own = {"epochs": epochs, "learning_rate": learning_rate}
         stage = self.training.model_copy(
             update={name: value for name, value in own.items() if value is not None}
@@ -195,13 +205,17 @@ class StepRun:
         return float(np.mean(predicted_classes(changed, self.samples) == self._classes))
 
     def facts(self, changed: Any, *notes: str) -> dict[str, Any]:
-        """The fields of a `StepRecord` that are the same for every technique, but `skipped`.
+        """Ends the run: the fields of a `StepRecord` that all techniques have, but `skipped`.
+
+        The statistics of normalization layers are estimated again first, see `Settling`.
 
         Args:
             changed: what the model became.
             *notes: what else to know, after what the file and the data say.
         """
         told = self.samples.notes if self.samples is not None else ()
+        settled = None if self._settling is None else self._settling.settle(changed)
+        notes = (*notes, settled.note) if settled is not None else notes
         return {
             "model": self.model.name,
             "finetune": self.training,
