@@ -110,12 +110,14 @@ class Graph:
         nodes: by name.
         starts: its inputs, in the structure in which the model takes them.
         ends: its outputs, in the structure in which it returns them.
+        entries: (input layer, tensor) for each input of each call of a nested model laid open.
     """
 
     name: str
     nodes: dict[str, Node] = field(default_factory=dict)
     starts: Any = ()
     ends: Any = ()
+    entries: list[tuple[Any, Value]] = field(default_factory=list)
 
     @property
     def outputs(self) -> tuple[Value, ...]:
@@ -260,7 +262,9 @@ def graph_of(model: Any, *, opened: bool = True) -> Graph:
         )
     reader = _Reader(opened=opened)
     starts, ends = reader.read(model)
-    return Graph(name=model.name, nodes=reader.nodes, starts=starts, ends=ends)
+    return Graph(
+        name=model.name, nodes=reader.nodes, starts=starts, ends=ends, entries=reader.entries
+    )
 
 
 class _Reader:
@@ -268,6 +272,7 @@ class _Reader:
 
     def __init__(self, *, opened: bool) -> None:
         self.nodes: dict[str, Node] = {}
+        self.entries: list[tuple[Any, Value]] = []
         self._opened = opened
         self._callees: dict[int, str] = {}
 
@@ -280,7 +285,9 @@ class _Reader:
             for tensor in flat(starts):
                 values[id(tensor)] = self._add_input(tensor)
         else:
-            values |= zip(map(id, flat(starts)), _matching(given, starts), strict=True)
+            tensors, taken = flat(starts), _matching(given, starts)
+            values |= zip(map(id, tensors), taken, strict=True)
+            self.entries += zip([one._keras_history[0] for one in tensors], taken, strict=True)
 
         def swap(item: Any) -> Any:
             return values.get(id(item), item)

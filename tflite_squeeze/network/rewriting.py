@@ -6,7 +6,7 @@ beside its weights comes along: statistics, vocabularies, states of random seeds
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FunctionType
@@ -89,6 +89,22 @@ def changed(layer: Any, weights: Sequence[Any] | None = None, **settings: Any) -
 Replacements = Mapping[int, Sequence[LayerSpec]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class OperationChange:
+    """What differs in an operation.
+
+    Attributes:
+        attributes: of the operation of Keras 3, by name.
+        call: makes other (args, kwargs) of those that it is called with; None to keep them.
+    """
+
+    attributes: dict[str, Any]
+    call: Callable[[Any, Any], tuple[Any, Any]] | None = None
+
+
+Changes = Mapping[int, OperationChange]
+
+
 def graph_layers(model: Any) -> tuple[list[Any], dict[int, str]]:
     """The layers that can be replaced, in the order of the data, and why others cannot.
 
@@ -124,13 +140,16 @@ def _inside(layer: Any) -> list[Any]:
     return [] if flavors.flavor_of(layer) is None else flavors.walk_layers(layer)
 
 
-def rewritten(model: Any, replacements: Replacements | None = None) -> Any:
+def rewritten(
+    model: Any, replacements: Replacements | None = None, changes: Changes | None = None
+) -> Any:
     """An equal model of new layers, some of them replaced by others.
 
     Args:
         model: a Keras model of either version, with a graph of layers.
         replacements: what stands for a layer, by its id: one layer, or several, of which the
             last has its name.
+        changes: what differs in an operation, by its id.
 
     Returns:
         A new model with weights of its own, compiled as the model is.
@@ -144,7 +163,7 @@ def rewritten(model: Any, replacements: Replacements | None = None) -> Any:
         for name in [spec.config["name"] for spec in specs[:-1]]:
             if name in taken:
                 raise UsageError(f"a layer is named {name!r} already: rename it")
-    return _built(model, replacements)
+    return _built(model, replacements, changes or {})
 
 
 def copy_of(model: Any) -> Any:
@@ -154,7 +173,7 @@ def copy_of(model: Any) -> Any:
         UsageError: it cannot be rebuilt from its configuration (subclassed without one).
     """
     try:
-        return _built(model, {})
+        return _built(model, {}, {})
     except UsageError as error:
         raise UsageError(
             f"model {model.name!r} cannot be copied ({error}): build it as a Sequential or "
@@ -207,10 +226,10 @@ def _in_float32(config: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _built(model: Any, replacements: Replacements) -> Any:
+def _built(model: Any, replacements: Replacements, changes: Changes) -> Any:
     """The new model, with all state."""
     flavor = flavors.known_flavor(model)
-    builder = _Builder(flavor, replacements)
+    builder = _Builder(flavor, replacements, changes)
     scope = flavors.keras_of(flavor).utils.custom_object_scope
     with flavors.trusted(flavor), scope(_strangers(model, flavor)):
         (made,) = builder.called(model)
@@ -257,12 +276,14 @@ class _Builder:
     Args:
         flavor: the Keras.
         replacements: specs by id of the layer.
+        changes: what differs in operations, by id.
     """
 
-    def __init__(self, flavor: Flavor, replacements: Replacements) -> None:
+    def __init__(self, flavor: Flavor, replacements: Replacements, changes: Changes) -> None:
         self._flavor = flavor
         self._keras = flavors.keras_of(flavor)
         self._replacements = replacements
+        self._changes = changes
         self._made: dict[int, list[Any]] = {}
         self._models: list[tuple[Any, Any]] = []
         self._states: list[tuple[Any, Any, Sequence[Any] | None, bool]] = []
@@ -290,7 +311,8 @@ class _Builder:
         if specs is not None:
             return [self._noted(spec.made(self._flavor), spec.like, spec.weights) for spec in specs]
         if flavors.flavor_of(source) is None:
-            return [_same_operation(source)]
+            change = self._changes.get(id(source))
+            return [_same_operation(source, change.attributes if change else {})]
         if isinstance(source, self._keras.Sequential) and self._opens(source):
             return [self._sequential(source)]
         if has_graph(source) and self._opens(source):
@@ -312,7 +334,7 @@ class _Builder:
         start = []
         if has_graph(model):
             nodes = graph_of(model, opened=False).nodes.values()
-            start = [_same_layer(node.source) for node in nodes if node.kind == INPUT]
+            start = [self._input(node.source) for node in nodes if node.kind == INPUT]
         inside = [
             made
             for layer in model.layers
@@ -329,10 +351,13 @@ class _Builder:
         losses = []
         for node in graph.nodes.values():
             if node.kind == INPUT:
-                tensors[node.name] = _same_layer(node.source).output
+                tensors[node.name] = self._input(node.source).output
                 continue
-            args = mapped(node.args, tensors.__getitem__)
-            kwargs = mapped(node.kwargs, tensors.__getitem__)
+            change = self._changes.get(id(node.source))
+            call: Any = (node.args, node.kwargs)
+            if change and change.call:
+                call = change.call(*call)
+            args, kwargs = mapped(call, tensors.__getitem__)
             if node.kind in ("AddLoss", "AddMetric"):
                 losses.append((node, args[0]))
                 continue
@@ -350,6 +375,11 @@ class _Builder:
             for node, tensor in losses:
                 _add_ending(made, node, tensor)
         return made
+
+    def _input(self, layer: Any) -> Any:
+        """An input layer, which needs no weights."""
+        specs = self._replacements.get(id(layer))
+        return specs[0].made(self._flavor) if specs else _same_layer(layer)
 
     def _as_before(self, model: Any, made: Any) -> Any:
         """Notes a model, and sets the policy by which Keras chooses to scale its loss."""
@@ -376,10 +406,10 @@ def _add_ending(made: Any, node: Node, tensor: Any) -> None:
         made.add_metric(tensor, name=node.source.metric_name, aggregation=node.source.aggregation)
 
 
-def _same_operation(operation: Any) -> Any:
+def _same_operation(operation: Any, attributes: dict[str, Any]) -> Any:
     """An equal operation of Keras 3, called nowhere yet; it has no state to be shared."""
     twin = object.__new__(type(operation))
-    vars(twin).update(vars(operation), _inbound_nodes=[], _outbound_nodes=[])
+    vars(twin).update(vars(operation), _inbound_nodes=[], _outbound_nodes=[], **attributes)
     return twin
 
 

@@ -1,8 +1,9 @@
 """Filter pruning: whole filters and units are removed, so that layers get smaller.
 
-Layers whose outputs are added or multiplied must have the same channels, so channels are removed in
-groups of layers. Each channel of a group is scored by the weights that make it and take it, each
-norm relative to its mean over the channels:
+Layers whose outputs are added or multiplied must have the same channels, so what is removed is a
+unit: all positions, in all tensors, that can only go together. Units that are made in one place
+are a group, and compete in it (DepGraph: Fang et al. 2023, arXiv:2301.12900). Each unit is scored
+by the weights that make it and take it, each norm relative to its mean over the units:
 
     score = Σ ‖weights that make it‖ · Π ‖depthwise weights on its way‖ · Σ ‖weights that take it‖
 
@@ -14,7 +15,10 @@ Reference: Li et al. 2017, arXiv:1608.08710.
 Files:
     config.py: `Narrow`, its configuration.
     narrow.py: the verb `narrow`, and the score.
-    channels.py: which layers have to agree on their channels, found from the model's graph.
+    channels.py: which channels go together, and which layers have them, found from the graph.
+    following.py: what is known while the graph is followed.
+    layer_rules.py, operation_rules.py: what each kind of layer and operation does with channels.
+    cutting.py: the model without the units that go.
     record.py, tables.py, claims.py, command.py: what was done, how it is shown, what the file
         has to show, and `tflite-squeeze narrow`.
 

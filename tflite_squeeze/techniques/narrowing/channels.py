@@ -1,167 +1,222 @@
-"""Which layers of a model have to agree on their number of channels, found from its graph.
+"""Which channels of a model go together, and which layers have them, found from its graph.
 
-A channel is made by a convolution or a Dense layer, passes through layers that treat each channel
-alone, and ends in the layers that sum over it. Layers whose outputs are added make one group.
+Every tensor carries the number of a unit for each position of its last axis: what goes or stays as
+one. A unit is made by a layer, passes through layers that treat each channel alone, and ends in
+layers that sum over it. Units that are made in one place make one group and compete for their
+places. What a kind of layer or operation does is said in `layer_rules` and `operation_rules`; what
+has no rule is fixed, and all around it.
+
+Reference: Fang et al. 2023, arXiv:2301.12900, whose dependency graph does the same between layers.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tflite_squeeze.network.graph import INPUT, Graph, Node, Value, flat, graph_of
+import numpy as np
+from numpy.typing import NDArray
 
-_MAKES = ("Conv1D", "Conv2D", "Dense")
-_DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")
-_PASSES = ("BatchNormalization", "Activation", "ReLU", "LeakyReLU", "ELU", "Flatten", "Dropout",
-           "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise",
-           "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
-           "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D",
-           "GlobalMaxPooling2D", "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D",
-           "UpSampling1D", "UpSampling2D", "Relu", "Relu6")  # fmt: skip
-_MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
+from tflite_squeeze.network.graph import INPUT, Graph, Node, Value, graph_of
+from tflite_squeeze.network.layer_state import is_of_keras
+from tflite_squeeze.techniques.narrowing import layer_rules, operation_rules
+from tflite_squeeze.techniques.narrowing.following import Edit, Following, Role, components, resized
+
+Array = NDArray[Any]
+
+_RULES = layer_rules.RULES
+_OPERATION_RULES = operation_rules.RULES
 
 
 @dataclass
 class Group:
-    """Channels that come and go together.
+    """Channels of which single ones can go, ranked together.
 
     Attributes:
-        size: how many there are.
+        size: how many units can go one by one.
+        units: (size,) the global numbers of the units.
         makers: layers whose outputs they are.
         passers: layers with a number per channel on the way: normalisation, depthwise kernels.
         takers: layers that sum over them.
         fixed: why their number cannot change; "" where it can.
+        inexact: why removing units changes the outputs even where they are zero; "" where not.
     """
 
     size: int
+    units: Array
     makers: list[Any] = field(default_factory=list)
     passers: list[Any] = field(default_factory=list)
     takers: list[Any] = field(default_factory=list)
     fixed: str = ""
+    inexact: str = ""
 
 
-def channel_groups(model: Any) -> list[Group]:
-    """The groups of a model, in the order in which they are made.
+@dataclass
+class Channels:
+    """The channels of a model.
+
+    Attributes:
+        graph: the model's graph, nested models laid open.
+        groups: every group that a layer makes, in the order in which they are made.
+        units: (channels,) the unit of each position of each tensor's last axis.
+        group_of: (all units,) index of the group; -1 for units that no layer makes.
+        layers: each layer and operation that a cut may change, by its id.
+        axes: by id of the layer, (number of the weight, axis, units along it).
+        roles: what the layer does along each of these axes, in the same order.
+        edits: by id of the layer or operation, what else changes.
+    """
+
+    graph: Graph
+    groups: list[Group]
+    units: dict[Value, Array]
+    group_of: Array
+    layers: dict[int, Any]
+    axes: dict[int, list[tuple[int, int, Array]]]
+    roles: dict[int, list[Role]]
+    edits: dict[int, Edit]
+    numbers: Array
+
+    def along(self, layer: Any) -> Iterator[tuple[int, int, Array, Role]]:
+        """(number of the weight, axis, units along it, role) of each axis of a layer."""
+        for axis, role in zip(
+            self.axes.get(id(layer), []), self.roles.get(id(layer), []), strict=True
+        ):
+            yield *axis, role
+
+
+def channels_of(model: Any) -> Channels:
+    """Finds which channels of a model go together.
 
     Args:
         model: a functional or sequential Keras model of either version; nested models count as
             what is inside them.
 
     Returns:
-        Every group that has a maker.
+        The channels, with every group that has a maker.
 
     Raises:
         UsageError: the model has no graph of layers (subclassed).
+
+    Example:
+        >>> [group.size for group in channels_of(model).groups if not group.fixed]
+        [16]
     """
     graph = graph_of(model)
-    groups = _Groups(graph)
+    follow = Following(graph)
     for node in graph.nodes.values():
-        groups.add(node)
+        _follow(follow, node)
+    for layer, value in graph.entries:
+        _enter(follow, layer, value)
     for value in graph.outputs:
-        groups.fix(value, "its channels are the model's outputs")
-    return [group for group in groups.found() if group.makers]
+        follow.fix(follow.values[value], "its channels are the model's outputs")
+    return _resolved(graph, follow)
 
 
-class _Groups:
-    """The groups so far; groups that turn out to be one are joined."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._shapes = {
-            Value(node.name, index): shape
-            for node in graph.nodes.values()
-            for index, shape in enumerate(node.shapes)
-        }
-        self._calls = {key: len(nodes) for key, nodes in graph.calls().items()}
-        self._groups: list[Group] = []
-        self._of: dict[Value, Group] = {}
-
-    def found(self) -> list[Group]:
-        """All groups, each once."""
-        return list({id(group): group for group in self._groups}.values())
-
-    def add(self, node: Node) -> None:
-        """Sorts a node's inputs and outputs into groups."""
-        layer, kind, inputs = node.source, node.kind, node.inputs
-        outputs = [Value(node.name, index) for index in range(len(node.shapes))]
-        what = f"{'operation' if node.operation else 'layer'} {layer.name}"
-        reason = _objection(node, what, self._calls[id(layer)])
-        if not reason and kind in _MAKES:
-            self._group(outputs[0]).makers.append(layer)
-            self._group(inputs[0]).takers.append(layer)
-            if _mixes(layer):
-                self.fix(outputs[0], f"{what} ends in an activation of all channels")
-        elif not reason and kind in (*_PASSES, *_DEPTHWISE):
-            group = self._joined(inputs[0], outputs[0])
-            if not node.operation and layer.weights:
-                group.passers.append(layer)
-        elif not reason and kind in _MERGES and self._alike(node):
-            for value in inputs:
-                self._joined(outputs[0], value)
-        else:
-            if kind in _MAKES and node.name == node.layer:  # still a maker, for the record
-                self._group(outputs[0]).makers.append(layer)
-            for value in [*inputs, *outputs]:
-                self.fix(value, reason or f"{what} ({kind}) mixes or fixes channels")
-
-    def _alike(self, node: Node) -> bool:
-        """Whether a node takes tensors alone, of the same number of axes and of channels."""
-        shapes = [self._shapes[value] for value in node.inputs]
-        given = [leaf for leaf in flat([node.args, node.kwargs]) if leaf is not None]
-        if len(shapes) != len(given) or None in shapes:
-            return False
-        return len({(len(shape), shape[-1]) for shape in shapes if shape}) == 1
-
-    def fix(self, value: Value, reason: str) -> None:
-        """Says that the channels of a tensor have to stay."""
-        group = self._group(value)
-        group.fixed = group.fixed or reason
-
-    def _group(self, value: Value) -> Group:
-        if value not in self._of:
-            shape = self._shapes[value]
-            self._of[value] = Group(size=(shape[-1] if shape else 0) or 0)
-            self._groups.append(self._of[value])
-        return self._of[value]
-
-    def _joined(self, first: Value, second: Value) -> Group:
-        kept, gone = self._group(first), self._group(second)
-        if kept is gone:
-            return kept
-        kept.size = min(kept.size, gone.size)  # Flatten has all places in its last axis
-        kept.makers += gone.makers
-        kept.passers += gone.passers
-        kept.takers += gone.takers
-        kept.fixed = kept.fixed or gone.fixed
-        self._of.update({key: kept for key, group in self._of.items() if group is gone})
-        self._groups = [group for group in self._groups if group is not gone]
-        return kept
+def _follow(follow: Following, node: Node) -> None:
+    """Notes what a node does with the channels of its inputs, or fixes them."""
+    reason = _objection(follow, node)
+    if not reason:
+        return
+    for value in node.inputs:
+        follow.fix(follow.values[value], reason)
+    for index in range(len(node.shapes)):
+        value = Value(node.name, index)
+        ids = follow.values.setdefault(value, follow.new(follow.width(value)))
+        follow.fix(ids, reason)
+    weights = [] if node.operation else node.source.weights
+    if any(len(getattr(weight, "shape", ())) > 1 for weight in weights):
+        # It is a maker still, for the record.
+        follow.sites.append((node.source, follow.values[Value(node.name)]))
 
 
-def _objection(node: Node, what: str, calls: int) -> str:
+def _objection(follow: Following, node: Node) -> str:
     """Why nothing around a node may change its width, or ""."""
-    layer, kind = node.source, node.kind
-    if calls != 1:
-        return f"{what} is used {calls} times"
-    if node.operation or kind == INPUT:
-        return ""
-    if getattr(layer, "data_format", "channels_last") != "channels_last":
-        return f"{what} has its channels first"
-    if getattr(layer, "groups", 1) not in (1, None) and kind in _MAKES:
-        return f"{what} has groups"
-    if kind in _DEPTHWISE and layer.depth_multiplier != 1:
-        return f"{what} multiplies channels"
-    if kind == "Activation" and _mixes(layer):
-        return f"{what} mixes channels"
-    if kind == "BatchNormalization" and _axis(layer) not in (-1, len(node.shapes[0] or ()) - 1):
-        return f"{what} normalises another axis"
-    return ""
+    what = f"{'operation' if node.operation else 'layer'} {node.source.name}"
+    if node.kind == INPUT:
+        return f"{what} is an input of the model"
+    rule = (_OPERATION_RULES if node.operation else _RULES).get(node.kind)
+    if rule is None:
+        return f"{what} ({node.kind}) mixes or fixes channels"
+    if not node.operation and not is_of_keras(type(node.source)):
+        return f"{what} ({node.kind}) is of a class of its own"
+    objection = rule(follow, node)
+    return f"{what} ({node.kind}) {objection}" if objection else ""
 
 
-def _mixes(layer: Any) -> bool:
-    """Whether a layer's activation depends on all channels together."""
-    name = getattr(getattr(layer, "activation", None), "__name__", "")
-    return name in ("softmax", "log_softmax", "glu", "sparsemax")
+def _enter(follow: Following, layer: Any, value: Value) -> None:
+    """The input of a nested model gets as narrow as what the model is called on."""
+    ids = follow.values[value]
+    own, _ = follow.port(layer, "in", len(ids))
+    follow.join(own, ids)
+    for key in ("batch_shape", "batch_input_shape"):
+        shape = layer.get_config().get(key)
+        if shape:
+            follow.sets(layer, key, resized(shape, own))
 
 
-def _axis(layer: Any) -> int:
-    axis = layer.axis
-    return int(axis[0] if isinstance(axis, list | tuple) else axis)
+def _resolved(graph: Graph, follow: Following) -> Channels:
+    """The units and groups of all that was found."""
+    ends = [
+        np.concatenate([pair[at] for pair in follow.joins] or [np.zeros(0, int)]) for at in (0, 1)
+    ]
+    _, numbers = np.unique(components(follow.count, *ends), return_inverse=True)
+    count = int(numbers.max(initial=-1)) + 1
+    fixed, inexact = _reasons(follow.fixes, numbers), _reasons(follow.rough, numbers)
+    sites = [numbers[ids] for _, ids in follow.sites]
+    chains = [np.concatenate([site[at] for site in sites] or [np.zeros(0, int)])
+              for at in (slice(None, -1), slice(1, None))]  # fmt: skip
+    competing = components(count, *chains)
+    axes = {
+        key: [(one.weight, one.axis, numbers[one.ids]) for one in found]
+        for key, found in follow.axes.items()
+    }
+    roles = {key: [one.role for one in found] for key, found in follow.axes.items()}
+    group_of = np.full(count, -1)
+    index: dict[tuple[int, str], int] = {}
+    for unit in dict.fromkeys(int(unit) for site in sites for unit in site):
+        key = int(competing[unit]), fixed.get(unit, "")
+        group_of[unit] = index.setdefault(key, len(index))
+    groups = [
+        Group(len(units := np.flatnonzero(group_of == at)), units, fixed=reason,
+              inexact=next((inexact[int(one)] for one in units if int(one) in inexact), ""))
+        for (_, reason), at in index.items()
+    ]  # fmt: skip
+    channels = Channels(
+        graph=graph,
+        groups=groups,
+        units={value: numbers[ids] for value, ids in follow.values.items()},
+        group_of=group_of,
+        layers=follow.sources,
+        axes=axes,
+        roles=roles,
+        edits=follow.edits,
+        numbers=numbers,
+    )
+    _name_layers(channels, follow)
+    return channels
+
+
+def _reasons(said: list[tuple[Array, str]], numbers: Array) -> dict[int, str]:
+    """The first reason that was given for each unit."""
+    found: dict[int, str] = {}
+    for ids, reason in said:
+        for unit in np.unique(numbers[ids]):
+            found.setdefault(int(unit), reason)
+    return found
+
+
+def _name_layers(channels: Channels, follow: Following) -> None:
+    """Notes in each group the layers that have its units."""
+    for layer, ids in follow.sites:
+        _note(channels, layer, channels.numbers[ids], "makers")
+    lists = {Role.MAKES: "makers", Role.PASSES: "passers", Role.TAKES: "takers"}
+    for key, layer in channels.layers.items():
+        for _, _, units, role in channels.along(layer) if key in channels.axes else ():
+            _note(channels, layer, units, lists[role])
+
+
+def _note(channels: Channels, layer: Any, units: Array, name: str) -> None:
+    for at in np.unique(channels.group_of[units]):
+        if at >= 0:
+            layers = getattr(channels.groups[at], name)
+            if not any(layer is one for one in layers):
+                layers.append(layer)

@@ -4,18 +4,19 @@ Reference: Li et al. 2017, arXiv:1608.08710.
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network.flavors import walk_layers
 from tflite_squeeze.network.projections import zeros_held
-from tflite_squeeze.network.rewriting import changed, rewritten
 from tflite_squeeze.network.weights import matches, select
-from tflite_squeeze.techniques.narrowing.channels import Group, channel_groups
+from tflite_squeeze.techniques.narrowing.channels import Channels, Group, channels_of
 from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.techniques.narrowing.cutting import cut
+from tflite_squeeze.techniques.narrowing.following import Role
 from tflite_squeeze.techniques.narrowing.record import NarrowedGroup, NarrowRecord, RefusedNarrowing
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.record import zeros_of
@@ -72,11 +73,12 @@ def narrow(
     given = run.model
     selection = select(given, only=config.only, protect=config.protect)
     asked = {id(target.layer) for target in selection.targets}
-    kept, groups, refused = _decided(channel_groups(given), config, asked)
+    channels = channels_of(given)
+    stays, groups, refused = _decided(channels, config, asked)
     if not groups:
         reasons = "; ".join(f"{', '.join(one.layers)}: {one.reason}" for one in refused)
         raise UsageError(f"nothing to narrow in model {given.name!r} ({reasons})")
-    narrower = _rebuilt(given, kept)
+    narrower = cut(given, channels, stays)
     with zeros_held(_pruned(narrower) if run.trains else ()):
         run.train(narrower, verbose=verbose)
     return Narrowed(
@@ -100,16 +102,17 @@ def _pruned(narrower: Any) -> list[Any]:
 
 
 def _decided(
-    groups: Sequence[Group], config: Narrow, asked: set[int]
-) -> tuple[list[tuple[Group, Array]], tuple[NarrowedGroup, ...], tuple[RefusedNarrowing, ...]]:
-    """(group, channels that stay) of each group that gets narrower, and the records."""
-    kept, narrowed, refused = [], [], []
-    for group in groups:
+    channels: Channels, config: Narrow, asked: set[int]
+) -> tuple[Array, tuple[NarrowedGroup, ...], tuple[RefusedNarrowing, ...]]:
+    """Whether each unit stays, and the records of the groups."""
+    stays = np.ones(len(channels.group_of), bool)
+    narrowed, refused = [], []
+    for group in channels.groups:
         names = tuple(layer.name for layer in group.makers)
-        scores = channel_scores(group)
+        scores = channel_scores(channels, group)
         stay = _staying(scores, _ratio(group, config), config.multiple)
         reason = group.fixed
-        if not reason and not all(id(layer) in asked for layer in group.makers):
+        if not reason and not all(_asked(layer, asked) for layer in group.makers):
             reason = "not among the layers that were asked for"
         if not reason and not config.coupled and len(names) > 1:
             reason = "its layers are coupled, and coupled is false"
@@ -119,9 +122,14 @@ def _decided(
             refused.append(RefusedNarrowing(layers=names, channels=group.size, reason=reason))
             continue
         dead = int(np.sum(scores == 0)) - int(np.sum(scores[stay] == 0))
-        kept.append((group, stay))
+        stays[np.delete(group.units, stay)] = False
         narrowed.append(NarrowedGroup(layers=names, before=group.size, after=len(stay), dead=dead))
-    return kept, tuple(narrowed), tuple(refused)
+    return stays, tuple(narrowed), tuple(refused)
+
+
+def _asked(layer: Any, asked: set[int]) -> bool:
+    """Whether a layer, or one inside it, was asked for."""
+    return any(id(one) in asked for one in (layer, *walk_layers(layer)))
 
 
 def _ratio(group: Group, config: Narrow) -> float:
@@ -141,73 +149,38 @@ def _staying(scores: Array, ratio: float, multiple: int) -> Array:
     return np.sort(np.argsort(-scores, kind="stable")[:count])
 
 
-def channel_scores(group: Group) -> Array:
-    """What each channel of a group weighs: the norms of what makes it and of what takes it.
+def channel_scores(channels: Channels, group: Group) -> Array:
+    """What each unit of a group weighs: the norms of what makes it and of what takes it.
 
     score = Σ ‖makers' weights‖ · Π ‖depthwise weights‖ · Σ ‖takers' weights‖, each norm over its
-    mean. A channel that nothing makes, or nothing takes, scores 0.
+    mean. A unit that nothing makes, or nothing takes, scores 0.
 
     Args:
-        group: the channels and their layers.
+        channels: of the model.
+        group: the units and their layers.
 
     Returns:
-        (channels,), 0 or more.
+        (units,), 0 or more.
     """
-    made = sum(_relative(_norms(layer.get_weights()[0], -1)) for layer in group.makers)
-    taken: Any = sum(
-        _relative(_folded(_norms(layer.get_weights()[0], -2), group.size)) for layer in group.takers
-    )
-    scores = np.asarray(made) * (taken if group.takers else 1.0)
-    for layer in group.passers:
-        if type(layer).__name__.startswith("Depthwise"):
-            scores = scores * _relative(_norms(layer.get_weights()[0], -2))
-    return scores
+    norms: dict[Role, list[Array]] = {role: [] for role in Role}
+    layers = {id(one): one for one in (*group.makers, *group.passers, *group.takers)}
+    for layer in layers.values():
+        weights = layer.get_weights()
+        for index, axis, units, role in channels.along(layer):
+            if weights[index].ndim > 1 and np.isin(units, group.units).any():
+                squares = _sums(np.square(weights[index], dtype=np.float64), axis)
+                sums = np.bincount(units, squares, len(channels.group_of))[group.units]
+                norms[role].append(_relative(np.sqrt(sums)))
+    made: Array = np.sum(norms[Role.MAKES], axis=0) if norms[Role.MAKES] else np.ones(group.size)
+    taken: Array = np.sum(norms[Role.TAKES], axis=0) if norms[Role.TAKES] else np.ones(group.size)
+    passed = np.prod([made * taken, *norms[Role.PASSES]], axis=0)
+    return np.asarray(passed)
 
 
-def _norms(kernel: Array, axis: int) -> Array:
-    """The Euclidean norm of each slice along an axis."""
-    others = tuple(at for at in range(kernel.ndim) if at != axis % kernel.ndim)
-    return np.asarray(np.sqrt(np.sum(np.square(kernel, dtype=np.float64), axis=others)))
-
-
-def _folded(norms: Array, size: int) -> Array:
-    """Behind a Flatten each channel occurs once per place."""
-    return np.asarray(np.sqrt(np.sum(np.square(norms.reshape(-1, size)), axis=0)))
+def _sums(values: Array, axis: int) -> Array:
+    """The sum of each slice along an axis."""
+    return np.asarray(values.sum(tuple(at for at in range(values.ndim) if at != axis)))
 
 
 def _relative(norms: Array) -> Array:
     return np.asarray(norms / max(float(np.mean(norms)), np.finfo(np.float64).tiny))
-
-
-def _rebuilt(model: Any, kept: Sequence[tuple[Group, Array]]) -> Any:
-    """An equal model without the channels that go."""
-    layers: dict[int, Any] = {}
-    weights: dict[int, list[Array]] = {}
-    widths: dict[int, dict[str, int]] = {}
-    for group, stay in kept:
-        for layer in (*group.makers, *group.takers, *group.passers):
-            layers[id(layer)] = layer
-            weights.setdefault(id(layer), layer.get_weights())
-        for layer in group.makers:
-            widths[id(layer)] = {"units" if hasattr(layer, "units") else "filters": len(stay)}
-            weights[id(layer)] = [_cut(one, -1, group, stay) for one in weights[id(layer)]]
-        for layer in group.takers:
-            kernel, *rest = weights[id(layer)]
-            weights[id(layer)] = [_cut(kernel, -2, group, stay), *rest]
-        for layer in group.passers:
-            depthwise = type(layer).__name__.startswith("Depthwise")
-            weights[id(layer)] = [
-                _cut(one, -2 if depthwise and one.ndim > 1 else -1, group, stay)
-                for one in weights[id(layer)]
-            ]
-    return rewritten(
-        model,
-        {key: [changed(layers[key], weights[key], **widths.get(key, {}))] for key in layers},
-    )
-
-
-def _cut(values: Array, axis: int, group: Group, stay: Array) -> Array:
-    """What stays of an axis that has the group's channels, once or once per place."""
-    places = values.shape[axis] // group.size
-    index = (np.arange(places)[:, None] * group.size + stay[None, :]).reshape(-1)
-    return np.asarray(np.take(values, index, axis=axis))
