@@ -13,7 +13,6 @@ from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.statistics import (
     Settling,
-    divergence,
     normalizations,
     reestimate,
     set_statistics,
@@ -105,15 +104,6 @@ def test_no_samples_are_refused_and_no_layers_are_none(library: Any) -> None:
     with pytest.raises(UsageError, match="no samples"):
         reestimate(normalized(library), [])
     assert reestimate(library.Sequential([library.Input((2,)), library.layers.Dense(1)]), [X]) == 0
-
-
-@pytest.mark.parametrize(
-    ("answers", "original", "expected"),
-    [([[0.5, 0.5]], [[1.0, 0.0]], np.log(2)), ([[1.0], [3.0]], [[0.0], [4.0]], 1 / 4)],
-    ids=["probabilities", "numbers"],
-)
-def test_divergence_by_hand(answers: Any, original: Any, expected: float) -> None:
-    assert divergence(np.array(answers), np.array(original)) == pytest.approx(expected, abs=1e-6)
 
 
 def classifier(library: Any) -> Any:

@@ -20,6 +20,7 @@ from tflite_squeeze.data.data import Data, Sample
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.observing import call_shapes
+from tflite_squeeze.training.divergence import Divergence
 from tflite_squeeze.training.quality import metric_name, quality_of
 
 Array = NDArray[Any]
@@ -29,7 +30,6 @@ _KINDS = ("BatchNormalization", "BatchNormalizationBase")
 _SMALLEST = 1e-4
 _SAMPLES, _HELD_BACK = 512, 1000
 _BATCH, _FEWEST, _MOST_BYTES = 250, 8, 2**29
-_TINY = 1e-7
 
 
 def reestimate(model: Any, batches: Iterable[Any]) -> int:
@@ -231,7 +231,11 @@ class Settling:
         self._data = data
         # Not read for models that have nothing to estimate.
         told = bool(normalizations(model)) and not data.labelled
-        self._original = _answers(model, self._parts[1].inputs) if told else None
+        self._divergence = (
+            Divergence(model, tf.nest.flatten(_answers(model, self._parts[1].inputs)))
+            if told
+            else None
+        )
 
     @cached_property
     def _parts(self) -> tuple[Sample, Sample]:
@@ -249,7 +253,7 @@ class Settling:
             model: with the same inputs and outputs as the one before.
         """
         old = statistics_of(model)
-        if not old or (self._original is None and not self._data.labelled):
+        if not old or (self._divergence is None and not self._data.labelled):
             return None
         samples, before = self._parts[0], self._quality(model)
         layers = reestimate(model, _batches(model, samples.inputs, _at_once(model)))
@@ -258,7 +262,7 @@ class Settling:
         done = Reestimation(
             layers=layers,
             samples=samples.count,
-            measure="divergence" if self._original is not None else metric_name(model),
+            measure="divergence" if self._divergence is not None else metric_name(model),
             before=before,
             after=self._quality(model),
         )
@@ -267,37 +271,10 @@ class Settling:
         return done
 
     def _quality(self, model: Any) -> float:
-        held_back = self._parts[1]
-        answers = _answers(model, held_back.inputs)
-        if self._original is None:
-            return quality_of(model, answers, held_back.labels)
-        return divergence(answers, self._original)
-
-
-def divergence(answers: Any, original: Any) -> float:
-    """How far answers are from those of the original model, a sum over all outputs.
-
-    Args:
-        answers: of a model, in its structure, each (N, ...).
-        original: of the original, in the same order.
-
-    Returns:
-        For rows of probabilities the mean Kullback-Leibler divergence KL(original ‖ answers); for
-        all else the mean squared distance over the variance of the original's.
-
-    Example:
-        >>> divergence(np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]]))
-        0.6931
-    """
-    total = 0.0
-    for mine, theirs in zip(tf.nest.flatten(answers), tf.nest.flatten(original), strict=True):
-        p, q = np.asarray(theirs, np.float64), np.asarray(mine, np.float64)
-        if p.ndim > 1 and p.min() >= 0 and np.allclose(p.sum(-1), 1, atol=1e-3):
-            rows = p * (np.log(np.maximum(p, _TINY)) - np.log(np.maximum(q, _TINY)))
-            total += float(np.mean(rows.sum(-1)))
-        else:
-            total += float(np.mean(np.square(q - p)) / max(float(p.var()), _TINY))
-    return total
+        answers = _answers(model, self._parts[1].inputs)
+        if self._divergence is None:
+            return quality_of(model, answers, self._parts[1].labels)
+        return self._divergence.of(tf.nest.flatten(answers))
 
 
 def _every_second(sample: Sample, first: int) -> Sample:
