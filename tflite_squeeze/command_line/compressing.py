@@ -92,7 +92,6 @@ def compress(
     closing: Callable[[Any], str],
     inputs: Iterable[Path] = (),
     trains_as: str = "",
-    training: Callable[[Options], Any] = finetune_of,
     keep_prunable: bool = False,
     more: Callable[["LoadedModel", Any], Options] = lambda *_: {},
     keeps: Callable[[Any], bool] = lambda _: True,
@@ -112,7 +111,6 @@ def compress(
             CheckFailed where the result is not what was asked for.
         inputs: other files that are read.
         trains_as: of a technique that is training, what a message calls it.
-        training: reads how to train off the options.
         keep_prunable: whether `Prunable` wrappers stay while the verb works.
         more: what else the verb takes, of the loaded model and the config.
         keeps: of the record, whether there is a model to save.
@@ -125,7 +123,7 @@ def compress(
     if trains_as and options["epochs"] == 0:
         raise UsageError(f"--epochs is 0, but {trains_as} is training: give at least 1")
     asked = config_of(resolve_name(config)) if isinstance(config, str) else config()
-    finetune = training(options)
+    finetune = finetune_of(options)
     source = open_layers(model, options, keep_prunable=keep_prunable)
     from tflite_squeeze.network.unwrapping import plain
     from tflite_squeeze.training.callback import TargetNotReached

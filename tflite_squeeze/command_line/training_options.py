@@ -26,15 +26,16 @@ def training_options(command: _Command) -> _Command:
 
 
 def plain_training_options(command: _Command) -> _Command:
-    """Adds `--epochs`, `--learning-rate`, `--batch-size` and `--seed`."""
+    """Adds `--epochs`, `--steps`, `--learning-rate`, `--batch-size` and `--seed`."""
     command = config_options(
-        _FINETUNE, "learning_rate", "batch", "seed", batch={"names": ["--batch-size", "batch_size"]}
-    )(command)
+        _FINETUNE, "steps", "learning_rate", "batch", "seed",
+        batch={"names": ["--batch-size", "batch_size"]},
+    )(command)  # fmt: skip
     return click.option(
         "--epochs",
         type=click.IntRange(min=0),
-        help="Passes over the training data; 0 does not train. By default as many as the "
-        "technique needs, where there are labels.",
+        help="Passes over the training data; 0 does not train. By default as many as the data and "
+        "the technique need, where there are labels.",
     )(command)
 
 
@@ -48,16 +49,17 @@ def trains(data: "Data | None", options: Mapping[str, Any]) -> bool:
     """
     taught = options.get("teacher") is not None
     usable = data is not None and (taught or data.labelled)
-    if options["epochs"] and not usable:
+    asked = next((name for name in ("epochs", "steps") if options[name]), None)
+    if asked and not usable:
         raise UsageError(
             "--teacher needs examples: pass --data" if taught else
-            "--epochs needs labels to train on: pass labelled --data"
+            f"--{asked} needs labels to train on: pass labelled --data"
         )  # fmt: skip
     if options["epochs"] is not None:
         wanted = bool(options["epochs"])
     else:
         wanted = data is not None and usable and (taught or data.train is not None)
-    for name in ("learning_rate", "batch_size", "teacher", *_TAUGHT):
+    for name in ("steps", "learning_rate", "batch_size", "teacher", *_TAUGHT):
         if given(name) and not wanted:
             option, kind = name.replace("_", "-"), "" if taught else "labelled "
             raise UsageError(f"--{option} is given but nothing is trained: pass {kind}--data")

@@ -153,27 +153,55 @@ def custom_distance(config: Distill) -> Callable[[Any, Any], Any] | None:
 class FineTune(Frozen):
     """How a model is fine-tuned after it was changed.
 
+    Numbers that are left out are chosen from the size of the data, the model and the technique;
+    see `plan.planned`.
+
     Example:
-        >>> FineTune(epochs=2).batch
-        128
+        >>> FineTune(steps=2_000, learning_rate=1e-3).batch is None
+        True
         >>> FineTune(epochs=50, teacher="original", distill=Distill(distance="mse")).teacher
         'original'
     """
 
-    epochs: int = Field(default=3, ge=1, description="Passes over the training data.")
-    batch: int = Field(default=128, ge=1, description="Examples per training step.")
-    learning_rate: float = Field(
-        default=1e-3,
+    epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Passes over the training data; with steps, the equal parts after which "
+        "progress is recorded. By default at least 3, and enough for 600 steps.",
+    )
+    steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="Training steps in all, in place of passes over the data; a multiple of epochs "
+        "where both are given.",
+    )
+    batch: int | None = Field(
+        default=None,
+        ge=1,
+        description="Examples per training step; by default 32 for fewer than 2,000 examples, 64 "
+        "for fewer than 20,000, else 128.",
+    )
+    learning_rate: float | None = Field(
+        default=None,
         gt=0,
         allow_inf_nan=False,
-        description="Peak learning rate of the cosine schedule.",
+        description="Peak learning rate of the cosine schedule; by default 0.001 with adam and "
+        "0.01 with sgd, times what the technique needs.",
     )
-    warmup: float = Field(
-        default=0.0,
+    warmup: float | None = Field(
+        default=None,
         ge=0,
         lt=1,
         description="Fraction of the training steps over which the learning rate rises to its "
-        "peak.",
+        "peak; 0.05 by default.",
+    )
+    batchnorm_momentum: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Momentum of the moving statistics of batch normalizations during the "
+        "training; by default low enough for them to follow the weights within it. Afterwards "
+        "each layer has its own again.",
     )
     optimizer: Literal["adam", "sgd"] = Field(
         default="adam", description='Optimizer: "adam", or "sgd" with momentum 0.9.'
@@ -198,6 +226,15 @@ class FineTune(Frozen):
         default=None,
         description="What is learned from the teacher; the defaults of distillation if left out.",
     )
+
+    @model_validator(mode="after")
+    def _whole_epochs(self) -> Self:
+        if self.epochs is not None and self.steps is not None and self.steps % self.epochs:
+            raise ValueError(
+                f"steps is {self.steps} and epochs {self.epochs}: leave one out, or make steps a "
+                f"multiple of epochs"
+            )
+        return self
 
     @model_validator(mode="after")
     def _taught(self) -> Self:

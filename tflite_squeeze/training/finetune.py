@@ -11,9 +11,12 @@ from tflite_squeeze.data.raw_data import reading
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
+from tflite_squeeze.network.variables import retrace
 from tflite_squeeze.training.config import Distill, FineTune
+from tflite_squeeze.training.momentum import momentum_at_most, momentum_of
 from tflite_squeeze.training.objective import classifies, objective_of
-from tflite_squeeze.training.parts import training_steps, uses_labels
+from tflite_squeeze.training.parts import examples_of, uses_labels
+from tflite_squeeze.training.plan import Needs, planned, whole_length
 from tflite_squeeze.training.teaching.distiller import Distiller
 from tflite_squeeze.training.teaching.teacher_answers import (
     Answers,
@@ -71,7 +74,7 @@ def finetune(
         InputError: the data has no labels, or no training part, and there is no teacher.
         UsageError: the config asks for a teacher, and there is none.
     """
-    config = config or FineTune()
+    config = planned(config or FineTune(), examples_of(data), Needs(momentum=momentum_of(model)))
     check_trainable(data, config)
     trained = model if around is None else around
     if config.teacher is None:
@@ -83,7 +86,7 @@ def finetune(
     distill = config.distill or Distill()
     teachers = teachers_of(original, model, distill.teacher_outputs)
     with temporary_folder() as folder:
-        answers, _ = known_answers(model, teachers, distill, data, config.epochs, folder)
+        answers, _ = known_answers(model, teachers, distill, data, config.epochs or 1, folder)
         taught = Distiller(trained, teachers, distill, like=model, live=answers is None)
         return train(
             model, taught, data, config, callbacks,
@@ -149,7 +152,7 @@ def train(
         model: whose inputs, outputs and loss count.
         trained: what is trained: the model, or one that has it inside.
         data: fitted to the model.
-        config: how.
+        config: how, with numbers, as `planned` gives it.
         callbacks: as in `finetune`.
         answers: what teachers say of each example, where that is known already.
         augment: changes a batch of inputs.
@@ -158,19 +161,19 @@ def train(
     """
     keras = flavors.keras_of(flavors.known_flavor(model))
     keras.utils.set_random_seed(config.seed)
-    steps, labelled = training_steps(data, config), uses_labels(data)
-    compiled_here = _compile(model, trained, keras, config, steps, optimizer, labelled=labelled)
-    batches = training_batches(
-        model, data, config.batch, config.seed, answers=answers, augment=augment
-    )
-    with reading(data.source):
+    labelled = uses_labels(data)
+    compiled_here = _compile(model, trained, keras, config, optimizer, labelled=labelled)
+    batches, length = training_batches(model, data, config, answers=answers, augment=augment)
+    with reading(data.source), momentum_at_most(model, config.batchnorm_momentum):
         history = trained.fit(
             batches,
             epochs=config.epochs,
+            steps_per_epoch=length,
             callbacks=list(callbacks),
             verbose=verbose,
             shuffle=False,  # the data is shuffled already, and Keras warns if asked to
         )
+    retrace(trained)  # with the momentum that the layers have again
     return Trained(
         history={name: [float(v) for v in values] for name, values in history.history.items()},
         steps=int(np.asarray(trained.optimizer.iterations)),
@@ -183,18 +186,18 @@ def _compile(
     trained: Any,
     keras: Any,
     config: FineTune,
-    steps: int,
     optimizer_of: Callable[[Any], Any] | None,
     *,
     labelled: bool,
 ) -> bool:
     """Gives the model an optimiser with a rate that falls to zero, and a loss if it has none."""
     objective = objective_of(model)
-    warmup = int(config.warmup * steps)
+    steps, peak = whole_length(config), config.learning_rate
+    warmup = int((config.warmup or 0.0) * steps)
     rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else config.learning_rate,
+        initial_learning_rate=0.0 if warmup else peak,
         decay_steps=max(1, steps - warmup),
-        warmup_target=config.learning_rate if warmup else None,
+        warmup_target=peak if warmup else None,
         warmup_steps=warmup,
     )
     if optimizer_of is not None:

@@ -1,4 +1,4 @@
-"""Which part of the data is trained on, and for how many steps."""
+"""Which part of the data is trained on."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ import tensorflow as tf
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.prepare import preparation
 from tflite_squeeze.data.raw_data import RawPart
-from tflite_squeeze.training.config import FineTune
 
 _LONGEST_SHUFFLE = 60_000
 
@@ -60,7 +59,6 @@ def shuffled_part(data: Data, seed: int) -> Any:
     return raw.shuffled(seed).map(numbered, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def training_steps(data: Data, config: FineTune) -> int:
-    """How many steps a training has; at 1,000 an epoch where the data does not know its length."""
-    count = training_part(data)[1].count
-    return (1000 if count is None else -(-count // config.batch)) * config.epochs
+def examples_of(data: Data) -> int | None:
+    """How many examples there are to train on; None where only reading to the end would tell."""
+    return training_part(data)[1].count

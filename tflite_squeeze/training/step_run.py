@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.variables import callback_class
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune, training_of
+from tflite_squeeze.training.momentum import momentum_of
+from tflite_squeeze.training.parts import examples_of
+from tflite_squeeze.training.plan import Needs, plan_note, planned, stage_of
 from tflite_squeeze.training.quality import metric_name, predicted_classes, validation_quality
 from tflite_squeeze.training.statistics import Settling
 
@@ -101,6 +104,7 @@ class StepRun:
         in_place: whether the model itself is changed.
         rebuilds: whether the technique makes a new model, so that nothing needs to be copied.
         keep_prunable: whether `Prunable` wrappers stay in a model that is read from a file.
+        needs: what the technique needs of a training whose numbers are not given.
         context: passed by a run of several steps (a recipe).
 
     Attributes:
@@ -126,6 +130,7 @@ class StepRun:
         in_place: bool = False,
         rebuilds: bool = False,
         keep_prunable: bool = False,
+        needs: Needs | None = None,
         context: RunContext | None = None,
     ) -> None:
         self._started = time.perf_counter()
@@ -141,6 +146,12 @@ class StepRun:
             None if data is None else load_data(data).fitted_to(flavors.input_specs(self.model))
         )
         self.training = training_of(self.samples, config, one_shot=one_shot)
+        self._told: list[str] = []
+        if self.training is not None and self.samples is not None:
+            asked, examples = self.training, examples_of(self.samples)
+            needs = replace(needs or Needs(), momentum=momentum_of(self.model))
+            self.training = planned(asked, examples, needs)
+            self._told += filter(None, [plan_note(asked, self.training, examples)])
         self._original = self._teacher(given)
         self._before = validation_quality(self.model, self.samples)
         self._classes = predicted_classes(self.model, self.samples)
@@ -188,11 +199,10 @@ class StepRun:
             return
         if changed is not self.model and self._settling is not None:
             self._settling.settle(changed)  # a new model: training starts from what it can do
-        own = {"epochs": epochs, "learning_rate": learning_rate}
-        stage = self.training.model_copy(
-            update={name: value for name, value in own.items() if value is not None}
-        )
-        told = self._context.callbacks(stage.epochs)
+        stage = self.training if epochs is None else stage_of(self.training, epochs)
+        if learning_rate is not None:
+            stage = stage.model_copy(update={"learning_rate": learning_rate})
+        told = self._context.callbacks(stage.epochs or 1)
         trained = finetune(
             changed, self.samples, stage, [*callbacks, *told], original=self._original, **how
         )
@@ -224,6 +234,6 @@ class StepRun:
             "after": validation_quality(changed, self.samples),
             "agreement": self._agreement(changed),
             "history": self._history,
-            "notes": (*self._notes, *told, *notes),
+            "notes": (*self._notes, *told, *(self._told if self.trains else ()), *notes),
             "seconds": time.perf_counter() - self._started,
         }

@@ -16,7 +16,6 @@ from tflite_squeeze.techniques.l0.gates import gated_network
 from tflite_squeeze.techniques.l0.l0 import l0_prune
 from tflite_squeeze.techniques.l0.record import L0Record
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.parts import training_steps
 
 pytestmark = pytest.mark.slow
 
@@ -182,7 +181,3 @@ def test_values_that_make_no_gates_are_refused(values):
 def test_the_config_round_trips():
     config = L0(lam=2.5, protect=("last",))
     assert L0.model_validate_json(config.model_dump_json()) == config
-
-
-def test_steps_are_counted(data):
-    assert training_steps(load_data(data), FineTune(epochs=3, batch=100)) == 9

@@ -47,8 +47,9 @@ def binarize(
         config: what becomes binary or ternary, and how.
         data: `Data` or anything that `load_data` takes. With a labelled training part the weights
             are trained while they are quantized on every call; without, they are quantized once.
-        finetune: how to train; 3 epochs by default. With `FineTune(teacher="original")` the model
-            as it was teaches, and data without labels will do.
+        finetune: how to train; numbers left open are chosen. With
+            `FineTune(teacher="original")` the model as it was teaches, and data without labels
+            will do.
         one_shot: quantize at once and do not train, even if there is training data.
         in_place: change the model itself, not a copy; with float inputs only.
         context: passed by a run of several steps (a recipe).

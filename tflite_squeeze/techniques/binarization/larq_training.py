@@ -123,7 +123,7 @@ def trained(
         The model.
     """
     library = larq()
-    epochs = run.training.epochs if run.training is not None else 1
+    epochs = (run.training and run.training.epochs) or 1
     weights = None
     for phases, count in stages_of(config, names, epochs):
         model = built(graph, config, phases)

@@ -11,7 +11,9 @@ from tflite_squeeze.techniques.distillation.comparison import Comparison, Standi
 from tflite_squeeze.techniques.distillation.record import DistillRecord, TeacherRecord
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.finetune import train
-from tflite_squeeze.training.parts import uses_labels
+from tflite_squeeze.training.momentum import momentum_of
+from tflite_squeeze.training.parts import examples_of, uses_labels
+from tflite_squeeze.training.plan import Needs, plan_note, planned
 from tflite_squeeze.training.quality import metric_name
 from tflite_squeeze.training.step_run import RunContext, working_model
 from tflite_squeeze.training.teaching.distiller import Distiller
@@ -49,7 +51,7 @@ def distill(
             part, what calibrates is trained on.
         teacher: a Keras model of either version, a path, a SavedModel, a concrete function, the
             bytes of a `.tflite` file, or a list of them: an ensemble.
-        finetune: how to train; 3 epochs by default.
+        finetune: how to train; numbers left open are chosen.
         in_place: train the student itself, not a copy.
         augment: changes a batch of inputs, in the structure that the student takes, before both
             see it. The teacher then answers in each step.
@@ -70,18 +72,22 @@ def distill(
         >>> model, record = distill(student, Distill(), "mnist", "teacher.keras")
     """
     started = time.perf_counter()
-    training = finetune or FineTune()
-    if training.teacher is not None:
+    asked = finetune or FineTune()
+    if asked.teacher is not None:
         raise UsageError("distill is given its teacher: leave teacher out of FineTune")
     context = context or RunContext()
     copied = not (in_place or context.owned)
     _, learner, notes = working_model(student, in_place=in_place, copied=copied)
     samples = load_data(data).fitted_to(flavors.input_specs(learner))
+    needs = Needs(momentum=momentum_of(learner))
+    examples = examples_of(samples)
+    training = planned(asked, examples, needs)
+    epochs, told = training.epochs or 1, plan_note(asked, training, examples)
     teachers = teachers_of(teacher, learner, config.teacher_outputs)
     # Refuses what cannot be compared before any work is spent on answers.
     distiller = Distiller(learner, teachers, config)
     answers, cache = known_answers(
-        learner, teachers, config, samples, training.epochs, default_folder(),
+        learner, teachers, config, samples, epochs, default_folder(),
         augmented=augment is not None,
     )  # fmt: skip
     if answers is not None:
@@ -90,7 +96,7 @@ def distill(
     before = compared.now(distiller)
     trained = train(
         learner, distiller, samples, training,
-        [*callbacks, *context.callbacks(training.epochs)],
+        [*callbacks, *context.callbacks(epochs)],
         answers=answers, augment=augment, verbose=verbose,
     )  # fmt: skip
     after = compared.now(distiller)
@@ -101,7 +107,7 @@ def distill(
         skipped=(),
         metric=metric_name(learner),
         history=trained.history,
-        notes=(*notes, *samples.notes),
+        notes=(*notes, *samples.notes, *filter(None, [told])),
         seconds=time.perf_counter() - started,
         student_outputs=distiller.kinds,
         labelled=uses_labels(samples) and config.label_weight > 0,

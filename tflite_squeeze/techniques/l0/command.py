@@ -1,16 +1,12 @@
 """`tflite-squeeze l0`: a Keras model in, the same model with trained zeros out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from tflite_squeeze.command_line.compressing import compress, compressing
 from tflite_squeeze.command_line.config_options import config_options
-from tflite_squeeze.command_line.training_options import finetune_of
-
-if TYPE_CHECKING:
-    from tflite_squeeze.training.config import FineTune
 
 L0 = "tflite_squeeze.techniques.l0.config:L0"
 
@@ -28,8 +24,8 @@ L0 = "tflite_squeeze.techniques.l0.config:L0"
 def l0_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Train with an L0 penalty, which sets weights exactly to zero.
 
-    Trains for 20 epochs by default, so it needs labelled data, or --teacher original. The number
-    of zeros follows from --lam.
+    Trains for 20 epochs or more by default, so it needs labelled data, or --teacher original. The
+    number of zeros follows from --lam.
     """
     compress(
         ctx, model, output, options,
@@ -37,15 +33,8 @@ def l0_command(ctx: click.Context, /, model: Path, output: Path, **options: Any)
         verb="tflite_squeeze.techniques.l0.l0:l0_prune",
         config=L0,
         trains_as="L0 regularization",
-        training=_training,
         closing=lambda record: (
             f"{record.sparsity:.2%} zeros in {len(record.weights)} weights"
             + ("" if record.sparsity else "; raise --lam, or train for more epochs")
         ),
     )  # fmt: skip
-
-
-def _training(options: dict[str, Any]) -> "FineTune":
-    from tflite_squeeze.techniques.l0.config import DEFAULT_EPOCHS
-
-    return finetune_of({**options, "epochs": options["epochs"] or DEFAULT_EPOCHS})

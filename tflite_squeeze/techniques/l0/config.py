@@ -5,7 +5,7 @@ from pydantic import Field
 from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 
 # Gates take about this long to close.
-DEFAULT_EPOCHS = 20
+DEFAULT_PASSES = 20
 
 
 class L0(Frozen):

@@ -11,15 +11,15 @@ from tflite_squeeze.network.observing import replaceable
 from tflite_squeeze.network.projections import zeros_held
 from tflite_squeeze.network.skipped import why_skipped
 from tflite_squeeze.network.weights import Selection, select
-from tflite_squeeze.techniques.l0.config import DEFAULT_EPOCHS, L0
+from tflite_squeeze.techniques.l0.config import DEFAULT_PASSES, L0
 from tflite_squeeze.techniques.l0.gates import gated_network
 from tflite_squeeze.techniques.l0.record import L0Record
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.parts import training_steps
+from tflite_squeeze.training.plan import Needs, stage_of, whole_length
 from tflite_squeeze.training.record import weight_records, zeros_of
 from tflite_squeeze.training.step_run import RunContext, StepRun
 
-_DEFAULT_TRAINING = FineTune(epochs=DEFAULT_EPOCHS)
+_NEEDS = Needs(passes=DEFAULT_PASSES)
 
 
 class L0Pruned(NamedTuple):
@@ -49,7 +49,7 @@ def l0_prune(
         config: λ, the gates, and which layers get them.
         data: `Data` or anything that `load_data` takes, with a labelled training part unless the
             original model teaches (`FineTune(teacher="original")`).
-        finetune: how to train; 20 epochs by default.
+        finetune: how to train; at least 20 passes over the data by default.
         in_place: change the model itself, not a copy.
         context: passed by a run of several steps (a recipe).
         verbose: as in `model.fit`.
@@ -65,15 +65,15 @@ def l0_prune(
     Example:
         >>> model, record = l0_prune(model, L0(lam=10.0), "mnist")
     """
-    training = finetune or _DEFAULT_TRAINING
-    run = StepRun(model, data, training, in_place=in_place, context=context)
+    asked = finetune or FineTune()
+    run = StepRun(model, data, asked, in_place=in_place, needs=_NEEDS, context=context)
     pruned = run.model
     selection = replaceable(select(pruned, only=config.only, protect=config.protect))
     if not selection.targets:
         reasons = why_skipped(selection.skipped)
         raise UsageError(f"no layer of model {pruned.name!r} can have gates ({reasons})")
     zeros = [zeros_of(target.variable) for target in selection.targets]
-    _train(run, selection, config, training, verbose)
+    _train(run, selection, config, verbose)
     record = L0Record(
         config=config,
         weights=weight_records(selection.targets, zeros),
@@ -83,23 +83,25 @@ def l0_prune(
     return L0Pruned(pruned, record)
 
 
-def _train(
-    run: StepRun, selection: Selection, config: L0, training: FineTune, verbose: int
-) -> None:
+def _train(run: StepRun, selection: Selection, config: L0, verbose: int) -> None:
     """Trains gates and weights, writes the gates into the weights, and lets those settle."""
-    assert run.samples is not None  # there is no run without
+    training = run.training
+    # There is no run without, and StepRun leaves no number open.
+    assert training is not None
+    assert training.epochs is not None
+    assert training.learning_rate is not None
     settling = math.floor(config.settle * training.epochs)
-    gating = training.model_copy(update={"epochs": training.epochs - settling})
+    gating = training.epochs - settling
     ratio = config.gate_learning_rate / training.learning_rate
     network = gated_network(
         run.model,
         selection.targets,
         config,
         gain=ratio if training.optimizer == "adam" else math.sqrt(ratio),
-        warmup_steps=round(config.warmup * training_steps(run.samples, gating)),
+        warmup_steps=round(config.warmup * whole_length(stage_of(training, gating))),
         seed=training.seed,
     )
-    run.train(run.model, around=network, epochs=gating.epochs, verbose=verbose)
+    run.train(run.model, around=network, epochs=gating, verbose=verbose)
     network.write_gates()
     if settling:
         with zeros_held(target.variable for target in selection.targets):

@@ -59,8 +59,8 @@ def factorize(
             timed beside the layer that it would replace, and kept only if it is really faster.
         data: `Data` or anything that `load_data` takes. With it the factors keep what the layers
             answer on it; with a labelled training part the model is fine-tuned afterwards.
-        finetune: how to train; 3 epochs by default. With labels, unless the model as it was
-            teaches (`FineTune(teacher="original")`).
+        finetune: how to train; numbers left open are chosen. With labels, unless the model as
+            it was teaches (`FineTune(teacher="original")`).
         one_shot: do not train, even if there is training data.
         context: passed by a run of several steps (a recipe).
         verbose: as in `model.fit`.

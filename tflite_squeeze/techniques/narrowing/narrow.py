@@ -53,7 +53,7 @@ def narrow(
         config: how many filters, and of which layers.
         data: `Data` or anything that `load_data` takes. With a labelled training part the model is
             fine-tuned afterwards.
-        finetune: how to train; 3 epochs by default.
+        finetune: how to train; numbers left open are chosen.
         one_shot: do not train, even if there is training data.
         context: passed by a run of several steps (a recipe).
         verbose: as in `model.fit`.

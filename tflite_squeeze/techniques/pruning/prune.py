@@ -46,8 +46,9 @@ def prune(
         config: how much, which, and when.
         data: `Data` or anything that `load_data` takes. With a labelled training part the model is
             fine-tuned while and after the zeros come in; without, it is pruned at once.
-        finetune: how to train; 3 epochs by default. `FineTune` with data that has no labels is an
-            error, unless the original model teaches (`FineTune(teacher="original")`).
+        finetune: how to train; numbers left open are chosen. `FineTune` with data that has no
+            labels is an error, unless the original model teaches
+            (`FineTune(teacher="original")`).
         one_shot: prune at once and do not train, even if there is training data.
         in_place: change the model itself, not a copy.
         curves: for a budget that goes by them, measured already.

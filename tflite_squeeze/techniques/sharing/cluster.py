@@ -47,8 +47,9 @@ def cluster(
         config: how many values, and which layers.
         data: `Data` or anything that `load_data` takes. With a labelled training part the values
             are fine-tuned; without, weights share at once.
-        finetune: how to train; 3 epochs by default. `FineTune` with data that has no labels is an
-            error, unless the original model teaches (`FineTune(teacher="original")`).
+        finetune: how to train; numbers left open are chosen. `FineTune` with data that has no
+            labels is an error, unless the original model teaches
+            (`FineTune(teacher="original")`).
         one_shot: share at once and do not train, even if there is training data.
         in_place: change the model itself, not a copy.
         measured: for `max_drop`, values by weight, measured already.
