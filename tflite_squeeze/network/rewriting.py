@@ -94,7 +94,7 @@ class OperationChange:
     """What differs in an operation.
 
     Attributes:
-        attributes: of the operation of Keras 3, by name.
+        attributes: what differs in the configuration of an operation of Keras 3.
         call: makes other (args, kwargs) of those that it is called with; None to keep them.
     """
 
@@ -408,8 +408,10 @@ def _add_ending(made: Any, node: Node, tensor: Any) -> None:
 
 def _same_operation(operation: Any, attributes: dict[str, Any]) -> Any:
     """An equal operation of Keras 3, called nowhere yet; it has no state to be shared."""
+    if attributes:
+        return type(operation).from_config({**operation.get_config(), **attributes})
     twin = object.__new__(type(operation))
-    vars(twin).update(vars(operation), _inbound_nodes=[], _outbound_nodes=[], **attributes)
+    vars(twin).update(vars(operation), _inbound_nodes=[], _outbound_nodes=[])
     return twin
 
 

@@ -207,21 +207,3 @@ def test_operations_that_leave_channels_alone(operation: Any, images: np.ndarray
     narrower, record = narrow(model, Narrow(multiple=1, only=("first",)))
     assert [one.after for one in record.groups] == [4]
     np.testing.assert_allclose(narrower(images), model(images), atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("operation", "kind"),
-    [
-        (lambda t: t[..., ::2], "GetItem"),
-        (lambda t: t * t[..., :1], "GetItem"),
-    ],
-)
-def test_operations_that_may_mix_channels_are_named(
-    library: Any, operation: Any, kind: str
-) -> None:
-    model = _with_operation(library, operation)
-    _, record = narrow(model, Narrow(ratio=0.5, multiple=1))
-    reasons = {one.layers: one.reason for one in record.refused}
-    assert f"({kind}) mixes or fixes channels" in reasons["first",]
-    assert reasons["first",].startswith("operation ")
-    assert [one.layers for one in record.groups] == [("second",)]

@@ -17,7 +17,9 @@ Files:
     narrow.py: the verb `narrow`, and the score.
     channels.py: which channels go together, and which layers have them, found from the graph.
     following.py: what is known while the graph is followed.
-    layer_rules.py, operation_rules.py: what each kind of layer and operation does with channels.
+    layer_rules.py, normalization_rules.py, shape_rules.py, sequence_rules.py: what each kind of
+        layer does with channels.
+    operation_rules.py: what operations do with them.
     cutting.py: the model without the units that go.
     record.py, tables.py, claims.py, command.py: what was done, how it is shown, what the file
         has to show, and `tflite-squeeze narrow`.

@@ -3,13 +3,13 @@
 Every tensor carries the number of a unit for each position of its last axis: what goes or stays as
 one. A unit is made by a layer, passes through layers that treat each channel alone, and ends in
 layers that sum over it. Units that are made in one place make one group and compete for their
-places. What a kind of layer or operation does is said in `layer_rules` and `operation_rules`; what
-has no rule is fixed, and all around it.
+places. What a kind of layer or operation does is said by a rule; what has none is fixed, and all
+around it.
 
 Reference: Fang et al. 2023, arXiv:2301.12900, whose dependency graph does the same between layers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,12 +18,29 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.network.graph import INPUT, Graph, Node, Value, graph_of
 from tflite_squeeze.network.layer_state import is_of_keras
-from tflite_squeeze.techniques.narrowing import layer_rules, operation_rules
-from tflite_squeeze.techniques.narrowing.following import Edit, Following, Role, components, resized
+from tflite_squeeze.techniques.narrowing import (
+    layer_rules,
+    normalization_rules,
+    operation_rules,
+    sequence_rules,
+    shape_rules,
+)
+from tflite_squeeze.techniques.narrowing.following import (
+    Edit,
+    Following,
+    Role,
+    WidthError,
+    components,
+    resized,
+)
 
 Array = NDArray[Any]
 
-_RULES = layer_rules.RULES
+_RULES = {
+    kind: rule
+    for module in (layer_rules, normalization_rules, sequence_rules, shape_rules)
+    for kind, rule in module.RULES.items()
+}
 _OPERATION_RULES = operation_rules.RULES
 
 
@@ -37,6 +54,7 @@ class Group:
         makers: layers whose outputs they are.
         passers: layers with a number per channel on the way: normalisation, depthwise kernels.
         takers: layers that sum over them.
+        what: what they are: channels, or the heads or the widths of heads of attention.
         fixed: why their number cannot change; "" where it can.
         inexact: why removing units changes the outputs even where they are zero; "" where not.
     """
@@ -46,6 +64,7 @@ class Group:
     makers: list[Any] = field(default_factory=list)
     passers: list[Any] = field(default_factory=list)
     takers: list[Any] = field(default_factory=list)
+    what: str = "channels"
     fixed: str = ""
     inexact: str = ""
 
@@ -113,33 +132,41 @@ def channels_of(model: Any) -> Channels:
 
 def _follow(follow: Following, node: Node) -> None:
     """Notes what a node does with the channels of its inputs, or fixes them."""
-    reason = _objection(follow, node)
-    if not reason:
+    what = f"{'operation' if node.operation else 'layer'} {node.source.name}"
+    objection = _objection(follow, node)
+    outputs = [Value(node.name, index) for index in range(len(node.shapes))]
+    if not objection and any(len(follow.values[one]) != follow.width(one) for one in outputs):
+        objection = f"({node.kind}) has a number of channels that is not known"
+    if not objection:
         return
+    reason = f"{what} {objection}"
+    for axis in follow.axes.get(id(node.source), ()):
+        follow.fix(axis.ids, reason)
     for value in node.inputs:
         follow.fix(follow.values[value], reason)
-    for index in range(len(node.shapes)):
-        value = Value(node.name, index)
-        ids = follow.values.setdefault(value, follow.new(follow.width(value)))
-        follow.fix(ids, reason)
+    for value in outputs:
+        follow.values[value] = follow.new(follow.width(value))
+        follow.fix(follow.values[value], reason)
     weights = [] if node.operation else node.source.weights
     if any(len(getattr(weight, "shape", ())) > 1 for weight in weights):
         # It is a maker still, for the record.
-        follow.sites.append((node.source, follow.values[Value(node.name)]))
+        follow.sites.append((node.source, follow.values[outputs[0]], "channels"))
 
 
 def _objection(follow: Following, node: Node) -> str:
     """Why nothing around a node may change its width, or ""."""
-    what = f"{'operation' if node.operation else 'layer'} {node.source.name}"
-    if node.kind == INPUT:
-        return f"{what} is an input of the model"
     rule = (_OPERATION_RULES if node.operation else _RULES).get(node.kind)
+    if node.kind == INPUT:
+        return "is an input of the model"
     if rule is None:
-        return f"{what} ({node.kind}) mixes or fixes channels"
+        return f"({node.kind}) mixes or fixes channels"
     if not node.operation and not is_of_keras(type(node.source)):
-        return f"{what} ({node.kind}) is of a class of its own"
-    objection = rule(follow, node)
-    return f"{what} ({node.kind}) {objection}" if objection else ""
+        return f"({node.kind}) is of a class of its own"
+    try:
+        objection = rule(follow, node)
+    except WidthError:
+        objection = "has weights of other shapes"
+    return f"({node.kind}) {objection}" if objection else ""
 
 
 def _enter(follow: Following, layer: Any, value: Value) -> None:
@@ -155,31 +182,12 @@ def _enter(follow: Following, layer: Any, value: Value) -> None:
 
 def _resolved(graph: Graph, follow: Following) -> Channels:
     """The units and groups of all that was found."""
-    ends = [
-        np.concatenate([pair[at] for pair in follow.joins] or [np.zeros(0, int)]) for at in (0, 1)
-    ]
-    _, numbers = np.unique(components(follow.count, *ends), return_inverse=True)
-    count = int(numbers.max(initial=-1)) + 1
-    fixed, inexact = _reasons(follow.fixes, numbers), _reasons(follow.rough, numbers)
-    sites = [numbers[ids] for _, ids in follow.sites]
-    chains = [np.concatenate([site[at] for site in sites] or [np.zeros(0, int)])
-              for at in (slice(None, -1), slice(1, None))]  # fmt: skip
-    competing = components(count, *chains)
+    _, numbers = np.unique(components(follow.count, *_columns(follow.joins)), return_inverse=True)
+    groups, group_of = _groups(follow, numbers)
     axes = {
         key: [(one.weight, one.axis, numbers[one.ids]) for one in found]
         for key, found in follow.axes.items()
     }
-    roles = {key: [one.role for one in found] for key, found in follow.axes.items()}
-    group_of = np.full(count, -1)
-    index: dict[tuple[int, str], int] = {}
-    for unit in dict.fromkeys(int(unit) for site in sites for unit in site):
-        key = int(competing[unit]), fixed.get(unit, "")
-        group_of[unit] = index.setdefault(key, len(index))
-    groups = [
-        Group(len(units := np.flatnonzero(group_of == at)), units, fixed=reason,
-              inexact=next((inexact[int(one)] for one in units if int(one) in inexact), ""))
-        for (_, reason), at in index.items()
-    ]  # fmt: skip
     channels = Channels(
         graph=graph,
         groups=groups,
@@ -187,12 +195,51 @@ def _resolved(graph: Graph, follow: Following) -> Channels:
         group_of=group_of,
         layers=follow.sources,
         axes=axes,
-        roles=roles,
+        roles={key: [one.role for one in found] for key, found in follow.axes.items()},
         edits=follow.edits,
         numbers=numbers,
     )
     _name_layers(channels, follow)
     return channels
+
+
+def _columns(pairs: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Pairs of arrays as two long ones."""
+    first, second = (
+        np.concatenate([pair[at] for pair in pairs] or [np.zeros(0, int)]) for at in (0, 1)
+    )
+    return first, second
+
+
+def _groups(follow: Following, numbers: Array) -> tuple[list[Group], Array]:
+    """The groups, and which of them each unit is in; -1 for none."""
+    count = int(numbers.max(initial=-1)) + 1
+    sites = [(numbers[ids], what) for _, ids, what in follow.sites]
+    competing = components(count, *_columns([(site[:-1], site[1:]) for site, _ in sites]))
+    fixed, inexact = _reasons(follow.fixes, numbers), _reasons(follow.rough, numbers)
+    members: dict[tuple[int, bool], list[int]] = {}
+    named: dict[int, str] = {}
+    for site, what in sites:
+        for unit in site.tolist():
+            key = int(competing[unit]), unit in fixed
+            members.setdefault(key, []).append(unit)
+            named.setdefault(key[0], what)
+    groups: list[Group] = []
+    group_of = np.full(count, -1)
+    for (root, is_fixed), found in members.items():
+        units = np.unique(found)
+        group_of[units] = len(groups)
+        rough = [inexact[unit] for unit in units.tolist() if unit in inexact]
+        groups.append(
+            Group(
+                size=len(units),
+                units=units,
+                what=named[root],
+                fixed=fixed[found[0]] if is_fixed else "",
+                inexact=rough[0] if rough else "",
+            )
+        )
+    return groups, group_of
 
 
 def _reasons(said: list[tuple[Array, str]], numbers: Array) -> dict[int, str]:
@@ -206,7 +253,7 @@ def _reasons(said: list[tuple[Array, str]], numbers: Array) -> dict[int, str]:
 
 def _name_layers(channels: Channels, follow: Following) -> None:
     """Notes in each group the layers that have its units."""
-    for layer, ids in follow.sites:
+    for layer, ids, _ in follow.sites:
         _note(channels, layer, channels.numbers[ids], "makers")
     lists = {Role.MAKES: "makers", Role.PASSES: "passers", Role.TAKES: "takers"}
     for key, layer in channels.layers.items():

@@ -26,32 +26,36 @@ def cut(model: Any, channels: Channels, stays: Array) -> Any:
         A new, smaller model; weights that stay are as they were.
     """
 
-    def count(ids: Array) -> int:
-        return int(np.count_nonzero(stays[channels.numbers[ids]]))
+    def stay(ids: Array) -> Array:
+        return np.asarray(stays[channels.numbers[ids]])
 
     layers, changes = {}, {}
     for key, source in channels.layers.items():
         edit = channels.edits.get(key, Edit())
         # A setting that says the same stays as it was written.
         settings = {
-            path: setting(count)
+            path: setting(stay)
             for path, setting in edit.settings.items()
-            if setting(count) != setting(len)
+            if setting(stay) != setting(_all_stay)
         }
         if is_operation(source):
             changes[key] = OperationChange(
                 attributes={path[0]: value for path, value in settings.items()},
-                call=edit.call(count) if edit.call else None,
+                call=edit.call(stay) if edit.call else None,
             )
         elif settings or not all(stays[axis[2]].all() for axis in channels.axes.get(key, ())):
-            scales = {index: scale(count) for index, scale in edit.scales.items()}
+            scales = {index: scale(stay) for index, scale in edit.scales.items()}
             weights = _cut_weights(source, channels, stays, scales)
-            config = config_of(source)
+            config = _open(config_of(source))
             for path, value in settings.items():
                 config = _with(config, path, value)
             spec = LayerSpec(kind=type(source), config=config, weights=weights, like=source)
             layers[key] = [spec]
     return rewritten(model, layers, changes)
+
+
+def _all_stay(ids: Array) -> Array:
+    return np.ones(len(ids), bool)
 
 
 def staying(channels: Channels, value: Value, stays: Array) -> Array:
@@ -75,6 +79,16 @@ def _cut_weights(
     for index, scale in scales.items():
         weights[index] = weights[index] * np.asarray(scale, weights[index].dtype)
     return tuple(weights)
+
+
+def _open(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without the shapes for which layers inside were built."""
+    return {
+        key: {**value, "build_config": None}
+        if isinstance(value, dict) and "build_config" in value
+        else value
+        for key, value in config.items()
+    }
 
 
 def _with(config: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:

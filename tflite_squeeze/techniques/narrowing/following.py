@@ -36,9 +36,9 @@ class WeightAxis:
     role: Role
 
 
-# How many of some ids stay; and a setting or a factor that follows from that.
-Count = Callable[[Array], int]
-Setting = Callable[[Count], Any]
+# Whether each of some ids stays; and what follows from that: a setting, a factor, a call.
+Stays = Callable[[Array], Array]
+Setting = Callable[[Stays], Any]
 
 
 @dataclass
@@ -56,6 +56,10 @@ class Edit:
     call: Setting | None = None
 
 
+class WidthError(ValueError):
+    """A weight has another width than its layer's kind says."""
+
+
 class Following:
     """What is known so far.
 
@@ -64,7 +68,7 @@ class Following:
         sources: each layer and operation that has something to be cut, by its id.
         axes: the axes of its weights.
         edits: what else changes in it.
-        sites: (layer, ids) of channels that are made in one place, and compete with each other.
+        sites: (layer, ids, what they are) that are made in one place, and compete.
         joins: pairs of arrays of ids that go together, position by position.
         fixes: arrays of ids that have to stay, and why.
         rough: arrays of ids that cannot go without a change even where they are zero, and why.
@@ -81,7 +85,7 @@ class Following:
         self.sources: dict[int, Any] = {}
         self.axes: dict[int, list[WeightAxis]] = {}
         self.edits: dict[int, Edit] = {}
-        self.sites: list[tuple[Any, Array]] = []
+        self.sites: list[tuple[Any, Array, str]] = []
         self.joins: list[tuple[Array, Array]] = []
         self.fixes: list[tuple[Array, str]] = []
         self.rough: list[tuple[Array, str]] = []
@@ -109,6 +113,10 @@ class Following:
         """Says that ids have to stay."""
         self.fixes.append((ids, reason))
 
+    def shape(self, value: Value) -> tuple[int | None, ...]:
+        """A tensor's shape; () where even its rank is not known."""
+        return self.shapes[value] or ()
+
     def port(self, layer: Any, name: str, size: int) -> tuple[Array, bool]:
         """Ids of the layer's own, the same in each call; and whether this is the first call."""
         key = id(layer), name
@@ -118,26 +126,23 @@ class Following:
             self.sources[id(layer)] = layer
         return self._ports[key], first
 
-    def received(self, node: Node, at: int = 0, *, name: str = "in") -> Array:
-        """The ids of a layer's input, the same in each of its calls."""
-        ids = self.values[node.inputs[at]]
+    def received(self, node: Node, value: Value | None = None, name: str = "in") -> Array:
+        """The ids of a layer's input, the first or another, the same in each of its calls."""
+        ids = self.values[node.inputs[0] if value is None else value]
         own, _ = self.port(node.source, f"{name} of {len(ids)}", len(ids))
         return self.join(own, ids)
 
-    def made(self, layer: Any, size: int, name: str = "out", *, joined: Array | None = None) -> Any:
+    def made(self, layer: Any, size: int, what: str = "channels") -> Array:
         """The ids of what a layer makes, the same in each of its calls: one site.
 
         Args:
             layer: the maker.
             size: how many.
-            name: which of its widths.
-            joined: ids to take in place of new ones.
+            what: which of its widths.
         """
-        own, first = self.port(layer, name, size)
-        if joined is not None:
-            self.join(own, joined)
+        own, first = self.port(layer, what, size)
         if first:
-            self.sites.append((layer, own))
+            self.sites.append((layer, own, what))
         return own
 
     def cuts(self, layer: Any, weight: int, axis: int, ids: Array, role: Role) -> None:
@@ -147,7 +152,7 @@ class Following:
         shape = layer.weights[weight].shape
         axis = axis % len(shape)
         if shape[axis] != len(ids):
-            raise ValueError(f"{layer.name}: weight {weight} has {shape}, not {len(ids)} at {axis}")
+            raise WidthError(f"{layer.name}: weight {weight} has {shape}, not {len(ids)} at {axis}")
         if not any((one.weight, one.axis) == (weight, axis) for one in known):
             known.append(WeightAxis(weight, axis, ids, role))
 
@@ -163,12 +168,37 @@ class Following:
 
     def counts(self, source: Any, path: tuple[str, ...] | str, ids: Array) -> None:
         """Says that a setting is the number of some ids."""
-        self.sets(source, path, lambda count: count(ids))
+        self.sets(source, path, lambda stays: count(stays, ids))
+
+
+Rule = Callable[[Following, Node], str]
+
+
+def registering(rules: dict[str, Rule]) -> Callable[..., Callable[[Rule], Rule]]:
+    """A decorator that says for which kinds of layers or operations a rule is.
+
+    A rule notes in a `Following` which ids a call puts out, which axes of its weights have which,
+    and what changes beside them. It returns why it cannot, or "".
+    """
+
+    def rule(*kinds: str) -> Callable[[Rule], Rule]:
+        def registered(function: Rule) -> Rule:
+            rules.update(dict.fromkeys(kinds, function))
+            return function
+
+        return registered
+
+    return rule
+
+
+def count(stays: Stays, ids: Array) -> int:
+    """How many of some ids stay."""
+    return int(np.count_nonzero(stays(ids)))
 
 
 def resized(shape: Sequence[Any], ids: Array) -> Setting:
     """A shape whose last axis has the ids that stay."""
-    return lambda count: (*shape[:-1], count(ids))
+    return lambda stays: (*shape[:-1], count(stays, ids))
 
 
 def components(size: int, first: Array, second: Array) -> Array:

@@ -1,42 +1,31 @@
-"""What layers do with channels: a rule for each kind that is known.
+"""What layers do with channels: make them, pass them one by one, or sum over them."""
 
-A rule notes in a `Following` which ids a call of a layer puts out, which axes of its weights have
-which, and what changes in its configuration. It returns why it cannot, or "".
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.network.graph import Node, Value, flat
-from tflite_squeeze.techniques.narrowing.following import Following, Role
+from tflite_squeeze.network.graph import Node, Value
+from tflite_squeeze.techniques.narrowing.following import (
+    Following,
+    Role,
+    Rule,
+    registering,
+    resized,
+)
 
 Array = NDArray[Any]
-Rule = Callable[[Following, Node], str]
-
 RULES: dict[str, Rule] = {}
+rule = registering(RULES)
 
-
-def rule(*kinds: str) -> Callable[[Rule], Rule]:
-    """Registers what a function says for some kinds of layers."""
-
-    def registered(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(kinds, function))
-        return function
-
-    return registered
+MIXED = "mixes channels"
 
 
 def mixes(layer: Any) -> bool:
     """Whether a layer's activation depends on all channels together."""
     name = getattr(getattr(layer, "activation", None), "__name__", "")
     return name in ("softmax", "log_softmax", "glu", "sparsemax")
-
-
-def _channels_last(layer: Any) -> bool:
-    return getattr(layer, "data_format", "channels_last") in ("channels_last", None)
 
 
 def _ends(follow: Following, node: Node, ids: Array) -> str:
@@ -47,9 +36,11 @@ def _ends(follow: Following, node: Node, ids: Array) -> str:
     return ""
 
 
-def _weights_objection(layer: Any, known: int) -> str:
-    """Layers that were quantized, or have adapters, have weights that are not known."""
-    return "" if len(layer.weights) == known else "has weights of other kinds"
+def _objection(layer: Any, weights: int | None = None) -> str:
+    """Why a layer is not what its kind is: quantized, with adapters, with its channels first."""
+    if getattr(layer, "data_format", "channels_last") not in ("channels_last", None):
+        return "has its channels first"
+    return "has weights of other kinds" if weights not in (None, len(layer.weights)) else ""
 
 
 def axes_from_0(axes: Any, rank: int) -> set[int]:
@@ -62,7 +53,7 @@ def axes_from_0(axes: Any, rank: int) -> set[int]:
 def dense(follow: Following, node: Node) -> str:
     """Units are made of all channels."""
     layer = node.source
-    if objection := _weights_objection(layer, 1 + bool(layer.use_bias)):
+    if objection := _objection(layer, 1 + bool(layer.use_bias)):
         return objection
     given, made = follow.received(node), follow.made(layer, layer.units)
     follow.cuts(layer, 0, -2, given, Role.TAKES)
@@ -77,10 +68,7 @@ def dense(follow: Following, node: Node) -> str:
 def convolution(follow: Following, node: Node) -> str:
     """Filters are made of all channels, or of those of their group."""
     layer = node.source
-    objection = _weights_objection(layer, 1 + bool(layer.use_bias))
-    if not _channels_last(layer):
-        objection = "has its channels first"
-    if objection:
+    if objection := _objection(layer, 1 + bool(layer.use_bias)):
         return objection
     given, made = follow.received(node), follow.made(layer, layer.filters)
     taken_axis, made_axis = (-1, -2) if node.kind.endswith("Transpose") else (-2, -1)
@@ -121,10 +109,7 @@ def equal_parts(follow: Following, ids: Array, parts: int) -> Array:
 def depthwise(follow: Following, node: Node) -> str:
     """Each channel makes `depth_multiplier` of its own."""
     layer = node.source
-    objection = _weights_objection(layer, 1 + bool(layer.use_bias))
-    if not _channels_last(layer):
-        objection = "has its channels first"
-    if objection:
+    if objection := _objection(layer, 1 + bool(layer.use_bias)):
         return objection
     given = follow.received(node)
     made = np.repeat(given, layer.depth_multiplier)
@@ -138,10 +123,7 @@ def depthwise(follow: Following, node: Node) -> str:
 def separable(follow: Following, node: Node) -> str:
     """A depthwise convolution and one of size 1."""
     layer = node.source
-    objection = _weights_objection(layer, 2 + bool(layer.use_bias))
-    if not _channels_last(layer):
-        objection = "has its channels first"
-    if objection:
+    if objection := _objection(layer, 2 + bool(layer.use_bias)):
         return objection
     given, made = follow.received(node), follow.made(layer, layer.filters)
     follow.cuts(layer, 0, -2, given, Role.PASSES)
@@ -153,24 +135,10 @@ def separable(follow: Following, node: Node) -> str:
     return _ends(follow, node, made)
 
 
-@rule("BatchNormalization")
-def batch_normalization(follow: Following, node: Node) -> str:
-    """Four numbers for each channel."""
-    layer = node.source
-    rank = len(follow.shapes[node.inputs[0]] or ())
-    if axes_from_0(layer.axis, rank) != {rank - 1}:
-        return "normalises another axis"
-    follow.values[Value(node.name)] = passed = follow.received(node)
-    for index, weight in enumerate(layer.weights):
-        if tuple(weight.shape) == (len(passed),):
-            follow.cuts(layer, index, 0, passed, Role.PASSES)
-    return ""
-
-
 @rule(
     "ReLU", "LeakyReLU", "ELU", "ThresholdedReLU", "Dropout", "SpatialDropout1D",
     "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout", "GaussianNoise",
-    "ActivityRegularization", "Identity",
+    "ActivityRegularization", "Identity", "StochasticDepth", "RepeatVector",
 )  # fmt: skip
 def passing(follow: Following, node: Node) -> str:
     """Each number on its own."""
@@ -181,54 +149,84 @@ def passing(follow: Following, node: Node) -> str:
 @rule("Activation")
 def activation(follow: Following, node: Node) -> str:
     """Each number on its own, but for softmax and the like."""
-    return "mixes channels" if mixes(node.source) else passing(follow, node)
+    return MIXED if mixes(node.source) else passing(follow, node)
+
+
+@rule("Softmax")
+def softmax(follow: Following, node: Node) -> str:
+    """Shares of one axis or several."""
+    rank = len(follow.shape(node.inputs[0]))
+    return MIXED if rank - 1 in axes_from_0(node.source.axis, rank) else passing(follow, node)
+
+
+@rule("Rescaling")
+def rescaling(follow: Following, node: Node) -> str:
+    """One factor and one summand, or some for each channel."""
+    if np.ndim(node.source.scale) or np.ndim(node.source.offset):
+        return "has a constant for each channel"
+    return passing(follow, node)
+
+
+@rule("PReLU")
+def prelu(follow: Following, node: Node) -> str:
+    """A slope for each number, or one for several."""
+    follow.values[Value(node.name)] = passed = follow.received(node)
+    if node.source.weights[0].shape[-1] == len(passed):
+        follow.cuts(node.source, 0, -1, passed, Role.PASSES)
+    return ""
+
+
+@rule("LayerScale")
+def layer_scale(follow: Following, node: Node) -> str:
+    """ConvNeXt's factor for each channel."""
+    follow.values[Value(node.name)] = passed = follow.received(node)
+    follow.cuts(node.source, 0, 0, passed, Role.PASSES)
+    follow.counts(node.source, "projection_dim", passed)
+    return ""
 
 
 _PLACES = (
     "MaxPooling{}", "AveragePooling{}", "GlobalAveragePooling{}", "GlobalMaxPooling{}",
-    "ZeroPadding{}", "Cropping{}", "UpSampling{}",
+    "ZeroPadding{}", "Cropping{}", "UpSampling{}", "AdaptiveAveragePooling{}",
+    "AdaptiveMaxPooling{}",
 )  # fmt: skip
 
 
-@rule(*[name.format(f"{rank}D") for name in _PLACES for rank in (1, 2, 3)])
+@rule(*[name.format(f"{rank}D") for name in _PLACES for rank in (1, 2, 3)], "Resizing")
 def places(follow: Following, node: Node) -> str:
     """Places are left out, repeated or put together, for each channel alone."""
-    return passing(follow, node) if _channels_last(node.source) else "has its channels first"
+    return _objection(node.source) or passing(follow, node)
 
 
-@rule("Flatten")
-def flatten(follow: Following, node: Node) -> str:
-    """All channels of the first place, of the second, and so on."""
-    if not _channels_last(node.source):
-        return "has its channels first"
-    given, size = follow.values[node.inputs[0]], follow.width(Value(node.name))
-    if not len(given) or not size:
-        return "has a number of places that is not known"
-    follow.values[Value(node.name)] = np.tile(given, size // len(given))
+@rule("Embedding")
+def embedding(follow: Following, node: Node) -> str:
+    """A row of channels for each index."""
+    layer = node.source
+    if objection := _objection(layer, 1):
+        return objection
+    follow.fix(follow.values[node.inputs[0]], f"layer {layer.name} looks up what they say")
+    follow.values[Value(node.name)] = made = follow.made(layer, layer.output_dim)
+    follow.cuts(layer, 0, 1, made, Role.MAKES)
+    follow.counts(layer, "output_dim", made)
     return ""
 
 
-@rule("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
-def merged(follow: Following, node: Node) -> str:
-    """Number by number; what has a single channel is used for all."""
-    given = [leaf for leaf in flat([node.args, node.kwargs]) if leaf is not None]
-    if len(given) != len(node.inputs):
-        return "takes something beside tensors"
-    return broadcast(follow, node)
-
-
-def broadcast(follow: Following, node: Node) -> str:
-    """Joins the channels of all inputs with those of the output."""
-    width = follow.width(Value(node.name))
-    out = follow.new(width)
-    for value in node.inputs:
-        ids = follow.values[value]
-        if len(ids) == width:
-            follow.join(out, ids)
-        elif len(ids) == 1:
-            what = f"{'operation' if node.operation else 'layer'} {node.source.name}"
-            follow.fix(ids, f"{what} ({node.kind}) uses the only channel for all others")
-        elif len(ids) or follow.shapes[value] != ():
-            return "mixes or fixes channels"
-    follow.values[Value(node.name)] = out
-    return ""
+@rule("EinsumDense")
+def einsum_dense(follow: Following, node: Node) -> str:
+    """A Dense layer whose last axes are a channel's in and out."""
+    layer = node.source
+    given, kernel, result = layer.equation.replace("...", "").replace("->", ",").split(",")
+    taken, made = given[-1], result[-1]
+    bias = layer.bias_axes or ""
+    if taken in result or taken not in kernel or made not in kernel or made in given:
+        return f"computes {layer.equation}, whose last axes are not summed over and made"
+    if objection := _objection(layer, 1 + bool(bias)):
+        return objection
+    outside = follow.made(layer, follow.width(Value(node.name)))
+    follow.cuts(layer, 0, kernel.index(taken), follow.received(node), Role.TAKES)
+    follow.cuts(layer, 0, kernel.index(made), outside, Role.MAKES)
+    if made in bias:
+        follow.cuts(layer, 1, -1, outside, Role.MAKES)
+    size = layer.get_config()["output_shape"]
+    follow.sets(layer, "output_shape", resized((size,) if isinstance(size, int) else size, outside))
+    return _ends(follow, node, outside)
