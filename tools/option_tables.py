@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from tflite_squeeze.cli import cli
+from tflite_squeeze.command_line import config_options
 from tflite_squeeze.command_line.config_fields import ASKED_FOR, FIELDS_FILE, described_fields
 from tflite_squeeze.command_line.config_options import ConfigOption
 
@@ -34,6 +35,8 @@ def config_options_of_all(group: click.Group, ctx: click.Context) -> Iterator[Co
 
 def written_files() -> dict[Path, str]:
     """The content that each file should have."""
+    # Commands are loaded now, and may have options for fields that the file does not know yet.
+    config_options.fields_of = _asked_of_the_config
     options = list(config_options_of_all(cli, click.Context(cli)))
     ours = sorted(one for one in ASKED_FOR if one.startswith("tflite_squeeze."))
     fields = {config: described_fields(config) for config in ours}
@@ -43,6 +46,11 @@ def written_files() -> dict[Path, str]:
         if _BLOCK.search(text):
             files[page] = _BLOCK.sub(lambda found: _filled(found, options), text)
     return files
+
+
+def _asked_of_the_config(config: str) -> dict[str, Any]:
+    ASKED_FOR.add(config)
+    return described_fields(config)
 
 
 def _one_line_a_field(fields: dict[str, Any]) -> str:

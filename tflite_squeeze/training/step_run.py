@@ -177,6 +177,11 @@ class StepRun:
         """Whether there is a training, and data for it."""
         return self.training is not None and self.samples is not None
 
+    @property
+    def told(self) -> Told | None:
+        """Whom long work tells how far it is, (done, of); None for nobody."""
+        return self._context.told
+
     def train(
         self,
         changed: Any,

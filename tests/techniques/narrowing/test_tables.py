@@ -27,7 +27,9 @@ def _record(**values) -> NarrowRecord:
 def test_a_row_per_group() -> None:
     (table,) = narrow_tables(_record())
     assert table.rows == (("a, b", 32, 20, 12),)
-    assert table.notes == ("4,000 → 1,500 parameters", "loss 0.5 → 0.25")
+    assert table.notes == (
+        "4,000 → 1,500 parameters", "channels were ranked by norm", "loss 0.5 → 0.25",
+    )  # fmt: skip
 
 
 def test_what_keeps_its_width_says_why() -> None:

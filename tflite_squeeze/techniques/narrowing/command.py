@@ -16,15 +16,17 @@ NARROW = "tflite_squeeze.techniques.narrowing.config:Narrow"
     "--data fashion-mnist --ratio 0.5 --epochs 3",
     config_options(
         NARROW,
-        "ratio", "layers", "coupled", "multiple", "only", "protect",
+        "ratio", "layers", "budget", "keep", "measure", "score", "repair", "samples",
+        "coupled", "multiple", "only", "protect",
     ),
 )  # fmt: skip
 def narrow_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Remove whole filters and units, so that layers get smaller and faster.
 
-    Layers whose outputs are added keep the same filters. With labelled data the smaller model is
-    then trained, unless --epochs is 0. What cannot get narrower is listed with the reason; exits 2
-    when nothing can.
+    Layers whose outputs are added keep the same filters. With data the layers behind are solved
+    anew, which needs no labels, and then the smaller model is trained, unless --epochs is 0. With
+    --budget and --keep the widths that lose least are searched for. What cannot get narrower is
+    listed with the reason; exits 2 when nothing can.
     """
     compress(
         ctx, model, output, options,

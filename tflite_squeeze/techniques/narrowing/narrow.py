@@ -4,21 +4,42 @@ Reference: Li et al. 2017, arXiv:1608.08710.
 """
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.conversion.model_times import model_times
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.flavors import walk_layers
+from tflite_squeeze.network.graph import Value
 from tflite_squeeze.network.projections import zeros_held
 from tflite_squeeze.network.weights import matches, select
+from tflite_squeeze.techniques.narrowing.allocation import Costs, Search, stays_of
 from tflite_squeeze.techniques.narrowing.channels import Channels, Group, channels_of
 from tflite_squeeze.techniques.narrowing.config import Narrow
-from tflite_squeeze.techniques.narrowing.cutting import cut
-from tflite_squeeze.techniques.narrowing.following import Role
-from tflite_squeeze.techniques.narrowing.record import NarrowedGroup, NarrowRecord, RefusedNarrowing
+from tflite_squeeze.techniques.narrowing.cutting import cut, staying
+from tflite_squeeze.techniques.narrowing.record import (
+    NarrowedGroup,
+    NarrowRecord,
+    RefusedNarrowing,
+    RepairRecord,
+    SearchRecord,
+    TrialRecord,
+)
+from tflite_squeeze.techniques.narrowing.repair import (
+    Repaired,
+    answers_of,
+    repair,
+    samples_that_fit,
+)
+from tflite_squeeze.techniques.narrowing.scores import Ranking, Score, channel_scores, rank
 from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.divergence import Divergence
+from tflite_squeeze.training.quality import validation_quality
 from tflite_squeeze.training.record import zeros_of
 from tflite_squeeze.training.step_run import RunContext, StepRun
 
@@ -74,18 +95,37 @@ def narrow(
     selection = select(given, only=config.only, protect=config.protect)
     asked = {id(target.layer) for target in selection.targets}
     channels = channels_of(given)
-    stays, groups, refused = _decided(channels, config, asked)
-    if not groups:
+    groups, refused = _allowed(channels, config, asked)
+    samples = _samples(run, channels, config)
+    rankings = rank(channels, groups, _score(config, samples), samples.own if samples else None)
+    if config.budget is None:
+        widths = [_width(channels, group, config) for group in groups]
+        stays, search = stays_of(channels, groups, rankings, widths), None
+        narrower, repaired = _cut(given, channels, stays, samples, config)
+    else:
+        made = _searched(given, channels, groups, rankings, samples, config, run)
+        narrower, repaired, stays, search = made
+    narrowed, unchanged = _described(channels, groups, stays, config)
+    refused = (*unchanged, *refused)
+    if not narrowed:
         reasons = "; ".join(f"{', '.join(one.layers)}: {one.reason}" for one in refused)
         raise UsageError(f"nothing to narrow in model {given.name!r} ({reasons})")
-    narrower = cut(given, channels, stays)
+    repair_record = repaired and RepairRecord(
+        samples=repaired.samples,
+        layers=repaired.layers,
+        left=repaired.left,
+        quality=validation_quality(narrower, run.samples),
+    )
     with zeros_held(_pruned(narrower) if run.trains else ()):
         run.train(narrower, verbose=verbose)
     return Narrowed(
         narrower,
         NarrowRecord(
             config=config,
-            groups=groups,
+            scores=tuple(dict.fromkeys(ranking.score for ranking in rankings)),
+            repair=repair_record,
+            search=search,
+            groups=narrowed,
             refused=refused,
             skipped=selection.skipped,
             parameters_before=int(given.count_params()),
@@ -101,30 +141,139 @@ def _pruned(narrower: Any) -> list[Any]:
     return [variable for variable in variables if zeros_of(variable)]
 
 
-def _decided(
+@dataclass(frozen=True)
+class _Samples:
+    """Inputs by name: to rank and repair on, and held back to judge by."""
+
+    own: dict[str, Array]
+    held: dict[str, Array]
+
+
+def _samples(run: StepRun, channels: Channels, config: Narrow) -> _Samples | None:
+    """Examples without labels, a third of which is held back where a search has to judge."""
+    if run.samples is None:
+        if config.budget is not None:
+            raise UsageError(
+                f"budget={config.budget!r} searches on samples: pass data (labels are not needed), "
+                f"or give a ratio"
+            )
+        return None
+    count = samples_that_fit(channels.graph, config.samples)
+    wanted = count if config.budget is None else count + count // 2
+    inputs = run.samples.sample("calibration", wanted).inputs
+    found = len(next(iter(inputs.values())))
+    own = found if config.budget is None else -(-2 * found // 3)
+    order = np.random.default_rng(0).permutation(found)
+    picked = np.sort(order[:own]), np.sort(order[own:])
+    return _Samples(*({name: values[at] for name, values in inputs.items()} for at in picked))
+
+
+def _score(config: Narrow, samples: _Samples | None) -> Score:
+    return config.score or ("norm" if samples is None else "least-squares")
+
+
+def _cut(
+    given: Any, channels: Channels, stays: Array, samples: _Samples | None, config: Narrow
+) -> tuple[Any, Repaired | None]:
+    """The model without the units that go, repaired where that is asked for and possible."""
+    narrower = cut(given, channels, stays)
+    if samples is None or not config.repair or stays.all():
+        return narrower, None
+
+    def staying_of(value: Value) -> Array | None:
+        if value not in channels.units or stays[channels.units[value]].all():
+            return None
+        return staying(channels, value, stays)
+
+    return narrower, repair(narrower, given, samples.own, staying_of)
+
+
+def _searched(
+    given: Any,
+    channels: Channels,
+    groups: Sequence[Group],
+    rankings: Sequence[Ranking],
+    samples: _Samples | None,
+    config: Narrow,
+    run: StepRun,
+) -> tuple[Any, Repaired | None, Array, SearchRecord]:
+    """The best model under the budget, and how it was found."""
+    assert samples is not None and config.keep is not None  # noqa: PT018 - the config says so
+    repairs: dict[int, Repaired | None] = {}
+
+    def tried(stays: Array) -> tuple[Any, list[Array]]:
+        model, repaired = _cut(given, channels, stays, samples, config)
+        repairs[id(model)] = repaired
+        return model, answers_of(model, samples.held)
+
+    def times(models: Sequence[Any]) -> list[float]:
+        whole, *others = model_times([given, *models], Quantization(config.measure))
+        return [float(np.median(one / whole)) for one in others]
+
+    counted: Literal["macs", "bytes"] = "bytes" if config.budget == "bytes" else "macs"
+    search = Search(
+        channels=channels,
+        groups=groups,
+        rankings=rankings,
+        multiple=config.multiple,
+        tried=tried,
+        apart=Divergence(given, answers_of(given, samples.held)),
+        costs=Costs(channels, counted),
+        times=times if config.budget == "latency" else None,
+        told=run.told,
+    )
+    best, trials = search.best(config.keep)
+    record = SearchRecord(
+        cost=best.cost,
+        divergence=best.divergence,
+        held_back=len(next(iter(samples.held.values()))),
+        trials=tuple(
+            TrialRecord(widths=one.widths, cost=one.cost, divergence=one.divergence)
+            for one in trials
+        ),
+    )
+    stays = search.stays(dict(enumerate(best.widths)))
+    return best.model, repairs[id(best.model)], stays, record
+
+
+def _allowed(
     channels: Channels, config: Narrow, asked: set[int]
-) -> tuple[Array, tuple[NarrowedGroup, ...], tuple[RefusedNarrowing, ...]]:
-    """Whether each unit stays, and the records of the groups."""
-    stays = np.ones(len(channels.group_of), bool)
-    narrowed, refused = [], []
+) -> tuple[list[Group], tuple[RefusedNarrowing, ...]]:
+    """The groups that may get narrower, and why others may not."""
+    groups, refused = [], []
     for group in channels.groups:
         names = tuple(layer.name for layer in group.makers)
-        scores = channel_scores(channels, group)
-        stay = _staying(scores, _ratio(group, config), config.multiple)
         reason = group.fixed
         if not reason and not all(_asked(layer, asked) for layer in group.makers):
             reason = "not among the layers that were asked for"
         if not reason and not config.coupled and len(names) > 1:
             reason = "its layers are coupled, and coupled is false"
-        if not reason and len(stay) == group.size:
-            reason = f"in multiples of {config.multiple}, all {group.size} channels stay"
         if reason:
             refused.append(RefusedNarrowing(layers=names, channels=group.size, reason=reason))
+        else:
+            groups.append(group)
+    return groups, tuple(refused)
+
+
+def _described(
+    channels: Channels, groups: Sequence[Group], stays: Array, config: Narrow
+) -> tuple[tuple[NarrowedGroup, ...], tuple[RefusedNarrowing, ...]]:
+    """The records of groups that get narrower, and of those that do not."""
+    narrowed, unchanged = [], []
+    for group in groups:
+        names = tuple(layer.name for layer in group.makers)
+        left = stays[group.units]
+        if left.all():
+            reason = f"in multiples of {config.multiple}, all {group.size} channels stay"
+            if config.budget is not None:
+                reason = "all its channels are worth more than what they cost"
+            unchanged.append(RefusedNarrowing(layers=names, channels=group.size, reason=reason))
             continue
-        dead = int(np.sum(scores == 0)) - int(np.sum(scores[stay] == 0))
-        stays[np.delete(group.units, stay)] = False
-        narrowed.append(NarrowedGroup(layers=names, before=group.size, after=len(stay), dead=dead))
-    return stays, tuple(narrowed), tuple(refused)
+        dead = int(np.sum(channel_scores(channels, group)[~left] == 0))
+        narrowed.append(
+            NarrowedGroup(layers=names, before=group.size, after=int(left.sum()), dead=dead)
+        )
+    return tuple(narrowed), tuple(unchanged)
 
 
 def _asked(layer: Any, asked: set[int]) -> bool:
@@ -141,46 +290,8 @@ def _ratio(group: Group, config: Narrow) -> float:
     return ratio
 
 
-def _staying(scores: Array, ratio: float, multiple: int) -> Array:
-    """The channels that stay, in their order: those of highest score, dead ones never by choice."""
-    alive = int(np.sum(scores > 0))
-    wanted = min(alive, math.ceil(round(len(scores) * (1 - ratio), 6)))
-    count = min(len(scores), max(1, math.ceil(wanted / multiple)) * multiple)
-    return np.sort(np.argsort(-scores, kind="stable")[:count])
-
-
-def channel_scores(channels: Channels, group: Group) -> Array:
-    """What each unit of a group weighs: the norms of what makes it and of what takes it.
-
-    score = Σ ‖makers' weights‖ · Π ‖depthwise weights‖ · Σ ‖takers' weights‖, each norm over its
-    mean. A unit that nothing makes, or nothing takes, scores 0.
-
-    Args:
-        channels: of the model.
-        group: the units and their layers.
-
-    Returns:
-        (units,), 0 or more.
-    """
-    norms: dict[Role, list[Array]] = {role: [] for role in Role}
-    layers = {id(one): one for one in (*group.makers, *group.passers, *group.takers)}
-    for layer in layers.values():
-        weights = layer.get_weights()
-        for index, axis, units, role in channels.along(layer):
-            if weights[index].ndim > 1 and np.isin(units, group.units).any():
-                squares = _sums(np.square(weights[index], dtype=np.float64), axis)
-                sums = np.bincount(units, squares, len(channels.group_of))[group.units]
-                norms[role].append(_relative(np.sqrt(sums)))
-    made: Array = np.sum(norms[Role.MAKES], axis=0) if norms[Role.MAKES] else np.ones(group.size)
-    taken: Array = np.sum(norms[Role.TAKES], axis=0) if norms[Role.TAKES] else np.ones(group.size)
-    passed = np.prod([made * taken, *norms[Role.PASSES]], axis=0)
-    return np.asarray(passed)
-
-
-def _sums(values: Array, axis: int) -> Array:
-    """The sum of each slice along an axis."""
-    return np.asarray(values.sum(tuple(at for at in range(values.ndim) if at != axis)))
-
-
-def _relative(norms: Array) -> Array:
-    return np.asarray(norms / max(float(np.mean(norms)), np.finfo(np.float64).tiny))
+def _width(channels: Channels, group: Group, config: Narrow) -> int:
+    """How many channels of a group stay under a ratio; dead ones never by choice."""
+    alive = int(np.sum(channel_scores(channels, group) > 0))
+    wanted = min(alive, math.ceil(round(group.size * (1 - _ratio(group, config)), 6)))
+    return min(group.size, max(1, math.ceil(wanted / config.multiple)) * config.multiple)

@@ -1,0 +1,61 @@
+"""The order in which channels go: by hand, and against trying every channel."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests import tiny_models
+from tflite_squeeze.techniques.narrowing.channels import channels_of
+from tflite_squeeze.techniques.narrowing.scores import Ranking, rank
+
+INPUTS = {"x": tiny_models.examples(256, 8)}
+
+
+def two_layers(library: Any, taken: Any) -> Any:
+    """Eight inputs, four units without an activation, and what takes them."""
+    layers = library.layers
+    model = library.Sequential(
+        [library.Input((8,), name="x"), layers.Dense(4, name="hidden"), layers.Dense(2, name="out")]
+    )
+    made = np.eye(8, 4, dtype=np.float32)
+    model.get_layer("hidden").set_weights([made, np.zeros(4, np.float32)])
+    model.get_layer("out").set_weights([np.array(taken, np.float32), np.zeros(2, np.float32)])
+    return model
+
+
+def ranked(model: Any, score: Any) -> Ranking:
+    channels = channels_of(model)
+    groups = [group for group in channels.groups if not group.fixed]
+    (ranking,) = rank(channels, groups, score, INPUTS)
+    return ranking
+
+
+@pytest.mark.parametrize("score", ["norm", "activation", "fisher", "least-squares"])
+def test_what_weighs_least_goes_first(library: Any, score: Any) -> None:
+    """Units are independent, of about the same power, and are taken with 3, 0.1, 2 and 1."""
+    model = two_layers(library, [[3, 0], [0, 0.1], [2, 0], [0, 1]])
+    ranking = ranked(model, score)
+    assert list(ranking.order[:2]) == [1, 3]
+    assert ranking.score == score
+    assert list(ranking.stays(2)) == [0, 2]
+    assert np.all(np.diff(ranking.losses) >= 0)
+
+
+def test_only_least_squares_sees_that_a_channel_is_held_twice(library: Any) -> None:
+    """Units 0 and 2 are the same, and taken the most: one of them goes first, for nothing."""
+    model = two_layers(library, [[3, 1], [0, 1], [3, 1], [1, 0]])
+    kernel, bias = model.get_layer("hidden").get_weights()
+    kernel[:, 2] = kernel[:, 0]
+    model.get_layer("hidden").set_weights([kernel, bias])
+    ranking = ranked(model, "least-squares")
+    assert ranking.order[0] in (0, 2)
+    assert ranking.losses[0] < 0.1 * ranking.losses[1]
+    assert ranked(model, "activation").order[0] not in (0, 2)
+
+
+def test_without_samples_weights_decide(library: Any) -> None:
+    channels = channels_of(tiny_models.dense(library))
+    groups = [group for group in channels.groups if not group.fixed]
+    (ranking,) = rank(channels, groups, "least-squares", None)
+    assert ranking.score == "norm"

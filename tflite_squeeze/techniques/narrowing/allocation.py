@@ -1,0 +1,321 @@
+"""How narrow each group gets under one budget, so that the model loses least.
+
+Each group alone is cut to some widths and repaired, and the divergence of the model's answers from
+the original's is measured on samples that were held back. A search over all groups finds the widths
+with the least sum under the budget. Divergences of single groups do not add up, so that the best
+few are cut, repaired and measured whole, and the best of them is taken.
+
+What a cut saves is counted, or, for time, measured: MACs mislead, since kernels compute so many
+channels at a time and since much of a small network's time is no arithmetic.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tflite_squeeze.network.graph import Node
+from tflite_squeeze.network.layer_macs import layer_macs
+from tflite_squeeze.techniques.narrowing.channels import Channels, Group
+from tflite_squeeze.techniques.narrowing.scores import Ranking
+from tflite_squeeze.training.divergence import Divergence
+
+Array = NDArray[Any]
+Budget = Literal["macs", "bytes", "latency"]
+Widths = tuple[int, ...]
+
+_LEVELS = 6  # widths of a group that are measured; between them the divergence is interpolated
+# Powers of the single divergences: that of groups that hardly matter alone grows in company.
+_POWERS = (1.0, 0.75, 0.5, 0.35, 1.5)
+_CORRECTIONS = 2  # rounds in which predicted times are put right
+_SLACK = 1e-6
+_INTEGER_BYTES, _BIAS_BYTES = 1, 4
+_TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A model with some widths, cut, repaired and measured.
+
+    Attributes:
+        widths: of the groups.
+        cost: what it costs, as a share of what the model cost.
+        divergence: of its answers from the original's.
+        model: the narrower model.
+    """
+
+    widths: Widths
+    cost: float
+    divergence: float
+    model: Any
+
+
+class Costs:
+    """What a model with fewer channels costs, as a share of what it costs whole.
+
+    Args:
+        channels: of the model.
+        budget: "macs", or "bytes" of the weights in int8.
+    """
+
+    def __init__(self, channels: Channels, budget: Literal["macs", "bytes"]) -> None:
+        nodes: dict[int, list[Node]] = {}
+        for node in channels.graph.nodes.values():
+            if node.source is not None and not node.operation and node.source.weights:
+                nodes.setdefault(id(node.source), []).append(node)
+        self._layers = []
+        for key, calls in nodes.items():
+            layer = calls[0].source
+            shapes = [tuple(weight.shape) for weight in layer.weights]
+            scale = _macs_per_weight(channels, calls, shapes) if budget == "macs" else None
+            self._layers.append((channels.axes.get(key, []), shapes, scale))
+        self._whole = 1.0
+        self._whole = max(self.of(np.ones(len(channels.group_of), bool)), _TINY)
+
+    def of(self, stays: Array) -> float:
+        """The share that is left where only some units stay, (all units,)."""
+        total = 0.0
+        for axes, shapes, scale in self._layers:
+            sizes = [float(np.prod(shape)) for shape in shapes]
+            for weight, axis, units in axes:
+                sizes[weight] *= np.count_nonzero(stays[units]) / shapes[weight][axis]
+            if scale is None:
+                total += sum(
+                    size * (_INTEGER_BYTES if len(shape) > 1 else _BIAS_BYTES)
+                    for size, shape in zip(sizes, shapes, strict=True)
+                )
+            else:
+                total += scale * sum(
+                    size for size, shape in zip(sizes, shapes, strict=True) if len(shape) > 1
+                )
+        return total / self._whole
+
+
+def _macs_per_weight(
+    channels: Channels, calls: Sequence[Node], shapes: Sequence[tuple[int, ...]]
+) -> float:
+    """Multiplications per weight of a layer's matrices, over all of its calls."""
+    matrices = sum(float(np.prod(shape)) for shape in shapes if len(shape) > 1)
+    total = 0
+    for node in calls:
+        given, made = _open(channels, node), node.shapes[0]
+        macs = layer_macs(node.source, given, _closed(made))
+        total += macs or 0
+    return total / matrices if matrices else 0.0
+
+
+def _open(channels: Channels, node: Node) -> tuple[int, ...] | None:
+    if not node.inputs:
+        return None
+    value = node.inputs[0]
+    return _closed(channels.graph.nodes[value.node].shapes[value.output])
+
+
+def _closed(shape: Any) -> tuple[int, ...] | None:
+    return None if shape is None else tuple(-1 if size is None else size for size in shape)
+
+
+def stays_of(
+    channels: Channels, groups: Sequence[Group], rankings: Sequence[Ranking], widths: Sequence[int]
+) -> Array:
+    """Which units stay where groups have some widths.
+
+    Args:
+        channels: of the model.
+        groups: some of its groups.
+        rankings: of their channels.
+        widths: how many of them stay.
+
+    Returns:
+        (all units,), True for all that none of the groups has.
+    """
+    found = np.ones(len(channels.group_of), bool)
+    for group, ranking, width in zip(groups, rankings, widths, strict=True):
+        found[group.units] = False
+        found[group.units[ranking.stays(width)]] = True
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What a search for widths works with.
+
+    Attributes:
+        channels: of the model.
+        groups: those that may get narrower.
+        rankings: of their channels.
+        multiple: widths are multiples of it, as far as a group is wide enough.
+        tried: makes the model with some units, repairs it, and returns it with its answers to the
+            samples that were held back.
+        apart: from the original's answers.
+        costs: the share of MACs or bytes of some units.
+        times: shares of the time of models; None where the budget is no time.
+        told: of the progress, (done, of).
+    """
+
+    channels: Channels
+    groups: Sequence[Group]
+    rankings: Sequence[Ranking]
+    multiple: int
+    tried: Callable[[Array], tuple[Any, list[Array]]]
+    apart: Divergence
+    costs: Costs
+    times: Callable[[Sequence[Any]], list[float]] | None = None
+    told: Callable[[int, int], None] | None = None
+
+    def stays(self, widths: Mapping[int, int]) -> Array:
+        """(all units,) which stay, where some groups have other widths."""
+        full = [widths.get(at, group.size) for at, group in enumerate(self.groups)]
+        return stays_of(self.channels, self.groups, self.rankings, full)
+
+    def best(self, keep: float) -> tuple[Trial, list[Trial]]:
+        """The trial that loses least at a cost of at most `keep`, and all that were measured.
+
+        Where no trial is cheap enough, it is the cheapest.
+
+        Args:
+            keep: share of the cost that may be left.
+        """
+        levels = [_levels(group.size, self.multiple) for group in self.groups]
+        singles = [(at, width) for at, found in enumerate(levels) for width in found]
+        rounds = 1 if self.times is None else _CORRECTIONS
+        steps = len(singles) + rounds * len(_POWERS)
+        made = []
+        for done, (at, width) in enumerate(singles):
+            self._tell(done, steps)
+            made.append(replace(self._trial({at: width}), model=None))
+        table, trials = _Table(self, levels, made), dict[Widths, Trial]()
+        shares = dict.fromkeys(_POWERS, keep)
+        for done, power in enumerate(_POWERS * rounds, len(singles)):
+            self._tell(done, steps)
+            widths = table.solved(shares[power], power)
+            if widths not in trials:
+                trials[widths] = self._trial(dict(enumerate(widths)))
+            shares[power] *= min(1.05, keep / trials[widths].cost)  # times differ from predictions
+        self._tell(steps, steps)
+        found = self._timed_together(list(trials.values()))
+        fitting = [trial for trial in found if trial.cost <= keep * (1 + _SLACK)]
+        if fitting:
+            return min(fitting, key=lambda trial: trial.divergence), found
+        return min(found, key=lambda trial: trial.cost), found
+
+    def _timed_together(self, trials: list[Trial]) -> list[Trial]:
+        """The same, with times that were taken in turns, where the budget is time."""
+        if self.times is None:
+            return trials
+        costs = self.times([trial.model for trial in trials])
+        return [replace(trial, cost=cost) for trial, cost in zip(trials, costs, strict=True)]
+
+    def _trial(self, widths: Mapping[int, int]) -> Trial:
+        stays = self.stays(widths)
+        model, answers = self.tried(stays)
+        cost = self.costs.of(stays) if self.times is None else self.times([model])[0]
+        full = tuple(widths.get(at, group.size) for at, group in enumerate(self.groups))
+        return Trial(full, cost, self.apart.of(answers), model)
+
+    def _tell(self, done: int, steps: int) -> None:
+        if self.told is not None:
+            self.told(done, steps)
+
+
+def _levels(size: int, multiple: int) -> list[int]:
+    """The widths at which a group is measured, the narrowest first."""
+    step = multiple if size > multiple else max(1, size // 4)
+    found = list(range(step, size, step))
+    if len(found) > _LEVELS:
+        picked = np.linspace(0, len(found) - 1, _LEVELS).round().astype(int)
+        found = [found[at] for at in np.unique(picked)]
+    return found
+
+
+class _Table:
+    """Predicted divergence and cost of all widths."""
+
+    def __init__(self, search: Search, levels: list[list[int]], made: list[Trial]) -> None:
+        self._search = search
+        self._widths, self._losses, self._saved = [], [], []
+        rest = iter(made)
+        for group, found in zip(search.groups, levels, strict=True):
+            trials = [next(rest) for _ in found]
+            step = search.multiple if group.size > search.multiple else max(1, group.size // 4)
+            widths = [*range(step, group.size, step), group.size]
+            known = [*found, group.size]
+            # divergences span orders of magnitude
+            losses = np.log([max(trial.divergence, _TINY) for trial in trials] + [_TINY])
+            shares = [trial.cost for trial in trials] + [1.0]
+            # the narrower, the worse: noise of single measurements is not followed
+            losses = np.maximum.accumulate(losses[::-1])[::-1]
+            self._widths.append(widths)
+            self._losses.append(np.exp(np.interp(widths, known, losses)))
+            self._saved.append(1 - np.interp(widths, known, shares))
+        for losses in self._losses:
+            losses[-1] = 0.0
+
+    def solved(self, keep: float, power: float) -> Widths:
+        """The widths with the least sum of divergences to a power at a cost of at most `keep`.
+
+        Descends greedily, each time by the step that loses least for what it saves, then trades
+        steps of two groups for each other while that gains.
+        """
+        losses = [values**power for values in self._losses]
+        cost = cache(self._cost)
+        at = tuple(len(widths) - 1 for widths in self._widths)
+        while cost(at) > keep:
+            moves = [one for one in self._narrower(at) if cost(one) < cost(at)]
+            if not moves:
+                break
+            at = min(
+                moves,
+                key=lambda one: (_sum(losses, one) - _sum(losses, at)) / (cost(at) - cost(one)),
+            )
+        while (better := self._traded(at, losses, cost, keep)) is not None:
+            at = better
+        return tuple(self._widths[group][index] for group, index in enumerate(at))
+
+    def _traded(
+        self, at: Widths, losses: list[Array], cost: Callable[[Widths], float], keep: float
+    ) -> Widths | None:
+        """One group a step wider, perhaps at the price of another; None where nothing gains."""
+        for wider in self._wider(at):
+            for one in [wider, *self._narrower(wider)]:
+                if _sum(losses, one) < _sum(losses, at) - _TINY and cost(one) <= keep:
+                    return one
+        return None
+
+    def _narrower(self, at: Widths) -> list[Widths]:
+        """One group narrower, by one step or by several."""
+        return [
+            (*at[:group], lower, *at[group + 1 :])
+            for group, index in enumerate(at)
+            for lower in range(index)
+        ]
+
+    def _wider(self, at: Widths) -> list[Widths]:
+        return [
+            (*at[:group], index + 1, *at[group + 1 :])
+            for group, index in enumerate(at)
+            if index + 1 < len(self._widths[group])
+        ]
+
+    def _cost(self, at: Widths) -> float:
+        """Counted costs as they are; times by what each group saved of its share of the MACs."""
+        search = self._search
+        widths = {group: self._widths[group][index] for group, index in enumerate(at)}
+        if search.times is None:
+            return search.costs.of(search.stays(widths))
+        left, so_far, total = 1.0, {}, 0.0
+        for group, width in widths.items():
+            alone = 1 - search.costs.of(search.stays({group: width}))
+            so_far[group] = width
+            now = search.costs.of(search.stays(so_far))
+            gained = self._saved[group][at[group]] / alone if alone > _TINY else 0.0
+            total += gained * (left - now)
+            left = now
+        return 1 - total
+
+
+def _sum(losses: Sequence[Array], at: Widths) -> float:
+    return float(sum(values[index] for values, index in zip(losses, at, strict=True)))

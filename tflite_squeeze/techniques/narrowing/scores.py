@@ -1,0 +1,331 @@
+"""In which order the channels of each group go: by their weights alone, or by what samples show.
+
+Every score gives an order, worst first, and what is lost by the time that a channel goes, so that
+one pass ranks all widths of a group.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tflite_squeeze.network.graph import INPUT, Node, Value, flat, mapped
+from tflite_squeeze.network.least_squares import rows
+from tflite_squeeze.techniques.narrowing.channels import Channels, Group
+from tflite_squeeze.techniques.narrowing.following import Role
+from tflite_squeeze.techniques.narrowing.repair import Running
+from tflite_squeeze.training.teaching.output_kinds import kind_by_values
+
+Array = NDArray[Any]
+Score = Literal["norm", "activation", "fisher", "least-squares"]
+
+_DAMPING = 1e-3  # of the mean diagonal of H
+_WIDEST = 5000  # inputs of a layer; the inverse of a wider matrix takes minutes
+_PLACES = 64
+_BATCH = 128
+_READ = ("Dense", "Conv1D", "Conv2D", "Conv3D")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The channels of a group, from the first that goes to the last.
+
+    Attributes:
+        order: (size,) places in `Group.units`.
+        losses: (size,) what is lost when all up to this one are gone, in a unit of the score's.
+        score: by which it was ranked; another than asked for where that is not defined.
+    """
+
+    order: Array
+    losses: Array
+    score: Score
+
+    def stays(self, width: int) -> Array:
+        """The places of those that stay at a width, in order."""
+        return np.sort(self.order[len(self.order) - width :])
+
+
+def rank(
+    channels: Channels, groups: Sequence[Group], score: Score, inputs: Mapping[str, Array] | None
+) -> list[Ranking]:
+    """Ranks the channels of groups.
+
+    Args:
+        channels: of the model.
+        groups: those of them that are ranked.
+        score: "norm": ‖weights that make it‖ · ‖weights that take it‖; "activation": ‖weights that
+            take it‖ · root mean square of what they take; "fisher": the squared gradient, by the
+            channel, of the model's divergence from what it answers, where the gradient itself
+            vanishes; "least-squares": what the layers that take it lose if they make up for it as
+            well as they can, greedily.
+        inputs: samples by the name of the input; None for none, where only "norm" is defined.
+
+    Returns:
+        A ranking for each.
+
+    Reference: Hassibi and Stork 1993, "Second order derivatives for network pruning: Optimal Brain
+    Surgeon", for "least-squares", here on groups; He et al. 2017, arXiv:1707.06168; Frantar and
+    Alistarh 2023, arXiv:2301.00774; Molchanov et al. 2019, arXiv:1906.10771, for "fisher".
+    """
+    if score == "norm" or inputs is None:
+        return [_by(channel_scores(channels, group), "norm") for group in groups]
+    if score == "fisher":
+        found = _fisher(channels, groups, inputs)
+        return [_by(values, score) for values in found]
+    takers = _moments(channels, groups, inputs)
+    rankings = []
+    for at, group in enumerate(groups):
+        parts = [taker for taker in takers if taker.group == at]
+        if not parts:
+            rankings.append(_by(channel_scores(channels, group), "norm"))
+        elif score == "activation" or any(taker.second is None for taker in parts):
+            rankings.append(_by(sum(taker.weighed(group.size) for taker in parts), "activation"))
+        else:
+            rankings.append(_greedy(group.size, [taker.system() for taker in parts]))
+    return rankings
+
+
+def _by(scores: Any, score: Score) -> Ranking:
+    scores = np.asarray(scores, np.float64)
+    order = np.argsort(scores, kind="stable")
+    return Ranking(order, np.cumsum(scores[order]), score)
+
+
+def channel_scores(channels: Channels, group: Group) -> Array:
+    """What each unit of a group weighs: the norms of what makes it and of what takes it.
+
+    score = Σ ‖makers' weights‖ · Π ‖depthwise weights‖ · Σ ‖takers' weights‖, each norm over its
+    mean. A unit that nothing makes, or nothing takes, scores 0.
+
+    Args:
+        channels: of the model.
+        group: the units and their layers.
+
+    Returns:
+        (units,), 0 or more.
+    """
+    norms: dict[Role, list[Array]] = {role: [] for role in Role}
+    layers = {id(one): one for one in (*group.makers, *group.passers, *group.takers)}
+    for layer in layers.values():
+        weights = layer.get_weights()
+        for index, axis, units, role in channels.along(layer):
+            if weights[index].ndim > 1 and np.isin(units, group.units).any():
+                squares = _sums(np.square(weights[index], dtype=np.float64), axis)
+                sums = np.bincount(units, squares, len(channels.group_of))[group.units]
+                norms[role].append(_relative(np.sqrt(sums)))
+    made: Array = np.sum(norms[Role.MAKES], axis=0) if norms[Role.MAKES] else np.ones(group.size)
+    taken: Array = np.sum(norms[Role.TAKES], axis=0) if norms[Role.TAKES] else np.ones(group.size)
+    return np.asarray(np.prod([made * taken, *norms[Role.PASSES]], axis=0))
+
+
+def _sums(values: Array, axis: int) -> Array:
+    """The sum of each slice along an axis."""
+    return np.asarray(values.sum(tuple(at for at in range(values.ndim) if at != axis)))
+
+
+def _relative(norms: Array) -> Array:
+    return np.asarray(norms / max(float(np.mean(norms)), np.finfo(np.float64).tiny))
+
+
+@dataclass
+class _Taker:
+    """A layer that sums over channels of a group, and the second moments of its inputs."""
+
+    group: int
+    columns: list[Array]  # of the kernel's rows, for each channel
+    kernel: Array  # (columns, outputs)
+    second: Array | None  # (columns, columns), centred
+    power: Array  # (columns,) mean squares
+
+    def weighed(self, size: int) -> Array:
+        """‖weights‖ times the root mean square of the inputs, over its mean."""
+        weights = np.sum(np.square(self.kernel), axis=1) * self.power
+        sums = np.array([weights[columns].sum() for columns in self.columns])
+        return _relative(np.sqrt(sums))
+
+    def system(self) -> "_System":
+        """The quadratic form that a removal minimises, over the energy of the outputs."""
+        assert self.second is not None
+        energy = float(np.sum(self.kernel * (self.second @ self.kernel)))
+        damped = self.second.copy()
+        damped[np.diag_indices_from(damped)] += _DAMPING * np.trace(damped) / len(damped) + 1e-9
+        return _System(np.linalg.inv(damped), self.kernel / np.sqrt(energy + 1e-12), self.columns)
+
+
+@dataclass
+class _System:
+    """H⁻¹ and W of a taker while channels go."""
+
+    inverse: Array
+    kernel: Array
+    columns: list[Array]
+
+    def losses(self, left: Sequence[int]) -> Array:
+        """tr(W_cᵀ [(H⁻¹)_cc]⁻¹ W_c) of each channel that is left."""
+        found = np.zeros(len(left))
+        counts = np.array([len(self.columns[one]) for one in left])
+        for count in np.unique(counts[counts > 0]):
+            at = np.flatnonzero(counts == count)
+            index = np.stack([self.columns[left[one]] for one in at])
+            blocks = self.inverse[index[:, :, None], index[:, None, :]]
+            weights = self.kernel[index]
+            found[at] = np.einsum("cij,cij->c", weights, np.linalg.solve(blocks, weights))
+        return found
+
+    def remove(self, channel: int) -> None:
+        """Takes a channel out; the others make up for it."""
+        index = self.columns[channel]
+        if not len(index):
+            return
+        block = self.inverse[np.ix_(index, index)]
+        gain = np.linalg.solve(block, self.inverse[index]).T
+        self.kernel = self.kernel - gain @ self.kernel[index]
+        self.inverse = self.inverse - gain @ self.inverse[index]
+
+
+def _greedy(size: int, systems: Sequence[_System]) -> Ranking:
+    """Backward elimination: each time the channel goes that costs least."""
+    left, order, losses, total = list(range(size)), [], [], 0.0
+    while left:
+        costs = np.sum([system.losses(left) for system in systems], axis=0)
+        least = int(np.argmin(costs))
+        total += float(costs[least])
+        channel = left.pop(least)
+        for system in systems:
+            system.remove(channel)
+        order.append(channel)
+        losses.append(total)
+    return Ranking(np.array(order), np.array(losses), "least-squares")
+
+
+def places_of(group: Group, units: Array) -> Array:
+    """The place in a group of each of some units, -1 for those of others."""
+    known = {int(unit): place for place, unit in enumerate(group.units)}
+    return np.array([known.get(int(unit), -1) for unit in units], int)
+
+
+def _fisher(
+    channels: Channels, groups: Sequence[Group], inputs: Mapping[str, Array]
+) -> list[Array]:
+    """Mean squares of what the likelihood of sampled answers loses without each channel."""
+    read = [_read_by_takers(channels, group) for group in groups]
+    sums = [np.zeros(group.size) for group in groups]
+    rng, count = np.random.default_rng(0), len(next(iter(inputs.values())))
+    for start in range(0, count, _BATCH):
+        with tf.GradientTape(persistent=True) as tape:
+            values: dict[Value, Any] = {}
+            for node in channels.graph.nodes.values():
+                if node.kind == INPUT:
+                    tensor = tf.convert_to_tensor(inputs[node.name][start : start + _BATCH])
+                    tape.watch(tensor)
+                    values[Value(node.name)] = tensor
+                    continue
+                args, kwargs = (mapped(one, values.__getitem__) for one in (node.args, node.kwargs))
+                for index, tensor in enumerate(flat(node.source(*args, **kwargs))):
+                    values[Value(node.name, index)] = tensor
+            outputs = [values[value] for value in channels.graph.outputs]
+            likelihood = tf.add_n([_likelihood(output, rng) for output in outputs])
+        for total, tensors, group in zip(sums, read, groups, strict=True):
+            lost = sum(
+                _by_channel(values[value], tape.gradient(likelihood, values[value]))
+                @ _membership(group, channels.units[value])
+                for value in tensors
+            )
+            total += np.square(lost).sum(axis=0)
+        del tape
+    return sums
+
+
+def _read_by_takers(channels: Channels, group: Group) -> list[Value]:
+    """The tensors with a group's channels that layers sum over."""
+    taking = {id(layer) for layer in group.takers}
+    return [
+        value
+        for value in dict.fromkeys(
+            value
+            for node in channels.graph.nodes.values()
+            if id(node.source) in taking
+            for value in node.inputs
+        )
+        if np.isin(channels.units[value], group.units).any()
+    ]
+
+
+def _likelihood(output: Any, rng: Any) -> Any:
+    """The log-likelihood of answers drawn from a model's own, whose gradient has mean 0."""
+    found = np.asarray(output, np.float64)
+    if kind_by_values(found) == "softmax":
+        drawn = np.argmax(np.log(found + 1e-30) + rng.gumbel(size=found.shape), axis=-1)
+        picked = tf.one_hot(drawn, found.shape[-1], dtype=output.dtype)
+        return tf.reduce_sum(picked * tf.math.log(output + 1e-7))
+    noise = tf.convert_to_tensor(rng.normal(size=found.shape) / (found.std() + 1e-12))
+    return tf.reduce_sum(tf.cast(noise, output.dtype) * output)
+
+
+def _by_channel(values: Any, gradient: Any) -> Array:
+    """(N, channels): what is lost, to first order, where a channel of an example is 0."""
+    if gradient is None:
+        return np.zeros((len(values), values.shape[-1]))
+    lost = np.asarray(values * gradient, np.float64)
+    return np.asarray(lost.reshape(len(lost), -1, lost.shape[-1]).sum(axis=1))
+
+
+def _membership(group: Group, units: Array) -> Array:
+    """(channels, size): which channel of a tensor is which of a group."""
+    return np.asarray(places_of(group, units)[:, None] == np.arange(group.size), np.float64)
+
+
+def _moments(
+    channels: Channels, groups: Sequence[Group], inputs: Mapping[str, Array]
+) -> list[_Taker]:
+    """Runs the samples through the network, and sums up what takers of groups see."""
+    taking = {id(layer) for group in groups for layer in group.takers}
+    running = Running(channels.graph, inputs)
+    found: list[_Taker] = []
+    rng = np.random.default_rng(0)
+    for node in channels.graph.nodes.values():
+        running.run(node)
+        if id(node.source) in taking and node.kind in _READ and node.inputs:
+            found += _taken(channels, groups, node, running.values[node.inputs[0]], rng)
+        running.forget(node)
+    return found
+
+
+def _taken(
+    channels: Channels, groups: Sequence[Group], node: Node, given: Array, rng: Any
+) -> Iterator[_Taker]:
+    layer = node.source
+    units = channels.units[node.inputs[0]]
+    kernel = np.asarray(layer.get_weights()[0], np.float64)
+    grouped = getattr(layer, "groups", 1) not in (1, None)
+    kernel = kernel.reshape(-1, kernel.shape[-1])
+    for at, group in enumerate(groups):
+        places = places_of(group, units)
+        if not any(layer is taker for taker in group.takers) or not np.any(places >= 0):
+            continue
+        if grouped:
+            continue
+        taps = len(kernel) // len(units)
+        of_columns = np.tile(places, taps)
+        columns = [np.flatnonzero(of_columns == place) for place in range(group.size)]
+        second, power = _second(layer, given, len(kernel), rng)
+        yield _Taker(at, columns, kernel, second, power)
+
+
+def _second(layer: Any, given: Array, width: int, rng: Any) -> tuple[Array | None, Array]:
+    """The centred second moments of a layer's rows, None where too wide, and their mean squares."""
+    first, power, count = np.zeros(width), np.zeros(width), 0
+    second = np.zeros((width, width)) if width <= _WIDEST else None
+    for start in range(0, len(given), _BATCH):
+        x = rows(layer, given[start : start + _BATCH], _PLACES, rng).astype(np.float32)
+        count += len(x)
+        first += x.sum(axis=0, dtype=np.float64)
+        power += np.square(x).sum(axis=0, dtype=np.float64)
+        if second is not None:
+            second += x.T @ x
+    if second is not None:
+        second = second / count - np.outer(first / count, first / count)
+    return second, np.asarray(power / count)
