@@ -26,10 +26,11 @@ def training_options(command: _Command) -> _Command:
 
 
 def plain_training_options(command: _Command) -> _Command:
-    """Adds `--epochs`, `--steps`, `--learning-rate`, `--batch-size` and `--seed`."""
+    """Adds `--epochs`, `--steps`, `--learning-rate`, `--batch-size`, `--seed` and `--augment`."""
     command = config_options(
-        _FINETUNE, "steps", "learning_rate", "batch", "seed",
+        _FINETUNE, "steps", "learning_rate", "batch", "seed", "augment",
         batch={"names": ["--batch-size", "batch_size"]},
+        augment={"names": ["--augment"], "multiple": False, "default": None, "metavar": "KINDS"},
     )(command)  # fmt: skip
     return click.option(
         "--epochs",
@@ -59,7 +60,7 @@ def trains(data: "Data | None", options: Mapping[str, Any]) -> bool:
         wanted = bool(options["epochs"])
     else:
         wanted = data is not None and usable and (taught or data.train is not None)
-    for name in ("steps", "learning_rate", "batch_size", "teacher", *_TAUGHT):
+    for name in ("steps", "learning_rate", "batch_size", "augment", "teacher", *_TAUGHT):
         if given(name) and not wanted:
             option, kind = name.replace("_", "-"), "" if taught else "labelled "
             raise UsageError(f"--{option} is given but nothing is trained: pass {kind}--data")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.training.named_functions import Named, path_of
@@ -21,6 +21,10 @@ DISTANCES = ("kl", "mse", "cosine", "dkd", "dist")
 
 _DISTANCE = Named("distance", DISTANCES)
 _Distance = Annotated[str | Callable[[Any, Any], Any], _DISTANCE]
+
+
+# What `training.augment` can do to a batch.
+AUGMENTATIONS = ("shift", "flip", "mixup", "noise", "time-shift")
 
 
 class Hint(Frozen):
@@ -212,6 +216,11 @@ class FineTune(Frozen):
         description='Whether XLA compiles the training step; "auto" where that is likely to save '
         "time.",
     )
+    augment: tuple[str, ...] = Field(
+        default=(),
+        description="Random changes of the training examples, with a comma between two: shift and "
+        "flip (images), time-shift (signals), noise, mixup; KIND:INPUT names the input.",
+    )
     reestimate: bool = Field(
         default=True,
         description="Estimate the statistics of batch normalizations again after the weights "
@@ -226,6 +235,20 @@ class FineTune(Frozen):
         default=None,
         description="What is learned from the teacher; the defaults of distillation if left out.",
     )
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return [each.strip() for each in given.split(",")] if isinstance(given, str) else given
+
+    @field_validator("augment")
+    @classmethod
+    def _known(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        kinds = [each.partition(":")[0] for each in given]
+        for kind in kinds:
+            if kind not in AUGMENTATIONS:
+                raise ValueError(f"{kind!r} is unknown: use some of {', '.join(AUGMENTATIONS)}")
+        return given
 
     @model_validator(mode="after")
     def _whole_epochs(self) -> Self:

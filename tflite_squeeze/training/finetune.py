@@ -12,9 +12,10 @@ from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.variables import retrace
+from tflite_squeeze.training.augment import augmentation_of
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.momentum import momentum_at_most, momentum_of
-from tflite_squeeze.training.objective import classifies, objective_of
+from tflite_squeeze.training.objective import Objective, classifies, objective_of
 from tflite_squeeze.training.parts import examples_of, uses_labels
 from tflite_squeeze.training.plan import Needs, planned, whole_length
 from tflite_squeeze.training.teaching.distiller import Distiller
@@ -86,7 +87,10 @@ def finetune(
     distill = config.distill or Distill()
     teachers = teachers_of(original, model, distill.teacher_outputs)
     with temporary_folder() as folder:
-        answers, _ = known_answers(model, teachers, distill, data, config.epochs or 1, folder)
+        answers, _ = known_answers(
+            model, teachers, distill, data, config.epochs or 1, folder,
+            augmented=bool(config.augment),
+        )  # fmt: skip
         taught = Distiller(trained, teachers, distill, like=model, live=answers is None)
         return train(
             model, taught, data, config, callbacks,
@@ -161,9 +165,14 @@ def train(
     """
     keras = flavors.keras_of(flavors.known_flavor(model))
     keras.utils.set_random_seed(config.seed)
-    labelled = uses_labels(data)
-    compiled_here = _compile(model, trained, keras, config, optimizer, labelled=labelled)
-    batches, length = training_batches(model, data, config, answers=answers, augment=augment)
+    labelled, objective = uses_labels(data), objective_of(model)
+    augmentation = augmentation_of(config.augment, model, data)
+    batches, length = training_batches(
+        model, data, config, answers=answers, augment=augment, augmentation=augmentation
+    )
+    soft = labelled and augmentation is not None and augmentation.mixes
+    trained_for = objective.of_soft_labels(keras) if soft else objective
+    _compile(model, trained, trained_for, config, optimizer, labelled=labelled)
     with reading(data.source), momentum_at_most(model, config.batchnorm_momentum):
         history = trained.fit(
             batches,
@@ -174,24 +183,27 @@ def train(
             shuffle=False,  # the data is shuffled already, and Keras warns if asked to
         )
     retrace(trained)  # with the momentum that the layers have again
-    return Trained(
+    done = Trained(
         history={name: [float(v) for v in values] for name, values in history.history.items()},
         steps=int(np.asarray(trained.optimizer.iterations)),
-        compiled_here=compiled_here,
+        compiled_here=not objective.own,
     )
+    if soft:  # the model keeps the loss that it had
+        _compile(model, trained, objective, config, optimizer, labelled=labelled)
+    return done
 
 
 def _compile(
     model: Any,
     trained: Any,
-    keras: Any,
+    objective: Objective,
     config: FineTune,
     optimizer_of: Callable[[Any], Any] | None,
     *,
     labelled: bool,
-) -> bool:
+) -> None:
     """Gives the model an optimiser with a rate that falls to zero, and a loss if it has none."""
-    objective = objective_of(model)
+    keras = flavors.keras_of(flavors.known_flavor(model))
     steps, peak = whole_length(config), config.learning_rate
     warmup = int((config.warmup or 0.0) * steps)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -213,7 +225,6 @@ def _compile(
             asked["metrics"] = ["accuracy"]
     jit = compiling_pays(model, trained) if config.jit == "auto" else config.jit
     trained.compile(optimizer=optimizer, jit_compile=jit, **asked)
-    return not objective.own
 
 
 def compiling_pays(model: Any, trained: Any) -> bool:

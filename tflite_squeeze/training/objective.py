@@ -1,12 +1,12 @@
 """The objective of training: a loss for each output, and labels as each loss takes them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
 
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.outputs import output_nodes
 from tflite_squeeze.network.rewriting import compile_settings
@@ -92,6 +92,32 @@ class Objective:
         if all(goal.weight == 1.0 for goal in self.goals):
             return None
         return self._packed([goal.weight for goal in self.goals])
+
+    def of_soft_labels(self, keras: Any) -> "Objective":
+        """The same objective for labels that are mixed: rows in the place of class ids.
+
+        Args:
+            keras: the model's version of Keras.
+
+        Raises:
+            UsageError: a loss takes class ids, and its equal for rows is not known.
+        """
+        goals = []
+        for goal in self.goals:
+            name = loss_name(goal.loss)
+            if name == "sparsecategoricalcrossentropy":
+                config = goal.loss.get_config() if hasattr(goal.loss, "get_config") else {}
+                logits = bool(config.get("from_logits", False))
+                soft = keras.losses.CategoricalCrossentropy(from_logits=logits)
+                goal = replace(goal, loss=soft, function=soft)
+            elif goal.loss is not None and name not in _OF_ROWS:
+                raise UsageError(
+                    f"augment 'mixup' mixes labels, and loss {name!r} of output {goal.output!r} is "
+                    f"not known to take mixed ones: leave mixup out, or compile the model with "
+                    f"another loss"
+                )
+            goals.append(goal)
+        return replace(self, goals=tuple(goals))
 
     def _packed(self, values: Sequence[Any]) -> Any:
         if isinstance(self.structure, dict):

@@ -13,6 +13,7 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import model_of
 from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.variables import callback_class
+from tflite_squeeze.training.augment import augmentation_of
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune, training_of
 from tflite_squeeze.training.momentum import momentum_of
@@ -152,6 +153,7 @@ class StepRun:
             needs = replace(needs or Needs(), momentum=momentum_of(self.model))
             self.training = planned(asked, examples, needs)
             self._told += filter(None, [plan_note(asked, self.training, examples)])
+        self._notes = (*self._notes, *self._augmented())
         self._original = self._teacher(given)
         self._before = validation_quality(self.model, self.samples)
         self._classes = predicted_classes(self.model, self.samples)
@@ -165,6 +167,13 @@ class StepRun:
         if self._context.original is not None:
             return self._context.original
         return copy_of(given) if self.in_place else given
+
+    def _augmented(self) -> tuple[str, ...]:
+        """What is to be known of the augmentation; one that does not fit is refused."""
+        if self.training is None or self.samples is None:
+            return ()
+        augmentation = augmentation_of(self.training.augment, self.model, self.samples)
+        return () if augmentation is None else augmentation.notes
 
     def _settled_by(self, config: FineTune | None) -> Settling | None:
         """What estimates statistics again, told of the model before it is changed."""

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.network import flavors
+from tflite_squeeze.training.augment import Augmentation
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.objective import objective_of
 from tflite_squeeze.training.parts import shuffled_part, training_part
@@ -24,6 +25,7 @@ def training_batches(
     *,
     answers: "Answers | None" = None,
     augment: Callable[[Any], Any] | None = None,
+    augmentation: Augmentation | None = None,
 ) -> tuple[Any, int | None]:
     """What is trained on as shuffled batches in the structure that the model takes.
 
@@ -33,6 +35,7 @@ def training_batches(
         config: planned; its `batch`, `seed`, `epochs` and `steps` count.
         answers: what teachers say of each example, to be handed on beside the labels.
         augment: changes a batch of inputs, as the model takes them.
+        augmentation: changes inputs and labels before that.
 
     Returns:
         (batches, steps of an epoch). Where an epoch is one pass over the data, its steps are
@@ -43,6 +46,8 @@ def training_batches(
     dataset = shuffled_part(data, config.seed)
     labelled = isinstance(dataset.element_spec[1], tuple)
     objective = objective_of(model)
+    if augmentation is not None and augmentation.mixes and labelled:
+        objective = objective.of_soft_labels(flavors.keras_of(flavors.known_flavor(model)))
 
     def arranged(inputs: Any, labels: Any = None) -> Any:
         packed = tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])
@@ -52,14 +57,19 @@ def training_batches(
             packed = augment(packed)
         return (packed,) if labels is None else (packed, labels)
 
-    def ready(positions: Any, examples: Any) -> Any:
+    def ready(given: Any, draw: Any) -> Any:
+        positions, examples = given
         inputs, labels = examples if labelled else (examples, None)
         targets = objective.labels(labels)
+        if augmentation is not None:
+            inputs, targets = augmentation(inputs, targets, draw)
         if answers is not None:
             targets = answers.targets(positions, targets)
         return arranged(inputs, targets)
 
-    batches = dataset.batch(config.batch).map(ready, num_parallel_calls=2)
+    draws = tf.data.Dataset.random(seed=config.seed, rerandomize_each_iteration=True)
+    numbered = tf.data.Dataset.zip(dataset.batch(config.batch), draws)
+    batches = numbered.map(ready, num_parallel_calls=2)
     length = _epoch(data, config)
     return (batches if length is None else batches.repeat()).prefetch(2), length
 

@@ -88,7 +88,7 @@ def distill(
     distiller = Distiller(learner, teachers, config)
     answers, cache = known_answers(
         learner, teachers, config, samples, epochs, default_folder(),
-        augmented=augment is not None,
+        augmented=augment is not None or bool(training.augment),
     )  # fmt: skip
     if answers is not None:
         distiller = Distiller(learner, teachers, config, live=False)
