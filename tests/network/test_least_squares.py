@@ -71,6 +71,13 @@ def test_ridge_by_hand() -> None:
     np.testing.assert_allclose(towards, 3, rtol=1e-8)  # 4 + (2 - 4) / (1 + 1)
 
 
+def test_without_an_intercept_nothing_is_centred() -> None:
+    x, y = np.array([[1.0], [1.0]]), np.array([[2.0], [4.0]])
+    matrix, intercept = ridge(x, y, np.zeros((1, 1)), alpha=0, intercept=False)
+    np.testing.assert_allclose(matrix, 3, rtol=1e-8)
+    np.testing.assert_allclose(intercept, 0)
+
+
 def test_constant_inputs_leave_the_kernel_as_it_is() -> None:
     matrix, intercept = ridge(np.ones((3, 2)), np.full((3, 1), 5.0), np.full((2, 1), 0.5))
     np.testing.assert_allclose(matrix, 0.5)

@@ -22,8 +22,11 @@ Array = NDArray[Any]
 _FLOOR = 1e-10
 
 
+Positions = int | NDArray[np.int64] | None
+
+
 def rows(
-    layer: Any, x: Array, positions: int | None = None, rng: np.random.Generator | None = None
+    layer: Any, x: Array, positions: Positions = None, rng: np.random.Generator | None = None
 ) -> Array:
     """What a layer's kernel multiplies, a row for each position of its output.
 
@@ -31,7 +34,8 @@ def rows(
         layer: Dense, Conv1D, Conv2D, Conv3D, DepthwiseConv1D, DepthwiseConv2D or EinsumDense, of
             either version of Keras, channels last.
         x: a batch of its inputs, (examples, …, channels).
-        positions: how many positions of each example, drawn without replacement; None for all.
+        positions: how many positions of each example, drawn without replacement; None for all; or
+            those that `drawn` has drawn.
         rng: draws them.
 
     Returns:
@@ -42,14 +46,14 @@ def rows(
         >>> rows(keras.layers.Conv2D(8, 3), np.zeros((2, 5, 5, 4), np.float32)).shape
         (18, 36)
     """
-    return _rows_at(layer, x, _drawn(layer, x, positions, rng))
+    return _rows_at(layer, x, drawn(len(x), _places(layer, x), positions, rng))
 
 
 def paired_rows(
     layer: Any,
     x: Array,
     y: Array,
-    positions: int | None = None,
+    positions: Positions = None,
     rng: np.random.Generator | None = None,
 ) -> tuple[Array, Array]:
     """Rows of a layer's inputs, and of its outputs at the same positions.
@@ -64,10 +68,51 @@ def paired_rows(
     Returns:
         (rows as in `rows`, (n, outputs)).
     """
-    drawn = _drawn(layer, x, positions, rng)
-    answers = np.asarray(y).reshape(*drawn.shape[:1], _places(layer, x), -1)
-    picked = np.take_along_axis(answers, drawn[:, :, np.newaxis], axis=1)
-    return _rows_at(layer, x, drawn), picked.reshape(-1, answers.shape[-1])
+    places = _places(layer, x)
+    at = drawn(len(x), places, positions, rng)
+    return _rows_at(layer, x, at), output_rows(np.reshape(y, (len(x), places, -1)), at)
+
+
+def drawn(
+    examples: int, places: int, positions: Positions, rng: np.random.Generator | None = None
+) -> NDArray[np.int64]:
+    """Positions of each example by number, without replacement.
+
+    Args:
+        examples: how many.
+        places: how many positions each has.
+        positions: as in `rows`; drawn ones are returned as they are.
+        rng: draws them.
+
+    Returns:
+        (examples, positions), all of them where no fewer are wanted.
+
+    Example:
+        >>> drawn(2, 3, None)
+        array([[0, 1, 2],
+               [0, 1, 2]])
+    """
+    if isinstance(positions, np.ndarray):
+        return positions
+    if positions is None or positions >= places:
+        return np.broadcast_to(np.arange(places), (examples, places))
+    rng = np.random.default_rng(0) if rng is None else rng
+    return np.argsort(rng.random((examples, places)), axis=1)[:, :positions]
+
+
+def output_rows(y: Array, at: NDArray[np.int64]) -> Array:
+    """A layer's outputs at drawn positions.
+
+    Args:
+        y: (examples, …, outputs).
+        at: positions by number, (examples, positions).
+
+    Returns:
+        (examples · positions, outputs).
+    """
+    flat = np.asarray(y).reshape(len(at), -1, np.shape(y)[-1])
+    picked = np.take_along_axis(flat, at[:, :, np.newaxis], axis=1)
+    return np.asarray(picked.reshape(-1, flat.shape[-1]))
 
 
 class NormalEquations:
@@ -107,7 +152,9 @@ class NormalEquations:
         return matrix, answer - mean @ matrix
 
 
-def ridge(x: Array, y: Array, start: Array, alpha: float = 1e-2) -> tuple[Array, Array]:
+def ridge(
+    x: Array, y: Array, start: Array, alpha: float = 1e-2, *, intercept: bool = True
+) -> tuple[Array, Array]:
     """The W and b with the smallest mean ‖x W + b - y‖² + λ ‖W - W₀‖².
 
     Args:
@@ -115,6 +162,7 @@ def ridge(x: Array, y: Array, start: Array, alpha: float = 1e-2) -> tuple[Array,
         y: their answers, (n, outputs).
         start: W₀, (inputs, outputs).
         alpha: λ as a multiple of the mean variance of the inputs.
+        intercept: whether there is a b; else it is 0.
 
     Returns:
         W (inputs, outputs) and b (outputs,), float64.
@@ -126,7 +174,8 @@ def ridge(x: Array, y: Array, start: Array, alpha: float = 1e-2) -> tuple[Array,
         (array([[2.]]), array([1.]))
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    mean, answer = x.mean(axis=0), y.mean(axis=0)
+    scale = 1.0 if intercept else 0.0
+    mean, answer = scale * x.mean(axis=0), scale * y.mean(axis=0)
     x, y = x - mean, y - answer
     matrix = _towards(x.T @ x / len(x), x.T @ y / len(x), np.asarray(start, np.float64), alpha)
     return matrix, answer - mean @ matrix
@@ -163,17 +212,6 @@ def _towards(covariance: Array, crossed: Array, start: Array, alpha: float) -> A
     return np.asarray(start + np.linalg.solve(damped, crossed - covariance @ start))
 
 
-def _drawn(
-    layer: Any, x: Array, positions: int | None, rng: np.random.Generator | None
-) -> NDArray[np.int64]:
-    """Positions of each example by number, (examples, positions)."""
-    places = _places(layer, x)
-    if positions is None or positions >= places:
-        return np.broadcast_to(np.arange(places), (len(x), places))
-    rng = np.random.default_rng(0) if rng is None else rng
-    return np.argsort(rng.random((len(x), places)), axis=1)[:, :positions]
-
-
 def _places(layer: Any, x: Array) -> int:
     """How many positions the output of one example has."""
     if hasattr(layer, "kernel_size"):
@@ -181,24 +219,24 @@ def _places(layer: Any, x: Array) -> int:
     return math.prod(_flat(layer, x).shape[1:-1])
 
 
-def _rows_at(layer: Any, x: Array, drawn: NDArray[np.int64]) -> Array:
+def _rows_at(layer: Any, x: Array, at: NDArray[np.int64]) -> Array:
     x = np.asarray(x)
     examples = np.arange(len(x))[:, np.newaxis]
     if not hasattr(layer, "kernel_size"):
         flat = _flat(layer, x)
         flat = flat.reshape(len(x), -1, flat.shape[-1])
-        return np.asarray(flat[examples, drawn].reshape(-1, flat.shape[-1]))
+        return np.asarray(flat[examples, at].reshape(-1, flat.shape[-1]))
     windows = _windows(layer, x.shape[1:-1])
     x = np.pad(x, [(0, 0), *_padding(layer, windows, x.shape[1:-1]), (0, 0)])
-    axes = np.unravel_index(drawn, [count for _, count in windows])
+    axes = np.unravel_index(at, [count for _, count in windows])
     taps = np.indices(layer.kernel_size).reshape(len(windows), -1)
-    at = [
+    taken = [
         axis[:, :, np.newaxis] * step + tap * apart
         for axis, step, tap, apart in zip(
             axes, layer.strides, taps, layer.dilation_rate, strict=True
         )
     ]
-    patches = x[(examples[:, :, np.newaxis], *at)].reshape(-1, taps.shape[1], x.shape[-1])
+    patches = x[(examples[:, :, np.newaxis], *taken)].reshape(-1, taps.shape[1], x.shape[-1])
     if type(layer).__name__.startswith("Depthwise"):
         return np.asarray(patches)
     return np.asarray(patches.reshape(len(patches), -1))

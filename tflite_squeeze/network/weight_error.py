@@ -18,10 +18,16 @@ def damped(second: Array) -> Array:
         second: (inputs, inputs), or its diagonal (inputs,).
     """
     if second.ndim == 1:
-        mean = float(second.mean())
-        return np.asarray(second + _DAMPING * (mean or 1.0))
-    mean = float(np.trace(second)) / len(second)
-    return np.asarray(second + _DAMPING * (mean or 1.0) * np.eye(len(second)))
+        return np.asarray(second + damping(second))
+    more = np.array(second, np.float64)
+    more[np.diag_indices_from(more)] += damping(second)
+    return more
+
+
+def damping(second: Array) -> float:
+    """What `damped` adds to each element of the diagonal."""
+    diagonal = second if second.ndim == 1 else np.diagonal(second)
+    return _DAMPING * (float(diagonal.mean()) or 1.0)
 
 
 def relative_error(matrix: Array, approximation: Array, second: Array | None = None) -> float:
@@ -42,6 +48,6 @@ def _energy(matrix: Array, second: Array | None) -> float:
     """tr(Wᵀ C W), the squared norm of C^½ W without a root of C; it may round to below 0."""
     if second is None:
         return float(np.linalg.norm(matrix) ** 2)
-    moment = damped(np.asarray(second, np.float64))
+    moment = np.asarray(second, np.float64)
     product = moment[:, np.newaxis] * matrix if moment.ndim == 1 else moment @ matrix
-    return max(0.0, float(np.sum(matrix * product)))
+    return max(0.0, float(np.sum(matrix * (product + damping(moment) * matrix))))

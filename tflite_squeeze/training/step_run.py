@@ -19,6 +19,7 @@ from tflite_squeeze.training.finetune import finetune, training_of
 from tflite_squeeze.training.momentum import momentum_of
 from tflite_squeeze.training.parts import examples_of
 from tflite_squeeze.training.plan import Needs, plan_note, planned, stage_of
+from tflite_squeeze.training.progress import Working, printed
 from tflite_squeeze.training.quality import metric_name, predicted_classes, validation_quality
 from tflite_squeeze.training.statistics import Settling
 
@@ -34,6 +35,8 @@ class RunContext:
         original: the Keras model before the first step, which teaches where a training says
             `teacher="original"`; None for the model that the step is given.
         told: called after every epoch of training, or None.
+        working: called with what is done, how many steps of it are, and of how many, where work
+            before or beside training takes long; None for `told`, which gets the numbers alone.
         owned: whether the model belongs to the run, so that a step may change it in place.
 
     Example:
@@ -44,7 +47,17 @@ class RunContext:
 
     original: Any = None
     told: Told | None = None
+    working: Working | None = None
     owned: bool = False
+
+    def teller(self, verbose: int) -> Working:
+        """What a technique tells of its work: where nobody watches, lines unless it is silent."""
+        told = self.told
+        if self.working is not None:
+            return self.working
+        if told is not None:
+            return lambda _what, done, of: told(done, of)
+        return printed(verbose)
 
     def callbacks(self, epochs: int) -> list[Any]:
         """What a training of so many epochs needs, so that who watches is told."""

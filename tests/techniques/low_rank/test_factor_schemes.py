@@ -9,13 +9,12 @@ from tflite_squeeze.techniques.low_rank.factor_schemes import (
     SCHEMES,
     Places,
     SchemeName,
-    factors,
+    Unfolded,
     full_ranks,
     macs_of,
     parameters_of,
     possible_ranks,
     recomposed,
-    spectra,
     stages,
 )
 
@@ -54,7 +53,7 @@ def test_ranks_that_a_chain_cannot_have_are_lowered() -> None:
     # Few inputs, and few outputs.
     assert full_ranks("tucker", (1, 3, 2, 9)) == (2, 6)
     assert full_ranks("tucker", (1, 3, 9, 2)) == (6, 2)
-    chain = factors("tucker", examples(3, 3, 16, 64), (2, 18))
+    chain = Unfolded(examples(3, 3, 16, 64)).factors("tucker", (2, 18))
     assert [one.shape for one in chain] == [(1, 1, 16, 2), (3, 3, 2, 18), (1, 1, 18, 64)]
 
 
@@ -63,21 +62,21 @@ def test_ranks_that_a_chain_cannot_have_are_lowered() -> None:
 def test_full_rank_is_exact(scheme: SchemeName, aware: bool) -> None:
     patches = _patches()
     second = patches.T @ patches / len(patches) if aware else None
-    chain = factors(scheme, KERNEL, full_ranks(scheme, KERNEL.shape), second)
+    chain = Unfolded(KERNEL, second).factors(scheme, full_ranks(scheme, KERNEL.shape))
     np.testing.assert_allclose(recomposed(chain), KERNEL, atol=1e-6)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_chains_have_the_shapes_of_their_stages(scheme: SchemeName) -> None:
     ranks = (2, 3) if scheme == "tucker" else (3,)
-    chain = factors(scheme, KERNEL, ranks)
+    chain = Unfolded(KERNEL).factors(scheme, ranks)
     assert [one.shape for one in chain] == [s.shape for s in stages(scheme, KERNEL.shape, ranks)]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_chain_of_convolutions_is_the_recomposed_one(scheme: SchemeName) -> None:
     ranks = (2, 3) if scheme == "tucker" else (3,)
-    chain = factors(scheme, KERNEL, ranks)
+    chain = Unfolded(KERNEL).factors(scheme, ranks)
     image = examples(1, 7, 6, 5).astype(np.float64)
     stepwise = tf.constant(image)
     for kernel in chain:
@@ -94,15 +93,17 @@ def test_spatial_pair_against_numpy() -> None:
         truncated = (u[:, :rank] * s[:rank]) @ v[:rank]
         expected = np.transpose(truncated.reshape(3, 5, 2, 4), (0, 2, 1, 3))
         np.testing.assert_allclose(
-            recomposed(factors("spatial", KERNEL, (rank,))), expected, atol=1e-9
+            recomposed(Unfolded(KERNEL).factors("spatial", (rank,))), expected, atol=1e-9
         )
-    np.testing.assert_allclose(spectra("spatial", KERNEL, None)[0], s)
+    np.testing.assert_allclose(Unfolded(KERNEL).spectra("spatial")[0], s)
 
 
 def test_channel_pair_against_numpy() -> None:
     u, s, v = np.linalg.svd(KERNEL.reshape(30, 4), full_matrices=False)
     expected = ((u[:, :2] * s[:2]) @ v[:2]).reshape(KERNEL.shape)
-    np.testing.assert_allclose(recomposed(factors("channel", KERNEL, (2,))), expected, atol=1e-9)
+    np.testing.assert_allclose(
+        recomposed(Unfolded(KERNEL).factors("channel", (2,))), expected, atol=1e-9
+    )
 
 
 def test_tucker_against_numpy() -> None:
@@ -112,16 +113,22 @@ def test_tucker_against_numpy() -> None:
     outputs = np.linalg.svd(narrowed.reshape(-1, 4))[2][:2].T
     core = np.einsum("abjo,op->abjp", narrowed, outputs)
     expected = np.einsum("abjp,ij,op->abio", core, inputs, outputs)
-    chain = factors("tucker", KERNEL, (3, 2))
+    chain = Unfolded(KERNEL).factors("tucker", (3, 2))
     np.testing.assert_allclose(recomposed(chain), expected, atol=1e-8)
-    assert [one.shape for one in factors("tucker", KERNEL, (5, 2))] == [(3, 2, 5, 2), (1, 1, 2, 4)]
-    assert [one.shape for one in factors("tucker", KERNEL, (3, 4))] == [(1, 1, 5, 3), (3, 2, 3, 4)]
+    assert [one.shape for one in Unfolded(KERNEL).factors("tucker", (5, 2))] == [
+        (3, 2, 5, 2),
+        (1, 1, 2, 4),
+    ]
+    assert [one.shape for one in Unfolded(KERNEL).factors("tucker", (3, 4))] == [
+        (1, 1, 5, 3),
+        (3, 2, 3, 4),
+    ]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_on_data_every_scheme_loses_less(scheme: SchemeName) -> None:
     patches = _patches()
     ranks = (3, 2) if scheme == "tucker" else (2,)
-    aware = factors(scheme, KERNEL, ranks, patches.T @ patches / len(patches))
-    plain = factors(scheme, KERNEL, ranks)
+    aware = Unfolded(KERNEL, patches.T @ patches / len(patches)).factors(scheme, ranks)
+    plain = Unfolded(KERNEL).factors(scheme, ranks)
     assert _error(KERNEL, aware, patches) < 0.99 * _error(KERNEL, plain, patches)

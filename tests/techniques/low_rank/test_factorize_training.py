@@ -12,10 +12,9 @@ from tflite_squeeze.network.observing import call_shapes
 from tflite_squeeze.network.rewriting import rewritten
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factor_schemes import full_ranks
-from tflite_squeeze.techniques.low_rank.factorable import find
+from tflite_squeeze.techniques.low_rank.factorable import find, weighed
 from tflite_squeeze.techniques.low_rank.factorize import factorize
 from tflite_squeeze.techniques.low_rank.input_moments import input_moments
-from tflite_squeeze.techniques.low_rank.rank_choice import choice_of
 from tflite_squeeze.techniques.low_rank.record import FactorizeRecord
 from tflite_squeeze.techniques.low_rank.splitting import candidate
 from tflite_squeeze.tflite.flatbuffer import read_model
@@ -61,8 +60,8 @@ def test_full_rank_answers_alike(library: Any, scheme: str, aware: bool) -> None
     specs = {}
     for one in found.layers:
         way = scheme if scheme in one.schemes else "channel"
-        choice = choice_of(one, way, full_ranks(way, one.shape))  # type: ignore[arg-type]
-        made = candidate(one, choice, moments.get(id(one.layer)), "plain")
+        choice = one.choice(way, full_ranks(way, one.shape))  # type: ignore[arg-type]
+        made = candidate(weighed(one, moments.get(id(one.layer))), choice, "plain")
         specs[id(one.layer)] = made.specs
         assert made.split.error < 1e-6
     assert len(specs) == 5

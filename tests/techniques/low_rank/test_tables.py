@@ -2,7 +2,15 @@
 
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.techniques.low_rank.config import Factorize
-from tflite_squeeze.techniques.low_rank.record import FactorizeRecord, LayerTime, Refusal, Split
+from tflite_squeeze.techniques.low_rank.record import (
+    Allocation,
+    FactorizeRecord,
+    LayerTime,
+    Refusal,
+    Repair,
+    Split,
+    Trial,
+)
 from tflite_squeeze.techniques.low_rank.tables import factorize_tables
 
 SPLIT = Split(
@@ -47,3 +55,25 @@ def test_what_was_missed_is_said() -> None:
     off = _record(config=Factorize(max_error=0.1, ranks={"other": 1}))
     assert off.shortfalls == ("dense is off by 25.00%, more than 10.00%",)
     assert _record(config=Factorize(max_error=0.1, ranks={"dense": 16})).reached
+
+
+def test_how_a_budget_was_spent_and_what_the_repair_gained() -> None:
+    trials = (
+        Trial(by="divergence^1", divergence=0.05, repaired=0.02),
+        Trial(by="energy", divergence=0.07),
+    )
+    spent = Allocation(unit="macs", keep=0.5, by="divergence", samples=128, trials=trials)
+    repair = Repair(layers=9, samples=384, held_back=128, before=0.05, after=0.02)
+    config = Factorize(budget="macs")
+    text = to_markdown(
+        factorize_tables(_record(config=config, allocation=spent, repair=repair, macs_after=1200))
+    )
+    assert "| divergence^1 | 0.05 | 0.02 |" in text
+    assert "9 layers solved by least squares on 384 unlabelled samples: divergence" in text
+    assert "NOT reached: 60.00% of the macs are left, not 50.00%" in text
+    spent = Allocation(unit="macs", keep=0.5, by="energy", samples=0, trials=())
+    worse = repair.model_copy(update={"after": 0.06})
+    text = to_markdown(factorize_tables(_record(config=config, allocation=spent, repair=worse)))
+    assert "ranks by the energy of singular values" in text
+    assert "samples, not kept: divergence" in text
+    assert "Allocations" not in text

@@ -29,8 +29,9 @@ def _rank(text: str) -> int | tuple[int, ...]:
     "--data fashion-mnist --rank 16 --measure --epochs 3",
     config_options(
         FACTORIZE,
-        "rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio", "ranks",
-        "scheme", "multiple", "only", "protect", "data_aware", "samples", "emit",
+        "rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio",
+        "budget", "keep", "ranks", "scheme", "multiple", "only", "protect", "data_aware", "repair",
+        "samples", "emit",
         ranks={"names": ["--layer"], "type": pattern_type("RANK", _rank, "dense_*=16")},
         data_aware={"names": ["--data-aware/--plain-svd"]},
         emit={"names": ["--factorized-layers"], "flag_value": "factorized", "default": None},

@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 from tflite_squeeze.techniques.low_rank.factor_schemes import SchemeName
 
-_RULES = ("rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio")
+_RULES = ("rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio", "budget")
+Unit = Literal["macs", "bytes"]
 Measured = Literal["none", "float16", "dynamic", "int8", "int16x8"]
 
 
@@ -60,6 +61,17 @@ class Factorize(Frozen):
         description="Fraction of the model's weight bytes to keep, spent where the next singular "
         "value gains most.",
     )
+    budget: Unit | None = Field(
+        default=None,
+        description="Choose all ranks under one budget by how much the model's answers change: "
+        '"macs" or "bytes" of weights.',
+    )
+    keep: float = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="Fraction of the model's cost that `budget` leaves.",
+    )
     ranks: dict[str, Annotated[int, Field(ge=1)] | tuple[int, int]] = Field(
         default_factory=dict,
         description="Rank of single layers by pattern of name or type, for Tucker-2 a pair "
@@ -81,10 +93,16 @@ class Factorize(Frozen):
         description="Whether the factors preserve what the layer computes on the data, where "
         "there is data, or its weights alone.",
     )
+    repair: bool = Field(
+        default=True,
+        description="Whether layers are solved by least squares after a data-aware split, for "
+        "what the original computed; kept if the answers come nearer to the original's.",
+    )
     samples: int = Field(
         default=512,
         ge=1,
-        description="Examples on which layers are observed for data-aware factors.",
+        description="Unlabelled examples on which layers are observed and repaired; with a budget "
+        "or a repair every fourth is held back to judge by.",
     )
     multiple: int = Field(
         default=1,
@@ -115,6 +133,8 @@ class Factorize(Frozen):
         for pattern, rank in self.ranks.items():
             if isinstance(rank, tuple) and min(rank) < 1:
                 raise ValueError(f"ranks of {pattern!r} are {rank}: ranks begin at 1")
+        if self.budget is None and self.keep != type(self).model_fields["keep"].default:
+            raise ValueError("keep is the fraction that a budget leaves: pass budget too")
         if self.max_error is not None and not self.data_aware:
             raise ValueError("max_error bounds outputs on data: leave data_aware on")
         return self
@@ -125,8 +145,10 @@ class Factorize(Frozen):
         return next((name for name in _RULES if getattr(self, name)), None)
 
     @property
-    def budget(self) -> Literal["macs", "bytes"] | None:
-        """What a global budget is of; None for a rule that looks at each layer alone."""
+    def limit(self) -> tuple[Unit, float] | None:
+        """What a global budget is of, and the fraction to keep; None for other rules."""
+        if self.budget is not None:
+            return self.budget, self.keep
         if self.macs_ratio is not None:
-            return "macs"
-        return "bytes" if self.bytes_ratio is not None else None
+            return "macs", self.macs_ratio
+        return None if self.bytes_ratio is None else ("bytes", self.bytes_ratio)

@@ -5,11 +5,13 @@ A kernel is (rows, columns, in, out); a matrix is a kernel of one place, (1, 1, 
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.network.weight_error import damping, relative_error
 from tflite_squeeze.techniques.low_rank.low_rank import Decomposition, decompose
 
 Array = NDArray[Any]
@@ -33,6 +35,23 @@ class Places(NamedTuple):
     columns_in: int
     rows_out: int
     columns_out: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A way to split a kernel.
+
+    Attributes:
+        scheme: which chain.
+        ranks: of it.
+        parameters: weights of the chain's kernels.
+        macs: its multiply-accumulates for one example.
+    """
+
+    scheme: SchemeName
+    ranks: tuple[int, ...]
+    parameters: int
+    macs: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,54 +141,107 @@ def macs_of(chain: tuple[Stage, ...], places: Places) -> int:
     return places.calls * total
 
 
-def spectra(scheme: SchemeName, kernel: Array, second: Array | None) -> tuple[Array, ...]:
-    """The singular values that each rank of a scheme cuts off.
+class Unfolded:
+    """A kernel as the matrices that its schemes decompose, each decomposed once.
 
     Args:
-        scheme: which.
         kernel: (rows, columns, in, out).
         second: second moment of the patches that the kernel sees, (rows columns in)², or its
             diagonal, or None for the identity.
+
+    Attributes:
+        kernel: float64.
+        second: as given.
     """
-    if scheme == "channel":
-        return (decompose(_matrix(kernel), second).values,)
-    if scheme == "spatial":
-        return (_by_rows(kernel, second).values,)
-    return (_by_inputs(kernel, second).values, decompose(_matrix(kernel), second).values)
 
+    def __init__(self, kernel: Array, second: Array | None = None) -> None:
+        self.kernel = np.asarray(kernel, np.float64)
+        self.second = second
 
-def factors(
-    scheme: SchemeName, kernel: Array, ranks: tuple[int, ...], second: Array | None = None
-) -> tuple[Array, ...]:
-    """The kernels of a chain: those of `stages`, with values.
+    @cached_property
+    def outputs(self) -> Decomposition:
+        """(rows columns in, out)."""
+        return decompose(_matrix(self.kernel), self.second)
 
-    The channel pair has the smallest error of the outputs on inputs of this second moment. The
-    spatial pair and Tucker-2 take the subspace that is best for one factor, and then the best
-    other factors for it, by least squares.
+    @cached_property
+    def rows(self) -> Decomposition:
+        """(rows in, columns out), weighed by a column of a patch."""
+        rows, columns, received, sent = self.kernel.shape
+        unfolded = np.transpose(self.kernel, (0, 2, 1, 3)).reshape(-1, columns * sent)
+        if self.second is None:
+            return decompose(unfolded)
+        apart = self.second.reshape(rows, columns, received, rows, columns, received)
+        second = np.einsum("aibcid->abcd", apart) / columns
+        return decompose(unfolded, second.reshape(rows * received, rows * received))
 
-    Args:
-        scheme: which.
-        kernel: (rows, columns, in, out).
-        ranks: as in `stages`.
-        second: as in `spectra`.
+    @cached_property
+    def inputs(self) -> Decomposition:
+        """(in, rows columns out), weighed by one place of a patch."""
+        rows, columns, received, _ = self.kernel.shape
+        unfolded = np.transpose(self.kernel, (2, 0, 1, 3)).reshape(received, -1)
+        if self.second is None:
+            return decompose(unfolded)
+        apart = self.second.reshape(rows * columns, received, rows * columns, received)
+        return decompose(unfolded, np.einsum("aiaj->ij", apart) / (rows * columns))
 
-    Returns:
-        float64 kernels, each (rows, columns, in, out).
+    def spectra(self, scheme: SchemeName) -> tuple[Array, ...]:
+        """The singular values that each rank of a scheme cuts off."""
+        if scheme == "channel":
+            return (self.outputs.values,)
+        if scheme == "spatial":
+            return (self.rows.values,)
+        return (self.inputs.values, self.outputs.values)
 
-    Reference: Zhang et al. 2015, arXiv:1505.06798, section 3.1 (channel); Jaderberg et al. 2014,
-        arXiv:1405.3866, scheme 2 (spatial); Kim et al. 2016, arXiv:1511.06530, section 3.1
-        (Tucker-2).
-    """
-    rows, columns, received, sent = kernel.shape
-    if scheme == "channel":
-        left, right = decompose(_matrix(kernel), second).pair(ranks[0])
-        return left.reshape(rows, columns, received, -1), right.reshape(1, 1, -1, sent)
-    if scheme == "spatial":
-        left, _ = _by_rows(kernel, second).pair(ranks[0])
-        vertical = left.reshape(rows, 1, received, -1)
-        refitted = _refitted(kernel, _taps_of_columns(vertical, columns), second)
-        return vertical, refitted.reshape(1, columns, -1, sent)
-    return _tucker(kernel, ranks, second)
+    def factors(self, scheme: SchemeName, ranks: tuple[int, ...]) -> tuple[Array, ...]:
+        """The kernels of a chain: those of `stages`, with values.
+
+        The channel pair has the smallest error of the outputs on inputs of this second moment. The
+        spatial pair and Tucker-2 take the subspace that is best for one factor, and then the best
+        other factors for it, by least squares.
+
+        Args:
+            scheme: which.
+            ranks: as in `stages`.
+
+        Returns:
+            float64 kernels, each (rows, columns, in, out).
+
+        Reference: Zhang et al. 2015, arXiv:1505.06798, section 3.1 (channel); Jaderberg et al.
+            2014, arXiv:1405.3866, scheme 2 (spatial); Kim et al. 2016, arXiv:1511.06530, section
+            3.1 (Tucker-2).
+        """
+        rows, columns, received, sent = self.kernel.shape
+        if scheme == "channel":
+            left, right = self.outputs.pair(ranks[0])
+            return left.reshape(rows, columns, received, -1), right.reshape(1, 1, -1, sent)
+        if scheme == "spatial":
+            left, _ = self.rows.pair(ranks[0])
+            vertical = left.reshape(rows, 1, received, -1)
+            refitted = _refitted(self.kernel, _taps_of_columns(vertical, columns), self.second)
+            return vertical, refitted.reshape(1, columns, -1, sent)
+        return self._tucker(ranks)
+
+    def error(self, chain: tuple[Array, ...]) -> float:
+        """The relative root mean square error of the outputs under a chain."""
+        whole = _matrix(self.kernel)
+        return relative_error(whole, recomposed(chain).reshape(whole.shape), self.second)
+
+    def _tucker(self, ranks: tuple[int, ...]) -> tuple[Array, ...]:
+        """The factor of the inputs first, then the channel pair of what it leaves."""
+        rows, columns, received, sent = self.kernel.shape
+        before, inner = ranks
+        core, second, chain = self.kernel, self.second, []
+        if before < received:
+            entry, _ = self.inputs.pair(before)
+            taps = np.kron(np.eye(rows * columns), entry)
+            core = _refitted(core, taps, second).reshape(rows, columns, before, sent)
+            second = taps.T @ taps if second is None else taps.T @ second @ taps
+            chain.append(entry.reshape(1, 1, received, before))
+        if inner == sent:
+            return (*chain, core)
+        left, right = decompose(_matrix(core), second).pair(inner)
+        chain += [left.reshape(rows, columns, before, inner), right.reshape(1, 1, inner, sent)]
+        return tuple(chain)
 
 
 def recomposed(chain: tuple[Array, ...]) -> Array:
@@ -188,45 +260,6 @@ def _matrix(kernel: Array) -> Array:
     return np.asarray(kernel, np.float64).reshape(-1, kernel.shape[-1])
 
 
-def _by_rows(kernel: Array, second: Array | None) -> Decomposition:
-    """The kernel as (rows in, columns out), weighed by a column of a patch."""
-    rows, columns, received, sent = kernel.shape
-    unfolded = np.transpose(np.asarray(kernel, np.float64), (0, 2, 1, 3))
-    if second is not None:
-        apart = second.reshape(rows, columns, received, rows, columns, received)
-        second = np.einsum("aibcid->abcd", apart) / columns
-        second = second.reshape(rows * received, rows * received)
-    return decompose(unfolded.reshape(rows * received, columns * sent), second)
-
-
-def _by_inputs(kernel: Array, second: Array | None) -> Decomposition:
-    """The kernel as (in, rows columns out), weighed by one place of a patch."""
-    rows, columns, received, sent = kernel.shape
-    unfolded = np.transpose(np.asarray(kernel, np.float64), (2, 0, 1, 3))
-    if second is not None:
-        apart = second.reshape(rows * columns, received, rows * columns, received)
-        second = np.einsum("aiaj->ij", apart) / (rows * columns)
-    return decompose(unfolded.reshape(received, rows * columns * sent), second)
-
-
-def _tucker(kernel: Array, ranks: tuple[int, ...], second: Array | None) -> tuple[Array, ...]:
-    """The factor of the inputs first, then the channel pair of what it leaves."""
-    rows, columns, received, sent = kernel.shape
-    before, inner = ranks
-    core, chain = kernel, []
-    if before < received:
-        entry, _ = _by_inputs(kernel, second).pair(before)
-        taps = np.kron(np.eye(rows * columns), entry)
-        core = _refitted(kernel, taps, second).reshape(rows, columns, before, sent)
-        second = taps.T @ taps if second is None else taps.T @ second @ taps
-        chain.append(entry.reshape(1, 1, received, before))
-    if inner == sent:
-        return (*chain, core)
-    left, right = decompose(_matrix(core), second).pair(inner)
-    chain += [left.reshape(rows, columns, before, inner), right.reshape(1, 1, inner, sent)]
-    return tuple(chain)
-
-
 def _taps_of_columns(vertical: Array, columns: int) -> Array:
     """What vertical filters make of a patch, as a matrix (rows columns in, columns rank)."""
     rows, _, received, rank = vertical.shape
@@ -239,9 +272,9 @@ def _taps_of_columns(vertical: Array, columns: int) -> Array:
 def _refitted(kernel: Array, taps: Array, second: Array | None) -> Array:
     """The B with the smallest ‖C^½ (W - T B)‖ for a first step T, by least squares."""
     matrix = _matrix(kernel)
-    if second is None:
-        return np.asarray(np.linalg.lstsq(taps, matrix, rcond=None)[0])
-    weighed = taps.T @ second
+    weighed = taps.T
+    if second is not None:  # damped, so that features that no sample has shown count a little
+        weighed = taps.T @ second + damping(second) * taps.T
     gram = weighed @ taps
-    # Features that no sample has shown stay as small as they can, as in `lstsq`.
-    return np.asarray(np.linalg.lstsq(gram, weighed @ matrix, rcond=1e-10)[0])
+    least = 1e-13 * (float(np.trace(gram)) / len(gram) or 1.0)
+    return np.asarray(np.linalg.solve(gram + least * np.eye(len(gram)), weighed @ matrix))

@@ -20,7 +20,19 @@ from tflite_squeeze.network.rewriting import LayerSpec, config_of, graph_layers
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.weights import check_patterns, matches_any
 from tflite_squeeze.techniques.low_rank.config import Factorize
-from tflite_squeeze.techniques.low_rank.factor_schemes import Places, SchemeName, Shape, recomposed
+from tflite_squeeze.techniques.low_rank.factor_schemes import (
+    Choice,
+    Places,
+    SchemeName,
+    Shape,
+    Unfolded,
+    full_ranks,
+    macs_of,
+    parameters_of,
+    possible_ranks,
+    recomposed,
+    stages,
+)
 from tflite_squeeze.techniques.low_rank.low_rank import Moment
 
 Array = NDArray[Any]
@@ -53,6 +65,11 @@ class Factorable:
         return rows, columns, received, sent
 
     @property
+    def size(self) -> int:
+        """How many weights the kernel has."""
+        return self.kernel.size
+
+    @property
     def has_bias(self) -> bool:
         """Whether the layer can follow the mean of its inputs."""
         return getattr(self.layer, "bias", None) is not None
@@ -66,6 +83,50 @@ class Factorable:
     def schemes(self) -> tuple[SchemeName, ...]:
         """The schemes that differ for this kernel."""
         return ("channel",) if self.shape[:2] == (1, 1) else ("channel", "spatial", "tucker")
+
+    def full_ranks(self, scheme: SchemeName) -> tuple[int, ...]:
+        """The ranks of a scheme at which nothing is lost."""
+        return full_ranks(scheme, self.shape)
+
+    def choice(self, scheme: SchemeName, ranks: tuple[int, ...]) -> Choice:
+        """A way to split it, with its costs; ranks that a chain cannot have are lowered."""
+        ranks = possible_ranks(scheme, self.shape, ranks)
+        chain = stages(scheme, self.shape, ranks)
+        macs = macs_of(chain, self.places)
+        if self.kind == "Embedding":  # the first of the two is looked up in
+            macs -= macs_of(chain[:1], self.places)
+        return Choice(scheme=scheme, ranks=ranks, parameters=parameters_of(chain), macs=macs)
+
+    def unfolded(self, moment: Moment | None) -> Unfolded:
+        """The kernel as matrices, weighed by its inputs: a bias follows the mean of what is lost.
+
+        Args:
+            moment: of the inputs; None for the plain SVD.
+        """
+        if moment is None:
+            return Unfolded(self.kernel)
+        second = (moment.centred() if self.follows_mean else moment).second
+        return Unfolded(self.kernel, second)
+
+    def truncated(self, chain: Sequence[Array], moment: Moment | None) -> list[tuple[Any, Array]]:
+        """The layer's own variables with what they would be if the chain were multiplied back.
+
+        Args:
+            chain: kernels, each (rows, columns, in, out).
+            moment: of the inputs; with it a bias makes up for the mean of what is lost.
+        """
+        whole = recomposed(tuple(chain))
+        variable = self.layer.embeddings if self.kind == "Embedding" else self.layer.kernel
+        shape = tuple(variable.shape)
+        if self.kind == "EinsumDense":
+            axes = [axis for some in einsum_axes(self.layer.equation) for axis in some]
+            turned = whole.reshape([shape[axis] for axis in axes])
+            found = [(variable, np.transpose(turned, np.argsort(axes)))]
+        else:
+            found = [(variable, whole.reshape(shape))]
+        if self.has_bias:
+            found.append((self.layer.bias, self._bias(chain, moment)))
+        return found
 
     @property
     def macs(self) -> int:
@@ -139,6 +200,26 @@ class Factorable:
             config.pop("kernel_constraint")
         weights = tuple(self.layer.get_weights())
         return (LayerSpec(kind=self.kind, config=config, weights=weights),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighed:
+    """A layer with what its inputs look like.
+
+    Attributes:
+        one: the layer.
+        moment: of its inputs; None for the plain SVD.
+        unfolded: its kernel as matrices, weighed by the moment.
+    """
+
+    one: Factorable
+    moment: Moment | None
+    unfolded: Unfolded
+
+
+def weighed(one: Factorable, moment: Moment | None) -> Weighed:
+    """A layer with the moment of its inputs, or None."""
+    return Weighed(one=one, moment=moment, unfolded=one.unfolded(moment))
 
 
 def why_not(layer: Any) -> str:

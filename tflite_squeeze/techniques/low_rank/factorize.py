@@ -1,7 +1,10 @@
 """The verb: split layers into low-rank factors, with or without data and training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.quantization import Quantization
@@ -9,28 +12,39 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.layer_macs import layer_macs, model_layers
 from tflite_squeeze.network.observing import call_shapes
-from tflite_squeeze.network.rewriting import rewritten
-from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
+from tflite_squeeze.network.skipped import why_skipped
+from tflite_squeeze.techniques.low_rank.allocation import allocated
+from tflite_squeeze.techniques.low_rank.attempt import Attempt, attempt
 from tflite_squeeze.techniques.low_rank.config import Factorize
-from tflite_squeeze.techniques.low_rank.factorable import Factorable, Found, Shapes, find
+from tflite_squeeze.techniques.low_rank.factor_schemes import Choice
+from tflite_squeeze.techniques.low_rank.factorable import (
+    Factorable,
+    Found,
+    Shapes,
+    Weighed,
+    find,
+    weighed,
+)
 from tflite_squeeze.techniques.low_rank.input_moments import WIDEST, input_moments
 from tflite_squeeze.techniques.low_rank.latency_judge import latency_judge
 from tflite_squeeze.techniques.low_rank.low_rank import Moment
-from tflite_squeeze.techniques.low_rank.rank_choice import Choice, budgeted, choices, raised
-from tflite_squeeze.techniques.low_rank.record import FactorizeRecord, Refusal
-from tflite_squeeze.techniques.low_rank.splitting import (
-    Candidate,
-    Judge,
-    candidate,
-    input_spec,
-    judged,
-    objection,
-    second_of,
-)
+from tflite_squeeze.techniques.low_rank.rank_choice import choices
+from tflite_squeeze.techniques.low_rank.record import Allocation, FactorizeRecord
+from tflite_squeeze.techniques.low_rank.repair import Shown
+from tflite_squeeze.techniques.low_rank.sensitivity import Sensitivity
+from tflite_squeeze.techniques.low_rank.splitting import Judge
 from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.progress import Working
 from tflite_squeeze.training.step_run import RunContext, StepRun
 
+Inputs = dict[str, NDArray[Any]]
+
 _BATCH = 64
+# One in so many samples is held back, and so many allocations are repaired before one is taken.
+_EVERY, _ATTEMPTS = 4, 3
+# Multiply-accumulates that measuring all layers may take: less than a minute on one core. What
+# few samples say of a layer still ranks it.
+_WORK, _FEWEST = 10**12, 16
 
 
 class Factorized(NamedTuple):
@@ -88,27 +102,51 @@ def factorize(
     model = run.model
     shapes = call_shapes(model)
     found = _found(model, config, shapes)
-    moments = _moments(model, found.layers, run.samples, config)
-    kept, refused, whole = _decided(model, found, shapes, config, moments, judge)
-    made = rewritten(model, {id(one.one.layer): one.specs for one in kept})
+    tell = (context or RunContext()).teller(verbose)
+    shown, macs = _shown(run.samples, config), _macs(model, shapes)
+    layers = _weighed(model, found.layers, shown, config, tell)
+    plans, allocation = _plans(model, layers, macs, config, shown and shown.held, tell)
+    seen = shown if config.repair and config.data_aware else None
+    tried = [
+        attempt(model, layers, ways, shapes, config, judge, seen, tell)
+        for ways in plans[: _attempts(macs, shown, judge)]
+    ]
+    best = min(tried, key=lambda one: one.divergence)
+    made, kept = best.made, best.kept
     file_time = judge(model, [made])[0] if judge is not None and kept else None
     if not kept:
         run.training = None  # an equal copy has nothing to recover from
     run.train(made, verbose=verbose)
-    macs = _macs(model, shapes)
     record = FactorizeRecord(
         config=config,
         layers=tuple(one.split for one in kept),
-        refused=tuple(refused),
-        skipped=(*found.skipped, *whole),
+        refused=tuple(best.refused),
+        skipped=(*found.skipped, *best.whole),
         parameters_before=model.count_params(),
         parameters_after=made.count_params(),
         macs_before=macs,
         macs_after=macs - sum(one.split.macs_before - one.split.macs_after for one in kept),
         file_time=file_time,
-        **run.facts(made, *_notes(found.layers, run.samples, config, moments)),
+        allocation=allocation and _with_repairs(allocation, tried),
+        repair=best.repair,
+        **run.facts(made, *_notes(layers, run.samples, config)),
     )
     return Factorized(made, record)
+
+
+def _attempts(macs: int, shown: Shown | None, judge: Judge | None) -> int:
+    """How many plans to try: as many as take little time."""
+    if shown is None or judge is not None:
+        return 1
+    return _ATTEMPTS if macs * _count(shown.fit) <= _WORK // 10 else 1
+
+
+def _with_repairs(allocation: Allocation, tried: Sequence[Attempt]) -> Allocation:
+    trials = list(allocation.trials)
+    for index, one in enumerate(tried[: len(trials)]):
+        if one.repair is not None:
+            trials[index] = trials[index].model_copy(update={"repaired": one.divergence})
+    return allocation.model_copy(update={"trials": tuple(trials)})
 
 
 def _found(model: Any, config: Factorize, shapes: Shapes) -> Found:
@@ -121,80 +159,58 @@ def _found(model: Any, config: Factorize, shapes: Shapes) -> Found:
     return found
 
 
-def _moments(
-    model: Any, layers: Sequence[Factorable], samples: Data | None, config: Factorize
-) -> dict[int, Moment]:
-    if samples is None or not config.data_aware:
-        return {}
-    batches = samples.calibration_batches(config.samples, _BATCH)
-    return input_moments(model, layers, (flavors.arranged(model, some) for some in batches))
+def _weighed(
+    model: Any, layers: Sequence[Factorable], shown: Shown | None, config: Factorize, tell: Working
+) -> list[Weighed]:
+    moments: dict[int, Moment] = {}
+    if shown is not None and config.data_aware:
+        starts = range(0, _count(shown.fit), _BATCH)
+
+        def batches() -> Iterator[Any]:
+            for done, start in enumerate(starts):
+                tell("observing layers", done, len(starts))
+                some = {name: one[start : start + _BATCH] for name, one in shown.fit.items()}
+                yield flavors.arranged(model, some)
+
+        moments = input_moments(model, layers, batches())
+    return [weighed(one, moments.get(id(one.layer))) for one in layers]
 
 
-def _decided(
+def _plans(
     model: Any,
-    found: Found,
-    shapes: Shapes,
+    layers: Sequence[Weighed],
+    macs: int,
     config: Factorize,
-    moments: dict[int, Moment],
-    judge: Judge | None,
-) -> tuple[list[Candidate], list[Refusal], list[SkippedLayer]]:
-    """What is split and how, what is refused, and what a budget leaves whole."""
-    kept: list[Candidate] = []
-    refused: list[Refusal] = []
-    whole: list[SkippedLayer] = []
-    ways = _ways(model, found.layers, shapes, config, moments)
-    for one, some in zip(found.layers, ways, strict=True):
-        if not some:
-            reason = "the budget is best spent by leaving it whole"
-            kind = type(one.layer).__name__
-            whole.append(SkippedLayer(layer=one.layer.name, layer_type=kind, reason=reason))
-            continue
-        moment = moments.get(id(one.layer))
-        made = [_candidate(one, way, moment, config) for way in some]
-        able = [each for each in made if not objection(each.split)]
-        if not able:
-            best = min(made, key=lambda each: each.split.macs_after)
-            refused.append(Refusal(split=best.split, reason=objection(best.split)))
-            continue
-        decision: Candidate | Refusal = able[0]
-        if judge is not None:
-            decision = judged(able, input_spec(one, shapes[id(one.layer)][0][0]), judge)
-        if isinstance(decision, Refusal):
-            refused.append(decision)
-        else:
-            kept.append(decision)
-    return kept, refused, whole
+    held: Inputs | None,
+    tell: Working,
+) -> tuple[list[list[list[Choice]]], Allocation | None]:
+    """Plans for the layers, the best first: the ways of each that come into question."""
+    if config.limit is None:
+        return [[choices(layer.one, config, layer.unfolded) for layer in layers]], None
+    total = model.count_params() if config.limit[0] == "bytes" else macs
+    probe = None
+    if config.budget is not None and held is not None:
+        count = min(_count(held), max(_FEWEST, _WORK // (2 * max(1, macs) * len(layers))))
+        probe = Sensitivity(model, {name: values[:count] for name, values in held.items()})
+    plans, allocation = allocated(
+        layers, config, total, probe, lambda at, of: tell("measuring layers", at, of)
+    )
+    return [[[] if way is None else [way] for way in plan] for plan in plans], allocation
 
 
-def _candidate(one: Factorable, way: Choice, moment: Moment | None, config: Factorize) -> Candidate:
-    """A chain with the ranks chosen, or with higher ones where its error is above `max_error`.
-
-    Spectra tell the error of a channel chain. For one that cuts twice, or splits rows from
-    columns, they only estimate it.
-    """
-    made = candidate(one, way, moment, config.emit)
-    while config.max_error is not None and made.split.error > config.max_error:
-        higher = raised(one, way, config)
-        if higher is None:
-            break
-        way, made = higher, candidate(one, higher, moment, config.emit)
-    return made
+def _shown(samples: Data | None, config: Factorize) -> Shown | None:
+    """Samples to fit to, and those that are held back where something is to be judged."""
+    if samples is None:
+        return None
+    inputs = samples.sample("calibration", config.samples).inputs
+    if _count(inputs) < 2 * _EVERY or not (config.repair or config.budget):
+        return Shown(fit=inputs, held=inputs)
+    held = np.arange(_count(inputs)) % _EVERY == _EVERY - 1
+    return Shown(*({name: one[some] for name, one in inputs.items()} for some in (~held, held)))
 
 
-def _ways(
-    model: Any,
-    layers: Sequence[Factorable],
-    shapes: Shapes,
-    config: Factorize,
-    moments: dict[int, Moment],
-) -> list[list[Choice]]:
-    """The ways to split each layer that the config asks for; none where a budget keeps it whole."""
-    seconds = [second_of(one, moments.get(id(one.layer))) for one in layers]
-    if config.budget is None:
-        return [choices(one, config, second) for one, second in zip(layers, seconds, strict=True)]
-    total = _macs(model, shapes) if config.budget == "macs" else model.count_params()
-    chosen = budgeted(layers, config, seconds, total)
-    return [[] if way is None else [way] for way in chosen]
+def _count(inputs: Inputs) -> int:
+    return len(next(iter(inputs.values())))
 
 
 def _macs(model: Any, shapes: Shapes) -> int:
@@ -206,15 +222,11 @@ def _macs(model: Any, shapes: Shapes) -> int:
     )
 
 
-def _notes(
-    layers: Sequence[Factorable],
-    samples: Data | None,
-    config: Factorize,
-    moments: dict[int, Moment],
-) -> tuple[str, ...]:
+def _notes(layers: Sequence[Weighed], samples: Data | None, config: Factorize) -> tuple[str, ...]:
     notes = []
-    for one in layers:
-        if samples is not None and config.data_aware and id(one.layer) not in moments:
+    for layer in layers:
+        one = layer.one
+        if samples is not None and config.data_aware and layer.moment is None:
             size = one.kernel[..., 0].size
             notes.append(
                 f"{one.layer.name}: its inputs are {size} wide, and more than {WIDEST} are not "

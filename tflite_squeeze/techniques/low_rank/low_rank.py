@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.network.weight_error import damped
+from tflite_squeeze.network.weight_error import damped, damping
 
 Array = NDArray[Any]
 
@@ -68,6 +68,9 @@ class Decomposition:
 def decompose(matrix: Array, second: Array | None = None) -> Decomposition:
     """Singular values and vectors of C^½ W.
 
+    They are taken from the eigenvalues of the smaller of (C^½ W)ᵀ C^½ W and C^½ W (C^½ W)ᵀ, which
+    is many times as fast for tall matrices; values below 1e-8 of the largest are rounding.
+
     Args:
         matrix: W, (inputs, outputs).
         second: C, the second moment of the inputs, (inputs, inputs) or its diagonal (inputs,).
@@ -83,8 +86,25 @@ def decompose(matrix: Array, second: Array | None = None) -> Decomposition:
         array([3., 2.])
     """
     matrix = np.asarray(matrix, np.float64)
-    _, values, basis = np.linalg.svd(weighted(matrix, second), full_matrices=False)
-    return Decomposition(matrix=matrix, values=values, basis=basis.T)
+    weight = None if second is None else np.asarray(second, np.float64)
+    if matrix.shape[1] <= matrix.shape[0]:
+        squares, basis = np.linalg.eigh(matrix.T @ _moved(matrix, weight))
+    else:
+        half = weighted(matrix, weight)
+        squares, left = np.linalg.eigh(half @ half.T)
+        # Orthogonal columns already, so that this only makes them of length 1.
+        basis = np.linalg.qr(half.T @ left[:, ::-1])[0][:, ::-1]
+    values = np.sqrt(np.maximum(squares[::-1], 0.0))
+    return Decomposition(matrix=matrix, values=values, basis=basis[:, ::-1])
+
+
+def _moved(matrix: Array, second: Array | None) -> Array:
+    """C W, of a C that is damped."""
+    if second is None:
+        return matrix
+    if second.ndim == 1:
+        return np.asarray(damped(second)[:, np.newaxis] * matrix)
+    return np.asarray(second @ matrix + damping(second) * matrix)
 
 
 def weighted(matrix: Array, second: Array | None) -> Array:

@@ -1,4 +1,4 @@
-"""A global budget of multiply-accumulates or bytes, spent where the next rank buys most."""
+"""A global budget, spent on the options that lose least together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from tflite_squeeze.techniques.low_rank.low_rank import tail_energy
 
 Array = NDArray[Any]
 
+_STEPS = 2000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -19,7 +21,7 @@ class Options:
 
     Attributes:
         costs: of each option, (n,).
-        losses: share of the energy of the layer's outputs that each loses, (n,).
+        losses: of each option, such as the share of the energy of the layer's outputs, (n,).
     """
 
     costs: Array
@@ -27,11 +29,10 @@ class Options:
 
 
 def spend(layers: Sequence[Options], budget: float) -> list[int]:
-    """Chooses an option for each layer, so that all together cost no more than the budget.
+    """Chooses an option for each layer, so that the sum of losses is least under the budget.
 
-    Every layer begins at its cheapest option. Then the step that takes most loss away per cost is
-    made, as long as one can be paid for. A step may pass over options that buy less than what
-    comes after them.
+    This is the multiple-choice knapsack problem, solved by dynamic programming over the budget in
+    `_STEPS` equal steps; what rounding to steps leaves over goes where it buys most.
 
     Args:
         layers: their options.
@@ -43,26 +44,54 @@ def spend(layers: Sequence[Options], budget: float) -> list[int]:
     Raises:
         UsageError: the cheapest options cost more than the budget.
 
+    Reference: Kellerer, Pferschy and Pisinger 2004, Knapsack Problems, section 11.5.
+
     Example:
         >>> one = Options(costs=np.array([1, 2, 4]), losses=np.array([0.5, 0.1, 0.0]))
         >>> spend([one, one], 5)
         [1, 1]
     """
-    chosen = [int(np.lexsort((one.losses, one.costs))[0]) for one in layers]
-    left = budget - sum(float(one.costs[index]) for one, index in zip(layers, chosen, strict=True))
-    if left < 0:
+    least = sum(float(one.costs.min()) for one in layers)
+    if least > budget:
         raise UsageError(
             f"the budget leaves {budget:,.0f} for the layers that can be factorized, and even at "
-            f"the lowest ranks they need {budget - left:,.0f}: raise it, or protect fewer layers"
+            f"the lowest ranks they need {least:,.0f}: raise it, or protect fewer layers"
         )
+    chosen = _least_loss(layers, (budget - least) / _STEPS)
+    left = budget - sum(float(one.costs[at]) for one, at in zip(layers, chosen, strict=True))
     while True:
-        steps = [_best_step(one, index, left) for one, index in zip(layers, chosen, strict=True)]
+        steps = [_best_step(one, at, left) for one, at in zip(layers, chosen, strict=True)]
         best = max(range(len(steps)), key=lambda i: steps[i][0], default=0)
         if not steps or steps[best][0] <= 0:
             return chosen
         option = steps[best][1]
         left -= float(layers[best].costs[option] - layers[best].costs[chosen[best]])
         chosen[best] = option
+
+
+def _least_loss(layers: Sequence[Options], step: float) -> list[int]:
+    """The dynamic programme: layer by layer, the least loss for each number of steps spent."""
+    losses = np.zeros(_STEPS + 1)
+    taken = []
+    for one in layers:
+        extra = one.costs - one.costs.min()
+        steps = np.where(extra > 0, _STEPS + 1, 0)
+        if step > 0:
+            steps = np.ceil(np.minimum(extra / step, _STEPS + 1) - 1e-9).astype(int)
+        now, option = np.full(_STEPS + 1, np.inf), np.zeros(_STEPS + 1, int)
+        for index in np.flatnonzero(steps <= _STEPS):
+            spent = int(steps[index])
+            tried = losses[: _STEPS + 1 - spent] + one.losses[index]
+            better = tried < now[spent:]
+            now[spent:][better] = tried[better]
+            option[spent:][better] = index
+        losses = now
+        taken.append((option, steps))
+    chosen, left = [], _STEPS
+    for option, steps in reversed(taken):
+        chosen.append(int(option[left]))
+        left -= int(steps[chosen[-1]])
+    return chosen[::-1]
 
 
 def _best_step(one: Options, current: int, left: float) -> tuple[float, int]:

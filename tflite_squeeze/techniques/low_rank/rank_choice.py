@@ -1,4 +1,4 @@
-"""Schemes and ranks that a config asks for, for one kernel or under a global budget."""
+"""Schemes and ranks that a config asks for, or that a budget may choose from, for one kernel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,65 +9,51 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.weights import matches
-from tflite_squeeze.techniques.low_rank.config import Factorize
-from tflite_squeeze.techniques.low_rank.factor_schemes import (
-    SchemeName,
-    full_ranks,
-    macs_of,
-    parameters_of,
-    possible_ranks,
-    spectra,
-    stages,
-)
-from tflite_squeeze.techniques.low_rank.factorable import Factorable
+from tflite_squeeze.techniques.low_rank.config import Factorize, Unit
+from tflite_squeeze.techniques.low_rank.factor_schemes import Choice, SchemeName, Unfolded
+from tflite_squeeze.techniques.low_rank.factorable import Factorable, Weighed
 from tflite_squeeze.techniques.low_rank.low_rank import tail_energy
 from tflite_squeeze.techniques.low_rank.rank_budget import (
-    Options,
     rank_for_loss,
     rank_for_ratio,
     rounded_up,
-    spend,
 )
 from tflite_squeeze.techniques.low_rank.vbmf import evbmf_rank
 
 Array = NDArray[Any]
 Ranks = tuple[int, ...]
 
+# Options of one layer; between neighbours of so many a budget hardly differs.
+_MOST = 64
+_NO_RULE = dict.fromkeys(("macs_ratio", "bytes_ratio", "budget"))
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """A way to split a kernel.
+
+@dataclass(frozen=True)
+class Way:
+    """An option of a budget.
 
     Attributes:
-        scheme: which chain.
-        ranks: of it.
-        parameters: weights of the chain's kernels.
-        macs: its multiply-accumulates for one example.
+        choice: how the layer is split; None for the whole layer.
+        loss: share of the energy of its outputs that is lost.
     """
 
-    scheme: SchemeName
-    ranks: Ranks
-    parameters: int
-    macs: int
+    choice: Choice | None
+    loss: float
+
+    def cost(self, unit: str, whole: int) -> int:
+        """Weights for "bytes", else multiply-accumulates; those given for the whole layer."""
+        if self.choice is None:
+            return whole
+        return self.choice.parameters if unit == "bytes" else self.choice.macs
 
 
-def choice_of(one: Factorable, scheme: SchemeName, ranks: Ranks) -> Choice:
-    """A way with its costs."""
-    ranks = possible_ranks(scheme, one.shape, ranks)
-    chain = stages(scheme, one.shape, ranks)
-    macs = macs_of(chain, one.places)
-    if one.kind == "Embedding":  # the first of the two is looked up in
-        macs -= macs_of(chain[:1], one.places)
-    return Choice(scheme=scheme, ranks=ranks, parameters=parameters_of(chain), macs=macs)
-
-
-def choices(one: Factorable, config: Factorize, second: Array | None) -> list[Choice]:
+def choices(one: Factorable, config: Factorize, unfolded: Unfolded) -> list[Choice]:
     """The ways to split one kernel that a rule other than a budget asks for, cheapest first.
 
     Args:
         one: the layer.
         config: the configuration that was used.
-        second: second moment of the kernel's inputs, or None.
+        unfolded: the kernel, weighed by its inputs.
 
     Returns:
         One for each scheme that comes into question; none where the config says nothing of this
@@ -84,8 +70,8 @@ def choices(one: Factorable, config: Factorize, second: Array | None) -> list[Ch
         if given is not None:
             ranks = _given_ranks(one, scheme, given)
         else:
-            ranks = _ruled_ranks(one, scheme, config, second)
-        ways.append(choice_of(one, scheme, ranks))
+            ranks = _ruled_ranks(one, scheme, config, unfolded)
+        ways.append(one.choice(scheme, ranks))
     return sorted(ways, key=lambda way: (way.macs, way.parameters))
 
 
@@ -102,12 +88,12 @@ def raised(one: Factorable, way: Choice, config: Factorize) -> Choice | None:
     """
     if _named(one.layer, config.ranks) is not None:
         return None
-    full = full_ranks(way.scheme, one.shape)
+    full = one.full_ranks(way.scheme)
     ranks = tuple(
         rounded_up(rank + 1, most, config.multiple)
         for rank, most in zip(way.ranks, full, strict=True)
     )
-    higher = choice_of(one, way.scheme, ranks)
+    higher = one.choice(way.scheme, ranks)
     return higher if higher.ranks != way.ranks else None
 
 
@@ -129,7 +115,7 @@ def _schemes(one: Factorable, config: Factorize, given: Any) -> Sequence[SchemeN
 
 
 def _given_ranks(one: Factorable, scheme: SchemeName, given: int | tuple[int, int]) -> Ranks:
-    full = full_ranks(scheme, one.shape)
+    full = one.full_ranks(scheme)
     pair = given if isinstance(given, tuple) else (given,) * len(full)
     if len(pair) != len(full) or (isinstance(given, tuple) and len(one.schemes) == 1):
         raise UsageError(
@@ -140,21 +126,21 @@ def _given_ranks(one: Factorable, scheme: SchemeName, given: int | tuple[int, in
 
 
 def _ruled_ranks(
-    one: Factorable, scheme: SchemeName, config: Factorize, second: Array | None
+    one: Factorable, scheme: SchemeName, config: Factorize, unfolded: Unfolded
 ) -> Ranks:
-    full = full_ranks(scheme, one.shape)
+    full = one.full_ranks(scheme)
     if config.rank is not None:
         ranks = [min(config.rank, most) for most in full]
     elif config.ratio is not None:
         ranks = [rank_for_ratio(most, config.ratio) for most in full]
     elif config.vbmf:
-        values = spectra(scheme, one.kernel, None)
+        values = Unfolded(one.kernel).spectra(scheme)
         ranks = [max(1, evbmf_rank(*_with_shape(one, scheme, some, at)))
                  for at, some in enumerate(values)]  # fmt: skip
     else:
         # The energy lost adds up over the cuts of a scheme.
         lost = 1 - config.energy if config.energy is not None else (config.max_error or 0.0) ** 2
-        values = spectra(scheme, one.kernel, second)
+        values = unfolded.spectra(scheme)
         ranks = [rank_for_loss(some, lost / len(values)) for some in values]
     return tuple(
         rounded_up(rank, most, config.multiple) for rank, most in zip(ranks, full, strict=True)
@@ -173,75 +159,45 @@ def _with_shape(
     return values, (rows * columns * received, sent)
 
 
-def budgeted(
-    layers: Sequence[Factorable],
-    config: Factorize,
-    seconds: Sequence[Array | None],
-    total: int,
-) -> list[Choice | None]:
-    """The ways to split all kernels under a global budget.
+def affordable(layer: Weighed, config: Factorize, unit: Unit) -> list[Way]:
+    """The ways to split a kernel that a budget may choose from, cheapest first.
 
     Args:
-        layers: those that may be split.
-        config: with `macs_ratio` or `bytes_ratio`. Layers that `ranks` names have those.
-        seconds: second moment of the inputs of each kernel, or None.
-        total: multiply-accumulates, or parameters, of the whole model.
+        layer: which.
+        config: the configuration that was used.
+        unit: of the budget.
 
     Returns:
-        A choice for each layer; None for one that stays whole.
-
-    Raises:
-        UsageError: the budget cannot be kept at any rank.
+        Of every rank of every scheme those than which no cheaper one loses as little, and last the
+        whole layer; only what `ranks` says where it names the layer.
     """
-    unit = config.budget
-    ratio = config.macs_ratio if unit == "macs" else config.bytes_ratio
-    if unit is None or ratio is None:
-        raise UsageError("there is no budget to spend: pass macs_ratio or bytes_ratio")
-    ways: list[list[Choice | None]] = []
-    options = []
-    for one, second in zip(layers, seconds, strict=True):
-        some, losses = _all_ways(one, config, second)
-        whole = one.macs if unit == "macs" else one.kernel.size
-        costs = [
-            whole if way is None else way.macs if unit == "macs" else way.parameters for way in some
-        ]
-        ways.append(some)
-        options.append(Options(costs=np.array(costs, float), losses=np.array(losses)))
-    stays = total - sum(one.macs if unit == "macs" else one.kernel.size for one in layers)
-    if ratio * total < stays:
-        raise UsageError(
-            f"{unit}_ratio {ratio:g} leaves {ratio * total:,.0f} of {total:,}, and the layers that "
-            f"cannot be factorized need {stays:,} alone: raise it above {stays / total:.2f}"
-        )
-    chosen = spend(options, ratio * total - stays)
-    return [some[index] for some, index in zip(ways, chosen, strict=True)]
-
-
-def _all_ways(
-    one: Factorable, config: Factorize, second: Array | None
-) -> tuple[list[Choice | None], list[float]]:
-    """Every rank of every scheme that is cheaper than the whole layer, and the whole layer."""
-    fixed = choices(one, config.model_copy(update={"macs_ratio": None, "bytes_ratio": None}), None)
-    if fixed:
-        return list(fixed[:1]), [0.0]
-    ways: list[Choice | None] = [None]
-    losses = [0.0]
+    one = layer.one
+    if named := choices(one, config.model_copy(update=_NO_RULE), layer.unfolded):
+        return [Way(named[0], 0.0)]
+    ways = []
     for scheme in _schemes(one, config, None):
-        tails = [tail_energy(values) for values in spectra(scheme, one.kernel, second)]
-        full = full_ranks(scheme, one.shape)
+        tails = [tail_energy(values) for values in layer.unfolded.spectra(scheme)]
+        full = one.full_ranks(scheme)
         for last in range(1, full[-1] + 1):
             if last % config.multiple and last != full[-1]:
                 continue
             ranks: Ranks = (last,)
-            if scheme == "tucker":
-                # The cut of the inputs loses no more than that of the outputs.
+            if len(full) > 1:
+                # The other cut loses no more than the last one.
                 first = max(1, int(np.argmax(tails[0] <= tails[1][last] + 1e-12)))
                 ranks = (rounded_up(first, full[0], config.multiple), last)
-            way = choice_of(one, scheme, ranks)
-            saves = way.macs < one.macs if config.budget == "macs" else (
-                way.parameters < one.kernel.size)  # fmt: skip
-            if saves:
-                cuts = zip(tails, ranks, strict=True)
-                ways.append(way)
-                losses.append(float(sum(tail[rank] for tail, rank in cuts)))
-    return ways, losses
+            way = one.choice(scheme, ranks)
+            cuts = zip(tails, way.ranks, strict=True)
+            ways.append(Way(way, float(sum(tail[rank] for tail, rank in cuts))))
+    whole = one.size if unit == "bytes" else one.macs
+    return [*_front([way for way in ways if way.cost(unit, whole) < whole], unit), Way(None, 0.0)]
+
+
+def _front(ways: Sequence[Way], unit: str) -> list[Way]:
+    """The ways that lose less than all cheaper ones, thinned out to `_MOST`."""
+    front: list[Way] = []
+    for way in sorted(ways, key=lambda way: (way.cost(unit, 0), way.loss)):
+        if not front or way.loss < front[-1].loss:
+            front.append(way)
+    picked = np.unique(np.linspace(0, len(front) - 1, min(len(front), _MOST)).round().astype(int))
+    return [front[index] for index in picked]

@@ -1,6 +1,7 @@
 """What factorization did, as a record independent of Keras."""
 
 import fnmatch
+from typing import Literal
 
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.techniques.low_rank.config import Factorize
@@ -59,6 +60,62 @@ class Refusal(Frozen):
     reason: str
 
 
+class Trial(Frozen):
+    """An allocation of ranks that was measured with all layers split at once.
+
+    Attributes:
+        by: what its sum over the layers is the least of.
+        divergence: of the model's answers from the original's, before any repair.
+        repaired: after the repair; None where it was not repaired.
+    """
+
+    by: str
+    divergence: float
+    repaired: float | None = None
+
+
+class Allocation(Frozen):
+    """How a budget was spent on the layers.
+
+    Attributes:
+        unit: of the budget.
+        keep: fraction of the model's cost that it leaves.
+        by: "divergence" as measured on samples, or "energy" of the singular values.
+        samples: examples that divergences were measured on.
+        trials: allocations that were measured whole, the best first; the one of the least
+            divergence, once the first few are repaired, was taken.
+    """
+
+    unit: str
+    keep: float
+    by: Literal["divergence", "energy"]
+    samples: int
+    trials: tuple[Trial, ...]
+
+
+class Repair(Frozen):
+    """What came of solving layers by least squares after others were split.
+
+    Attributes:
+        layers: how many were solved.
+        samples: unlabelled examples that they were solved on.
+        held_back: examples that the divergence from the original's answers was measured on.
+        before: divergence as split.
+        after: divergence as repaired.
+    """
+
+    layers: int
+    samples: int
+    held_back: int
+    before: float
+    after: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether the model is the repaired one: only where that is better."""
+        return self.after < self.before
+
+
 class FactorizeRecord(StepRecord):
     """The record of low-rank factorization.
 
@@ -69,6 +126,9 @@ class FactorizeRecord(StepRecord):
         parameters_before: of the whole model; parameters_after: of the factorized model.
         macs_before: of the whole model for one example; macs_after: of the factorized model.
         file_time: the whole file before and after, with `measure`.
+        allocation: how a budget was spent; None without one.
+        repair: what came of repairing the model; None where that was not asked for, or there were
+            no samples.
     """
 
     tables_by = ".tables:factorize_tables"
@@ -81,6 +141,8 @@ class FactorizeRecord(StepRecord):
     macs_before: int
     macs_after: int
     file_time: LayerTime | None = None
+    allocation: Allocation | None = None
+    repair: Repair | None = None
 
     @property
     def macs_ratio(self) -> float:
@@ -96,10 +158,10 @@ class FactorizeRecord(StepRecord):
     def shortfalls(self) -> tuple[str, ...]:
         """What of the claim was not met, each as a line; empty where all was."""
         lines = [] if self.layers else ["no layer was split"]
-        for name, reached in (("macs", self.macs_ratio), ("bytes", self.parameters_ratio)):
-            wanted = getattr(self.config, f"{name}_ratio")
-            if wanted is not None and reached > wanted:
-                lines.append(f"{reached:.2%} of the {name} are left, not {wanted:.2%}")
+        unit, wanted = self.config.limit or ("", 1.0)
+        reached = {"macs": self.macs_ratio, "bytes": self.parameters_ratio}.get(unit, 0.0)
+        if reached > wanted:
+            lines.append(f"{reached:.2%} of the {unit} are left, not {wanted:.2%}")
         bound = self.config.max_error
         if bound is not None:
             lines += [

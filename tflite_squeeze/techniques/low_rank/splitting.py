@@ -9,11 +9,8 @@ import tensorflow as tf
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.rewriting import LayerSpec
-from tflite_squeeze.network.weight_error import relative_error
-from tflite_squeeze.techniques.low_rank.factor_schemes import factors, full_ranks, recomposed
-from tflite_squeeze.techniques.low_rank.factorable import Factorable
-from tflite_squeeze.techniques.low_rank.low_rank import Moment
-from tflite_squeeze.techniques.low_rank.rank_choice import Choice
+from tflite_squeeze.techniques.low_rank.factor_schemes import Choice
+from tflite_squeeze.techniques.low_rank.factorable import Factorable, Weighed
 from tflite_squeeze.techniques.low_rank.record import LayerTime, Refusal, Split
 
 # Takes a model and models that may take its place; returns how long each takes beside it.
@@ -38,41 +35,31 @@ class Candidate:
     specs: tuple[LayerSpec, ...]
 
 
-def candidate(one: Factorable, way: Choice, moment: Moment | None, emit: str) -> Candidate:
+def candidate(layer: Weighed, way: Choice, emit: str) -> Candidate:
     """Computes the factors of a kernel.
 
     Args:
-        one: the layer.
+        layer: which.
         way: scheme and ranks.
-        moment: of its inputs; None for the plain SVD.
         emit: "plain" or "factorized" layers.
     """
-    second = second_of(one, moment)
-    chain = factors(way.scheme, one.kernel, way.ranks, second)
-    whole = one.kernel.reshape(-1, one.kernel.shape[-1])
-    error = relative_error(whole, recomposed(chain).reshape(whole.shape), second)
+    one = layer.one
+    chain = layer.unfolded.factors(way.scheme, way.ranks)
     split = Split(
         layer=one.layer.name,
         layer_type=one.kind,
         scheme=way.scheme,
         ranks=way.ranks,
-        full_ranks=full_ranks(way.scheme, one.shape),
-        parameters_before=one.kernel.size,
+        full_ranks=one.full_ranks(way.scheme),
+        parameters_before=one.size,
         parameters_after=way.parameters,
         macs_before=one.macs,
         macs_after=way.macs,
-        error=error,
-        data_aware=moment is not None,
+        error=layer.unfolded.error(chain),
+        data_aware=layer.moment is not None,
     )
-    specs = one.specs(way.scheme, way.ranks, one.weights_of(chain, moment), emit)
+    specs = one.specs(way.scheme, way.ranks, one.weights_of(chain, layer.moment), emit)
     return Candidate(one=one, split=split, specs=specs)
-
-
-def second_of(one: Factorable, moment: Moment | None) -> Any:
-    """What a kernel's factors are weighed by: a bias follows the mean, so that need not count."""
-    if moment is None:
-        return None
-    return (moment.centred() if one.follows_mean else moment).second
 
 
 def objection(split: Split) -> str:

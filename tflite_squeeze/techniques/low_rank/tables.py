@@ -23,7 +23,26 @@ def factorize_tables(record: FactorizeRecord) -> list[Table]:
         rows=tuple(_row(split, timed=timed) for split in record.layers),
         notes=(*_notes(record), *record.notes),
     )
-    return [table, *_refused_tables(record), *skipped_tables(record)]
+    return [table, *_trial_tables(record), *_refused_tables(record), *skipped_tables(record)]
+
+
+def _trial_tables(record: FactorizeRecord) -> list[Table]:
+    """The allocations of a budget that were measured whole."""
+    if record.allocation is None or not record.allocation.trials:
+        return []
+    return [
+        Table(
+            title="Allocations of the budget",
+            columns=("least sum of", "divergence as split", "repaired"),
+            rows=tuple(
+                (one.by, f"{one.divergence:.4g}",
+                 "" if one.repaired is None else f"{one.repaired:.4g}")
+                for one in record.allocation.trials
+            ),
+            notes=(f"divergence of the answers from the original's on "
+                   f"{record.allocation.samples} held-back samples, all layers split at once",),
+        )
+    ]  # fmt: skip
 
 
 def _refused_tables(record: FactorizeRecord) -> list[Table]:
@@ -72,6 +91,16 @@ def _notes(record: FactorizeRecord) -> list[str]:
     ]
     if any(split.data_aware for split in record.layers):
         notes.append("errors are those of the layer's outputs on samples, before training")
+    if record.allocation is not None and record.allocation.by == "energy":
+        notes.append("ranks by the energy of singular values, not by measured divergences")
+    if record.repair is not None:
+        one = record.repair
+        kept = "" if one.kept else ", not kept"
+        notes.append(
+            f"{one.layers} layers solved by least squares on {one.samples} unlabelled samples"
+            f"{kept}: divergence from the original's answers {one.before:.4g} → {one.after:.4g} on "
+            f"{one.held_back} held-back ones"
+        )
     if record.finetune is None:
         notes.append("factorized at once, without training")
     else:
