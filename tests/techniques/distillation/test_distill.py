@@ -205,3 +205,20 @@ def test_it_is_not_reached_where_nothing_was_gained(teacher: Any, folder: Path) 
     _, record = distill(perfect, Distill(), X, teacher, ruin)
     assert record.distance_before == pytest.approx(0, abs=1e-4)
     assert not record.reached
+
+
+def test_statistics_and_notes_of_augmentation(library: Any, teacher: Any, folder: Path) -> None:
+    layers = library.layers
+    student = library.Sequential(
+        [library.Input((8,), name="x"), layers.GaussianNoise(0.1), layers.Dense(8),
+         layers.BatchNormalization(), layers.Dense(3, activation="softmax")]
+    )  # fmt: skip
+    how = FineTune(epochs=1, batch=32, augment=("noise",))
+    _, record = distill(student, Distill(), LABELLED, teacher, how)
+    told = "\n".join(record.notes)
+    assert "augment 'noise' is left to the layer of the model" in told
+    assert "statistics of 1 normalisation layer estimated again on 96 samples" in told
+    _, plain = distill(student, Distill(), LABELLED, teacher, FineTune(epochs=1, reestimate=False))
+    assert "statistics" not in "\n".join(plain.notes)
+    with pytest.raises(UsageError, match="flip"):
+        distill(student, Distill(), LABELLED, teacher, FineTune(augment=("flip",)))

@@ -4,17 +4,19 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from tflite_squeeze.data.data import load_data
+from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.techniques.distillation.comparison import Comparison, Standing
 from tflite_squeeze.techniques.distillation.record import DistillRecord, TeacherRecord
+from tflite_squeeze.training.augment import augmentation_of
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.finetune import train
 from tflite_squeeze.training.momentum import momentum_of
 from tflite_squeeze.training.parts import examples_of, uses_labels
 from tflite_squeeze.training.plan import Needs, plan_note, planned
 from tflite_squeeze.training.quality import metric_name
+from tflite_squeeze.training.statistics import Settling
 from tflite_squeeze.training.step_run import RunContext, working_model
 from tflite_squeeze.training.teaching.distiller import Distiller
 from tflite_squeeze.training.teaching.teacher_answers import default_folder, known_answers
@@ -83,6 +85,7 @@ def distill(
     examples = examples_of(samples)
     training = planned(asked, examples, needs)
     epochs, told = training.epochs or 1, plan_note(asked, training, examples)
+    augmentation = augmentation_of(training.augment, learner, samples)
     teachers = teachers_of(teacher, learner, config.teacher_outputs)
     # Refuses what cannot be compared before any work is spent on answers.
     distiller = Distiller(learner, teachers, config)
@@ -99,6 +102,11 @@ def distill(
         [*callbacks, *context.callbacks(epochs)],
         answers=answers, augment=augment, verbose=verbose,
     )  # fmt: skip
+    noted = [
+        told,
+        *(augmentation.notes if augmentation else ()),
+        _settled(learner, samples, training),
+    ]
     after = compared.now(distiller)
     record = DistillRecord(
         model=learner.name,
@@ -107,7 +115,7 @@ def distill(
         skipped=(),
         metric=metric_name(learner),
         history=trained.history,
-        notes=(*notes, *samples.notes, *filter(None, [told])),
+        notes=(*notes, *samples.notes, *filter(None, noted)),
         seconds=time.perf_counter() - started,
         student_outputs=distiller.kinds,
         labelled=uses_labels(samples) and config.label_weight > 0,
@@ -128,6 +136,14 @@ def distill_from_original(
 ) -> Distilled:
     """The verb as a step of a recipe: the model that the recipe was given teaches."""
     return distill(model, config, data, context.original, finetune, context=context)
+
+
+def _settled(learner: Any, samples: Data, training: FineTune) -> str | None:
+    """Estimates statistics again after the training, where labels can judge them; a note of it."""
+    if not samples.labelled or not training.reestimate:
+        return None
+    settled = Settling(learner, samples).settle(learner)
+    return None if settled is None else settled.note
 
 
 def _standings(before: Standing, after: Standing) -> dict[str, Any]:
