@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.tiny_models import examples
 from tflite_squeeze import Narrow, Prune, narrow, prune
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network import flavors
 from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.statistics import (
@@ -183,7 +185,18 @@ def test_one_part_is_divided(library: Any) -> None:
     assert done.samples == 11
 
 
-def _spec() -> Any:
-    import tensorflow as tf
+def test_inputs_of_open_length_are_taken_as_the_samples_have_them(library: Any) -> None:
+    layers = library.layers
+    x = library.Input((None, 2), name="x")
+    five = layers.Reshape((5, 2))(x)  # of any other length it does not run
+    model = library.Model(x, layers.BatchNormalization()(five))
+    steps = {"x_test": 3 + examples(12, 5, 2)}
+    settling = Settling(model, load_data(steps).fitted_to(flavors.input_specs(model)))
+    set_statistics(model, [(np.full(2, 9.0), np.ones(2))])
+    done = settling.settle(model)
+    assert done is not None
+    assert done.after != done.before
 
+
+def _spec() -> Any:
     return tf.TensorSpec((None, 8), tf.float32)

@@ -5,7 +5,6 @@ batch normalization has kept. They are measured on samples, in the order of the 
 sees what those before it answer with their new statistics. No labels and no gradients are needed.
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.data.data import Data, Sample
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.observing import call_shapes
+from tflite_squeeze.network.observing import observed
 from tflite_squeeze.training.divergence import Divergence
 from tflite_squeeze.training.quality import metric_name, quality_of
 
@@ -256,7 +255,7 @@ class Settling:
         if not old or (self._divergence is None and not self._data.labelled):
             return None
         samples, before = self._parts[0], self._quality(model)
-        layers = reestimate(model, _batches(model, samples.inputs, _at_once(model)))
+        layers = reestimate(model, _batches(model, samples.inputs, _at_once(model, samples.inputs)))
         if not layers:
             return None
         done = Reestimation(
@@ -297,7 +296,15 @@ def _batches(model: Any, inputs: dict[str, Array], batch: int) -> Iterator[Any]:
         yield tf.nest.map_structure(tf.convert_to_tensor, flavors.arranged(model, some))
 
 
-def _at_once(model: Any) -> int:
+def _at_once(model: Any, inputs: dict[str, Array]) -> int:
     """How many samples fit into memory with all that the layers answer."""
-    answered = sum(math.prod(sent) for calls in call_shapes(model).values() for _, sent in calls)
+    answered = 0
+
+    def count(_layer: Any, _inputs: Any, outputs: Any) -> None:
+        nonlocal answered
+        tensors = [one for one in tf.nest.flatten(outputs) if tf.is_tensor(one)]
+        answered += sum(int(tf.size(one)) for one in tensors)
+
+    with observed(flavors.walk_layers(model), count):
+        model(next(_batches(model, inputs, 1)), training=False)
     return max(_FEWEST, min(_SAMPLES, _MOST_BYTES // (4 * max(1, answered))))
