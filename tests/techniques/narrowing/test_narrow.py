@@ -7,12 +7,14 @@ import pytest
 import tensorflow as tf
 
 from tests import tiny_models
+from tests.techniques.narrowing.cases import CASES, every_second, model_of, silence
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.flavors import walk_layers
 from tflite_squeeze.techniques.narrowing.channels import channels_of
 from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.techniques.narrowing.cutting import cut
 from tflite_squeeze.techniques.narrowing.narrow import channel_scores, narrow
 from tflite_squeeze.techniques.narrowing.record import NarrowRecord
 from tflite_squeeze.techniques.pruning.config import Prune
@@ -132,7 +134,7 @@ def test_it_trains_and_keeps_zeros_and_runs_faster_shapes(library: Any, images: 
     narrower, record = narrow(pruned, Narrow(ratio=0.5, only=("inner",)), data, training)
     kernel = narrower.get_layer("hidden").get_weights()[0]
     assert np.sum(kernel == 0) == np.sum(pruned.get_layer("hidden").get_weights()[0] == 0)
-    assert record.finetune == training
+    assert (record.finetune.epochs, record.finetune.batch) == (2, 8)
     assert len(record.history["loss"]) == 2
     before = footprint(convert(model, Convert(quantize="int8"), data, verification=None).tflite)
     after = footprint(convert(narrower, Convert(quantize="int8"), data, verification=None).tflite)
@@ -207,3 +209,58 @@ def test_operations_that_leave_channels_alone(operation: Any, images: np.ndarray
     narrower, record = narrow(model, Narrow(multiple=1, only=("first",)))
     assert [one.after for one in record.groups] == [4]
     np.testing.assert_allclose(narrower(images), model(images), atol=1e-6)
+
+
+def test_widths_are_multiples_of_what_a_kernel_computes(library: Any) -> None:
+    """Of two groups of 8 channels a unit is two; heads go one by one."""
+    grouped = model_of(library, CASES["grouped conv"])
+    _, record = narrow(grouped, Narrow(ratio=0.5, multiple=4))
+    assert {one.layers: (one.before, one.after) for one in record.groups} == {
+        ("a",): (8, 4), ("b",): (8, 4),
+    }  # fmt: skip
+    attention = model_of(library, CASES["multi-head attention"])
+    _, record = narrow(attention, Narrow(ratio=0.5, only=("b",)))
+    assert [(one.what, one.before, one.after) for one in record.groups] == [("heads", 4, 2)]
+    with pytest.raises(UsageError, match="b: not among the layers that were asked for"):
+        narrow(attention, Narrow(ratio=0.5, multiple=1, only=("a", "b"), protect=("a", "b")))
+
+
+def test_zeros_stay_where_statistics_are_over_channels(library: Any) -> None:
+    layers = library.layers
+    model = library.Sequential(
+        [library.Input((5,)), layers.Dense(8, name="a"), layers.LayerNormalization(name="norm"),
+         layers.Dense(2, name="b")]
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="over all channels, so that not even zeros go"):
+        narrow(_half_dead(model, "a"), Narrow(multiple=1))
+    narrower, _ = narrow(model, Narrow(ratio=0.25, multiple=1))
+    assert narrower.get_layer("norm").get_weights()[0].shape == (4,)
+
+
+@pytest.mark.slow
+def test_a_backbone_under_a_head(library: Any) -> None:
+    """MobileNetV2 as transfer learning makes it: nested, called for inference, a nested head."""
+    layers, shape = library.layers, (32, 32, 3)
+    backbone = library.applications.MobileNetV2(
+        input_shape=shape, alpha=0.35, include_top=False, weights=None
+    )
+    backbone.trainable = False
+    x = library.Input(shape, name="image")
+    y = backbone(layers.Rescaling(1 / 127.5, offset=-1)(x), training=False)
+    y = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(y))
+    head = library.Sequential(
+        [library.Input(y.shape[1:]), layers.Dense(16, name="hidden"), layers.Dense(4, name="out")],
+        name="head",
+    )
+    model = library.Model(x, head(y), name="transfer")
+    narrower, record = narrow(model, Narrow(ratio=0.5, multiple=1))
+    assert [one.layers for one in record.refused] == [("out",)]
+    assert record.parameters_after < 0.35 * record.parameters_before
+    assert narrower.get_layer("head").get_layer("hidden").get_weights()[0].shape == (640, 8)
+    assert not narrower.get_layer(backbone.name).trainable
+    channels = channels_of(model)
+    stays = every_second(channels)
+    silence(channels, stays)
+    images = tiny_models.examples(2, *shape)
+    expected = np.asarray(model(images))
+    np.testing.assert_allclose(cut(model, channels, stays)(images), expected, rtol=1e-4, atol=1e-5)

@@ -21,6 +21,8 @@ Files:
         layer does with channels.
     operation_rules.py: what operations do with them.
     cutting.py: the model without the units that go.
+    scores.py, allocation.py: in which order channels go, and how many of each group.
+    repair.py: layers solved anew behind a cut, by least squares, without training.
     record.py, tables.py, claims.py, command.py: what was done, how it is shown, what the file
         has to show, and `tflite-squeeze narrow`.
 

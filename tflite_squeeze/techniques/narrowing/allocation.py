@@ -179,7 +179,7 @@ class Search:
         Args:
             keep: share of the cost that may be left.
         """
-        levels = [_levels(group.size, self.multiple) for group in self.groups]
+        levels = [_levels(group.size, group.step(self.multiple)) for group in self.groups]
         singles = [(at, width) for at, found in enumerate(levels) for width in found]
         rounds = 1 if self.times is None else _CORRECTIONS
         steps = len(singles) + rounds * len(_POWERS)
@@ -223,12 +223,16 @@ class Search:
 
 def _levels(size: int, multiple: int) -> list[int]:
     """The widths at which a group is measured, the narrowest first."""
-    step = multiple if size > multiple else max(1, size // 4)
+    step = _step(size, multiple)
     found = list(range(step, size, step))
     if len(found) > _LEVELS:
         picked = np.linspace(0, len(found) - 1, _LEVELS).round().astype(int)
         found = [found[at] for at in np.unique(picked)]
     return found
+
+
+def _step(size: int, multiple: int) -> int:
+    return multiple if size > multiple else max(1, size // 4)
 
 
 class _Table:
@@ -240,7 +244,7 @@ class _Table:
         rest = iter(made)
         for group, found in zip(search.groups, levels, strict=True):
             trials = [next(rest) for _ in found]
-            step = search.multiple if group.size > search.multiple else max(1, group.size // 4)
+            step = _step(group.size, group.step(search.multiple))
             widths = [*range(step, group.size, step), group.size]
             known = [*found, group.size]
             # divergences span orders of magnitude

@@ -9,6 +9,7 @@ around it.
 Reference: Fang et al. 2023, arXiv:2301.12900, whose dependency graph does the same between layers.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from tflite_squeeze.techniques.narrowing import (
     shape_rules,
 )
 from tflite_squeeze.techniques.narrowing.following import (
+    HEADS,
     Edit,
     Following,
     Role,
@@ -57,6 +59,7 @@ class Group:
         what: what they are: channels, or the heads or the widths of heads of attention.
         fixed: why their number cannot change; "" where it can.
         inexact: why removing units changes the outputs even where they are zero; "" where not.
+        positions: how many outputs of a maker one unit is: one in each group of a convolution.
     """
 
     size: int
@@ -67,6 +70,16 @@ class Group:
     what: str = "channels"
     fixed: str = ""
     inexact: str = ""
+    positions: int = 1
+
+    def step(self, multiple: int) -> int:
+        """How many units go at a time, so that widths are multiples; of heads, any number.
+
+        Example:
+            >>> Group(size=4, units=np.arange(4), positions=2).step(8)
+            4
+        """
+        return 1 if self.what == HEADS else multiple // math.gcd(multiple, self.positions)
 
 
 @dataclass
@@ -219,7 +232,10 @@ def _groups(follow: Following, numbers: Array) -> tuple[list[Group], Array]:
     fixed, inexact = _reasons(follow.fixes, numbers), _reasons(follow.rough, numbers)
     members: dict[tuple[int, bool], list[int]] = {}
     named: dict[int, str] = {}
+    each = np.full(count, len(numbers))
     for site, what in sites:
+        found_here = np.bincount(site, minlength=count)
+        each = np.where(found_here, np.minimum(each, found_here), each)
         for unit in site.tolist():
             key = int(competing[unit]), unit in fixed
             members.setdefault(key, []).append(unit)
@@ -237,6 +253,7 @@ def _groups(follow: Following, numbers: Array) -> tuple[list[Group], Array]:
                 what=named[root],
                 fixed=fixed[found[0]] if is_fixed else "",
                 inexact=rough[0] if rough else "",
+                positions=int(each[units].min()),
             )
         )
     return groups, group_of

@@ -18,6 +18,9 @@ from tflite_squeeze.network.graph import Graph, Node, Shape, Value
 Array = NDArray[Any]
 
 
+HEADS = "heads"  # of attention, in place of channels
+
+
 class Role(StrEnum):
     """What a layer does with the channels along an axis of one of its weights."""
 

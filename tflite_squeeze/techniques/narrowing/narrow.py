@@ -17,7 +17,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.flavors import walk_layers
 from tflite_squeeze.network.graph import Value
 from tflite_squeeze.network.projections import zeros_held
-from tflite_squeeze.network.weights import matches, select
+from tflite_squeeze.network.weights import matches, matches_any, select
 from tflite_squeeze.techniques.narrowing.allocation import Costs, Search, stays_of
 from tflite_squeeze.techniques.narrowing.channels import Channels, Group, channels_of
 from tflite_squeeze.techniques.narrowing.config import Narrow
@@ -244,12 +244,14 @@ def _allowed(
     for group in channels.groups:
         names = tuple(layer.name for layer in group.makers)
         reason = group.fixed
-        if not reason and not all(_asked(layer, asked) for layer in group.makers):
+        if not reason and not all(_asked(layer, config, asked) for layer in group.makers):
             reason = "not among the layers that were asked for"
         if not reason and not config.coupled and len(names) > 1:
             reason = "its layers are coupled, and coupled is false"
+        if not reason and group.inexact and not config.budget and not _ratio(group, config):
+            reason = f"{group.inexact}, so that not even zeros go without a change"
         if reason:
-            refused.append(RefusedNarrowing(layers=names, channels=group.size, reason=reason))
+            refused.append(_refused(group, reason))
         else:
             groups.append(group)
     return groups, tuple(refused)
@@ -267,18 +269,29 @@ def _described(
             reason = f"in multiples of {config.multiple}, all {group.size} channels stay"
             if config.budget is not None:
                 reason = "all its channels are worth more than what they cost"
-            unchanged.append(RefusedNarrowing(layers=names, channels=group.size, reason=reason))
+            unchanged.append(_refused(group, reason))
             continue
         dead = int(np.sum(channel_scores(channels, group)[~left] == 0))
+        before, after = (group.positions * count for count in (group.size, int(left.sum())))
         narrowed.append(
-            NarrowedGroup(layers=names, before=group.size, after=int(left.sum()), dead=dead)
+            NarrowedGroup(layers=names, what=group.what, before=before, after=after, dead=dead)
         )
     return tuple(narrowed), tuple(unchanged)
 
 
-def _asked(layer: Any, asked: set[int]) -> bool:
-    """Whether a layer, or one inside it, was asked for."""
-    return any(id(one) in asked for one in (layer, *walk_layers(layer)))
+def _refused(group: Group, reason: str) -> RefusedNarrowing:
+    names = tuple(layer.name for layer in group.makers)
+    count = group.positions * group.size
+    return RefusedNarrowing(layers=names, what=group.what, channels=count, reason=reason)
+
+
+def _asked(layer: Any, config: Narrow, asked: set[int]) -> bool:
+    """Whether a layer, by its own name or that of one inside it, was asked for."""
+    if matches_any(layer, config.protect):
+        return False
+    inside = walk_layers(layer)
+    named = bool(inside) and matches_any(layer, config.only)
+    return named or any(id(one) in asked for one in (layer, *inside))
 
 
 def _ratio(group: Group, config: Narrow) -> float:
@@ -294,4 +307,5 @@ def _width(channels: Channels, group: Group, config: Narrow) -> int:
     """How many channels of a group stay under a ratio; dead ones never by choice."""
     alive = int(np.sum(channel_scores(channels, group) > 0))
     wanted = min(alive, math.ceil(round(group.size * (1 - _ratio(group, config)), 6)))
-    return min(group.size, max(1, math.ceil(wanted / config.multiple)) * config.multiple)
+    step = group.step(config.multiple)
+    return min(group.size, max(1, math.ceil(wanted / step)) * step)

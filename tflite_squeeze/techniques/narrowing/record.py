@@ -10,12 +10,14 @@ class NarrowedGroup(Frozen):
 
     Attributes:
         layers: the layers that make the channels.
+        what: "channels", or of attention the "heads" and their widths.
         before: how many channels they had.
         after: how many they have.
         dead: how many of those that went had weights of zero only.
     """
 
     layers: tuple[str, ...]
+    what: str = "channels"
     before: int
     after: int
     dead: int
@@ -25,6 +27,7 @@ class RefusedNarrowing(Frozen):
     """A group that keeps its width, and why."""
 
     layers: tuple[str, ...]
+    what: str = "channels"
     channels: int
     reason: str
 

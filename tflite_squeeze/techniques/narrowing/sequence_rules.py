@@ -10,6 +10,7 @@ from tflite_squeeze.network.graph import Node, Value
 from tflite_squeeze.network.layer_state import is_of_keras
 from tflite_squeeze.techniques.narrowing import layer_rules, normalization_rules, shape_rules
 from tflite_squeeze.techniques.narrowing.following import (
+    HEADS,
     Edit,
     Following,
     Role,
@@ -67,7 +68,7 @@ def multi_head_attention(follow: Following, node: Node) -> str:
     weights = _parts(layer)
     if weights is None:
         return "has weights of other kinds"
-    heads = follow.made(layer, config["num_heads"], "heads")
+    heads = follow.made(layer, config["num_heads"], HEADS)
     keys = follow.made(layer, config["key_dim"], "key widths")
     values = follow.made(layer, config["value_dim"], "value widths")
     inputs = _attended(follow, node)
@@ -149,7 +150,7 @@ def grouped_query_attention(follow: Following, node: Node) -> str:
     config, weights = layer.get_config(), _parts(layer)
     if weights is None or config.get("use_gate"):
         return "has weights of other kinds"
-    key_heads = follow.made(layer, config["num_key_value_heads"], "heads")
+    key_heads = follow.made(layer, config["num_key_value_heads"], HEADS)
     repeats = config["num_query_heads"] // config["num_key_value_heads"]
     query_heads = np.repeat(key_heads, repeats)
     width = follow.made(layer, config["head_dim"], "widths of heads")

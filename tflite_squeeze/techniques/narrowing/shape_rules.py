@@ -71,9 +71,12 @@ def permute(follow: Following, node: Node) -> str:
     return ""
 
 
-@rule("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
+@rule("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "CustomScaleLayer")
 def merged(follow: Following, node: Node) -> str:
-    """Number by number; what has a single channel is used for all."""
+    """Number by number; what has a single channel is used for all.
+
+    Of Inception-ResNet, `CustomScaleLayer` adds one input to a multiple of the other.
+    """
     given = [leaf for leaf in flat([node.args, node.kwargs]) if leaf is not None]
     if len(given) != len(node.inputs):
         return "takes something beside tensors"

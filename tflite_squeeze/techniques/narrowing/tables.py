@@ -1,7 +1,7 @@
 """Narrower layers as tables."""
 
 from tflite_squeeze.tables.table import Table
-from tflite_squeeze.techniques.narrowing.record import NarrowRecord
+from tflite_squeeze.techniques.narrowing.record import NarrowedGroup, NarrowRecord, RefusedNarrowing
 from tflite_squeeze.training.tables import quality_note, skipped_tables
 
 
@@ -15,8 +15,7 @@ def narrow_tables(record: NarrowRecord) -> list[Table]:
         title=f"Narrowing of {record.model}",
         columns=("layers", "channels before", "after", "removed, all zero"),
         rows=tuple(
-            (", ".join(group.layers), group.before, group.after, group.dead)
-            for group in record.groups
+            (_named(group), group.before, group.after, group.dead) for group in record.groups
         ),
         notes=(
             f"{record.parameters_before:,} → {record.parameters_after:,} parameters",
@@ -67,6 +66,11 @@ def _searched(record: NarrowRecord) -> list[Table]:
     ]
 
 
+def _named(group: NarrowedGroup | RefusedNarrowing) -> str:
+    names = ", ".join(group.layers)
+    return names if group.what == "channels" else f"{names} ({group.what})"
+
+
 def _refused(record: NarrowRecord) -> list[Table]:
     if not record.refused:
         return []
@@ -74,8 +78,6 @@ def _refused(record: NarrowRecord) -> list[Table]:
         Table(
             title="Unchanged layers",
             columns=("layers", "channels", "reason"),
-            rows=tuple(
-                (", ".join(group.layers), group.channels, group.reason) for group in record.refused
-            ),
+            rows=tuple((_named(group), group.channels, group.reason) for group in record.refused),
         )
     ]
