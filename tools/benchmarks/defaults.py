@@ -203,17 +203,17 @@ def tables(results: dict[str, list[float]]) -> str:
 @click.command(help=__doc__)
 @click.option("--page", is_flag=True, help="Write the page alone.")
 @click.option("--seeds", default=3, show_default=True)
-@click.option("--tables", "wanted", default="", help="Only tables whose name has this in it.")
-def main(page: bool, seeds: int, wanted: str) -> None:
+@click.option("--only", multiple=True, help="Only what has this text in its line of the results.")
+def main(page: bool, seeds: int, only: tuple[str, ...]) -> None:
     """Measures what is missing, seed by seed."""
     results = saved()
     runs = [
         (seed, one, network, size)
         for seed in range(0 if page else seeds)
         for one in settings()
-        if wanted in one.table
         for network in SETS
         for size in SIZES
+        if all(text in key_of(one, network, size) for text in only)
         if len(results.get(key_of(one, network, size), ())) <= seed
     ]
     for number, (seed, one, network, size) in enumerate(runs, 1):

@@ -34,7 +34,7 @@ class _Schedule(Frozen):
         "default.",
     )
     frequency: int = Field(
-        default=100, ge=1, description="Training steps between two updates of the masks."
+        default=10, ge=1, description="Training steps between two updates of the masks."
     )
 
     @model_validator(mode="after")
