@@ -9,6 +9,7 @@ import pytest
 
 from tests.tiny_models import LIBRARIES, dense, examples
 from tflite_squeeze.cli import main
+from tflite_squeeze.training import progress
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `tflite-squeeze` with arguments, as a shell would."""
+    # Whether lines of progress are written depends on how busy the machine is.
+    monkeypatch.setattr(progress, "QUIET_SECONDS", float("inf"))
 
     def run_main(*args: object) -> Outcome:
         capfd.readouterr()

@@ -20,7 +20,7 @@ def test_lines_come_when_something_is_new_and_then_now_and_again(
 def test_silent_unless_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "_QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
     progress.printed(0)("work", 1, 2)
     assert capsys.readouterr().err == ""
     progress.printed(1)("work", 1, 2)

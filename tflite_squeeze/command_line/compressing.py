@@ -15,9 +15,9 @@ from tflite_squeeze.command_line.output import (
     check_json,
     force_option,
     json_option,
-    progress,
     say,
     show,
+    working,
     write_json,
 )
 from tflite_squeeze.command_line.training_options import finetune_of, training_options, trains
@@ -127,6 +127,7 @@ def compress(
     source = open_layers(model, options, keep_prunable=keep_prunable)
     from tflite_squeeze.network.unwrapping import plain
     from tflite_squeeze.training.callback import TargetNotReached
+    from tflite_squeeze.training.step_run import RunContext
 
     given, data = more(source, asked), open_data(options)
     wanted = trains(data, options)
@@ -134,7 +135,10 @@ def compress(
         raise UsageError(f"{trains_as} is training: pass labelled --data")
     if not trains_as:
         given["one_shot"] = not wanted
-    with progress(ctx, f"{doing} {model}"), warnings.catch_warnings():
+    with working(ctx, f"{doing} {model}") as tell, warnings.catch_warnings():
+        given["context"] = RunContext(
+            told=lambda done, of: tell("training, epochs", done, of), working=tell
+        )
         warnings.simplefilter("ignore", TargetNotReached)  # the last line and the exit code say so
         run = resolve_name(verb)
         changed, record = run(source.model, asked, data, finetune if wanted else None, **given)

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from tflite_squeeze.tables.table import Table
+    from tflite_squeeze.training.progress import Working
 
 _STDOUT = "-"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -152,7 +153,7 @@ def write_json(target: str | None, record: "BaseModel", *, force: bool) -> None:
 
 
 @contextmanager
-def progress(ctx: click.Context, text: str) -> Iterator[None]:
+def progress(ctx: click.Context, text: str, *, spins: bool = True) -> Iterator[None]:
     """Shows a spinner on the terminal while the block runs; a plain line says so on -v.
 
     The spinner writes to a copy of standard error, since conversions turn file descriptors 1 and
@@ -162,7 +163,7 @@ def progress(ctx: click.Context, text: str) -> Iterator[None]:
         KeyboardInterrupt: Ctrl-C arrived in the block, and a library dropped it.
     """
     started = time.perf_counter()
-    if ctx.obj["quiet"] or not sys.stderr.isatty():
+    if ctx.obj["quiet"] or not (spins and sys.stderr.isatty()):
         yield
     else:
         from rich.console import Console
@@ -174,6 +175,36 @@ def progress(ctx: click.Context, text: str) -> Iterator[None]:
     stop_if_interrupted()
     if ctx.obj["verbose"]:
         click.echo(f"{text}: {time.perf_counter() - started:.1f} s", err=True)
+
+
+@contextmanager
+def working(ctx: click.Context, text: str) -> Iterator["Working"]:
+    """Shows what a technique is doing while the block runs: a bar on a terminal, else lines.
+
+    Both write to standard error; lines come from two seconds on, and every few seconds.
+
+    Yields:
+        A function to be called with what is done, how many steps of it are, and of how many.
+    """
+    from tflite_squeeze.training.progress import spoken
+
+    with progress(ctx, text, spins=False):
+        if ctx.obj["quiet"]:
+            yield lambda _what, _done, _of: None
+        elif not sys.stderr.isatty():
+            yield spoken(lambda line: click.echo(f"{text}: {line}", err=True))
+        else:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+            columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn()
+            with os.fdopen(os.dup(2), "w") as screen:
+                console = Console(file=screen, force_terminal=True)
+                with Progress(*columns, console=console, transient=True) as shown:
+                    task = shown.add_task(f"{text} …", total=None)
+                    yield lambda what, done, of: shown.update(
+                        task, description=f"{text}: {what}", completed=done, total=of
+                    )
 
 
 @contextmanager

@@ -33,6 +33,23 @@ def embedding_chain(config: Config, rank: int) -> Chain:
     return [("Embedding", first), ("Dense", second)]
 
 
+def separable_chain(kind: str, config: Config, rank: int) -> Chain:
+    """A separable convolution as one with fewer filters, and a 1 x 1 convolution to all.
+
+    Args:
+        kind: "SeparableConv1D" or "SeparableConv2D".
+        config: of the layer.
+        rank: filters of the first.
+    """
+    first = _bare(config, 1, filters=rank)
+    first |= {key: None for key in first if key == "pointwise_constraint"}
+    kept = ("name", "trainable", "dtype", "filters", "data_format", "activation", "use_bias",
+            "bias_initializer", "bias_regularizer", "bias_constraint",
+            "activity_regularizer")  # fmt: skip
+    second: Config = {key: config[key] for key in kept if key in config}
+    return [(kind, first), (kind.removeprefix("Separable"), {**second, "kernel_size": 1})]
+
+
 def einsum_chain(config: Config, rank: int) -> Chain:
     """An EinsumDense as two: the axes that it sums over become one of the size of the rank."""
     first, second = split_equation(config["equation"])

@@ -38,8 +38,9 @@ def observed(layers: Iterable[Any], observer: Observer) -> Iterator[None]:
 def _observed(layer: Any, observer: Observer) -> Iterator[None]:
     original = layer.call
 
-    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        outputs = original(inputs, *args, **kwargs)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        outputs = original(*args, **kwargs)
+        inputs = args[0] if args else None
         if tf.is_tensor(inputs) and not tf.is_symbolic_tensor(inputs):
             observer(layer, inputs, outputs)
         return outputs

@@ -8,7 +8,7 @@ from collections.abc import Callable
 Working = Callable[[str, int, int], None]
 
 # Work that is done sooner need not be told of; lines follow each other no faster.
-_QUIET_SECONDS, _SECONDS_APART = 2.0, 5.0
+QUIET_SECONDS, SECONDS_APART = 2.0, 5.0
 
 
 def spoken(write: Callable[[str], None]) -> Working:
@@ -30,7 +30,7 @@ def spoken(write: Callable[[str], None]) -> Working:
     def tell(what: str, done: int, of: int) -> None:
         nonlocal said, told
         now = time.perf_counter()
-        if now - said < (_QUIET_SECONDS if what != told else _SECONDS_APART):
+        if now - said < (QUIET_SECONDS if what != told else SECONDS_APART):
             return
         said, told = now, what
         write(f"{what}: {done} of {of}, {now - begun:.0f} s")

@@ -17,13 +17,14 @@ from tflite_squeeze.techniques.low_rank.rank_choice import affordable
 def test_options_of_a_layer_get_better_as_they_cost_more(library: Any) -> None:
     model = tiny_models.dense(library)
     (one, _) = find(model, Factorize(rank=1), call_shapes(model)).layers
-    ways = affordable(weighed(one, None), Factorize(budget="macs"), "macs")
+    ways = affordable(weighed(one, None), Factorize(budget="macs", keep=0.5), "macs")
     # A rank of 8 x 16 costs 24, so that 5 ranks are cheaper than the whole layer.
     assert [way.cost("macs", 128) for way in ways] == [24, 48, 72, 96, 120, 128]
     losses = [way.loss for way in ways]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] == 0
-    named = affordable(weighed(one, None), Factorize(budget="macs", ranks={"hidden": 2}), "macs")
+    config = Factorize(budget="macs", keep=0.5, ranks={"hidden": 2})
+    named = affordable(weighed(one, None), config, "macs")
     assert [way.choice and way.choice.ranks for way in named] == [(2,)]
 
 

@@ -11,6 +11,7 @@ from tests.tiny_models import LIBRARIES
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.network.save import save_model
 from tflite_squeeze.techniques.low_rank.record import FactorizeRecord
+from tflite_squeeze.training import progress
 
 
 @pytest.fixture
@@ -91,6 +92,7 @@ def test_factorized_layers_are_written_and_read(run: Any, files: Any, out: Path)
         (("--energy", "1.5"), "1.5 is not in the range 0<x<1"),
         (("--layer", "hidden=x"), "write PATTERN=RANK"),
         (("--rank", "2", "--only", "nobody"), "matches none of"),
+        (("--budget", "macs"), "pass both"),
         (("--rank", "2", "--quantize", "int8"), "pass both"),
         (("--max-error", "0.1"), "pass data"),
         (("--rank", "2", "--epochs", "1"), "pass labelled --data"),
@@ -100,6 +102,18 @@ def test_wrong_use(run: Any, files: Any, out: Path, options: tuple[str, ...], me
     line = run("factorize", files.model, "-o", out, *options).refused()
     assert message in line
     assert _left(out) == []
+
+
+def test_a_budget_with_lines_of_progress(
+    run: Any, files: Any, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    asked = ("factorize", files.model, "-o", out, "--budget", "macs", "--keep", "0.7")
+    outcome = run(*asked, "--data", files.data, "--epochs", "0", "--max-drop", "1")
+    assert outcome.code == 0
+    assert f"Factorizing {files.model}: measuring layers: 0 of 2" in outcome.err
+    assert "Allocations of the budget" in outcome.out
+    assert "layers solved by least squares on" in outcome.out
 
 
 def test_tflite_files_are_refused(run: Any, files: Any, out: Path) -> None:

@@ -38,7 +38,9 @@ def test_refusals(values: dict, message: str) -> None:
 def test_budgets() -> None:
     assert Factorize(macs_ratio=0.5).limit == ("macs", 0.5)
     assert Factorize(bytes_ratio=0.25).limit == ("bytes", 0.25)
-    assert Factorize(budget="bytes", keep=0.4).limit == ("bytes", 0.4)
+    assert Factorize(budget="latency", keep=0.4).limit == ("latency", 0.4)
     assert Factorize(rank=1).limit is None
     with pytest.raises(ValidationError, match="contradict"):
-        Factorize(budget="macs", macs_ratio=0.5)
+        Factorize(budget="macs", keep=0.5, macs_ratio=0.5)
+    with pytest.raises(ValidationError, match="go together"):
+        Factorize(budget="macs")

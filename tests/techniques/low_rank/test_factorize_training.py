@@ -203,7 +203,6 @@ def test_layers_that_stay_and_why(library: Any) -> None:
     reasons = {item.layer: item.reason for item in record.skipped}
     assert reasons == {
         "grouped": "grouped (groups=2): the groups share no channels",
-        "separable": "separable: it is already factorized",
         "norm": "normalisation has no matrix",
         "transposed": "no scheme for layers of type Conv2DTranspose",
         "own": "it is a subclass of Dense, which may compute something else",

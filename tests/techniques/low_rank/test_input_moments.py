@@ -45,7 +45,7 @@ def test_patches_times_kernel_are_the_convolution(library: Any) -> None:
     x = tiny_models.examples(2, 7, 6, 2)
     for one in _all(model):
         y = np.asarray(one.layer(x))
-        rows = rows_of(one, x)
+        rows = rows_of(one.layer, x)
         np.testing.assert_allclose(
             (rows @ one.kernel.reshape(-1, one.shape[-1])).reshape(y.shape), y, atol=1e-5
         )
@@ -59,7 +59,7 @@ def test_einsum_rows(library: Any) -> None:
     (one,) = _all(model)
     x = tiny_models.examples(2, 3, 4, 5)
     np.testing.assert_allclose(
-        (rows_of(one, x) @ one.kernel[0, 0]).reshape(2, 3, 6), np.asarray(layer(x)), atol=1e-5
+        (rows_of(one.layer, x) @ one.kernel[0, 0]).reshape(2, 3, 6), np.asarray(layer(x)), atol=1e-5
     )
     assert one.macs == 3 * 4 * 5 * 6
 

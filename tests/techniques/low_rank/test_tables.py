@@ -3,11 +3,11 @@
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.record import (
-    Allocation,
     FactorizeRecord,
     LayerTime,
     Refusal,
     Repair,
+    Spending,
     Split,
     Trial,
 )
@@ -62,16 +62,16 @@ def test_how_a_budget_was_spent_and_what_the_repair_gained() -> None:
         Trial(by="divergence^1", divergence=0.05, repaired=0.02),
         Trial(by="energy", divergence=0.07),
     )
-    spent = Allocation(unit="macs", keep=0.5, by="divergence", samples=128, trials=trials)
+    spent = Spending(unit="macs", keep=0.5, by="divergence", samples=128, trials=trials)
     repair = Repair(layers=9, samples=384, held_back=128, before=0.05, after=0.02)
-    config = Factorize(budget="macs")
+    config = Factorize(budget="macs", keep=0.5)
     text = to_markdown(
         factorize_tables(_record(config=config, allocation=spent, repair=repair, macs_after=1200))
     )
     assert "| divergence^1 | 0.05 | 0.02 |" in text
     assert "9 layers solved by least squares on 384 unlabelled samples: divergence" in text
     assert "NOT reached: 60.00% of the macs are left, not 50.00%" in text
-    spent = Allocation(unit="macs", keep=0.5, by="energy", samples=0, trials=())
+    spent = Spending(unit="macs", keep=0.5, by="energy", samples=0, trials=())
     worse = repair.model_copy(update={"after": 0.06})
     text = to_markdown(factorize_tables(_record(config=config, allocation=spent, repair=worse)))
     assert "ranks by the energy of singular values" in text

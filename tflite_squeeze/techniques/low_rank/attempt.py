@@ -24,6 +24,29 @@ from tflite_squeeze.training.progress import Working
 
 
 @dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be factorized.
+
+    Attributes:
+        model: the original.
+        layers: those that may be split.
+        shapes: of every call of every layer, by id.
+        config: the configuration that was used.
+        judge: times candidates; None to keep them untimed.
+        shown: samples to repair with; None for no repair.
+        tell: told of the work.
+    """
+
+    model: Any
+    layers: Sequence[Weighed]
+    shapes: Shapes
+    config: Factorize
+    judge: Judge | None
+    shown: Shown | None
+    tell: Working
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """A factorized model.
 
@@ -47,69 +70,47 @@ class Attempt:
         return 0.0 if self.repair is None else min(self.repair.before, self.repair.after)
 
 
-def attempt(
-    model: Any,
-    layers: Sequence[Weighed],
-    ways: Sequence[Sequence[Choice]],
-    shapes: Shapes,
-    config: Factorize,
-    judge: Judge | None,
-    shown: Shown | None,
-    tell: Working,
-) -> Attempt:
+def attempt(job: Job, ways: Sequence[Sequence[Choice]]) -> Attempt:
     """Splits layers and repairs the model.
 
     Args:
-        model: the original.
-        layers: those that may be split.
-        ways: for each of them the ways that come into question; none to leave it whole.
-        shapes: of every call of every layer, by id.
-        config: the configuration that was used.
-        judge: times candidates; None to keep them untimed.
-        shown: samples to repair with; None for no repair.
-        tell: told of the work.
+        job: the model and its layers.
+        ways: for each layer the ways that come into question; none to leave it whole.
     """
-    kept, refused, whole = _decided(layers, ways, shapes, config, judge, tell)
-    made = rewritten(model, {id(one.one.layer): one.specs for one in kept})
-    done = None
-    if kept and shown is not None:
-        done = repaired(model, made, shown, lambda at, of: tell("repairing layers", at, of))
-    return Attempt(made=made, kept=kept, refused=refused, whole=whole, repair=done)
-
-
-def _decided(
-    layers: Sequence[Weighed],
-    ways: Sequence[Sequence[Choice]],
-    shapes: Shapes,
-    config: Factorize,
-    judge: Judge | None,
-    tell: Working,
-) -> tuple[list[Candidate], list[Refusal], list[SkippedLayer]]:
-    """What is split and how, what is refused, and what a budget leaves whole."""
     kept: list[Candidate] = []
     refused: list[Refusal] = []
     whole: list[SkippedLayer] = []
-    for index, (layer, some) in enumerate(zip(layers, ways, strict=True)):
-        tell("splitting layers", index, len(layers))
-        one = layer.one
+    for index, (layer, some) in enumerate(zip(job.layers, ways, strict=True)):
+        job.tell("splitting layers", index, len(job.layers))
         if not some:
             reason = "the budget is best spent by leaving it whole"
-            whole.append(SkippedLayer(layer=one.layer.name, layer_type=one.kind, reason=reason))
+            name, kind = layer.one.layer.name, layer.one.kind
+            whole.append(SkippedLayer(layer=name, layer_type=kind, reason=reason))
             continue
-        made = [_candidate(layer, way, config) for way in some]
-        able = [each for each in made if not objection(each.split)]
-        if not able:
-            best = min(made, key=lambda each: each.split.macs_after)
-            refused.append(Refusal(split=best.split, reason=objection(best.split)))
-            continue
-        decision: Candidate | Refusal = able[0]
-        if judge is not None:
-            decision = judged(able, input_spec(one, shapes[id(one.layer)][0][0]), judge)
+        decision = _decided(job, layer, some)
         if isinstance(decision, Refusal):
             refused.append(decision)
         else:
             kept.append(decision)
-    return kept, refused, whole
+    made = rewritten(job.model, {id(one.one.layer): one.specs for one in kept})
+    done = None
+    if kept and job.shown is not None:
+        done = repaired(
+            job.model, made, job.shown, lambda at, of: job.tell("repairing layers", at, of)
+        )
+    return Attempt(made=made, kept=kept, refused=refused, whole=whole, repair=done)
+
+
+def _decided(job: Job, layer: Weighed, ways: Sequence[Choice]) -> Candidate | Refusal:
+    """The way that a layer is split, or what speaks against splitting it."""
+    made = [_candidate(layer, way, job.config) for way in ways]
+    able = [each for each in made if not objection(each.split)]
+    if not able:
+        best = min(made, key=lambda each: each.split.macs_after)
+        return Refusal(split=best.split, reason=objection(best.split))
+    if job.judge is None:
+        return able[0]
+    return judged(able, input_spec(layer.one, job.shapes), job.judge)
 
 
 def _candidate(layer: Weighed, way: Choice, config: Factorize) -> Candidate:

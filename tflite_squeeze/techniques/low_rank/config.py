@@ -8,7 +8,7 @@ from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 from tflite_squeeze.techniques.low_rank.factor_schemes import SchemeName
 
 _RULES = ("rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio", "budget")
-Unit = Literal["macs", "bytes"]
+Unit = Literal["macs", "bytes", "latency"]
 Measured = Literal["none", "float16", "dynamic", "int8", "int16x8"]
 
 
@@ -64,13 +64,13 @@ class Factorize(Frozen):
     budget: Unit | None = Field(
         default=None,
         description="Choose all ranks under one budget by how much the model's answers change: "
-        '"macs" or "bytes" of weights.',
+        '"macs", "bytes" of weights, or "latency" as measured on the LiteRT interpreter.',
     )
-    keep: float = Field(
-        default=0.5,
+    keep: float | None = Field(
+        default=None,
         gt=0,
         lt=1,
-        description="Fraction of the model's cost that `budget` leaves.",
+        description="Fraction of the budgeted cost that may be left.",
     )
     ranks: dict[str, Annotated[int, Field(ge=1)] | tuple[int, int]] = Field(
         default_factory=dict,
@@ -118,7 +118,8 @@ class Factorize(Frozen):
     measure: Measured | None = Field(
         default=None,
         description='Quantization ("none" for float) with which splits are timed on the LiteRT '
-        "interpreter, so that only faster ones are kept; not timed by default.",
+        "interpreter, so that only faster ones are kept; not timed by default, and in float for a "
+        "latency budget.",
     )
 
     @model_validator(mode="after")
@@ -133,8 +134,8 @@ class Factorize(Frozen):
         for pattern, rank in self.ranks.items():
             if isinstance(rank, tuple) and min(rank) < 1:
                 raise ValueError(f"ranks of {pattern!r} are {rank}: ranks begin at 1")
-        if self.budget is None and self.keep != type(self).model_fields["keep"].default:
-            raise ValueError("keep is the fraction that a budget leaves: pass budget too")
+        if (self.budget is None) != (self.keep is None):
+            raise ValueError("budget and keep go together: pass both, or neither")
         if self.max_error is not None and not self.data_aware:
             raise ValueError("max_error bounds outputs on data: leave data_aware on")
         return self
@@ -147,7 +148,7 @@ class Factorize(Frozen):
     @property
     def limit(self) -> tuple[Unit, float] | None:
         """What a global budget is of, and the fraction to keep; None for other rules."""
-        if self.budget is not None:
+        if self.budget is not None and self.keep is not None:
             return self.budget, self.keep
         if self.macs_ratio is not None:
             return "macs", self.macs_ratio

@@ -17,7 +17,7 @@ from tflite_squeeze.techniques.low_rank.low_rank import Decomposition, decompose
 Array = NDArray[Any]
 Shape = tuple[int, int, int, int]
 
-SchemeName = Literal["channel", "spatial", "tucker"]
+SchemeName = Literal["channel", "spatial", "tucker", "heads"]
 SCHEMES: tuple[SchemeName, ...] = ("channel", "spatial", "tucker")
 
 

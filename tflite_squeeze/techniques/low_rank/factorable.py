@@ -15,10 +15,13 @@ from tflite_squeeze.network.factorized_layers import (
     dense_chain,
     einsum_chain,
     embedding_chain,
+    separable_chain,
 )
+from tflite_squeeze.network.graph import graph_of
 from tflite_squeeze.network.rewriting import LayerSpec, config_of, graph_layers
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.weights import check_patterns, matches_any
+from tflite_squeeze.techniques.low_rank.attention import FactorableAttention
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factor_schemes import (
     Choice,
@@ -37,7 +40,9 @@ from tflite_squeeze.techniques.low_rank.low_rank import Moment
 
 Array = NDArray[Any]
 
-KINDS = ("Dense", "Conv2D", "EinsumDense", "Embedding")
+_SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
+_ATTENTION = "MultiHeadAttention"
+KINDS = ("Dense", "Conv2D", "EinsumDense", "Embedding", *_SEPARABLE, _ATTENTION)
 _DEPTHWISE = "depthwise: each channel has a kernel of its own, there are no channels to share"
 _NORMALISATION = "normalisation has no matrix"
 
@@ -49,7 +54,8 @@ class Factorable:
     Attributes:
         layer: the Keras layer.
         kind: its type.
-        kernel: (rows, columns, in, out), float64; one place for all but Conv2D.
+        kernel: (rows, columns, in, out), float64; one place for all but Conv2D. Of a separable
+            convolution it is the pointwise one.
         places: over how many places it moves.
     """
 
@@ -63,6 +69,25 @@ class Factorable:
         """Of the kernel."""
         rows, columns, received, sent = self.kernel.shape
         return rows, columns, received, sent
+
+    @property
+    def watched(self) -> tuple[Any, ...]:
+        """The layers whose inputs are observed."""
+        return (self.layer,)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How wide the rows are that the kernel multiplies."""
+        return (self.kernel[..., 0].size,)
+
+    @property
+    def looked_up(self) -> bool:
+        """Whether its inputs are ids."""
+        return self.kind == "Embedding"
+
+    def moment_of(self, found: Sequence[Moment]) -> Moment:
+        """What was observed."""
+        return found[0]
 
     @property
     def size(self) -> int:
@@ -116,7 +141,7 @@ class Factorable:
             moment: of the inputs; with it a bias makes up for the mean of what is lost.
         """
         whole = recomposed(tuple(chain))
-        variable = self.layer.embeddings if self.kind == "Embedding" else self.layer.kernel
+        variable = _kernel_of(self.layer)
         shape = tuple(variable.shape)
         if self.kind == "EinsumDense":
             axes = [axis for some in einsum_axes(self.layer.equation) for axis in some]
@@ -152,6 +177,8 @@ class Factorable:
             first = kernels[0][0, 0].reshape(*[shape[axis] for axis in received], -1)
             second = kernels[-1][0, 0].reshape(-1, *[shape[axis] for axis in sent])
             kernels = [first, second]
+        if self.kind == "SeparableConv1D":
+            kernels = [kernel[0] for kernel in kernels]
         if not self.has_bias:
             return tuple(kernels)
         return (*kernels, self._bias(chain, moment))
@@ -179,6 +206,8 @@ class Factorable:
         bias = [weights[-1]] if self.has_bias else []
         held = [[kernel] for kernel in weights[: len(weights) - len(bias)]]
         held[-1] += bias
+        if self.kind in _SEPARABLE:
+            held[0].insert(0, np.asarray(self.layer.depthwise_kernel))
         return tuple(
             LayerSpec(kind=kind, config=one, weights=tuple(some))
             for (kind, one), some in zip(chain, held, strict=True)
@@ -191,15 +220,20 @@ class Factorable:
             return embedding_chain(config, ranks[0])
         if self.kind == "Conv2D":
             return conv_chain(config, scheme, ranks, self.shape[2])
+        if self.kind in _SEPARABLE:
+            return separable_chain(self.kind, config, ranks[0])
         return einsum_chain(config, ranks[0])
 
     def whole(self) -> tuple[LayerSpec, ...]:
         """The layer itself, to be made once more."""
-        config = {**config_of(self.layer), "kernel_constraint": None}
-        if self.kind == "Embedding":
-            config.pop("kernel_constraint")
+        config = config_of(self.layer)
+        if "kernel_constraint" in config:
+            config["kernel_constraint"] = None
         weights = tuple(self.layer.get_weights())
         return (LayerSpec(kind=self.kind, config=config, weights=weights),)
+
+
+Splittable = Factorable | FactorableAttention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,17 +241,17 @@ class Weighed:
     """A layer with what its inputs look like.
 
     Attributes:
-        one: the layer.
-        moment: of its inputs; None for the plain SVD.
-        unfolded: its kernel as matrices, weighed by the moment.
+        one: the layer, a `Splittable`.
+        moment: of its inputs, as the layer's `moment_of` makes it; None for the plain SVD.
+        unfolded: its kernel as matrices, weighed by the moment, as the layer's `unfolded` says.
     """
 
-    one: Factorable
-    moment: Moment | None
-    unfolded: Unfolded
+    one: Any
+    moment: Any
+    unfolded: Any
 
 
-def weighed(one: Factorable, moment: Moment | None) -> Weighed:
+def weighed(one: Splittable, moment: Any) -> Weighed:
     """A layer with the moment of its inputs, or None."""
     return Weighed(one=one, moment=moment, unfolded=one.unfolded(moment))
 
@@ -230,8 +264,6 @@ def why_not(layer: Any) -> str:
         return ""
     if any(name.startswith("Depthwise") for name in names):
         return _DEPTHWISE
-    if any(name.startswith("Separable") for name in names):
-        return "separable: it is already factorized"
     if kind in ("FactorizedDense", "FactorizedConv2D"):
         return "it is already factorized: merge it first for another rank"
     if any("Normalization" in name for name in names):
@@ -253,7 +285,7 @@ def _kind_reason(layer: Any, kind: str) -> str:
         return f"its kernel is quantized ({layer.quantization_mode}): factorize before that"
     if kind == "Conv2D" and layer.groups != 1:
         return f"grouped (groups={layer.groups}): the groups share no channels"
-    if kind == "Conv2D" and layer.data_format != "channels_last":
+    if kind in ("Conv2D", *_SEPARABLE) and layer.data_format != "channels_last":
         return "channels first: TFLite has no convolution for that layout"
     if kind == "EinsumDense":
         return _equation_reason(layer.equation)
@@ -271,6 +303,13 @@ def _equation_reason(equation: str) -> str:
     return ""
 
 
+def _kernel_of(layer: Any) -> Any:
+    kind = type(layer).__name__
+    if kind in _SEPARABLE:
+        return layer.pointwise_kernel
+    return layer.embeddings if kind == "Embedding" else layer.kernel
+
+
 def factorable(layer: Any, calls: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> Factorable:
     """Reads a layer's kernel.
 
@@ -280,7 +319,9 @@ def factorable(layer: Any, calls: Sequence[tuple[tuple[int, ...], tuple[int, ...
     """
     kind = type(layer).__name__
     received, sent = calls[0]
-    kernel = np.asarray(layer.embeddings if kind == "Embedding" else layer.kernel, np.float64)
+    kernel = np.asarray(_kernel_of(layer), np.float64)
+    if kind in _SEPARABLE:
+        kernel = kernel.reshape(kernel.shape[-2:])
     if kind == "EinsumDense":
         inputs, outputs = einsum_axes(layer.equation)
         size = math.prod(kernel.shape[axis] for axis in inputs)
@@ -313,7 +354,7 @@ Shapes = Mapping[int, Sequence[tuple[tuple[int, ...], tuple[int, ...]]]]
 class Found:
     """Layers to factorize, in the model's order, and the others with reasons."""
 
-    layers: tuple[Factorable, ...]
+    layers: tuple[Splittable, ...]
     skipped: tuple[SkippedLayer, ...]
 
 
@@ -340,18 +381,24 @@ def find(model: Any, config: Factorize, shapes: Shapes) -> Found:
     able = [layer for layer in standing if layer.weights and not why_not(layer)]
     ends = _ends(able, config.protect)
     ranked = tuple(config.ranks) if config.rule is None else ()
-    layers, skipped = [], []
+    called = graph_of(model).calls()
+    layers: list[Splittable] = []
+    skipped: list[SkippedLayer] = []
+    taken: set[int] = set()
     for layer in inside:
-        reason = why_not(layer) or elsewhere.get(id(layer), "")
-        if not layer.weights or _is_model(layer):
+        if not layer.weights or _is_model(layer) or id(layer) in taken:
             continue
+        attention = type(layer).__name__ == _ATTENTION and id(layer) in called
+        reason = why_not(layer) or ("" if attention else elsewhere.get(id(layer), ""))
         asked = all(matches_any(layer, some or ("*",)) for some in (config.only, ranked))
         if not reason and not asked:
             reason = "not among the layers that were asked for"
         if not reason and (matches_any(layer, config.protect) or id(layer) in ends):
             reason = "protected"
-        if not reason and id(layer) not in shapes:
+        if not reason and id(layer._query_dense if attention else layer) not in shapes:
             reason = "it was not called when the model ran"
+        if not reason and attention and (config.vbmf or len(called[id(layer)]) > 1):
+            reason = "vbmf has no rule for heads" if config.vbmf else "it is called several times"
         if not reason and config.emit == "factorized" and type(layer).__name__ not in (
             "Dense", "Conv2D",
         ):  # fmt: skip
@@ -359,6 +406,11 @@ def find(model: Any, config: Factorize, shapes: Shapes) -> Found:
         if reason:
             kind = type(layer).__name__
             skipped.append(SkippedLayer(layer=layer.name, layer_type=kind, reason=reason))
+        elif attention:
+            lengths = [math.prod(shapes[id(one)][0][0][1:-1])
+                       for one in (layer._query_dense, layer._key_dense)]  # fmt: skip
+            layers.append(FactorableAttention(layer=layer, lengths=(lengths[0], lengths[1])))
+            taken |= {id(one) for one in flavors.walk_layers(layer)}
         else:
             layers.append(factorable(layer, shapes[id(layer)]))
     return Found(layers=tuple(layers), skipped=tuple(skipped))

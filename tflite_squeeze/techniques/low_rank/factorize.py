@@ -1,6 +1,7 @@
 """The verb: split layers into low-rank factors, with or without data and training."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,26 +14,24 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.layer_macs import layer_macs, model_layers
 from tflite_squeeze.network.observing import call_shapes
 from tflite_squeeze.network.skipped import why_skipped
-from tflite_squeeze.techniques.low_rank.allocation import allocated
-from tflite_squeeze.techniques.low_rank.attempt import Attempt, attempt
+from tflite_squeeze.techniques.low_rank.allocation import Allocation
+from tflite_squeeze.techniques.low_rank.attempt import Attempt, Job, attempt
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factor_schemes import Choice
 from tflite_squeeze.techniques.low_rank.factorable import (
-    Factorable,
     Found,
     Shapes,
+    Splittable,
     Weighed,
     find,
     weighed,
 )
 from tflite_squeeze.techniques.low_rank.input_moments import WIDEST, input_moments
-from tflite_squeeze.techniques.low_rank.latency_judge import latency_judge
-from tflite_squeeze.techniques.low_rank.low_rank import Moment
+from tflite_squeeze.techniques.low_rank.latency_judge import latency_clock, latency_judge
 from tflite_squeeze.techniques.low_rank.rank_choice import choices
-from tflite_squeeze.techniques.low_rank.record import Allocation, FactorizeRecord
+from tflite_squeeze.techniques.low_rank.record import FactorizeRecord, LayerTime, Spending
 from tflite_squeeze.techniques.low_rank.repair import Shown
 from tflite_squeeze.techniques.low_rank.sensitivity import Sensitivity
-from tflite_squeeze.techniques.low_rank.splitting import Judge
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.progress import Working
 from tflite_squeeze.training.step_run import RunContext, StepRun
@@ -42,6 +41,8 @@ Inputs = dict[str, NDArray[Any]]
 _BATCH = 64
 # One in so many samples is held back, and so many allocations are repaired before one is taken.
 _EVERY, _ATTEMPTS = 4, 3
+# How often a latency budget is planned again, and how much lower each time.
+_ROUNDS, _CAUTION = 3, 0.97
 # Multiply-accumulates that measuring all layers may take: less than a minute on one core. What
 # few samples say of a layer still ranks it.
 _WORK, _FEWEST = 10**12, 16
@@ -97,23 +98,19 @@ def factorize(
     """
     if config.max_error is not None and data is None:
         raise UsageError("max_error bounds the outputs of layers on samples: pass data")
-    judge = None if config.measure is None else latency_judge(Quantization(config.measure))
+    quantize = config.measure or ("none" if config.budget == "latency" else None)
+    judge = None if quantize is None else latency_judge(Quantization(quantize))
     run = StepRun(model, data, finetune, one_shot=one_shot, rebuilds=True, context=context)
     model = run.model
     shapes = call_shapes(model)
     found = _found(model, config, shapes)
     tell = (context or RunContext()).teller(verbose)
-    shown, macs = _shown(run.samples, config), _macs(model, shapes)
+    shown, macs = _shown(run.samples, config), _macs(model, found.layers, shapes)
     layers = _weighed(model, found.layers, shown, config, tell)
-    plans, allocation = _plans(model, layers, macs, config, shown and shown.held, tell)
-    seen = shown if config.repair and config.data_aware else None
-    tried = [
-        attempt(model, layers, ways, shapes, config, judge, seen, tell)
-        for ways in plans[: _attempts(macs, shown, judge)]
-    ]
-    best = min(tried, key=lambda one: one.divergence)
+    job = Job(model=model, layers=layers, shapes=shapes, config=config, judge=judge, tell=tell,
+              shown=shown if config.repair and config.data_aware else None)  # fmt: skip
+    best, spent, file_time = _best(job, macs, shown)
     made, kept = best.made, best.kept
-    file_time = judge(model, [made])[0] if judge is not None and kept else None
     if not kept:
         run.training = None  # an equal copy has nothing to recover from
     run.train(made, verbose=verbose)
@@ -127,26 +124,65 @@ def factorize(
         macs_before=macs,
         macs_after=macs - sum(one.split.macs_before - one.split.macs_after for one in kept),
         file_time=file_time,
-        allocation=allocation and _with_repairs(allocation, tried),
+        allocation=spent,
         repair=best.repair,
         **run.facts(made, *_notes(layers, run.samples, config)),
     )
     return Factorized(made, record)
 
 
-def _attempts(macs: int, shown: Shown | None, judge: Judge | None) -> int:
-    """How many plans to try: as many as take little time."""
-    if shown is None or judge is not None:
-        return 1
-    return _ATTEMPTS if macs * _count(shown.fit) <= _WORK // 10 else 1
+def _best(
+    job: Job, macs: int, shown: Shown | None
+) -> tuple[Attempt, Spending | None, LayerTime | None]:
+    """The best model that the config asks for, how a budget was spent on it, and its time."""
+    config, judge = job.config, job.judge
+    if config.limit is None:
+        made = attempt(job, [choices(one.one, config, one.unfolded) for one in job.layers])
+        return made, None, _file_time(job, made)
+    allocation = _allocation(job, macs, shown and shown.held)
+    if config.budget == "latency":
+        return _in_time(job, allocation)
+    plans, spent = allocation.plans()
+    count = _ATTEMPTS if judge is None and job.shown is not None else 1
+    if shown is not None and macs * _count(shown.fit) > _WORK // 10:
+        count = 1
+    tried = [attempt(job, _wayed(ways)) for ways in plans[:count]]
+    best = min(tried, key=lambda one: one.divergence)
+    return best, _with_repairs(spent, tried), _file_time(job, best)
 
 
-def _with_repairs(allocation: Allocation, tried: Sequence[Attempt]) -> Allocation:
-    trials = list(allocation.trials)
+def _in_time(job: Job, allocation: Allocation) -> tuple[Attempt, Spending, LayerTime | None]:
+    """A model whose file is measured to take no longer than the budget, within a few rounds.
+
+    Times of layers by themselves do not quite add up to that of the file.
+    """
+    keep = allocation.keep
+    for _ in range(_ROUNDS):
+        plans, spent = allocation.plans(keep)
+        made = attempt(replace(job, judge=None), _wayed(plans[0]))
+        time = _file_time(job, made)
+        if time is None or time.ratio <= allocation.keep:
+            break
+        keep *= _CAUTION * allocation.keep / time.ratio
+    return made, _with_repairs(spent, [made]), time
+
+
+def _file_time(job: Job, made: Attempt) -> LayerTime | None:
+    if job.judge is None or not made.kept:
+        return None
+    return job.judge(job.model, [made.made])[0]
+
+
+def _wayed(ways: Sequence[Choice | None]) -> list[list[Choice]]:
+    return [[] if way is None else [way] for way in ways]
+
+
+def _with_repairs(spent: Spending, tried: Sequence[Attempt]) -> Spending:
+    trials = list(spent.trials)
     for index, one in enumerate(tried[: len(trials)]):
         if one.repair is not None:
             trials[index] = trials[index].model_copy(update={"repaired": one.divergence})
-    return allocation.model_copy(update={"trials": tuple(trials)})
+    return spent.model_copy(update={"trials": tuple(trials)})
 
 
 def _found(model: Any, config: Factorize, shapes: Shapes) -> Found:
@@ -160,9 +196,13 @@ def _found(model: Any, config: Factorize, shapes: Shapes) -> Found:
 
 
 def _weighed(
-    model: Any, layers: Sequence[Factorable], shown: Shown | None, config: Factorize, tell: Working
+    model: Any,
+    layers: Sequence[Splittable],
+    shown: Shown | None,
+    config: Factorize,
+    tell: Working,
 ) -> list[Weighed]:
-    moments: dict[int, Moment] = {}
+    moments: dict[int, Any] = {}
     if shown is not None and config.data_aware:
         starts = range(0, _count(shown.fit), _BATCH)
 
@@ -176,26 +216,18 @@ def _weighed(
     return [weighed(one, moments.get(id(one.layer))) for one in layers]
 
 
-def _plans(
-    model: Any,
-    layers: Sequence[Weighed],
-    macs: int,
-    config: Factorize,
-    held: Inputs | None,
-    tell: Working,
-) -> tuple[list[list[list[Choice]]], Allocation | None]:
-    """Plans for the layers, the best first: the ways of each that come into question."""
-    if config.limit is None:
-        return [[choices(layer.one, config, layer.unfolded) for layer in layers]], None
-    total = model.count_params() if config.limit[0] == "bytes" else macs
-    probe = None
+def _allocation(job: Job, macs: int, held: Inputs | None) -> Allocation:
+    """The options of all layers under the budget of the config."""
+    config, probe, clock = job.config, None, None
+    total: float = job.model.count_params() if config.limit and config.limit[0] == "bytes" else macs
     if config.budget is not None and held is not None:
-        count = min(_count(held), max(_FEWEST, _WORK // (2 * max(1, macs) * len(layers))))
-        probe = Sensitivity(model, {name: values[:count] for name, values in held.items()})
-    plans, allocation = allocated(
-        layers, config, total, probe, lambda at, of: tell("measuring layers", at, of)
-    )
-    return [[[] if way is None else [way] for way in plan] for plan in plans], allocation
+        count = min(_count(held), max(_FEWEST, _WORK // (2 * max(1, macs) * len(job.layers))))
+        some = {name: values[:count] for name, values in held.items()}
+        probe = Sensitivity(job.model, some)
+    if config.budget == "latency" and job.judge is not None:
+        total = job.judge(job.model, [job.model])[0].whole_us
+        clock = latency_clock(job.judge, job.shapes, config.emit)
+    return Allocation(job.layers, config, total, probe, job.tell, clock)
 
 
 def _shown(samples: Data | None, config: Factorize) -> Shown | None:
@@ -213,11 +245,13 @@ def _count(inputs: Inputs) -> int:
     return len(next(iter(inputs.values())))
 
 
-def _macs(model: Any, shapes: Shapes) -> int:
+def _macs(model: Any, layers: Sequence[Splittable], shapes: Shapes) -> int:
     """Multiply-accumulates of a model for one example, of all layers whose count is known."""
-    return sum(
+    known = {id(one.layer): one.macs for one in layers if one.kind == "MultiHeadAttention"}
+    return sum(known.values()) + sum(
         layer_macs(layer, received, sent) or 0
         for layer in model_layers(model)
+        if id(layer) not in known
         for received, sent in shapes.get(id(layer), ())
     )
 
@@ -227,7 +261,7 @@ def _notes(layers: Sequence[Weighed], samples: Data | None, config: Factorize) -
     for layer in layers:
         one = layer.one
         if samples is not None and config.data_aware and layer.moment is None:
-            size = one.kernel[..., 0].size
+            size = max(one.widths)
             notes.append(
                 f"{one.layer.name}: its inputs are {size} wide, and more than {WIDEST} are not "
                 f"weighed by data: plain SVD"

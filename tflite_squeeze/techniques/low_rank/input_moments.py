@@ -7,21 +7,22 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tflite_squeeze.network.least_squares import rows
 from tflite_squeeze.network.observing import observed
-from tflite_squeeze.techniques.low_rank.factorable import Factorable
+from tflite_squeeze.techniques.low_rank.factorable import Splittable
 from tflite_squeeze.techniques.low_rank.low_rank import Moment
 
 Array = NDArray[Any]
 
 # Wider inputs would need a matrix of more than half a gigabyte.
 WIDEST = 8192
-# Patches of one batch overlap; so many of them, evenly spread, say as much as all.
-_ROWS = 16_384
+# Patches of one batch overlap; so many of them, or so many for each input, say as much as all.
+_ROWS, _ROWS_EACH = 4096, 2
 
 
 def input_moments(
-    model: Any, layers: Sequence[Factorable], batches: Iterable[Any]
-) -> dict[int, Moment]:
+    model: Any, layers: Sequence[Splittable], batches: Iterable[Any]
+) -> dict[int, Any]:
     """Runs samples through a model and adds up x xᵀ and x of each kernel's inputs.
 
     Args:
@@ -34,31 +35,34 @@ def input_moments(
         were not called. For an Embedding the frequencies of its ids, each counted once more, so
         that those not seen keep some weight.
     """
-    sums = {
-        id(one.layer): _Sum(one)
-        for one in layers
-        if one.kind == "Embedding" or one.kernel[..., 0].size <= WIDEST
-    }
+    sums: dict[int, _Sum] = {}
+    for one in layers:
+        if one.looked_up or max(one.widths) <= WIDEST:
+            for layer, width in zip(one.watched, one.widths, strict=True):
+                sums[id(layer)] = _Sum(layer, width, looked_up=one.looked_up)
 
     def add(layer: Any, inputs: Any, _: Any) -> None:
         sums[id(layer)].add(inputs)
 
-    with observed((one.layer for one in layers if id(one.layer) in sums), add):
+    with observed((total.layer for total in sums.values()), add):
         for inputs in batches:
             model(inputs, training=False)
-    return {key: total.moment() for key, total in sums.items() if total.count}
+    found = {key: total.moment() for key, total in sums.items() if total.count}
+    return {
+        id(one.layer): one.moment_of([found[id(layer)] for layer in one.watched])
+        for one in layers
+        if all(id(layer) in found for layer in one.watched)
+    }
 
 
 class _Sum:
     """Running sums for one kernel."""
 
-    def __init__(self, one: Factorable) -> None:
-        self._one = one
+    def __init__(self, layer: Any, width: int, *, looked_up: bool) -> None:
+        self.layer = layer
         self.count = 0
-        size = one.kernel[..., 0].size
-        looked_up = one.kind == "Embedding"
-        self._first = np.ones(size) if looked_up else np.zeros(size)
-        self._second = None if looked_up else np.zeros((size, size))
+        self._first = np.ones(width) if looked_up else np.zeros(width)
+        self._second = None if looked_up else np.zeros((width, width))
 
     def add(self, inputs: Any) -> None:
         """Adds a batch of the layer's inputs."""
@@ -67,13 +71,11 @@ class _Sum:
             self._first += np.bincount(ids, minlength=len(self._first))
             self.count += len(ids)
             return
-        rows = rows_of(self._one, inputs)
-        if len(rows) > _ROWS:
-            rows = rows[np.linspace(0, len(rows) - 1, _ROWS).astype(int)]
-        rows = rows.astype(np.float64)
-        self._second += rows.T @ rows
-        self._first += rows.sum(axis=0)
-        self.count += len(rows)
+        seen = rows_of(self.layer, inputs, max(_ROWS, _ROWS_EACH * len(self._first)))
+        seen = seen.astype(np.float64)
+        self._second += seen.T @ seen
+        self._first += seen.sum(axis=0)
+        self.count += len(seen)
 
     def moment(self) -> Moment:
         """What was added up, by count."""
@@ -85,31 +87,33 @@ class _Sum:
         )
 
 
-def rows_of(one: Factorable, inputs: Any) -> Array:
+def rows_of(layer: Any, inputs: Any, most: int | None = None) -> Array:
     """What a kernel multiplies, a row for each place: (places, rows columns in).
 
     Args:
-        one: the layer.
+        layer: Dense, Conv2D, EinsumDense or a separable convolution, of which the pointwise
+            kernel counts.
         inputs: a batch of its inputs.
+        most: about how many rows at most, drawn from each example alike; None for all.
     """
-    layer = one.layer
-    inputs = tf.cast(inputs, tf.float32)
-    if one.kind == "Conv2D":
-        patches = tf.image.extract_patches(
-            inputs,
-            sizes=[1, *layer.kernel_size, 1],
-            strides=[1, *layer.strides, 1],
-            rates=[1, *layer.dilation_rate, 1],
-            padding=layer.padding.upper(),
-        )
-        return np.asarray(patches).reshape(-1, patches.shape[-1])
-    values = np.asarray(inputs)
-    if one.kind == "EinsumDense":
-        received, kernel, result = layer.equation.replace("->", ",").split(",")
-        summed = [letter for letter in kernel if letter not in result]
-        if "..." in received:
-            gap = "".join(chr(0x3B1 + i) for i in range(values.ndim - len(received) + 3))
-            received = received.replace("...", gap)
-        last = [received.index(letter) for letter in summed]
-        values = np.moveaxis(values, last, range(values.ndim - len(last), values.ndim))
-    return values.reshape(-1, one.shape[2])
+    x = tf.cast(inputs, tf.float32)
+    if type(layer).__name__.startswith("Separable"):
+        x = _depthwise(layer, x)
+        flat = np.asarray(x).reshape(-1, x.shape[-1])
+        return flat if most is None else flat[:: -(-len(flat) // most)]
+    positions = None if most is None else -(-most // len(x))
+    return rows(layer, np.asarray(x), positions)
+
+
+def _depthwise(layer: Any, x: Any) -> Any:
+    """What the first half of a separable convolution answers."""
+    kernel, steps, apart = (
+        tf.convert_to_tensor(layer.depthwise_kernel), layer.strides, layer.dilation_rate,
+    )  # fmt: skip
+    padding = layer.padding.upper()
+    if len(layer.kernel_size) == 1:
+        if padding == "CAUSAL":
+            x = tf.pad(x, [(0, 0), ((layer.kernel_size[0] - 1) * apart[0], 0), (0, 0)])
+            padding = "VALID"
+        x, kernel, steps, apart = x[:, tf.newaxis], kernel[tf.newaxis], steps * 2, (1, *apart)
+    return tf.nn.depthwise_conv2d(x, kernel, [1, *steps, 1], padding, dilations=apart)

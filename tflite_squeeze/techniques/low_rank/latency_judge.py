@@ -10,8 +10,16 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.network import flavors
 from tflite_squeeze.runtime.turns import turn_by_turn
+from tflite_squeeze.techniques.low_rank.allocation import Clock
+from tflite_squeeze.techniques.low_rank.factor_schemes import Choice
+from tflite_squeeze.techniques.low_rank.factorable import Shapes, Weighed
 from tflite_squeeze.techniques.low_rank.record import LayerTime
-from tflite_squeeze.techniques.low_rank.splitting import Judge
+from tflite_squeeze.techniques.low_rank.splitting import (
+    Judge,
+    candidate,
+    input_spec,
+    standing_alone,
+)
 
 _CALIBRATION_SAMPLES = 16
 
@@ -37,6 +45,36 @@ def latency_judge(quantize: Quantization) -> Judge:
         ]
 
     return judge
+
+
+def latency_clock(judge: Judge, shapes: Shapes, emit: str) -> Clock:
+    """What times a layer and ways to split it, by themselves; alike layers are timed once.
+
+    Args:
+        judge: times models beside another.
+        shapes: of every call of every layer, by id.
+        emit: "plain" or "factorized" layers.
+    """
+    known: dict[Any, tuple[float, list[float]]] = {}
+
+    def clock(layer: Weighed, ways: Sequence[Choice]) -> tuple[float, list[float]]:
+        one = layer.one
+        if not ways:
+            return 0.0, []
+        key = (one.kind, one.size, one.macs, tuple((way.scheme, way.ranks) for way in ways))
+        if key not in known:
+            spec = input_spec(one, shapes)
+            flavor = flavors.known_flavor(one.layer)
+            whole = standing_alone(one.whole(), spec, flavor)
+            others = [
+                standing_alone(candidate(layer, way, emit).specs, spec, flavor) for way in ways
+            ]
+            times = judge(whole, others)
+            alone = min(time.whole_us for time in times)
+            known[key] = alone, [alone * time.ratio for time in times]
+        return known[key]
+
+    return clock
 
 
 def _file(model: Any, quantize: Quantization) -> bytes:

@@ -25,7 +25,9 @@ Ranks = tuple[int, ...]
 
 # Options of one layer; between neighbours of so many a budget hardly differs.
 _MOST = 64
-_NO_RULE = dict.fromkeys(("macs_ratio", "bytes_ratio", "budget"))
+# Each that is timed is converted; kernels compute 8 channels at a time or more.
+_MOST_TIMED, _TIMED_MULTIPLE = 6, 8
+_NO_RULE = dict.fromkeys(("macs_ratio", "bytes_ratio", "budget", "keep"))
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,10 @@ def _named(layer: Any, by_pattern: dict[str, Any]) -> Any:
 
 def _schemes(one: Factorable, config: Factorize, given: Any) -> Sequence[SchemeName]:
     wanted = _named(one.layer, config.schemes) or config.scheme
-    if len(one.schemes) == 1 or (isinstance(given, tuple) and wanted == "auto"):
-        return ("tucker",) if isinstance(given, tuple) else one.schemes
+    if len(one.schemes) == 1:
+        return one.schemes
+    if isinstance(given, tuple) and wanted == "auto":
+        return ("tucker",)
     if wanted != "auto":
         return (wanted,)
     if given is not None or config.rule in ("rank", "ratio"):
@@ -117,7 +121,7 @@ def _schemes(one: Factorable, config: Factorize, given: Any) -> Sequence[SchemeN
 def _given_ranks(one: Factorable, scheme: SchemeName, given: int | tuple[int, int]) -> Ranks:
     full = one.full_ranks(scheme)
     pair = given if isinstance(given, tuple) else (given,) * len(full)
-    if len(pair) != len(full) or (isinstance(given, tuple) and len(one.schemes) == 1):
+    if len(pair) != len(full):
         raise UsageError(
             f"layer {one.layer.name!r} is given rank {given}: its scheme {one.schemes[0]!r} takes "
             f"one number"
@@ -134,7 +138,7 @@ def _ruled_ranks(
     elif config.ratio is not None:
         ranks = [rank_for_ratio(most, config.ratio) for most in full]
     elif config.vbmf:
-        values = Unfolded(one.kernel).spectra(scheme)
+        values = one.unfolded(None).spectra(scheme)
         ranks = [max(1, evbmf_rank(*_with_shape(one, scheme, some, at)))
                  for at, some in enumerate(values)]  # fmt: skip
     else:
@@ -175,29 +179,34 @@ def affordable(layer: Weighed, config: Factorize, unit: Unit) -> list[Way]:
     if named := choices(one, config.model_copy(update=_NO_RULE), layer.unfolded):
         return [Way(named[0], 0.0)]
     ways = []
+    multiple = config.multiple
+    if unit == "latency" and min(one.full_ranks(one.schemes[0])) > 2 * _TIMED_MULTIPLE:
+        multiple = max(multiple, _TIMED_MULTIPLE)
     for scheme in _schemes(one, config, None):
         tails = [tail_energy(values) for values in layer.unfolded.spectra(scheme)]
         full = one.full_ranks(scheme)
         for last in range(1, full[-1] + 1):
-            if last % config.multiple and last != full[-1]:
+            if last % multiple and last != full[-1]:
                 continue
             ranks: Ranks = (last,)
             if len(full) > 1:
                 # The other cut loses no more than the last one.
                 first = max(1, int(np.argmax(tails[0] <= tails[1][last] + 1e-12)))
-                ranks = (rounded_up(first, full[0], config.multiple), last)
+                ranks = (rounded_up(first, full[0], multiple), last)
             way = one.choice(scheme, ranks)
             cuts = zip(tails, way.ranks, strict=True)
             ways.append(Way(way, float(sum(tail[rank] for tail, rank in cuts))))
     whole = one.size if unit == "bytes" else one.macs
-    return [*_front([way for way in ways if way.cost(unit, whole) < whole], unit), Way(None, 0.0)]
+    most = _MOST_TIMED if unit == "latency" else _MOST
+    saving = [way for way in ways if way.cost(unit, whole) < whole]
+    return [*_front(saving, unit, most), Way(None, 0.0)]
 
 
-def _front(ways: Sequence[Way], unit: str) -> list[Way]:
-    """The ways that lose less than all cheaper ones, thinned out to `_MOST`."""
+def _front(ways: Sequence[Way], unit: str, most: int) -> list[Way]:
+    """The ways that lose less than all cheaper ones, thinned out."""
     front: list[Way] = []
     for way in sorted(ways, key=lambda way: (way.cost(unit, 0), way.loss)):
         if not front or way.loss < front[-1].loss:
             front.append(way)
-    picked = np.unique(np.linspace(0, len(front) - 1, min(len(front), _MOST)).round().astype(int))
+    picked = np.unique(np.linspace(0, len(front) - 1, min(len(front), most)).round().astype(int))
     return [front[index] for index in picked]

@@ -74,7 +74,7 @@ class Trial(Frozen):
     repaired: float | None = None
 
 
-class Allocation(Frozen):
+class Spending(Frozen):
     """How a budget was spent on the layers.
 
     Attributes:
@@ -141,7 +141,7 @@ class FactorizeRecord(StepRecord):
     macs_before: int
     macs_after: int
     file_time: LayerTime | None = None
-    allocation: Allocation | None = None
+    allocation: Spending | None = None
     repair: Repair | None = None
 
     @property
@@ -160,6 +160,8 @@ class FactorizeRecord(StepRecord):
         lines = [] if self.layers else ["no layer was split"]
         unit, wanted = self.config.limit or ("", 1.0)
         reached = {"macs": self.macs_ratio, "bytes": self.parameters_ratio}.get(unit, 0.0)
+        if unit == "latency" and self.file_time is not None and self.file_time.ratio > wanted:
+            lines.append(f"the file takes {self.file_time.ratio:.2%} of the time, not {wanted:.2%}")
         if reached > wanted:
             lines.append(f"{reached:.2%} of the {unit} are left, not {wanted:.2%}")
         bound = self.config.max_error

@@ -25,13 +25,14 @@ from tflite_squeeze.network.least_squares import (
     ridge_depthwise,
     rows,
 )
+from tflite_squeeze.network.observing import observed
 from tflite_squeeze.techniques.low_rank.record import Repair
 from tflite_squeeze.training.divergence import Divergence
 
 Array = NDArray[Any]
 Told = Callable[[int, int], None]
 
-_KINDS = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv2D", "EinsumDense")
+_KINDS = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "EinsumDense")
 # Rows of a regression for each number to be solved for one output, and how many at least and at
 # most: a layer moves over thousands of places, many of them alike.
 _ROWS_EACH, _FEWEST_ROWS, _MOST_ROWS = 32, 2048, 8192
@@ -134,16 +135,27 @@ def _jobs(before: Graph, after: Graph) -> dict[str, _Job]:
     changed: set[str] = set()
     jobs = {}
     for node in after.nodes.values():
-        fresh = node.name not in before.nodes or isinstance(node.source, Factorized)
+        fresh = node.name not in before.nodes or _reshaped(before.nodes[node.name], node)
         if not fresh and not any(one.node in changed for one in node.inputs):
             continue
         changed.add(node.name)
-        if node.name not in before.nodes or called[id(node.source)] > 1 or not node.plain_call:
+        attention = node.kind == "MultiHeadAttention"
+        alone = called[id(node.source)] == 1 and (node.plain_call or attention)
+        if node.name not in before.nodes or not alone:
             continue
         layer = node.source.chain[-1] if isinstance(node.source, Factorized) else node.source
+        layer = layer._output_dense if attention else layer
         if _solvable(layer, before.nodes[node.name].source):
             jobs[node.name] = _placed(_Job(node=node, layer=layer), after, before)
     return jobs
+
+
+def _reshaped(before: Node, after: Node) -> bool:
+    """Whether a layer has other weights than it had, by their shapes."""
+    if after.operation or after.source is None:
+        return False
+    shapes = ([tuple(one.shape) for one in node.source.weights] for node in (before, after))
+    return next(shapes) != next(shapes)
 
 
 def _solvable(layer: Any, whole: Any) -> bool:
@@ -155,7 +167,8 @@ def _solvable(layer: Any, whole: Any) -> bool:
     if type(layer).__name__ == "EinsumDense" and not _plain_einsum(layer):
         return False
     width = int(np.prod(layer.kernel.shape)) // _outputs(layer)
-    split = type(whole) is not type(layer) or whole.kernel.shape != layer.kernel.shape
+    kernel = getattr(whole, "kernel", None)
+    split = kernel is None or kernel.shape != layer.kernel.shape
     return split or width <= _WIDEST
 
 
@@ -261,11 +274,7 @@ def _as_it_is(values: Any) -> Any:
 def _solve(job: _Job, known: Values) -> None:
     """Solves one layer for what the original answered."""
     layer = job.layer
-    x = known[str(job.node.inputs[0])]
-    if isinstance(job.node.source, Factorized):
-        for one in job.node.source.chain[:-1]:
-            x = one(x)
-    seen, wanted = rows(layer, np.asarray(x), job.at), _target(job, known)
+    seen, wanted = rows(layer, np.asarray(_received(job, known)), job.at), _target(job, known)
     kernel = layer.weights[0]
     start = np.asarray(kernel, np.float64).reshape(*seen.shape[1:], -1)
     centred = layer.bias is not None or job.normalised is not None
@@ -277,6 +286,20 @@ def _solve(job: _Job, known: Values) -> None:
     elif job.normalised is not None:
         mean = np.asarray(job.normalised.moving_mean, np.float64)
         job.normalised.moving_mean.assign((mean - intercept).astype(np.float32))
+
+
+def _received(job: _Job, known: Values) -> Any:
+    """What the layer that is solved receives; it may be inside another."""
+    if job.node.kind == "MultiHeadAttention":
+        seen: list[Any] = []
+        with observed([job.layer], lambda _layer, inputs, _outputs: seen.append(inputs)):
+            answers(job.node, known)
+        return seen[0]
+    x = known[str(job.node.inputs[0])]
+    if isinstance(job.node.source, Factorized):
+        for one in job.node.source.chain[:-1]:
+            x = one(x)
+    return x
 
 
 def _fitted(

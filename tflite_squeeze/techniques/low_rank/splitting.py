@@ -10,7 +10,7 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.rewriting import LayerSpec
 from tflite_squeeze.techniques.low_rank.factor_schemes import Choice
-from tflite_squeeze.techniques.low_rank.factorable import Factorable, Weighed
+from tflite_squeeze.techniques.low_rank.factorable import Shapes, Splittable, Weighed
 from tflite_squeeze.techniques.low_rank.record import LayerTime, Refusal, Split
 
 # Takes a model and models that may take its place; returns how long each takes beside it.
@@ -30,7 +30,7 @@ class Candidate:
         specs: the layers of the chain.
     """
 
-    one: Factorable
+    one: Splittable
     split: Split
     specs: tuple[LayerSpec, ...]
 
@@ -99,8 +99,9 @@ def judged(candidates: Sequence[Candidate], spec: Any, judge: Judge) -> Candidat
     )
 
 
-def input_spec(one: Factorable, shape: tuple[int, ...]) -> Any:
+def input_spec(one: Splittable, shapes: Shapes) -> Any:
     """What a layer takes, as a tf.TensorSpec."""
+    shape = shapes[id(one.watched[0])][0][0]
     dtype = tf.int32 if one.kind == "Embedding" else tf.float32
     return tf.TensorSpec((1, *shape[1:]), dtype)
 
@@ -118,7 +119,8 @@ def standing_alone(chain: Sequence[LayerSpec], input_spec: tf.TensorSpec, flavor
     inputs = keras.Input(tuple(input_spec.shape[1:]), dtype=input_spec.dtype.name, name="received")
     outputs, layers = inputs, [spec.made(flavor) for spec in chain]
     for layer in layers:
-        outputs = layer(outputs)
+        attends = type(layer).__name__ == "MultiHeadAttention"
+        outputs = layer(outputs, outputs) if attends else layer(outputs)
     for layer, spec in zip(layers, chain, strict=True):
         layer.set_weights(list(spec.weights))
     return keras.Model(inputs, outputs)
