@@ -56,6 +56,19 @@ class StepCallback(keras_variables.callback_class()):  # type: ignore[misc]
         """Leaves a plain model, at the end of the training."""
         raise NotImplementedError
 
+    @property
+    def settled(self) -> bool:
+        """Whether the weights are now what they have to be at the end of the training.
+
+        A state of the model from before is none to go back to.
+        """
+        return self._ready
+
+    def start_over(self) -> None:
+        """Forgets a training that was broken off: the next one begins at its first step."""
+        self._abandon()
+        self._trained = None
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Learns how long the training is."""
         self._abandon()

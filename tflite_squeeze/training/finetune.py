@@ -1,6 +1,6 @@
 """The one training loop that every technique and recipe uses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,11 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.variables import retrace
 from tflite_squeeze.training.augment import augmentation_of
 from tflite_squeeze.training.config import Distill, FineTune
+from tflite_squeeze.training.held_back import HeldBack, far_from
 from tflite_squeeze.training.momentum import momentum_at_most, momentum_of
-from tflite_squeeze.training.objective import Objective, classifies, objective_of
+from tflite_squeeze.training.objective import Objective, objective_of
 from tflite_squeeze.training.parts import examples_of, uses_labels
-from tflite_squeeze.training.plan import Needs, planned, whole_length
+from tflite_squeeze.training.plan import Needs, chosen_names, planned, whole_length
 from tflite_squeeze.training.teaching.distiller import Distiller
 from tflite_squeeze.training.teaching.teacher_answers import (
     Answers,
@@ -25,6 +26,7 @@ from tflite_squeeze.training.teaching.teacher_answers import (
 )
 from tflite_squeeze.training.teaching.teachers import teachers_of
 from tflite_squeeze.training.training_data import training_batches
+from tflite_squeeze.training.watching import FEWEST_STEPS, Watched, watched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +37,15 @@ class Trained:
         history: metric → value per epoch.
         steps: training steps in all.
         compiled_here: whether loss and optimiser were chosen here, and not by the user.
+        config: how it was trained in the end.
+        notes: what was noticed and done on the way.
     """
 
     history: dict[str, list[float]]
     steps: int
     compiled_here: bool
+    config: FineTune
+    notes: tuple[str, ...] = ()
 
 
 def finetune(
@@ -51,6 +57,8 @@ def finetune(
     around: Any = None,
     original: Any = None,
     optimizer: Callable[[Any], Any] | None = None,
+    chosen: Collection[str] | None = None,
+    selects: bool = True,
     verbose: int = 0,
 ) -> Trained:
     """Trains a model in place.
@@ -66,6 +74,9 @@ def finetune(
         original: the model as it was before it was compressed, which teaches where the config
             says so.
         optimizer: makes an optimiser of a learning-rate schedule, in place of the config's.
+        chosen: the numbers of the config that the user did not give; by default those that it
+            leaves open.
+        selects: whether the best state on held-back data is kept, and not the last.
         verbose: as in `model.fit`.
 
     Returns:
@@ -75,11 +86,16 @@ def finetune(
         InputError: the data has no labels, or no training part, and there is no teacher.
         UsageError: the config asks for a teacher, and there is none.
     """
-    config = planned(config or FineTune(), examples_of(data), Needs(momentum=momentum_of(model)))
+    asked = config or FineTune()
+    config = planned(asked, examples_of(data), Needs(momentum=momentum_of(model)))
     check_trainable(data, config)
     trained = model if around is None else around
+    how: dict[str, Any] = {
+        "chosen": chosen_names(asked) if chosen is None else chosen,
+        "optimizer": optimizer, "selects": selects, "verbose": verbose,
+    }  # fmt: skip
     if config.teacher is None:
-        return train(model, trained, data, config, callbacks, optimizer=optimizer, verbose=verbose)
+        return train(model, trained, data, config, callbacks, **how)
     if original is None:
         raise UsageError(
             "teacher='original' is asked for, but this step keeps no original: leave it out"
@@ -92,10 +108,8 @@ def finetune(
             augmented=bool(config.augment),
         )  # fmt: skip
         taught = Distiller(trained, teachers, distill, like=model, live=answers is None)
-        return train(
-            model, taught, data, config, callbacks,
-            answers=answers, optimizer=optimizer, verbose=verbose,
-        )  # fmt: skip
+        far = None if data.labelled else far_from(original, model, data)
+        return train(model, taught, data, config, callbacks, answers=answers, far=far, **how)
 
 
 def check_trainable(data: Data | None, config: FineTune) -> Data:
@@ -148,6 +162,9 @@ def train(
     answers: Answers | None = None,
     augment: Callable[[Any], Any] | None = None,
     optimizer: Callable[[Any], Any] | None = None,
+    far: Callable[[Sequence[Any]], float] | None = None,
+    chosen: Collection[str] = (),
+    selects: bool = True,
     verbose: int = 0,
 ) -> Trained:
     """Compiles and fits what `finetune` and `distill` have made ready.
@@ -161,36 +178,51 @@ def train(
         answers: what teachers say of each example, where that is known already.
         augment: changes a batch of inputs.
         optimizer: as in `finetune`.
+        far: how far answers to the looked-at examples are from the teacher's, as `HeldBack`
+            takes it.
+        chosen: as in `finetune`.
+        selects: as in `finetune`.
         verbose: as in `model.fit`.
     """
     keras = flavors.keras_of(flavors.known_flavor(model))
-    keras.utils.set_random_seed(config.seed)
     labelled, objective = uses_labels(data), objective_of(model)
     augmentation = augmentation_of(config.augment, model, data)
-    batches, length = training_batches(
-        model, data, config, answers=answers, augment=augment, augmentation=augmentation
-    )
     soft = labelled and augmentation is not None and augmentation.mixes
     trained_for = objective.of_soft_labels(keras) if soft else objective
-    _compile(model, trained, trained_for, config, optimizer, labelled=labelled)
-    with reading(data.source), momentum_at_most(model, config.batchnorm_momentum):
-        history = trained.fit(
-            batches,
-            epochs=config.epochs,
-            steps_per_epoch=length,
-            callbacks=list(callbacks),
-            verbose=verbose,
-            shuffle=False,  # the data is shuffled already, and Keras warns if asked to
+
+    def fit(config: FineTune, callbacks: Sequence[Any]) -> dict[str, list[float]]:
+        keras.utils.set_random_seed(config.seed)
+        batches, length = training_batches(
+            model, data, config, answers=answers, augment=augment, augmentation=augmentation
         )
-    retrace(trained)  # with the momentum that the layers have again
-    done = Trained(
-        history={name: [float(v) for v in values] for name, values in history.history.items()},
-        steps=int(np.asarray(trained.optimizer.iterations)),
-        compiled_here=not objective.own,
-    )
+        _compile(model, trained, trained_for, config, optimizer, labelled=labelled)
+        with reading(data.source), momentum_at_most(model, config.batchnorm_momentum):
+            done = trained.fit(
+                batches,
+                epochs=config.epochs,
+                steps_per_epoch=length,
+                callbacks=list(callbacks),
+                verbose=verbose,
+                shuffle=False,  # the data is shuffled already, and Keras warns if asked to
+            )
+        retrace(trained)  # with the momentum that the layers have again
+        return {name: [float(v) for v in values] for name, values in done.history.items()}
+
+    if whole_length(config) < FEWEST_STEPS:
+        done = Watched(history=fit(config, callbacks), config=config, notes=())
+    else:
+        held = HeldBack(model, data, far)
+        done = watched(fit, trained, held, config, callbacks, chosen=chosen, selects=selects)
+    steps = int(np.asarray(trained.optimizer.iterations))
     if soft:  # the model keeps the loss that it had
         _compile(model, trained, objective, config, optimizer, labelled=labelled)
-    return done
+    return Trained(
+        history=done.history,
+        steps=steps,
+        compiled_here=not objective.own,
+        config=done.config,
+        notes=done.notes,
+    )
 
 
 def _compile(
@@ -221,7 +253,7 @@ def _compile(
     asked: dict[str, Any] = {}
     if labelled:
         asked = {"loss": objective.losses, "loss_weights": objective.weights}
-        if classifies(model):
+        if objective.classifies:
             asked["metrics"] = ["accuracy"]
     jit = compiling_pays(model, trained) if config.jit == "auto" else config.jit
     trained.compile(optimizer=optimizer, jit_compile=jit, **asked)

@@ -71,10 +71,13 @@ class Objective:
     Attributes:
         goals: one for each output, in the order in which the outputs are flattened.
         structure: the model's outputs as it returns them: one, a list or a dictionary.
+        classifies: whether the one output is a score per class, or the probability of one class.
+            A model that was compiled with another loss than a cross-entropy does not classify.
     """
 
     goals: tuple[Goal, ...]
     structure: Any
+    classifies: bool
 
     @property
     def own(self) -> bool:
@@ -224,22 +227,15 @@ def objective_of(model: Any) -> Objective:
                 own=settings.get("loss") is not None,
             )
         )
-    return Objective(goals=tuple(goals), structure=structure)
+    classes = len(goals) == 1 and _scores_classes(goals[0], endings[0])
+    return Objective(goals=tuple(goals), structure=structure, classifies=classes)
 
 
-def classifies(model: Any) -> bool:
-    """Whether a model's one output is a score per class, or the probability of one class.
-
-    A model that was compiled with another loss than a cross-entropy does not classify.
-    """
-    objective = objective_of(model)
-    if len(objective.goals) > 1:
-        return False
-    (goal,) = objective.goals
+def _scores_classes(goal: Goal, ending: str) -> bool:
     if goal.own and "crossentropy" not in loss_name(goal.loss):
         return False
     if goal.shape[-1] == 1:
-        return _endings(model)[0] == "sigmoid"
+        return ending == "sigmoid"
     return len(goal.shape) == 2
 
 

@@ -71,6 +71,19 @@ def planned(config: FineTune, examples: int | None, needs: Needs | None = None) 
     return config.model_copy(update=chosen)
 
 
+def chosen_names(asked: FineTune) -> frozenset[str]:
+    """The numbers that are chosen since they were not given.
+
+    Example:
+        >>> sorted(chosen_names(FineTune(epochs=2, warmup=0.0)))
+        ['batch', 'batchnorm_momentum', 'learning_rate']
+    """
+    numbers = ["batch", "learning_rate", "warmup", "batchnorm_momentum"]
+    if asked.epochs is None:
+        numbers.append("steps")
+    return frozenset(name for name in numbers if getattr(asked, name) is None)
+
+
 def plan_note(asked: FineTune, plan: FineTune, examples: int | None) -> str:
     """One line of the numbers that were chosen; "" where all were given.
 
@@ -85,13 +98,8 @@ def plan_note(asked: FineTune, plan: FineTune, examples: int | None) -> str:
         "warmup": f"{plan.warmup:.0%} of the steps to warm up",
         "batchnorm_momentum": f"a momentum of batch normalization of {plan.batchnorm_momentum}",
     }
-    if asked.epochs is not None:
-        del said["steps"]
-    chosen = [
-        words
-        for name, words in said.items()
-        if getattr(asked, name) is None and getattr(plan, name) is not None
-    ]
+    names = chosen_names(asked)
+    chosen = [said[name] for name in said if name in names and getattr(plan, name) is not None]
     count = "data of unknown length" if examples is None else f"{examples:,} examples"
     return f"chosen for {count}: {', '.join(chosen)}" if chosen else ""
 

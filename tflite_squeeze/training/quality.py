@@ -9,7 +9,7 @@ from tflite_squeeze.data.data import Data, Part
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.save import quietly
-from tflite_squeeze.training.objective import classifies, objective_of
+from tflite_squeeze.training.objective import Objective, objective_of
 
 Array = NDArray[Any]
 
@@ -18,7 +18,7 @@ _AGREEING = 1000
 
 def metric_name(model: Any) -> str:
     """The measure of quality of a model: "accuracy" for classifiers, else "loss"."""
-    return "accuracy" if classifies(model) else "loss"
+    return "accuracy" if objective_of(model).classifies else "loss"
 
 
 def quality(model: Any, inputs: dict[str, Array], labels: Any, *, batch: int = 256) -> float:
@@ -33,22 +33,21 @@ def quality(model: Any, inputs: dict[str, Array], labels: Any, *, batch: int = 2
     Raises:
         InputError: a label is no class of the model.
     """
-    return quality_of(model, predict(model, inputs, batch=batch), labels)
+    return quality_of(objective_of(model), predict(model, inputs, batch=batch), labels)
 
 
-def quality_of(model: Any, answers: Any, labels: Any) -> float:
+def quality_of(objective: Objective, answers: Any, labels: Any) -> float:
     """The same of what a model has answered already.
 
     Args:
-        model: a Keras model of either version.
+        objective: of the model.
         answers: its own, in its structure.
         labels: (N, ...) class ids, one-hot rows or targets.
 
     Raises:
         InputError: a label is no class of the model.
     """
-    objective = objective_of(model)
-    if not classifies(model):
+    if not objective.classifies:
         return float(objective.loss(labels, answers))
     (outputs,), (known,) = objective.flat(answers), objective.split(labels)
     if outputs.shape[-1] == 1:
@@ -90,18 +89,19 @@ def class_ids(labels: Any, classes: int) -> Array:
     return np.asarray(ids[:, 0])
 
 
-def predict(model: Any, inputs: dict[str, Array], *, batch: int = 256) -> Any:
+def predict(model: Any, inputs: dict[str, Array], *, batch: int = 256, like: Any = None) -> Any:
     """Runs a model in inference mode on inputs by name.
 
     Args:
         model: a Keras model of either version.
         inputs: (N, ...) by input name.
         batch: examples at a time.
+        like: a model with the same inputs, where this one has it inside.
 
     Returns:
         The model's own structure of outputs, (N, ...).
     """
-    packed = flavors.arranged(model, inputs)
+    packed = flavors.arranged(model if like is None else like, inputs)
     with quietly():  # one model after another is traced anew, which TensorFlow warns of
         return model.predict(packed, batch_size=batch, verbose=0)
 
@@ -131,11 +131,12 @@ def predicted_classes(model: Any, data: Data | None) -> Array | None:
     Returns:
         Ids of shape (N,); None without data, or where the model does not classify.
     """
-    if data is None or not classifies(model):
+    objective = objective_of(model)
+    if data is None or not objective.classifies:
         return None
     part: Part = "calibration" if data.validation is None else "validation"
     answers = predict(model, data.sample(part, _AGREEING).inputs)
-    (outputs,) = objective_of(model).flat(answers)
+    (outputs,) = objective.flat(answers)
     if outputs.shape[-1] == 1:
         return np.asarray(outputs[:, 0] >= 0.5)
     return np.asarray(np.argmax(outputs, axis=-1))

@@ -20,6 +20,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.observing import observed
 from tflite_squeeze.training.divergence import Divergence
+from tflite_squeeze.training.objective import objective_of
 from tflite_squeeze.training.quality import metric_name, quality_of
 
 Array = NDArray[Any]
@@ -272,7 +273,7 @@ class Settling:
     def _quality(self, model: Any) -> float:
         answers = _answers(model, self._parts[1].inputs)
         if self._divergence is None:
-            return quality_of(model, answers, self._parts[1].labels)
+            return quality_of(objective_of(model), answers, self._parts[1].labels)
         return self._divergence.of(tf.nest.flatten(answers))
 
 

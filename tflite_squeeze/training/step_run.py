@@ -18,7 +18,7 @@ from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune, training_of
 from tflite_squeeze.training.momentum import momentum_of
 from tflite_squeeze.training.parts import examples_of
-from tflite_squeeze.training.plan import Needs, plan_note, planned, stage_of
+from tflite_squeeze.training.plan import Needs, chosen_names, plan_note, planned, stage_of
 from tflite_squeeze.training.progress import Working, printed
 from tflite_squeeze.training.quality import metric_name, predicted_classes, validation_quality
 from tflite_squeeze.training.statistics import Settling
@@ -161,10 +161,12 @@ class StepRun:
         )
         self.training = training_of(self.samples, config, one_shot=one_shot)
         self._told: list[str] = []
+        self._chosen: frozenset[str] = frozenset()
         if self.training is not None and self.samples is not None:
             asked, examples = self.training, examples_of(self.samples)
             needs = replace(needs or Needs(), momentum=momentum_of(self.model))
             self.training = planned(asked, examples, needs)
+            self._chosen = chosen_names(asked)
             self._told += filter(None, [plan_note(asked, self.training, examples)])
         self._notes = (*self._notes, *self._augmented())
         self._original = self._teacher(given)
@@ -220,7 +222,7 @@ class StepRun:
             callbacks: Keras callbacks of its version of Keras.
             epochs: of this stage, where there are several.
             learning_rate: of this stage.
-            **how: what else `finetune` takes: `around`, `optimizer`, `verbose`.
+            **how: what else `finetune` takes: `around`, `optimizer`, `selects`, `verbose`.
         """
         if self.training is None or self.samples is None:
             return
@@ -231,8 +233,14 @@ class StepRun:
             stage = stage.model_copy(update={"learning_rate": learning_rate})
         told = self._context.callbacks(stage.epochs or 1)
         trained = finetune(
-            changed, self.samples, stage, [*callbacks, *told], original=self._original, **how
-        )
+            changed, self.samples, stage, [*callbacks, *told],
+            original=self._original, chosen=self._chosen, **how,
+        )  # fmt: skip
+        self._told += trained.notes
+        if learning_rate is None:
+            used = trained.config
+            update = {"learning_rate": used.learning_rate, "batch": used.batch}
+            self.training = self.training.model_copy(update=update)
         for name, values in trained.history.items():
             self._history.setdefault(name, []).extend(values)
 

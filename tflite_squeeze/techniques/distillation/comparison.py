@@ -49,15 +49,18 @@ class Comparison:
     classes: bool
 
     @classmethod
-    def with_teachers(cls, distiller: Any, data: Data, teachers: Sequence[Teacher]) -> "Comparison":
+    def with_teachers(
+        cls, distiller: Any, data: Data, teachers: Sequence[Teacher], count: int = _COMPARED
+    ) -> "Comparison":
         """Computes the teachers' answers to the validation part.
 
         Args:
             distiller: the student in training.
             data: fitted to the student.
             teachers: whose answers count.
+            count: of examples, at most.
         """
-        sample = data.sample("validation", _COMPARED)
+        sample = data.sample("validation", count)
         inputs = [sample.inputs[name] for name in flavors.input_specs(distiller.student)]
         answers = [_answers(teacher, inputs) for teacher in teachers]
         together = distiller.distance.together(answers, 0)
@@ -67,13 +70,18 @@ class Comparison:
     def now(self, distiller: Any) -> Standing:
         """Where the student stands now."""
         student = distiller.student
-        outputs = [tf.constant(o) for o in tf.nest.flatten(predict(student, self.sample.inputs))]
-        distance = float(tf.reduce_mean(distiller.distance(self.answers, outputs)))
+        outputs = tf.nest.flatten(predict(student, self.sample.inputs))
+        distance = self.distance(distiller, outputs)
         agreement = None
         if self.classes:
             same = tf.argmax(self.together, axis=-1) == tf.argmax(outputs[0], axis=-1)
             agreement = float(np.mean(same))
         return Standing(validation_quality(student, self.data), distance, agreement)
+
+    def distance(self, distiller: Any, outputs: Sequence[Any]) -> float:
+        """The mean distance of a student's answers from its teachers'."""
+        tensors = [tf.convert_to_tensor(output) for output in outputs]
+        return float(tf.reduce_mean(distiller.distance(self.answers, tensors)))
 
     def teacher_quality(self) -> float | None:
         """The accuracy of the teachers together."""

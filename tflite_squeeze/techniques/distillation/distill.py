@@ -12,9 +12,10 @@ from tflite_squeeze.techniques.distillation.record import DistillRecord, Teacher
 from tflite_squeeze.training.augment import augmentation_of
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.finetune import train
+from tflite_squeeze.training.held_back import LOOKED_AT
 from tflite_squeeze.training.momentum import momentum_of
 from tflite_squeeze.training.parts import examples_of, uses_labels
-from tflite_squeeze.training.plan import Needs, plan_note, planned
+from tflite_squeeze.training.plan import Needs, chosen_names, plan_note, planned
 from tflite_squeeze.training.quality import metric_name
 from tflite_squeeze.training.statistics import Settling
 from tflite_squeeze.training.step_run import RunContext, working_model
@@ -100,18 +101,20 @@ def distill(
     trained = train(
         learner, distiller, samples, training,
         [*callbacks, *context.callbacks(epochs)],
-        answers=answers, augment=augment, verbose=verbose,
+        answers=answers, augment=augment, far=_far(distiller, samples, teachers),
+        chosen=chosen_names(asked), verbose=verbose,
     )  # fmt: skip
     noted = [
         told,
         *(augmentation.notes if augmentation else ()),
+        *trained.notes,
         _settled(learner, samples, training),
     ]
     after = compared.now(distiller)
     record = DistillRecord(
         model=learner.name,
         config=config,
-        finetune=training,
+        finetune=trained.config,
         skipped=(),
         metric=metric_name(learner),
         history=trained.history,
@@ -144,6 +147,16 @@ def _settled(learner: Any, samples: Data, training: FineTune) -> str | None:
         return None
     settled = Settling(learner, samples).settle(learner)
     return None if settled is None else settled.note
+
+
+def _far(
+    distiller: Any, samples: Data, teachers: Sequence[Teacher]
+) -> Callable[[Sequence[Any]], float] | None:
+    """How far answers are from the teachers'; None where labels say how good they are."""
+    if samples.labelled:
+        return None
+    compared = Comparison.with_teachers(distiller, samples, teachers, LOOKED_AT)
+    return lambda outputs: compared.distance(distiller, outputs)
 
 
 def _standings(before: Standing, after: Standing) -> dict[str, Any]:

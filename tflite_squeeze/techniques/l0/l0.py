@@ -101,7 +101,8 @@ def _train(run: StepRun, selection: Selection, config: L0, verbose: int) -> None
         warmup_steps=round(config.warmup * whole_length(stage_of(training, gating))),
         seed=training.seed,
     )
-    run.train(run.model, around=network, epochs=gating, verbose=verbose)
+    # The longer it is trained the more gates are closed: an earlier state is another result.
+    run.train(run.model, around=network, epochs=gating, selects=False, verbose=verbose)
     network.write_gates()
     if settling:
         with zeros_held(target.variable for target in selection.targets):

@@ -57,6 +57,11 @@ class PruningCallback(StepCallback):
     def _ready(self) -> bool:
         return self._masks is not None
 
+    @property
+    def settled(self) -> bool:
+        """Whether the schedule has ended: there are fewer zeros before."""
+        return self._ready and self._finished
+
     def _abandon(self) -> None:
         if self._masks is not None:
             self._masks.detach()
