@@ -24,10 +24,12 @@ def narrow_command(ctx: click.Context, /, model: Path, output: Path, **options: 
     """Remove whole filters and units, so that layers get smaller and faster.
 
     Layers whose outputs are added keep the same filters. With data the layers behind are solved
-    anew, which needs no labels, and then the smaller model is trained, unless --epochs is 0. With
+    anew, which needs no labels, and then the original teaches
+    the smaller model, unless --epochs is 0. With
     --budget and --keep the widths that lose least are searched for. What cannot get narrower is
     listed with the reason; exits 2 when nothing can.
     """
+    options["teacher"] = options["teacher"] or "original"
     compress(
         ctx, model, output, options,
         doing="Narrowing",

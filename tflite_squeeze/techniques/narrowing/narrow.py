@@ -37,13 +37,17 @@ from tflite_squeeze.techniques.narrowing.repair import (
     samples_that_fit,
 )
 from tflite_squeeze.techniques.narrowing.scores import Ranking, Score, channel_scores, rank
-from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.divergence import Divergence
+from tflite_squeeze.training.plan import Needs
 from tflite_squeeze.training.quality import validation_quality
 from tflite_squeeze.training.record import zeros_of
 from tflite_squeeze.training.step_run import RunContext, StepRun
 
 Array = NDArray[Any]
+
+# The best of what was tried, see docs/measured/narrow.md.
+_DISTILL, _NEEDS = Distill(temperature=2.0), Needs(rate=2.0)
 
 
 class Narrowed(NamedTuple):
@@ -65,8 +69,9 @@ def narrow(
 ) -> Narrowed:
     """Removes filters and units from layers (structured pruning), and trains what is left.
 
-    Zeros that earlier pruning left stay zeros. What a filter of zeros still added, the shift of
-    its normalisation, goes too; training makes up for it.
+    With data the layers behind a cut are solved anew by least squares, and what is left is trained
+    towards the original's answers, with labels or without. Zeros that earlier pruning left stay
+    zeros.
 
     Args:
         model: a functional or sequential Keras model of either version, a path to one, or a
@@ -90,7 +95,10 @@ def narrow(
     Example:
         >>> model, record = narrow(model, Narrow(ratio=0.5), "fashion-mnist")
     """
-    run = StepRun(model, data, finetune, one_shot=one_shot, rebuilds=True, context=context)
+    run = StepRun(
+        model, data, _taught(data, finetune), one_shot=one_shot, rebuilds=True, needs=_NEEDS,
+        context=context,
+    )  # fmt: skip
     given = run.model
     selection = select(given, only=config.only, protect=config.protect)
     asked = {id(target.layer) for target in selection.targets}
@@ -133,6 +141,14 @@ def narrow(
             **run.facts(narrower),
         ),
     )
+
+
+def _taught(data: Any, finetune: FineTune | None) -> FineTune | None:
+    """How a narrower model is trained: by the original, where nothing else is asked for."""
+    if data is None or (finetune is not None and finetune.teacher is None):
+        return finetune
+    asked = finetune or FineTune(teacher="original")
+    return asked if asked.distill else asked.model_copy(update={"distill": _DISTILL})
 
 
 def _pruned(narrower: Any) -> list[Any]:
