@@ -36,7 +36,9 @@ def test_costs_are_those_of_the_smaller_model(library: Any) -> None:
 def test_the_best_widths_within_the_budget(library: Any, budget: Any) -> None:
     told: list[tuple[int, int]] = []
     model = residual(library)
-    narrower, record = narrow(model, Narrow(budget=budget, keep=0.6, multiple=2), IMAGES)
+    narrower, record = narrow(
+        model, Narrow(budget=budget, keep=0.6, multiple=2), IMAGES, one_shot=True
+    )
     search = record.search
     assert search is not None
     assert 0.3 < search.cost <= 0.6
@@ -59,7 +61,8 @@ def test_times_come_from_files(library: Any, monkeypatch: pytest.MonkeyPatch) ->
         return np.array(widths, float)[:, None]
 
     monkeypatch.setattr(verb, "model_times", times)
-    _, record = narrow(residual(library), Narrow(budget="latency", keep=0.7, multiple=2), IMAGES)
+    config = Narrow(budget="latency", keep=0.7, multiple=2)
+    _, record = narrow(residual(library), config, IMAGES, one_shot=True)
     assert record.search is not None
     assert 0.4 < record.search.cost <= 0.7
 

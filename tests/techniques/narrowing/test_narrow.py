@@ -20,7 +20,7 @@ from tflite_squeeze.techniques.narrowing.record import NarrowRecord
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.prune import prune
 from tflite_squeeze.tflite.footprint import footprint
-from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.config import Distill, FineTune
 
 
 def residual(library: Any) -> Any:
@@ -134,7 +134,9 @@ def test_it_trains_and_keeps_zeros_and_runs_faster_shapes(library: Any, images: 
     narrower, record = narrow(pruned, Narrow(ratio=0.5, only=("inner",)), data, training)
     kernel = narrower.get_layer("hidden").get_weights()[0]
     assert np.sum(kernel == 0) == np.sum(pruned.get_layer("hidden").get_weights()[0] == 0)
-    assert (record.finetune.epochs, record.finetune.batch) == (2, 8)
+    assert record.finetune is not None
+    assert record.finetune.distill == Distill(temperature=2.0)
+    assert (record.finetune.batch, record.finetune.learning_rate) == (8, 2e-3)
     assert len(record.history["loss"]) == 2
     before = footprint(convert(model, Convert(quantize="int8"), data, verification=None).tflite)
     after = footprint(convert(narrower, Convert(quantize="int8"), data, verification=None).tflite)
