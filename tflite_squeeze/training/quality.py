@@ -5,15 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.data.data import Data, Part
+from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.save import quietly
 from tflite_squeeze.training.objective import Objective, objective_of
 
 Array = NDArray[Any]
-
-_AGREEING = 1000
 
 
 def metric_name(model: Any) -> str:
@@ -118,25 +116,3 @@ def validation_quality(model: Any, data: Data | None, count: int | None = None) 
         return None
     sample = data.sample("validation", count)
     return quality(model, sample.inputs, sample.labels)
-
-
-def predicted_classes(model: Any, data: Data | None) -> Array | None:
-    """The class that a classifier finds for each of some examples; labels are not needed.
-
-    Args:
-        model: a Keras model.
-        data: data fitted to it: up to 1,000 examples of the validation part, or of what only
-            calibrates.
-
-    Returns:
-        Ids of shape (N,); None without data, or where the model does not classify.
-    """
-    objective = objective_of(model)
-    if data is None or not objective.classifies:
-        return None
-    part: Part = "calibration" if data.validation is None else "validation"
-    answers = predict(model, data.sample(part, _AGREEING).inputs)
-    (outputs,) = objective.flat(answers)
-    if outputs.shape[-1] == 1:
-        return np.asarray(outputs[:, 0] >= 0.5)
-    return np.asarray(np.argmax(outputs, axis=-1))

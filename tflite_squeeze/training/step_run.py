@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
@@ -16,11 +14,12 @@ from tflite_squeeze.network.variables import callback_class
 from tflite_squeeze.training.augment import augmentation_of
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune, training_of
+from tflite_squeeze.training.judging import Judge
 from tflite_squeeze.training.momentum import momentum_of
 from tflite_squeeze.training.parts import examples_of
 from tflite_squeeze.training.plan import Needs, chosen_names, plan_note, planned, stage_of
 from tflite_squeeze.training.progress import Working, printed
-from tflite_squeeze.training.quality import metric_name, predicted_classes, validation_quality
+from tflite_squeeze.training.quality import metric_name
 from tflite_squeeze.training.statistics import Settling
 
 # (epochs that are done, epochs in all)
@@ -170,8 +169,7 @@ class StepRun:
             self._told += filter(None, [plan_note(asked, self.training, examples)])
         self._notes = (*self._notes, *self._augmented())
         self._original = self._teacher(given)
-        self._before = validation_quality(self.model, self.samples)
-        self._classes = predicted_classes(self.model, self.samples)
+        self._judge = None if self.samples is None else Judge(self.model, self.samples)
         self._history: dict[str, list[float]] = {}
         self._settling = self._settled_by(config)
 
@@ -244,11 +242,6 @@ class StepRun:
         for name, values in trained.history.items():
             self._history.setdefault(name, []).extend(values)
 
-    def _agreement(self, changed: Any) -> float | None:
-        if self._classes is None:
-            return None
-        return float(np.mean(predicted_classes(changed, self.samples) == self._classes))
-
     def facts(self, changed: Any, *notes: str) -> dict[str, Any]:
         """Ends the run: the fields of a `StepRecord` that all techniques have, but `skipped`.
 
@@ -264,11 +257,23 @@ class StepRun:
         return {
             "model": self.model.name,
             "finetune": self.training,
-            "metric": metric_name(self.model),
-            "before": self._before,
-            "after": validation_quality(changed, self.samples),
-            "agreement": self._agreement(changed),
+            **self._judged(changed),
             "history": self._history,
             "notes": (*self._notes, *told, *(self._told if self.trains else ()), *notes),
             "seconds": time.perf_counter() - self._started,
+        }
+
+    def _judged(self, changed: Any) -> dict[str, Any]:
+        """What the technique cost, under the names that the record has for it."""
+        if self._judge is None:
+            return {"metric": metric_name(self.model), "before": None, "after": None}
+        verdict = self._judge.verdict(changed)
+        return {
+            "metric": self._judge.metric,
+            "before": self._judge.before.quality,
+            "after": verdict.quality,
+            "agreement": verdict.agreement,
+            "divergence": verdict.divergence,
+            "examples": verdict.examples,
+            "interval": verdict.interval,
         }

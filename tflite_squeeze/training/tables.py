@@ -8,6 +8,9 @@ from matplotlib.ticker import MaxNLocator
 from tflite_squeeze.tables.table import Table, points
 from tflite_squeeze.training.record import StepRecord
 
+# With as many examples the interval of an accuracy is at most 3 points to each side.
+_MANY = 1_000
+
 
 def quality_note(record: StepRecord, technique: str) -> str:
     """One line of what a technique cost in quality.
@@ -16,17 +19,36 @@ def quality_note(record: StepRecord, technique: str) -> str:
         record: what was done.
         technique: its name as a noun, such as "pruning".
     """
+    said = []
     if record.before is None or record.after is None:
+        if record.agreement is None and record.divergence is None:
+            return f"no labelled data: the cost of {technique} in quality was not measured"
         if record.agreement is not None:
-            return (
+            said.append(
                 f"no labelled data: after {technique} the class is the same as before for "
-                f"{record.agreement:.2%} of the examples"
+                f"{record.agreement:.2%} of the examples{_interval(record)}"
             )
-        return f"no labelled data: the cost of {technique} in quality was not measured"
-    if record.metric == "accuracy":
+        else:
+            said.append("no labelled data")
+    elif record.metric == "accuracy":
         change = points(record.after - record.before)
-        return f"accuracy {record.before:.2%} → {record.after:.2%} ({change} points)"
-    return f"{record.metric} {record.before:.4g} → {record.after:.4g}"
+        fell = f"{record.before:.2%} → {record.after:.2%}"
+        said.append(f"accuracy {fell} ({change} points){_interval(record)}")
+        if record.agreement is not None:
+            said.append(f"the same class as before for {record.agreement:.2%}")
+    else:
+        said.append(f"{record.metric} {record.before:.4g} → {record.after:.4g}")
+    if record.divergence is not None:
+        said.append(f"divergence from the answers before {record.divergence:.3g}")
+    return "; ".join(said)
+
+
+def _interval(record: StepRecord) -> str:
+    """The interval of a share, where few examples make it wide."""
+    if record.interval is None or record.examples is None or record.examples >= _MANY:
+        return ""
+    low, high = record.interval
+    return f", on {record.examples} examples within {low:.1%} to {high:.1%} (95 %)"
 
 
 def skipped_tables(record: StepRecord) -> list[Table]:

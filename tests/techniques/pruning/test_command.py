@@ -265,12 +265,12 @@ def test_a_model_without_weights(run: Any, out: Path, tmp_path: Path) -> None:
 def test_ctrl_c_leaves_nothing(
     run: Any, files: Any, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tflite_squeeze.training.step_run as room
+    from tflite_squeeze.training import step_run
 
     def interrupt(*args: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(room, "validation_quality", interrupt)
+    monkeypatch.setattr(step_run, "Judge", interrupt)
     outcome = run("prune", files.model, "-o", out, "--sparsity", "0.5", "--data", files.data)
     assert outcome.code == 130
     assert outcome.err.strip() == "Stopped; nothing was left half-written."

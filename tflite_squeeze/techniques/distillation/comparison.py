@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tflite_squeeze.data.data import Data, Sample
 from tflite_squeeze.network import flavors
-from tflite_squeeze.training.quality import class_ids, predict, validation_quality
+from tflite_squeeze.training.objective import objective_of
+from tflite_squeeze.training.quality import class_ids, predict, quality_of, validation_quality
 from tflite_squeeze.training.teaching.teachers import Teacher
 
 _COMPARED = 10_000
@@ -70,13 +71,21 @@ class Comparison:
     def now(self, distiller: Any) -> Standing:
         """Where the student stands now."""
         student = distiller.student
-        outputs = tf.nest.flatten(predict(student, self.sample.inputs))
+        answers = predict(student, self.sample.inputs)
+        outputs = tf.nest.flatten(answers)
         distance = self.distance(distiller, outputs)
         agreement = None
         if self.classes:
             same = tf.argmax(self.together, axis=-1) == tf.argmax(outputs[0], axis=-1)
             agreement = float(np.mean(same))
-        return Standing(validation_quality(student, self.data), distance, agreement)
+        return Standing(self._quality(student, answers), distance, agreement)
+
+    def _quality(self, student: Any, answers: Any) -> float | None:
+        """On all of the part, where that is more than what is compared."""
+        count = self.data.raw.validation.count
+        if self.sample.labels is None or count is None or count > self.sample.count:
+            return validation_quality(student, self.data)
+        return quality_of(objective_of(student), answers, self.sample.labels)
 
     def distance(self, distiller: Any, outputs: Sequence[Any]) -> float:
         """The mean distance of a student's answers from its teachers'."""
