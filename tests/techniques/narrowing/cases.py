@@ -265,6 +265,17 @@ def _constant(layers: Any, x: Any) -> Any:
     return x * np.arange(1, 9, dtype=np.float32)
 
 
+def _blocks(layers: Any, x: Any) -> Any:
+    """Channels become places and the other way round; places are repeated and taken apart."""
+    keras_3 = "tf_keras" not in layers.__name__
+    operations: Any = keras.ops if keras_3 else tf
+    blocks: Any = keras.ops.nn if keras_3 else tf.nn
+    y = layers.Conv2D(6, 1, name="b")(blocks.depth_to_space(x, 2))
+    y = layers.Conv2D(4, 1, name="c")(blocks.space_to_depth(y, 2))
+    first, *_ = operations.unstack(operations.tile(y, (1, 2, 1, 1)), axis=2)
+    return layers.Multiply(name="times")([layers.Conv1D(4, 1, name="d")(first), first])
+
+
 def _first_channel(layers: Any, x: Any) -> Any:
     """The first channel is used for all others, so that it has to stay."""
     return x * x[:, :, :, :1]
@@ -320,6 +331,7 @@ CASES: dict[str, Case] = {
     "additive attention": Case(_plain_attention("AdditiveAttention"), {"a+b+c": 8}, SIGNAL),
     "operations of Keras 3": Case(_keras_3, OPERATIONS, only="keras"),
     "operations of TensorFlow": Case(_tf_keras, OPERATIONS, only="tf_keras"),
+    "blocks": Case(_blocks, {"a": 2, "b": 6, "c+d": 4}),
     "slice": Case(_first_channel, {"a": 7}),
     "constant": Case(_constant, {"a": 8}),
 }  # fmt: skip

@@ -59,3 +59,15 @@ def test_the_positions_that_stay(library: Any) -> None:
     (flat,) = [value for value in channels.units if value.node == "flat"]
     assert len(channels.units[flat]) == 36 * 8
     assert staying(channels, flat, stays)[:6].tolist() == [1, 3, 5, 7, 9, 11]
+
+
+def test_attention_whose_queries_alone_get_narrower(library: Any) -> None:
+    """Without an output shape of its own, attention would put out as many channels."""
+    model = model_of(library, CASES["multi-head attention"])
+    channels = channels_of(model)
+    stays = np.ones(len(channels.group_of), bool)
+    stays[channels.groups[0].units[::2]] = False
+    assert cut(model, channels, stays).get_layer("b").get_config()["output_shape"] == (8,)
+    assert cut(model, channels, every_second(channels)).get_layer("b").get_config()[
+        "output_shape"
+    ] is None  # fmt: skip

@@ -227,6 +227,16 @@ def test_widths_are_multiples_of_what_a_kernel_computes(library: Any) -> None:
         narrow(attention, Narrow(ratio=0.5, multiple=1, only=("a", "b"), protect=("a", "b")))
 
 
+def test_no_branch_of_a_group_gets_lost(library: Any) -> None:
+    """All that "b" makes is worth least, and one of it stays all the same."""
+    model = model_of(library, CASES["added concatenation"])
+    branch = model.get_layer("b")
+    branch.set_weights([1e-3 * one for one in branch.get_weights()])
+    narrower, record = narrow(model, Narrow(ratio=0.75, multiple=1))
+    assert [narrower.get_layer(name).filters for name in "abc"] == [4, 1, 5]
+    assert [(one.before, one.after) for one in record.groups] == [(14, 5)]
+
+
 def test_zeros_stay_where_statistics_are_over_channels(library: Any) -> None:
     layers = library.layers
     model = library.Sequential(

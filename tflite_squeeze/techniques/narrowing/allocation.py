@@ -130,12 +130,18 @@ def stays_of(
         widths: how many of them stay.
 
     Returns:
-        (all units,), True for all that none of the groups has.
+        (all units,), True for all that none of the groups has, and for the best of every tensor
+        that would have none.
     """
     found = np.ones(len(channels.group_of), bool)
+    late = np.zeros(len(found))
     for group, ranking, width in zip(groups, rankings, widths, strict=True):
         found[group.units] = False
         found[group.units[ranking.stays(width)]] = True
+        late[group.units[ranking.order]] = np.arange(group.size) / group.size
+    for part in channels.parts:
+        if not found[part].any():
+            found[part[np.argmax(late[part])]] = True
     return found
 
 

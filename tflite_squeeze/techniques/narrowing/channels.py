@@ -95,6 +95,8 @@ class Channels:
         axes: by id of the layer, (number of the weight, axis, units along it).
         roles: what the layer does along each of these axes, in the same order.
         edits: by id of the layer or operation, what else changes.
+        numbers: the unit of each id that the edits speak of.
+        parts: the units of each tensor that is narrower than its group, of which one has to stay.
     """
 
     graph: Graph
@@ -106,6 +108,7 @@ class Channels:
     roles: dict[int, list[Role]]
     edits: dict[int, Edit]
     numbers: Array
+    parts: list[Array]
 
     def along(self, layer: Any) -> Iterator[tuple[int, int, Array, Role]]:
         """(number of the weight, axis, units along it, role) of each axis of a layer."""
@@ -204,13 +207,16 @@ def _resolved(graph: Graph, follow: Following) -> Channels:
     channels = Channels(
         graph=graph,
         groups=groups,
-        units={value: numbers[ids] for value, ids in follow.values.items()},
+        units={
+            value: numbers[ids] for value, ids in follow.values.items() if value.node in graph.nodes
+        },
         group_of=group_of,
         layers=follow.sources,
         axes=axes,
         roles={key: [one.role for one in found] for key, found in follow.axes.items()},
         edits=follow.edits,
         numbers=numbers,
+        parts=_parts([numbers[ids] for ids in follow.values.values()], groups, group_of),
     )
     _name_layers(channels, follow)
     return channels
@@ -257,6 +263,19 @@ def _groups(follow: Following, numbers: Array) -> tuple[list[Group], Array]:
             )
         )
     return groups, group_of
+
+
+def _parts(tensors: Sequence[Array], groups: Sequence[Group], group_of: Array) -> list[Array]:
+    """The units of tensors that could lose all of them while every group keeps one."""
+    found = {}
+    for units in map(np.unique, tensors):
+        inside = group_of[units]
+        if not len(units) or -1 in inside or any(groups[at].fixed for at in set(inside.tolist())):
+            continue
+        counts = np.bincount(inside, minlength=len(groups))
+        if not any(counts[at] == groups[at].size for at in np.unique(inside)):
+            found[units.tobytes()] = units
+    return list(found.values())
 
 
 def _reasons(said: list[tuple[Array, str]], numbers: Array) -> dict[int, str]:

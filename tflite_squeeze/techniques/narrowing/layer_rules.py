@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.network.graph import Node, Value
+from tflite_squeeze.network.layer_state import is_of_keras
 from tflite_squeeze.techniques.narrowing.following import (
     Following,
     Role,
@@ -22,17 +23,37 @@ rule = registering(RULES)
 MIXED = "mixes channels"
 
 
-def mixes(layer: Any) -> bool:
-    """Whether a layer's activation depends on all channels together."""
-    name = getattr(getattr(layer, "activation", None), "__name__", "")
-    return name in ("softmax", "log_softmax", "glu", "sparsemax")
+# Activations of either version of Keras, of TensorFlow, and layers that stand for them.
+_ELEMENTWISE = frozenset({
+    "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
+    "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "mish", "relu", "relu6", "selu", "sigmoid",
+    "silu", "soft_shrink", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "squareplus",
+    "swish", "tanh", "tanh_shrink", "threshold", "ELU", "LeakyReLU", "ReLU",
+})  # fmt: skip
+
+
+def mixes(layer: Any) -> str:
+    """Why a layer's activation may depend on several channels together, or ""."""
+    for name in ("activation", "recurrent_activation"):
+        function = getattr(layer, name, None)
+        named = getattr(function, "__name__", type(function).__name__)
+        if function is None or (named in _ELEMENTWISE and is_of_keras(_defined(function))):
+            continue
+        known = named in ("softmax", "log_softmax", "glu", "sparsemax", "Softmax")
+        return MIXED if known else f"has an {name} that is not known ({named})"
+    return ""
+
+
+def _defined(function: Any) -> Any:
+    """A function, or the class of an object that is called."""
+    return function if hasattr(function, "__name__") else type(function)
 
 
 def _ends(follow: Following, node: Node, ids: Array) -> str:
     """The output of a layer with an activation."""
     follow.values[Value(node.name)] = ids
-    if mixes(node.source):
-        follow.fix(ids, f"layer {node.source.name} ends in an activation of all channels")
+    if reason := mixes(node.source):
+        follow.fix(ids, f"layer {node.source.name} ({node.kind}) {reason}")
     return ""
 
 
@@ -149,7 +170,7 @@ def passing(follow: Following, node: Node) -> str:
 @rule("Activation")
 def activation(follow: Following, node: Node) -> str:
     """Each number on its own, but for softmax and the like."""
-    return MIXED if mixes(node.source) else passing(follow, node)
+    return mixes(node.source) or passing(follow, node)
 
 
 @rule("Softmax")

@@ -102,15 +102,6 @@ def _places(follow: Following, node: Node) -> str:
     return shape_rules.broadcast(follow, node)
 
 
-@_rule("Pad", "tf.compat.v1.pad")
-def _padded(follow: Following, node: Node) -> str:
-    """Places are added; channels must not be."""
-    if follow.width(Value(node.name)) != follow.width(node.inputs[0]):
-        return MIXED
-    follow.values[Value(node.name)] = follow.values[node.inputs[0]]
-    return ""
-
-
 @_rule("ExpandDims", "Squeeze", "tf.expand_dims", "tf.compat.v1.squeeze")
 def _places_of_one(follow: Following, node: Node) -> str:
     """An axis of size 1 comes or goes; the last has to stay."""
@@ -145,10 +136,38 @@ def _concatenated(follow: Following, node: Node) -> str:
     return shape_rules.concatenated(follow, node, _setting(node, "axis", 1))
 
 
+@_rule("DepthToSpace", "SpaceToDepth", "tf.nn.depth_to_space", "tf.nn.space_to_depth")
+def _blocks(follow: Following, node: Node) -> str:
+    """Channels of one place become places, or places become channels, block by block."""
+    if _setting(node, "data_format", 2) not in (None, "channels_last", "NHWC"):
+        return "has its channels first"
+    return shape_rules.regrouped(follow, node)
+
+
+@_rule("Pad", "Tile", "tf.compat.v1.pad", "tf.tile")
+def _more_places(follow: Following, node: Node) -> str:
+    """Places are added or repeated; channels must not be."""
+    if follow.width(Value(node.name)) != follow.width(node.inputs[0]):
+        return MIXED
+    follow.values[Value(node.name)] = follow.values[node.inputs[0]]
+    return ""
+
+
+@_rule("Unstack", "tf.unstack")
+def _unstacked(follow: Following, node: Node) -> str:
+    """Places apart; channels must stay together."""
+    rank = len(follow.shape(node.inputs[0]))
+    if axes_from_0(_setting(node, "axis", 2, 0), rank) == {rank - 1}:
+        return shape_rules.MOVED
+    for index in range(len(node.shapes)):
+        follow.values[Value(node.name, index)] = follow.values[node.inputs[0]]
+    return ""
+
+
 @_rule("Reshape")
 def _reshaped(follow: Following, node: Node) -> str:
     """As the layer; the new shape stands in the operation, or in TensorFlow's call."""
-    argument = "shape" if hasattr(node.source, "symbol") else "newshape"
+    argument = "newshape" if hasattr(node.source, "newshape") else "shape"
     shape = _setting(node, argument, 1)
     if not isinstance(shape, list | tuple) or not isinstance(shape[-1], int):
         return "has a shape that is computed"
@@ -156,7 +175,7 @@ def _reshaped(follow: Following, node: Node) -> str:
         return reason
     out = follow.values[Value(node.name)]
     setting = shape_rules.reshaped(shape, out)
-    if setting and argument == "newshape":
+    if setting and not hasattr(node.source, "symbol"):
         follow.sets(node.source, argument, setting)
     elif setting:
         _argument(follow, node, argument, 1, lambda stays, old: (*old[:-1], count(stays, out)))

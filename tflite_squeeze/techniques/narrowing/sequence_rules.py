@@ -15,6 +15,7 @@ from tflite_squeeze.techniques.narrowing.following import (
     Following,
     Role,
     Rule,
+    Stays,
     count,
     registering,
     resized,
@@ -40,6 +41,8 @@ def recurrent(follow: Following, node: Node) -> str:
         return "keeps its state from batch to batch"
     if getattr(layer, "data_format", None) == "channels_first":
         return "has its channels first"
+    if reason := layer_rules.mixes(layer):
+        return reason
     width = "units" if hasattr(layer, "units") else "filters"
     given, made = follow.received(node), follow.made(layer, getattr(layer, width))
     gates = np.tile(made, _GATES[node.kind])
@@ -85,7 +88,14 @@ def multi_head_attention(follow: Following, node: Node) -> str:
     follow.counts(layer, "num_heads", heads)
     follow.counts(layer, "key_dim", keys)
     follow.counts(layer, "value_dim", values)
-    follow.sets(layer, "output_shape", lambda stays: (count(stays, made),))
+    query = follow.values[inputs["query"]]
+
+    def output_shape(stays: Stays) -> tuple[int] | None:
+        """None stands for the width of the queries."""
+        width = count(stays, made)
+        return None if size is None and width == count(stays, query) else (width,)
+
+    follow.sets(layer, "output_shape", output_shape)
     _keep_scale(follow, layer, weights["query"], keys)
     return ""
 
