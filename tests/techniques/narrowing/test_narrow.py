@@ -150,7 +150,7 @@ def test_it_trains_and_keeps_zeros_and_runs_faster_shapes(library: Any, images: 
         (tiny_models.dense, Narrow(ratio=0.25, multiple=16), "in multiples of 16, all 16"),
         (tiny_models.dense, Narrow(), "in multiples of 8, all 16"),
         (tiny_models.shared, Narrow(ratio=0.5, multiple=1), "the model's outputs"),
-        (tiny_models.dense, Narrow(ratio=0.5, only=("scores",)), "the model's outputs|activation"),
+        (tiny_models.dense, Narrow(ratio=0.5, only=("scores",)), "softmax over all"),
     ],
 )
 def test_refused(library: Any, build: Any, config: Narrow, said: str) -> None:

@@ -40,7 +40,9 @@ def mixes(layer: Any) -> str:
         if function is None or (named in _ELEMENTWISE and is_of_keras(_defined(function))):
             continue
         known = named in ("softmax", "log_softmax", "glu", "sparsemax", "Softmax")
-        return MIXED if known else f"has an {name} that is not known ({named})"
+        if known:
+            return f"computes {named.lower()} over all channels"
+        return f"has an {name} that is not known ({named})"
     return ""
 
 
