@@ -30,6 +30,7 @@ Widths = tuple[int, ...]
 _LEVELS = 6  # widths of a group that are measured; between them the divergence is interpolated
 # Powers of the single divergences: that of groups that hardly matter alone grows in company.
 _POWERS = (1.0, 0.75, 0.5, 0.35, 1.5)
+_TRADES = 8  # between two groups of the best widths so far, measured whole
 _CORRECTIONS = 2  # rounds in which predicted times are put right
 _SLACK = 1e-6
 _INTEGER_BYTES, _BIAS_BYTES = 1, 4
@@ -188,7 +189,7 @@ class Search:
         levels = [_levels(group.size, group.step(self.multiple)) for group in self.groups]
         singles = [(at, width) for at, found in enumerate(levels) for width in found]
         rounds = 1 if self.times is None else _CORRECTIONS
-        steps = len(singles) + rounds * len(_POWERS)
+        steps = len(singles) + rounds * len(_POWERS) + _TRADES
         made = []
         for done, (at, width) in enumerate(singles):
             self._tell(done, steps)
@@ -201,12 +202,16 @@ class Search:
             if widths not in trials:
                 trials[widths] = self._trial(dict(enumerate(widths)))
             shares[power] *= min(1.05, keep / trials[widths].cost)  # times differ from predictions
+        for done in range(steps - _TRADES, steps):
+            self._tell(done, steps)
+            best = _best(list(trials.values()), keep)
+            untried = [one for one in table.near(best.widths, keep) if one not in trials]
+            if not untried:
+                break
+            trials[untried[0]] = self._trial(dict(enumerate(untried[0])))
         self._tell(steps, steps)
         found = self._timed_together(list(trials.values()))
-        fitting = [trial for trial in found if trial.cost <= keep * (1 + _SLACK)]
-        if fitting:
-            return min(fitting, key=lambda trial: trial.divergence), found
-        return min(found, key=lambda trial: trial.cost), found
+        return _best(found, keep), found
 
     def _timed_together(self, trials: list[Trial]) -> list[Trial]:
         """The same, with times that were taken in turns, where the budget is time."""
@@ -225,6 +230,14 @@ class Search:
     def _tell(self, done: int, steps: int) -> None:
         if self.told is not None:
             self.told(done, steps)
+
+
+def _best(trials: Sequence[Trial], keep: float) -> Trial:
+    """The one that loses least at a cost of at most `keep`, or else the cheapest."""
+    fitting = [trial for trial in trials if trial.cost <= keep * (1 + _SLACK)]
+    if fitting:
+        return min(fitting, key=lambda trial: trial.divergence)
+    return min(trials, key=lambda trial: trial.cost)
 
 
 def _levels(size: int, multiple: int) -> list[int]:
@@ -284,6 +297,20 @@ class _Table:
         while (better := self._traded(at, losses, cost, keep)) is not None:
             at = better
         return tuple(self._widths[group][index] for group, index in enumerate(at))
+
+    def near(self, widths: Widths, keep: float) -> list[Widths]:
+        """What a trade between two groups leads to, at a cost of at most `keep`: the best first."""
+        at = tuple(own.index(width) for own, width in zip(self._widths, widths, strict=True))
+        losses = [values ** _POWERS[2] for values in self._losses]
+        found = [
+            one
+            for wider in self._wider(at)
+            for one in [wider, *self._narrower(wider)]
+            if one != at and self._cost(one) <= keep
+        ]
+        found.sort(key=lambda one: _sum(losses, one))
+        return [tuple(own[index] for own, index in zip(self._widths, one, strict=True))
+                for one in found]  # fmt: skip
 
     def _traded(
         self, at: Widths, losses: list[Array], cost: Callable[[Widths], float], keep: float
