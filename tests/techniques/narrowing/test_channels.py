@@ -25,12 +25,16 @@ def _layer(kind: str, *arguments: Any, **options: Any) -> Body:
 REFUSED: dict[str, tuple[Body, str, tuple[int, ...]]] = {
     "lambda": (_layer("Lambda", lambda x: x * 2), "layer b (Lambda) mixes or fixes", (6, 6, 3)),
     "softmax": (_layer("Softmax"), "layer b (Softmax) mixes channels", (6, 6, 3)),
-    "activation": (_layer("Activation", "softmax"), "(Activation) computes softmax over", (6, 6, 3)),
+    "activation": (
+        _layer("Activation", "softmax"), "(Activation) computes softmax over", (6, 6, 3),
+    ),
     "activation of someone's own": (
         _layer("Activation", lambda x: x - x[..., :1]),
         "(Activation) has an activation that is not known (<lambda>)", SIGNAL,
     ),
-    "gates": (_layer("GRU", 4, recurrent_activation="softmax"), "(GRU) computes softmax over", SIGNAL),
+    "gates": (
+        _layer("GRU", 4, recurrent_activation="softmax"), "(GRU) computes softmax over", SIGNAL,
+    ),
     "batch norm": (_layer("BatchNormalization", axis=1), "normalises another axis", (6, 6, 3)),
     "permute": (_layer("Permute", (3, 1, 2)), "moves channels to another axis", (6, 6, 3)),
     "reshape": (_layer("Reshape", (36, 8, 1)), "moves channels to another axis", (6, 6, 3)),
