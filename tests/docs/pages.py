@@ -20,6 +20,7 @@ _QUICK = [
     (re.compile(r"--data (fashion-mnist|mnist|watch)\b"), r"--data models/samples/\1.npz"),
     (re.compile(r'"(fashion-mnist|mnist|watch)"'), r'"models/samples/\1.npz"'),
     (re.compile(r"--epochs [1-9]\d*"), "--epochs 1"),
+    (re.compile(r"--steps [1-9]\d*"), "--steps 10"),
     # One epoch does not win back what is lost.
     (
         re.compile(

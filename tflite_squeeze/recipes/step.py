@@ -130,6 +130,8 @@ def _applied(step: Step, model: Any, data: Data | None, before: Before, told: To
 def _reasons(step: Step, record: Any, before: Before, tflite: bytes) -> tuple[str, ...]:
     """Why a step does not pay; none where it does."""
     reasons = []
+    if record.broken:
+        reasons.append(f"after {step.technique} the model answers with what is no number")
     if not getattr(record, "reached", True):
         reasons.append(f"{step.technique} did not reach its target")
     lost = _lost(record.metric, before.given, record.after)

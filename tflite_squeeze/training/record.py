@@ -78,6 +78,11 @@ class StepRecord(Displayed):
     notes: tuple[str, ...] = ()
     seconds: float
 
+    @property
+    def broken(self) -> bool:
+        """Whether the model answers with what is no number."""
+        return self.divergence is not None and math.isinf(self.divergence)
+
     def lost_more_than(self, most: float) -> str | None:
         """What was lost, if that is more than a limit; None where it is not, or not measured.
 
@@ -87,7 +92,7 @@ class StepRecord(Displayed):
         """
         remedy = "train for longer, ask for less, or raise --max-drop"
         limit = f"more than --max-drop {100 * most:g} points: {remedy}"
-        if self.divergence is not None and math.isinf(self.divergence):
+        if self.broken:
             return "it answers with what is no number: train with a lower --learning-rate"
         if self.before is not None and self.after is not None:
             if self.metric != "accuracy" or self.before - self.after <= most:

@@ -14,10 +14,14 @@ from tflite_squeeze.techniques.pruning.scoring_data import ScoringData
 from tflite_squeeze.techniques.pruning.sensitivity.curves import measure_curves
 from tflite_squeeze.techniques.pruning.sparsities import Curves
 from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.plan import Needs
 from tflite_squeeze.training.record import weight_records, zeros_of
 from tflite_squeeze.training.step_run import RunContext, StepRun
 
 _SCORING_SAMPLES = 512
+# Measured on LeNet-5 and Fashion-MNIST at 90 % zeros, 500, 5,000 and 60,000 examples: twice the
+# usual rate ends 0.6 to 1.8 points higher.
+_NEEDS = Needs(rate=2.0)
 
 
 class Pruned(NamedTuple):
@@ -69,7 +73,7 @@ def prune(
     """
     run = StepRun(
         model, data, finetune,
-        one_shot=one_shot, in_place=in_place, keep_prunable=True, context=context,
+        one_shot=one_shot, in_place=in_place, keep_prunable=True, needs=_NEEDS, context=context,
     )  # fmt: skip
     pruned = run.model
     groups = groups_of(pruned, config)
