@@ -5,7 +5,7 @@ import pytest
 
 from tests.tiny_models import examples
 from tflite_squeeze.network.weight_error import relative_error
-from tflite_squeeze.techniques.low_rank.low_rank import Moment, decompose, tail_energy, weighted
+from tflite_squeeze.techniques.low_rank.low_rank import Moment, decompose, tail_energy
 
 
 def test_by_hand() -> None:
@@ -62,7 +62,6 @@ def test_one_hot_inputs_weigh_rows() -> None:
     frequent_second = decompose(matrix, np.array([0.1, 0.9]))
     left, right = frequent_second.pair(1)
     np.testing.assert_allclose(left @ right, [[0, 0], [0, 1]], atol=1e-9)
-    np.testing.assert_allclose(weighted(matrix, np.array([4.0, 1.0]))[0], [2, 0], atol=1e-5)
 
 
 def test_tails() -> None:

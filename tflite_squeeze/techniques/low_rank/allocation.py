@@ -68,8 +68,7 @@ class Allocation:
         self._layers, self._total, self._probe = layers, total, probe
         self._menus = []
         for index, layer in enumerate(layers):
-            if clock is not None:
-                tell("timing layers", index, len(layers))
+            tell("timing layers" if clock else "decomposing layers", index, len(layers))
             self._menus.append(_menu(layer, config, self._unit, clock))
         self._energies = [menu.losses for menu in self._menus]
         self._divergences = []

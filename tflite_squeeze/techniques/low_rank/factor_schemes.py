@@ -4,8 +4,9 @@ A kernel is (rows, columns, in, out); a matrix is a kernel of one place, (1, 1, 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -217,7 +218,8 @@ class Unfolded:
         if scheme == "spatial":
             left, _ = self.rows.pair(ranks[0])
             vertical = left.reshape(rows, 1, received, -1)
-            refitted = _refitted(self.kernel, _taps_of_columns(vertical, columns), self.second)
+            taps = _taps_of_columns(vertical, columns)
+            refitted = _refitted(self.kernel, taps, partial(_by_column, vertical), self.second)
             return vertical, refitted.reshape(1, columns, -1, sent)
         return self._tucker(ranks)
 
@@ -234,8 +236,9 @@ class Unfolded:
         if before < received:
             entry, _ = self.inputs.pair(before)
             taps = np.kron(np.eye(rows * columns), entry)
-            core = _refitted(core, taps, second).reshape(rows, columns, before, sent)
-            second = taps.T @ taps if second is None else taps.T @ second @ taps
+            times = partial(_by_place, entry)
+            core = _refitted(core, taps, times, second).reshape(rows, columns, before, sent)
+            second = times(taps if second is None else times(second).T)
             chain.append(entry.reshape(1, 1, received, before))
         if inner == sent:
             return (*chain, core)
@@ -269,12 +272,34 @@ def _taps_of_columns(vertical: Array, columns: int) -> Array:
     return taps.reshape(rows * columns * received, columns * rank)
 
 
-def _refitted(kernel: Array, taps: Array, second: Array | None) -> Array:
-    """The B with the smallest ‖C^½ (W - T B)‖ for a first step T, by least squares."""
-    matrix = _matrix(kernel)
+def _by_column(vertical: Array, right: Array) -> Array:
+    """Tᵀ M for the T of `_taps_of_columns`, column by column."""
+    rows, _, received, _ = vertical.shape
+    apart = right.reshape(rows, -1, received, right.shape[1])
+    found = np.tensordot(vertical[:, 0], apart, ((0, 1), (0, 2)))  # (rank, columns, n)
+    return found.transpose(1, 0, 2).reshape(-1, right.shape[1])
+
+
+def _by_place(entry: Array, right: Array) -> Array:
+    """Tᵀ M for a T that has the same entry at each place, place by place."""
+    apart = right.reshape(-1, len(entry), right.shape[1])
+    return np.asarray(np.matmul(entry.T, apart).reshape(-1, right.shape[1]))
+
+
+def _refitted(
+    kernel: Array, taps: Array, times: Callable[[Array], Array], second: Array | None
+) -> Array:
+    """The B with the smallest ‖C^½ (W - T B)‖ for a first step T, by least squares.
+
+    Args:
+        kernel: W as (rows, columns, in, out).
+        taps: T.
+        times: multiplies Tᵀ with a matrix.
+        second: C.
+    """
     weighed = taps.T
     if second is not None:  # damped, so that features that no sample has shown count a little
-        weighed = taps.T @ second + damping(second) * taps.T
-    gram = weighed @ taps
+        weighed = times(second) + damping(second) * taps.T
+    gram = times(weighed.T)
     least = 1e-13 * (float(np.trace(gram)) / len(gram) or 1.0)
-    return np.asarray(np.linalg.solve(gram + least * np.eye(len(gram)), weighed @ matrix))
+    return np.asarray(np.linalg.solve(gram + least * np.eye(len(gram)), weighed @ _matrix(kernel)))

@@ -35,17 +35,17 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True)
 class Decomposition:
-    """A matrix W by what its outputs on the inputs vary along.
+    """A matrix W = L R by what its outputs on the inputs vary along.
 
     Attributes:
-        matrix: W, (inputs, outputs).
         values: singular values of C^½ W, largest first; C is the second moment of the inputs.
-        basis: right singular vectors, (outputs, n), column by column.
+        left: L, (inputs, n): the first columns and the first rows of R are the best factors.
+        right: R, (n, outputs).
     """
 
-    matrix: Array
     values: Array
-    basis: Array
+    left: Array
+    right: Array
 
     def pair(self, rank: int) -> tuple[Array, Array]:
         """The factors U, V of a rank with the smallest ‖C^½ (W - U V)‖.
@@ -57,11 +57,10 @@ class Decomposition:
             U (inputs, rank) and V (rank, outputs), column by column and row by row of equal norm,
             which training likes better than one large and one small factor.
         """
-        right = self.basis[:, :rank].T
-        # C^-½ P S Qᵀ, the truncated product taken back, is W Q Qᵀ: no inverse of C is needed.
-        left = self.matrix @ right.T
-        norms = np.linalg.norm(left, axis=0)
-        scale = np.sqrt(np.where(norms > 0, norms, 1.0))
+        left, right = self.left[:, :rank], self.right[:rank]
+        norms = np.linalg.norm(left, axis=0), np.linalg.norm(right, axis=1)
+        able = (norms[0] > 0) & (norms[1] > 0)
+        scale = np.sqrt(np.divide(*norms, out=np.ones(rank), where=able))
         return left / scale, right * scale[:, np.newaxis]
 
 
@@ -69,7 +68,7 @@ def decompose(matrix: Array, second: Array | None = None) -> Decomposition:
     """Singular values and vectors of C^½ W.
 
     They are taken from the eigenvalues of the smaller of (C^½ W)ᵀ C^½ W and C^½ W (C^½ W)ᵀ, which
-    is many times as fast for tall matrices; values below 1e-8 of the largest are rounding.
+    is many times as fast for tall and wide matrices; values below 1e-8 of the largest are rounding.
 
     Args:
         matrix: W, (inputs, outputs).
@@ -86,16 +85,25 @@ def decompose(matrix: Array, second: Array | None = None) -> Decomposition:
         array([3., 2.])
     """
     matrix = np.asarray(matrix, np.float64)
-    weight = None if second is None else np.asarray(second, np.float64)
+    weight: Array | None = None if second is None else np.asarray(second, np.float64)
     if matrix.shape[1] <= matrix.shape[0]:
-        squares, basis = np.linalg.eigh(matrix.T @ _moved(matrix, weight))
+        squares, vectors = _descending(matrix.T @ _moved(matrix, weight))
+        # C^-½ P S Qᵀ, the truncated product taken back, is W Q Qᵀ: no root of C is needed.
+        left: Array = matrix @ vectors
+        right: Array = vectors.T
     else:
-        half = weighted(matrix, weight)
-        squares, left = np.linalg.eigh(half @ half.T)
-        # Orthogonal columns already, so that this only makes them of length 1.
-        basis = np.linalg.qr(half.T @ left[:, ::-1])[0][:, ::-1]
-    values = np.sqrt(np.maximum(squares[::-1], 0.0))
-    return Decomposition(matrix=matrix, values=values, basis=basis[:, ::-1])
+        root = _root(weight, len(matrix))
+        half = root @ matrix
+        squares, vectors = _descending(half @ half.T)
+        left, right = np.linalg.solve(root, vectors), vectors.T @ half
+    return Decomposition(values=np.sqrt(np.maximum(squares, 0.0)), left=left, right=right)
+
+
+def _descending(gram: Array) -> tuple[Array, Array]:
+    """Eigenvalues, largest first, and eigenvectors."""
+    squares, vectors = np.linalg.eigh(gram)
+    # A view that runs backwards would be multiplied a hundred times as slowly.
+    return squares[::-1], np.ascontiguousarray(vectors[:, ::-1])
 
 
 def _moved(matrix: Array, second: Array | None) -> Array:
@@ -107,23 +115,17 @@ def _moved(matrix: Array, second: Array | None) -> Array:
     return np.asarray(second @ matrix + damping(second) * matrix)
 
 
-def weighted(matrix: Array, second: Array | None) -> Array:
-    """A W with AᵀA = C: the norm of its columns is the root mean square of W's outputs.
-
-    Args:
-        matrix: W, (inputs, outputs).
-        second: C, (inputs, inputs), or its diagonal, or None for the identity.
-    """
-    if second is None:
-        return np.asarray(matrix, np.float64)
-    moment = damped(np.asarray(second, np.float64))
-    if moment.ndim == 1:
-        return np.asarray(np.sqrt(moment)[:, np.newaxis] * matrix)
+def _root(second: Array | None, size: int) -> Array:
+    """An A with AᵀA = C, of a C that is damped."""
+    if second is None or second.ndim == 1:
+        return np.diag(np.ones(size) if second is None else np.sqrt(damped(second)))
+    moment = damped(second)
     try:
-        return np.asarray(np.linalg.cholesky(moment).T @ matrix)
+        return np.asarray(np.linalg.cholesky(moment).T)
     except np.linalg.LinAlgError:  # indefinite by rounding: the slower way cuts what is below 0
-        values, vectors = np.linalg.eigh(moment)
-        return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, np.newaxis] * (vectors.T @ matrix))
+        squares, vectors = np.linalg.eigh(moment)
+        values = np.sqrt(np.maximum(squares, damping(second)))
+        return np.asarray(values[:, np.newaxis] * vectors.T)
 
 
 def tail_energy(values: Array) -> Array:
