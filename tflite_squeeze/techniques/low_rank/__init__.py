@@ -7,7 +7,9 @@ x, rather than the weights themselves:
     min over rank r  E ‖(W - UV)ᵀ x‖²
 
 which is the singular value decomposition of C^½ W, where C = E[x xᵀ]. Convolutions become a pair
-of convolutions along channels or along space, or three of them (Tucker-2).
+of convolutions along channels or along space, or three of them (Tucker-2). The heads of an
+attention get fewer dimensions. With samples, layers are then solved by least squares for what the
+original computed.
 
 References: Zhang et al. 2015, arXiv:1505.06798 (channels, on data); Jaderberg et al. 2014,
 arXiv:1405.3866 (space); Kim et al. 2016, arXiv:1511.06530 (Tucker-2).
@@ -15,13 +17,16 @@ arXiv:1405.3866 (space); Kim et al. 2016, arXiv:1511.06530 (Tucker-2).
 Files:
     config.py: `Factorize`, its configuration.
     factorize.py: the verb `factorize`.
-    latency_judge.py: times candidates on LiteRT, where `measure` is set.
     low_rank.py, vbmf.py: decompositions of a matrix, and the rank it has apart from noise.
     factor_schemes.py: kernels as chains of smaller kernels.
+    attention.py: the heads of a MultiHeadAttention with fewer dimensions.
     input_moments.py: C, streamed over samples.
-    rank_choice.py, rank_budget.py: which rank each layer gets, alone or under a global budget.
+    rank_choice.py, rank_budget.py: which ranks a layer may get, and the knapsack of a budget.
+    sensitivity.py, allocation.py: what the answers lose by each, and how a budget is spent.
     factorable.py: which layers have a kernel that can be factorized, and why others have none.
     splitting.py: one layer as a chain: its factors, error, layers and times.
+    attempt.py, repair.py: all layers split as planned, and solved by least squares afterwards.
+    latency_judge.py: times candidates on LiteRT.
     layers.py: `FactorizedDense` and `FactorizedConv2D`, low-rank from the start.
     record.py, tables.py, claims.py, command.py: what was done, how it is shown, what the file
         has to show, and `tflite-squeeze factorize`.
