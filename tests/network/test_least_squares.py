@@ -87,11 +87,15 @@ def test_constant_inputs_leave_the_kernel_as_it_is() -> None:
 def test_batches_amount_to_all_rows_at_once() -> None:
     rng = np.random.default_rng(0)
     x, y, start = rng.normal(size=(50, 4)), rng.normal(size=(50, 3)), rng.normal(size=(4, 3))
-    sums = NormalEquations(4, 3)
-    for at in (slice(0, 20), slice(20, 50)):
+    sums, others = NormalEquations(4, 3), NormalEquations(4, 3)
+    for at in (slice(0, 20), slice(20, 40)):
         sums.add(x[at], y[at])
-    for some, other in zip(sums.solved(start, 0.1), ridge(x, y, start, 0.1), strict=True):
-        np.testing.assert_allclose(some, other, rtol=1e-10)
+    others.add(x[40:], y[40:])
+    for free in (True, False):
+        whole = ridge(x, y, start, 0.1, intercept=free)
+        for some, other in zip((sums + others).solved(start, 0.1, intercept=free), whole,
+                               strict=True):  # fmt: skip
+            np.testing.assert_allclose(some, other, rtol=1e-10)
 
 
 def test_depthwise_is_a_ridge_for_each_channel() -> None:

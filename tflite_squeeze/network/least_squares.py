@@ -143,9 +143,20 @@ class NormalEquations:
         self._xx += x.T @ x
         self._xy += x.T @ y
 
-    def solved(self, start: Array, alpha: float = 1e-2) -> tuple[Array, Array]:
+    def __add__(self, other: "NormalEquations") -> "NormalEquations":
+        """The sums over the rows of both."""
+        both = NormalEquations(len(self._x), len(self._y))
+        both.count = self.count + other.count
+        for name in ("_x", "_y", "_xx", "_xy"):
+            setattr(both, name, getattr(self, name) + getattr(other, name))
+        return both
+
+    def solved(
+        self, start: Array, alpha: float = 1e-2, *, intercept: bool = True
+    ) -> tuple[Array, Array]:
         """The matrix and the intercept, as `ridge` returns them."""
-        mean, answer = self._x / self.count, self._y / self.count
+        scale = 1.0 if intercept else 0.0
+        mean, answer = scale * self._x / self.count, scale * self._y / self.count
         covariance = self._xx / self.count - np.outer(mean, mean)
         crossed = self._xy / self.count - np.outer(mean, answer)
         matrix = _towards(covariance, crossed, np.asarray(start, np.float64), alpha)

@@ -104,7 +104,7 @@ class Allocation:
             spent = Spending(unit=self._unit, keep=self.keep, by="energy", samples=0, trials=())
             return [self._ways(plans["energy"])], spent
         found = self._divergences
-        for power in _POWERS:
+        for power in _POWERS[: self._probe.points - 1]:
             plans[f"divergence^{power:g}"] = self._plan([one**power for one in found], money)
         between = [np.sqrt(one * other) for one, other in zip(found, self._energies, strict=True)]
         plans["divergence x energy"] = self._plan(between, money)
@@ -157,7 +157,7 @@ def _divergences(layer: Weighed, menu: _Menu, probe: Sensitivity) -> Array:
     if len(menu.ways) < 2:
         return np.zeros(len(menu.ways))
     known = []
-    for at in probed(menu.costs):
+    for at in probed(menu.costs, probe.points):
         way = menu.ways[at]
         if way.choice is not None:
             known.append((way.loss, probe.of([(layer, way.choice)])))

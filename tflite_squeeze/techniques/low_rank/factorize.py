@@ -43,9 +43,10 @@ _BATCH = 64
 _EVERY, _ATTEMPTS = 4, 3
 # How often a latency budget is planned again, and how much lower each time.
 _ROUNDS, _CAUTION = 3, 0.97
-# Multiply-accumulates that measuring all layers may take: less than a minute on one core. What
-# few samples say of a layer still ranks it.
-_WORK, _FEWEST = 10**12, 16
+# Multiply-accumulates that measuring all layers may take, and running a model for its repair:
+# half a minute on one core. What few samples say of a layer still ranks it.
+_WORK, _REPAIR_WORK = 2 * 10**11, 3 * 10**10
+_FEWEST, _FEW, _FEWEST_REPAIRED = 8, 32, 64
 
 
 class Factorized(NamedTuple):
@@ -107,8 +108,10 @@ def factorize(
     tell = (context or RunContext()).teller(verbose)
     shown, macs = _shown(run.samples, config), _macs(model, found.layers, shapes)
     layers = _weighed(model, found.layers, shown, config, tell)
-    job = Job(model=model, layers=layers, shapes=shapes, config=config, judge=judge, tell=tell,
-              shown=shown if config.repair and config.data_aware else None)  # fmt: skip
+    seen = _repairing(shown, macs) if config.repair and config.data_aware else None
+    job = Job(
+        model=model, layers=layers, shapes=shapes, config=config, judge=judge, tell=tell, shown=seen
+    )
     best, spent, file_time = _best(job, macs, shown)
     made, kept = best.made, best.kept
     if not kept:
@@ -144,7 +147,7 @@ def _best(
         return _in_time(job, allocation)
     plans, spent = allocation.plans()
     count = _ATTEMPTS if judge is None and job.shown is not None else 1
-    if shown is not None and macs * _count(shown.fit) > _WORK // 10:
+    if shown is not None and macs * _count(shown.fit) > _REPAIR_WORK:
         count = 1
     tried = [attempt(job, _wayed(ways)) for ways in plans[:count]]
     best = min(tried, key=lambda one: one.divergence)
@@ -204,12 +207,14 @@ def _weighed(
 ) -> list[Weighed]:
     moments: dict[int, Any] = {}
     if shown is not None and config.data_aware:
-        starts = range(0, _count(shown.fit), _BATCH)
+        # Held-back samples too: a rank is chosen on them, but each is better for more samples.
+        parts = [shown.fit] if shown.held is shown.fit else [shown.fit, shown.held]
+        starts = [(part, at) for part in parts for at in range(0, _count(part), _BATCH)]
 
         def batches() -> Iterator[Any]:
-            for done, start in enumerate(starts):
+            for done, (part, start) in enumerate(starts):
                 tell("observing layers", done, len(starts))
-                some = {name: one[start : start + _BATCH] for name, one in shown.fit.items()}
+                some = {name: one[start : start + _BATCH] for name, one in part.items()}
                 yield flavors.arranged(model, some)
 
         moments = input_moments(model, layers, batches())
@@ -221,9 +226,11 @@ def _allocation(job: Job, macs: int, held: Inputs | None) -> Allocation:
     config, probe, clock = job.config, None, None
     total: float = job.model.count_params() if config.limit and config.limit[0] == "bytes" else macs
     if config.budget is not None and held is not None:
-        count = min(_count(held), max(_FEWEST, _WORK // (2 * max(1, macs) * len(job.layers))))
-        some = {name: values[:count] for name, values in held.items()}
-        probe = Sensitivity(job.model, some)
+        # Half of the model is computed again for a layer, on average.
+        each = max(1, macs) * len(job.layers)
+        points = 4 if _WORK // (2 * each) >= _FEW else 2
+        count = min(_count(held), max(_FEWEST, 2 * _WORK // (points * each)))
+        probe = Sensitivity(job.model, _first(held, count), points)
     if config.budget == "latency" and job.judge is not None:
         total = job.judge(job.model, [job.model])[0].whole_us
         clock = latency_clock(job.judge, job.shapes, config.emit)
@@ -239,6 +246,21 @@ def _shown(samples: Data | None, config: Factorize) -> Shown | None:
         return Shown(fit=inputs, held=inputs)
     held = np.arange(_count(inputs)) % _EVERY == _EVERY - 1
     return Shown(*({name: one[some] for name, one in inputs.items()} for some in (~held, held)))
+
+
+def _repairing(shown: Shown | None, macs: int) -> Shown | None:
+    """So many of the samples that the repair of a large model takes no minutes."""
+    most = max(_FEWEST_REPAIRED, _REPAIR_WORK // max(1, macs))
+    return shown and Shown(*(_first(some, most) for some in shown))
+
+
+def _first(inputs: Inputs, count: int) -> Inputs:
+    """Samples are spread over the data already where it is sorted, and so are some of them."""
+    total = _count(inputs)
+    if count >= total:
+        return inputs
+    picked = np.arange(count) * total // count
+    return {name: values[picked] for name, values in inputs.items()}
 
 
 def _count(inputs: Inputs) -> int:

@@ -10,6 +10,7 @@ Reference: Zhang et al. 2015, arXiv:1505.06798, section 3.2 (asymmetric reconstr
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,9 +20,9 @@ from tflite_squeeze.network.factorized_layers import Factorized
 from tflite_squeeze.network.forward import Forward, Values, answers, first_values, walk
 from tflite_squeeze.network.graph import Graph, Node, graph_of
 from tflite_squeeze.network.least_squares import (
+    NormalEquations,
     drawn,
     output_rows,
-    ridge,
     ridge_depthwise,
     rows,
 )
@@ -37,7 +38,7 @@ _KINDS = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Ei
 # most: a layer moves over thousands of places, many of them alike.
 _ROWS_EACH, _FEWEST_ROWS, _MOST_ROWS = 32, 2048, 8192
 # Wider layers that are not split stay as they are: solving them takes longer than it gains.
-_WIDEST = 2400
+_WIDEST = 1200
 # How much a kernel is held near to what it was; the last all but keeps it.
 _PENALTIES = (1e-2, 0.3, 1e3)
 # One in so many examples is held back to choose the penalty.
@@ -307,19 +308,24 @@ def _fitted(
 ) -> tuple[Array, Array]:
     """The matrix and intercept under the penalty that is best on held-back rows."""
     fit = ~held if held.any() and not held.all() else np.ones_like(held)
+    if x.ndim > 2:
+        known, whole = (
+            partial(ridge_depthwise, x[some], y[some], start) for some in (fit, slice(None))
+        )
+    else:
+        sums = [NormalEquations(*start.shape) for _ in range(2)]
+        for one, some in zip(sums, (fit, ~fit), strict=True):
+            one.add(x[some], y[some])
+        known, whole = (
+            partial(one.solved, start, intercept=centred) for one in (sums[0], sums[0] + sums[1])
+        )
     best, least = _PENALTIES[-1], np.inf
     for alpha in _PENALTIES:
-        matrix, intercept = _ridge(x[fit], y[fit], start, alpha, centred=centred)
+        matrix, intercept = known(alpha=alpha)
         error = float(np.mean(np.square(y[held] - _multiplied(x[held], matrix) - intercept)))
         if error < least:
             best, least = alpha, error
-    return _ridge(x, y, start, best, centred=centred)
-
-
-def _ridge(x: Array, y: Array, start: Array, alpha: float, *, centred: bool) -> tuple[Array, Array]:
-    if x.ndim > 2:
-        return ridge_depthwise(x, y, start, alpha)
-    return ridge(x, y, start, alpha, intercept=centred)
+    return whole(alpha=best)
 
 
 def _multiplied(x: Array, matrix: Array) -> Array:

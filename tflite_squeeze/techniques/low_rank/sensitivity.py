@@ -19,7 +19,7 @@ from tflite_squeeze.training.divergence import Divergence
 Array = NDArray[Any]
 
 # Ranks of a layer at which its divergence is measured, as fractions of the cost of the whole.
-_COSTS = (0.1, 0.3, 0.5, 0.8)
+_COSTS = {2: (0.2, 0.6), 4: (0.1, 0.3, 0.5, 0.8)}
 _LEAST = 1e-12
 
 
@@ -29,9 +29,15 @@ class Sensitivity:
     Args:
         model: a Keras model of either version, with a graph of layers.
         inputs: samples by input name, (N, ...).
+        points: at how many ranks each layer is to be measured, 2 or 4.
+
+    Attributes:
+        samples: how many there are.
+        points: as given.
     """
 
-    def __init__(self, model: Any, inputs: dict[str, Array]) -> None:
+    def __init__(self, model: Any, inputs: dict[str, Array], points: int = 4) -> None:
+        self.points = points
         self._run = Forward(model, inputs)
         self._divergence = Divergence(model, self._run.outputs)
         self.samples = len(next(iter(inputs.values())))
@@ -64,11 +70,12 @@ def _truncated(changes: Sequence[tuple[Weighed, Choice]]) -> Iterator[None]:
             variable.assign(values)
 
 
-def probed(costs: Array) -> list[int]:
+def probed(costs: Array, points: int = 4) -> list[int]:
     """Which options of a layer to measure.
 
     Args:
         costs: of the options, rising, the whole layer's last, (n,).
+        points: how many to measure, 2 or 4.
 
     Returns:
         Positions of those whose costs are nearest to some fractions of the whole's.
@@ -78,7 +85,7 @@ def probed(costs: Array) -> list[int]:
         [0, 1, 2]
     """
     options = costs[:-1]
-    return sorted({int(np.argmin(np.abs(options - share * costs[-1]))) for share in _COSTS})
+    return sorted({int(np.argmin(np.abs(options - share * costs[-1]))) for share in _COSTS[points]})
 
 
 def interpolated(losses: Array, known: Sequence[tuple[float, float]]) -> Array:
