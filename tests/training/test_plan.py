@@ -75,3 +75,11 @@ def test_what_was_chosen_is_told_and_what_was_given_is_not() -> None:
     )
     whole = planned(FineTune(), 500)
     assert plan_note(whole, whole, 500) == ""
+
+
+def test_few_examples_are_augmented_as_the_technique_needs() -> None:
+    needs = Needs(augment=("mixup",))
+    assert planned(FineTune(), 500, needs).augment == ("mixup",)
+    assert "augmentation by mixup" in plan_note(FineTune(), planned(FineTune(), 500, needs), 500)
+    assert planned(FineTune(), 60_000, needs).augment is None
+    assert planned(FineTune(augment=()), 500, needs).augment == ()

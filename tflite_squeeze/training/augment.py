@@ -233,6 +233,21 @@ def augmentation_of(names: Sequence[str], model: Any, data: Data) -> Augmentatio
     return Augmentation(changes=tuple(changes), spreads=_spreads(data, noised), notes=tuple(notes))
 
 
+def suits(names: Sequence[str], model: Any, data: Data) -> bool:
+    """Whether an augmentation that nobody asked for fits a model and its data.
+
+    Args:
+        names: as in `augmentation_of`.
+        model: the Keras model that is trained.
+        data: fitted to it.
+    """
+    try:
+        augmentation_of(names, model, data)
+    except UsageError:
+        return False
+    return True
+
+
 def _fitting(kind: str, name: str, specs: Mapping[str, Any]) -> tuple[str, ...]:
     """The inputs that a kind of augmentation is applied to: one at least."""
     if name and name not in specs:

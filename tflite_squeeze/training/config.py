@@ -216,10 +216,11 @@ class FineTune(Frozen):
         description='Whether XLA compiles the training step; "auto" where that is likely to save '
         "time.",
     )
-    augment: tuple[str, ...] = Field(
-        default=(),
+    augment: tuple[str, ...] | None = Field(
+        default=None,
         description="Random changes of the training examples, with a comma between two: shift and "
-        "flip (images), time-shift (signals), noise, mixup; KIND:INPUT names the input.",
+        "flip (images), time-shift (signals), noise, mixup; KIND:INPUT names the input. By default "
+        "what the technique needs where there are few examples.",
     )
     reestimate: bool = Field(
         default=True,
@@ -243,8 +244,8 @@ class FineTune(Frozen):
 
     @field_validator("augment")
     @classmethod
-    def _known(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        kinds = [each.partition(":")[0] for each in given]
+    def _known(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        kinds = [each.partition(":")[0] for each in given or ()]
         for kind in kinds:
             if kind not in AUGMENTATIONS:
                 raise ValueError(f"{kind!r} is unknown: use some of {', '.join(AUGMENTATIONS)}")

@@ -186,7 +186,7 @@ def train(
     """
     keras = flavors.keras_of(flavors.known_flavor(model))
     labelled, objective = uses_labels(data), objective_of(model)
-    augmentation = augmentation_of(config.augment, model, data)
+    augmentation = augmentation_of(config.augment or (), model, data)
     soft = labelled and augmentation is not None and augmentation.mixes
     trained_for = objective.of_soft_labels(keras) if soft else objective
 

@@ -15,6 +15,7 @@ _WARMUP = 0.05
 _FORGETTING = 20
 _LEAST_MOMENTUM = 0.8
 _PASS_OF_UNKNOWN_LENGTH = 1_000
+_FEW = 5_000  # examples, of which a model learns more where they are changed at random
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class Needs:
         passes: over the training data, at least.
         steps: at least, so that small data is enough to recover on.
         rate: factor of the usual learning rate.
+        augment: what is done to the examples where there are few of them.
         momentum: the model's own, of the moving statistics of its batch normalizations; None
             where it has none.
     """
@@ -33,6 +35,7 @@ class Needs:
     steps: int = 600
     rate: float = 1.0
     momentum: float | None = None
+    augment: tuple[str, ...] = ()
 
 
 def planned(config: FineTune, examples: int | None, needs: Needs | None = None) -> FineTune:
@@ -67,6 +70,7 @@ def planned(config: FineTune, examples: int | None, needs: Needs | None = None) 
         "learning_rate": config.learning_rate or needs.rate * _RATES[config.optimizer],
         "warmup": _WARMUP if config.warmup is None else config.warmup,
         "batchnorm_momentum": momentum,
+        "augment": _augment(config, examples, needs),
     }
     return config.model_copy(update=chosen)
 
@@ -97,9 +101,12 @@ def plan_note(asked: FineTune, plan: FineTune, examples: int | None) -> str:
         "learning_rate": f"a learning rate of {plan.learning_rate:g}",
         "warmup": f"{plan.warmup:.0%} of the steps to warm up",
         "batchnorm_momentum": f"a momentum of batch normalization of {plan.batchnorm_momentum}",
+        "augment": f"augmentation by {' and '.join(plan.augment or ())}",
     }
-    names = chosen_names(asked)
-    chosen = [said[name] for name in said if name in names and getattr(plan, name) is not None]
+    names = chosen_names(asked) | ({"augment"} if asked.augment is None else set())
+    chosen = [
+        said[name] for name in said if name in names and getattr(plan, name) not in (None, ())
+    ]
     count = "data of unknown length" if examples is None else f"{examples:,} examples"
     return f"chosen for {count}: {', '.join(chosen)}" if chosen else ""
 
@@ -123,6 +130,11 @@ def stage_of(config: FineTune, epochs: int) -> FineTune:
     """
     steps = None if config.steps is None else config.steps // (config.epochs or 1) * epochs
     return config.model_copy(update={"epochs": epochs, "steps": steps})
+
+
+def _augment(config: FineTune, examples: int | None, needs: Needs) -> tuple[str, ...] | None:
+    few = examples is not None and examples < _FEW
+    return needs.augment if config.augment is None and needs.augment and few else config.augment
 
 
 def _batch(examples: int | None) -> int:

@@ -11,7 +11,7 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import model_of
 from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.variables import callback_class
-from tflite_squeeze.training.augment import augmentation_of
+from tflite_squeeze.training.augment import augmentation_of, suits
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune, training_of
 from tflite_squeeze.training.judging import Judge
@@ -163,7 +163,9 @@ class StepRun:
         self._chosen: frozenset[str] = frozenset()
         if self.training is not None and self.samples is not None:
             asked, examples = self.training, examples_of(self.samples)
-            needs = replace(needs or Needs(), momentum=momentum_of(self.model))
+            needs = needs or Needs()
+            fitting = needs.augment if suits(needs.augment, self.model, self.samples) else ()
+            needs = replace(needs, momentum=momentum_of(self.model), augment=fitting)
             self.training = planned(asked, examples, needs)
             self._chosen = chosen_names(asked)
             self._told += filter(None, [plan_note(asked, self.training, examples)])
@@ -185,7 +187,7 @@ class StepRun:
         """What is to be known of the augmentation; one that does not fit is refused."""
         if self.training is None or self.samples is None:
             return ()
-        augmentation = augmentation_of(self.training.augment, self.model, self.samples)
+        augmentation = augmentation_of(self.training.augment or (), self.model, self.samples)
         return () if augmentation is None else augmentation.notes
 
     def _settled_by(self, config: FineTune | None) -> Settling | None:

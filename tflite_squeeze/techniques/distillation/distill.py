@@ -86,7 +86,7 @@ def distill(
     examples = examples_of(samples)
     training = planned(asked, examples, needs)
     epochs, told = training.epochs or 1, plan_note(asked, training, examples)
-    augmentation = augmentation_of(training.augment, learner, samples)
+    augmentation = augmentation_of(training.augment or (), learner, samples)
     teachers = teachers_of(teacher, learner, config.teacher_outputs)
     # Refuses what cannot be compared before any work is spent on answers.
     distiller = Distiller(learner, teachers, config)

@@ -47,7 +47,8 @@ from tflite_squeeze.training.step_run import RunContext, StepRun
 Array = NDArray[Any]
 
 # The best of what was tried, see docs/measured/narrow.md.
-_DISTILL, _NEEDS = Distill(temperature=2.0), Needs(rate=2.0)
+_DISTILL = Distill(temperature=2.0)
+_NEEDS = Needs(rate=2.0, steps=1_000, augment=("mixup",))
 
 
 class Narrowed(NamedTuple):
