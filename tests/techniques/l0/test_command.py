@@ -33,7 +33,7 @@ def test_both_versions_of_keras(run: Any, files: Any, tmp_path: Path, flavor: st
 @pytest.mark.slow
 def test_no_zeros_are_told(run: Any, files: Any, tmp_path: Path) -> None:
     out = tmp_path / "sparse.keras"
-    options = ("--data", files.data, "--lam", "0", "--epochs", "1")
+    options = ("--data", files.data, "--lam", "0", "--epochs", "1", "--max-drop", "1")
     outcome = run("l0", files.model, "-o", out, *options)
     assert (outcome.code, outcome.err) == (0, "")
     last = outcome.out.splitlines()[-1]
