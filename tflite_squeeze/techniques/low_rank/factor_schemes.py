@@ -158,6 +158,8 @@ class Unfolded:
     def __init__(self, kernel: Array, second: Array | None = None) -> None:
         self.kernel = np.asarray(kernel, np.float64)
         self.second = second
+        # A budget tries the same ranks several times before it takes them.
+        self._known: dict[tuple[SchemeName, tuple[int, ...]], tuple[Array, ...]] = {}
 
     @cached_property
     def outputs(self) -> Decomposition:
@@ -211,6 +213,12 @@ class Unfolded:
             2014, arXiv:1405.3866, scheme 2 (spatial); Kim et al. 2016, arXiv:1511.06530, section
             3.1 (Tucker-2).
         """
+        key = scheme, tuple(ranks)
+        if key not in self._known:
+            self._known[key] = self._factors(scheme, ranks)
+        return self._known[key]
+
+    def _factors(self, scheme: SchemeName, ranks: tuple[int, ...]) -> tuple[Array, ...]:
         rows, columns, received, sent = self.kernel.shape
         if scheme == "channel":
             left, right = self.outputs.pair(ranks[0])
