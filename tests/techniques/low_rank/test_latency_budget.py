@@ -1,4 +1,4 @@
-"""A latency budget: options timed alike, and planned again where the file is slower than the sum."""
+"""A latency budget: what is alike is timed once, and a file that is too slow is planned again."""
 
 from typing import Any
 
