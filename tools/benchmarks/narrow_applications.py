@@ -146,7 +146,7 @@ def page() -> None:
         f"*Inexact* groups have LayerNormalization on their way, whose statistics change with the "
         f"width, so that no removal leaves outputs equal: they were left out of this comparison. "
         f"What is left of a difference is the rounding of float32, which grows through "
-        f"normalization by statistics of two images."
+        f"normalization by statistics of two images: in float64, EfficientNetB0's is 1.4e-13."
     )
     lines = [
         "# Filter pruning of every family of keras.applications",
