@@ -59,7 +59,7 @@ class Setting(NamedTuple):
 
 def settings() -> Iterator[Setting]:
     """All candidates, those that matter most first."""
-    usual: dict[str, Any] = {"frequency": 10, "end": 0.6}
+    usual: dict[str, Any] = {"frequency": 10, "end": 0.6, "budget": "uniform"}
     for change in (
         *({"frequency": frequency} for frequency in (1, 10, 50, 100)),
         *({"end": end} for end in (0.5, 0.75, 1.0)),
@@ -74,12 +74,17 @@ def settings() -> Iterator[Setting]:
         options = {**usual, "protected": kept}
         yield Setting("pruning: budget and protection", f"{kept} layer protected", "prune", options)
     for label, change in (
-        ("assigned once, optimal values", {}),
+        ("assigned once, optimal values", {"reassign": None}),
         ("assigned anew every 10 steps", {"reassign": 10}),
         ("assigned anew every 100 steps", {"reassign": 100}),
-        ("from evenly spaced values", {"init": "linear"}),
+        ("assigned once, evenly spaced values", {"reassign": None, "init": "linear"}),
     ):
         yield Setting("sharing: 8 values", label, "cluster", {"clusters": 8, **change})
+    for label, change in (
+        ("assigned once", {"reassign": None}),
+        ("assigned anew every 10 steps", {"reassign": 10}),
+    ):
+        yield Setting("sharing: 16 values", label, "cluster", {"clusters": 16, **change})
     for kind in ("constant", "exponential", "one-cycle"):
         yield Setting("pruning: shape", kind, "prune", {**usual, "kind": kind})
     yield from _other_settings(usual)

@@ -39,7 +39,8 @@ def test_at_once_without_data(library: Any) -> None:
     model = tiny_models.dense(library)
     before = model.get_weights()
     pruned, record = prune(model, Prune(sparsity=0.75))
-    assert zeros(pruned) == [96, 36]
+    # Of 44 weights that stay, 24 / 43 and 19 / 43: sums of the dimensions.
+    assert zeros(pruned) == [103, 29]
     # The smallest went, the others are as they were, and so is the model that was given.
     after = pruned.get_weights()[0]
     assert np.abs(before[0][after == 0]).max() <= np.abs(after[after != 0]).min()
@@ -59,7 +60,7 @@ def test_in_place(library: Any) -> None:
         # tf_keras copies it, by calling its class without arguments.
         with pytest.raises(UsageError, match="in_place=True"):
             prune(model, Prune(sparsity=0.5))
-    pruned, _ = prune(model, Prune(sparsity=0.5), in_place=True)
+    pruned, _ = prune(model, Prune(sparsity=0.5, budget="uniform"), in_place=True)
     assert pruned is model
     assert zeros(model) == [8, 3]
 
@@ -78,7 +79,7 @@ def test_budgets_meet_the_target(library: Any, npz: str, budget: str) -> None:
 def test_scores_choose_differently(library: Any, npz: str, score: str) -> None:
     model = tiny_models.dense(library)
     pruned, record = prune(model, Prune(sparsity=0.5, score=score), npz, one_shot=True)
-    assert zeros(pruned) == [64, 24]
+    assert zeros(pruned) == [79, 9]
     by_magnitude, _ = prune(model, Prune(sparsity=0.5))
     same = (pruned.get_weights()[0] == 0) == (by_magnitude.get_weights()[0] == 0)
     assert same.all() == (score == "magnitude")
@@ -176,7 +177,7 @@ def test_real_images(library: Any, samples: Any) -> None:
     )
     pruned, record = prune(
         model,
-        Prune(sparsity=0.8, score="wanda"),
+        Prune(sparsity=0.8, score="wanda", budget="uniform"),
         str(samples / "fashion-mnist.npz"),
         one_shot=True,
     )

@@ -25,7 +25,11 @@ def shares(config: Prune, targets: Any, sparsity: float, **options: Any) -> list
 
 
 def test_uniform(targets: Any) -> None:
-    assert shares(Prune(sparsity=0.5), targets, 0.3) == [0.3, 0.3]
+    assert shares(Prune(sparsity=0.5, budget="uniform"), targets, 0.3) == [0.3, 0.3]
+
+
+def test_a_pattern_leaves_no_choice(targets: Any) -> None:
+    assert shares(Prune(granularity="2:4"), targets, 0.5) == [0.5, 0.5]
 
 
 def test_global_takes_the_lower_tensor_first(targets: Any) -> None:

@@ -29,7 +29,7 @@ class Prune(Frozen):
 
     Example:
         >>> Prune(sparsity=0.9, schedule="polynomial", layers={"conv_*": 0.5}).budget
-        'uniform'
+        'erk'
     """
 
     sparsity: Annotated[float, Field(ge=0, lt=1)] | Literal["median"] | None = Field(
@@ -54,9 +54,9 @@ class Prune(Frozen):
         "package.module:function.",
     )
     budget: Annotated[str | Callable[..., Any], BUDGET] = Field(
-        default="uniform",
-        description='How sparsity is distributed: "uniform" over all tensors alike, "global" by '
-        'ranking all weights together, "erk" with less in smaller tensors, '
+        default="erk",
+        description='How sparsity is distributed: "erk" (Erdős-Rényi-kernel) with less in smaller '
+        'tensors, "uniform" over all tensors alike, "global" by ranking all weights together, '
         '"sensitivity" by measured curves of accuracy; or a function, also as '
         "package.module:function.",
     )
@@ -141,11 +141,13 @@ class Prune(Frozen):
 
     @property
     def spread_by(self) -> Callable[..., Any]:
-        """The budget's function.
+        """The budget's function; with N:M, which leaves no choice, all tensors alike.
 
         Raises:
             UsageError: it cannot be imported.
         """
+        if self.units.fixed_sparsity is not None:
+            return budgets.uniform
         return BUDGET.function(self.budget, budgets.BUDGETS)
 
     @property

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.projections import Attached, MaskProjection, attach, detach, nonzero
 from tflite_squeeze.network.weights import Selection, Target
-from tflite_squeeze.techniques.pruning.budgets import uniform
+from tflite_squeeze.techniques.pruning.budgets import erdos_renyi, uniform
 from tflite_squeeze.techniques.pruning.config import SCORE, Prune
 from tflite_squeeze.techniques.pruning.masks import Element, Mask, lowest
 from tflite_squeeze.techniques.pruning.scores import magnitude
@@ -171,31 +171,39 @@ class ModelMasks:
             projection.assign(mask if self._config.grow else mask & projection.current())
 
     def _update_plainly(self, sparsity: float, *, exact: bool) -> None:
-        for target, projection, rising in zip(
-            self.targets, self._projections, self._rising, strict=True
+        now, last = (self._shares(share) for share in (sparsity, self._config.target))
+        for target, projection, rising, share, most_share in zip(
+            self.targets, self._projections, self._rising, now, last, strict=True
         ):
-            zeros = round(sparsity * target.size)
+            zeros = round(share * target.size)
             if not rising.wants(zeros):
                 continue
             if exact:
                 mask = rising.exactly(projection.dense(), zeros)
             else:
-                most = round(self._config.target * target.size)
+                most = round(most_share * target.size)
                 mask = rising.about(projection.dense(), zeros, most)
             if mask is not None:
                 projection.assign(mask, now=exact)
 
     @property
     def _is_plain(self) -> bool:
-        """Whether each tensor is ranked alone by magnitude and zeros stay: the fast way."""
+        """Whether each tensor is ranked alone by magnitude and zeros stay: the fast way.
+
+        Its share of the zeros then follows from the shapes alone.
+        """
         config = self._config
         return (
             self._score is magnitude
-            and config.spread_by is uniform
+            and config.spread_by in (uniform, erdos_renyi)
             and isinstance(config.units, Element)
             and not (config.grow or config.layers or config.threshold)
             and config.sparsity != "median"
         )
+
+    def _shares(self, sparsity: float) -> list[float]:
+        """The sparsity of each tensor, for a budget that looks at shapes alone."""
+        return tensor_sparsities(self._config, self.targets, (), sparsity)
 
     def _masks(self, weights: list[Array], sparsity: float) -> list[Array]:
         config = self._config

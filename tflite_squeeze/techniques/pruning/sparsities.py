@@ -28,7 +28,7 @@ def tensor_sparsities(
     Args:
         config: the configuration of pruning.
         targets: the weights.
-        scores: of each, (outputs, inputs).
+        scores: of each, (outputs, inputs); none for a budget that does not look at them.
         sparsity: of all of them together, at this point of the schedule.
         curves: for a budget that asks for them, what each tensor loses at which sparsity.
 
@@ -45,7 +45,7 @@ def tensor_sparsities(
     spread = _spread(
         config,
         [targets[index] for index in free],
-        [scores[index] for index in free],
+        [scores[index] for index in free] if scores else (),
         sparsity,
         curves,
     )
