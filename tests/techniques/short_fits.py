@@ -6,12 +6,18 @@ import numpy as np
 
 from tests import tiny_models
 from tflite_squeeze.network.weights import select
+from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.schedules import Polynomial
 
 X = tiny_models.examples(64, 8)
 Y = (X[:, 0] > 0).astype(np.int64)
 BATCH = 8  # 8 steps in an epoch
 QUICK = Polynomial(end=6, frequency=2)
+
+
+def alike(**config: Any) -> Prune:
+    """Pruning with the same share of zeros in each tensor, which is easy to tell by hand."""
+    return Prune(budget="uniform", **config)
 
 
 def compiled(library: Any, *, optimizer: Any = "adam", **options: Any) -> Any:

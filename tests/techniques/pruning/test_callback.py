@@ -11,7 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import tiny_models
-from tests.techniques.short_fits import BATCH, QUICK, Watch, X, Y, compiled, fit, kernel, zeros
+from tests.techniques.short_fits import (
+    BATCH,
+    QUICK,
+    Watch,
+    X,
+    Y,
+    alike,
+    compiled,
+    fit,
+    kernel,
+    zeros,
+)
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.network.variables import constraint_of
 from tflite_squeeze.network.weights import select
@@ -26,7 +37,7 @@ pytestmark = pytest.mark.slow
 def test_it_ends_at_the_target_and_leaves_a_plain_model(library: Any) -> None:
     model = compiled(library)
     biases = [layer.bias for layer in model.layers if hasattr(layer, "bias")]
-    history = fit(model, PruningCallback(Prune(sparsity=0.75, schedule=QUICK)))
+    history = fit(model, PruningCallback(alike(sparsity=0.75, schedule=QUICK)))
     assert zeros(model) == [96, 36]
     assert history.history["sparsity"] == [0.75, 0.75]
     assert all((np.asarray(bias) != 0).all() for bias in biases)
@@ -38,7 +49,7 @@ def test_it_ends_at_the_target_and_leaves_a_plain_model(library: Any) -> None:
 
 def test_zeros_hold_in_every_step_and_never_return(library: Any) -> None:
     model, watch = compiled(library), Watch()
-    config = Prune(sparsity=0.75, schedule=Polynomial(end=12, frequency=4))
+    config = alike(sparsity=0.75, schedule=Polynomial(end=12, frequency=4))
     fit(model, PruningCallback(config), watch.callback(library))
     counts = [int(np.sum(~mask)) for mask in watch.masks]
     # 0.75 (1 - (1 - t)^3) of 128 at t = 0, 1/3, 2/3, 1, each for the four steps from there.
@@ -62,12 +73,12 @@ def test_the_share_of_zeros_is_what_was_asked(
     model = compiled(LIBRARIES[flavor], optimizer="sgd")
     fit(
         model,
-        PruningCallback(Prune(sparsity=sparsity, schedule=kind(end=end, frequency=frequency))),
+        PruningCallback(alike(sparsity=sparsity, schedule=kind(end=end, frequency=frequency))),
     )
     assert zeros(model) == [round(sparsity * 128), round(sparsity * 48)]
 
 
-@pytest.mark.parametrize("budget", ["uniform", "global"])
+@pytest.mark.parametrize("budget", ["uniform", "erk", "global"])
 def test_the_frequency_does_not_change_the_end(library: Any, budget: str) -> None:
     ends = []
     for frequency in (1, 100):
@@ -90,7 +101,7 @@ def test_the_frequency_does_not_change_the_end(library: Any, budget: str) -> Non
 )
 def test_ways_to_compile(library: Any, options: dict) -> None:
     model = compiled(library, **options)
-    history = fit(model, PruningCallback(Prune(sparsity=0.75, schedule=QUICK)), epochs=1)
+    history = fit(model, PruningCallback(alike(sparsity=0.75, schedule=QUICK)), epochs=1)
     assert zeros(model) == [96, 36]
     assert history.history["sparsity"] == [0.75]
 
@@ -99,18 +110,18 @@ def test_gradient_accumulation() -> None:
     library = LIBRARIES["keras"]
     optimizer = library.optimizers.Adam(gradient_accumulation_steps=2)
     model = compiled(library, optimizer=optimizer)
-    fit(model, PruningCallback(Prune(sparsity=0.75, schedule=QUICK)))
+    fit(model, PruningCallback(alike(sparsity=0.75, schedule=QUICK)))
     assert zeros(model) == [96, 36]
 
 
 def test_averaged_weights_keep_their_zeros(library: Any) -> None:
     optimizer = library.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9)
     model = compiled(library, optimizer=optimizer)
-    fit(model, PruningCallback(Prune(sparsity=0.75, schedule=QUICK)))
+    fit(model, PruningCallback(alike(sparsity=0.75, schedule=QUICK)))
     assert zeros(model) == [96, 36]
     # Keras moved the averages into the weights; what was kept aside must not undo that.
     growing = compiled(library, optimizer=library.optimizers.SGD(0.1, use_ema=True))
-    fit(growing, PruningCallback(Prune(sparsity=0.75, schedule=QUICK, grow=True)))
+    fit(growing, PruningCallback(alike(sparsity=0.75, schedule=QUICK, grow=True)))
     assert zeros(growing) == [96, 36]
 
 
@@ -122,7 +133,7 @@ def test_mixed_precision(library: Any) -> None:
     look = library.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: watch.append(zeros(model)[0])
     )
-    callback = PruningCallback(Prune(sparsity=0.5, schedule=QUICK))
+    callback = PruningCallback(alike(sparsity=0.5, schedule=QUICK))
     model.fit(x, Y, batch_size=BATCH, epochs=1, callbacks=[callback, look], verbose=0)
     assert zeros(model) == [9, 48]
     assert watch[-1] == 9
@@ -133,7 +144,7 @@ def test_frozen_layers_are_pruned_and_else_untouched(library: Any) -> None:
     model.layers[-2].trainable = False
     model.compile("adam", "sparse_categorical_crossentropy")
     before = kernel(model).copy()
-    fit(model, PruningCallback(Prune(sparsity=0.5, schedule=QUICK)))
+    fit(model, PruningCallback(alike(sparsity=0.5, schedule=QUICK)))
     after = kernel(model)
     assert zeros(model) == [64, 24]
     np.testing.assert_array_equal(after[after != 0], before[after != 0])
@@ -141,7 +152,7 @@ def test_frozen_layers_are_pruned_and_else_untouched(library: Any) -> None:
 
 def test_protected_layers_train_as_without_pruning(library: Any) -> None:
     model = compiled(library)
-    fit(model, PruningCallback(Prune(sparsity=0.5, schedule=QUICK, protect=("hidden",))))
+    fit(model, PruningCallback(alike(sparsity=0.5, schedule=QUICK, protect=("hidden",))))
     assert zeros(model) == [0, 24]
 
 
@@ -161,7 +172,7 @@ def test_a_train_step_of_ones_own(library: Any) -> None:
     model = Network(plain.inputs, plain.outputs)
     model.compile("adam")
     watch = Watch()
-    fit(model, PruningCallback(Prune(sparsity=0.75, schedule=QUICK)), watch.callback(library))
+    fit(model, PruningCallback(alike(sparsity=0.75, schedule=QUICK)), watch.callback(library))
     assert zeros(model) == [96, 36]
     assert int(np.sum(~watch.masks[-1])) == 96
 
@@ -174,7 +185,7 @@ def test_other_shapes_of_models(library: Any, build: Callable[..., Any]) -> None
     width = model.get_weights()[0].shape[0]
     x: Any = [tiny_models.examples(32, width, seed=seed) for seed in range(inputs)]
     y = np.asarray(model(x if inputs > 1 else x[0])) + 1.0
-    callback = PruningCallback(Prune(sparsity=0.5, schedule=Polynomial(end=3, frequency=1)))
+    callback = PruningCallback(alike(sparsity=0.5, schedule=Polynomial(end=3, frequency=1)))
     model.fit(x if inputs > 1 else x[0], y, batch_size=8, epochs=2, callbacks=[callback], verbose=0)
     assert zeros(model) == [round(target.size / 2) for target in select(model).targets]
 
@@ -182,7 +193,7 @@ def test_other_shapes_of_models(library: Any, build: Callable[..., Any]) -> None
 def test_a_model_that_is_built_by_its_first_step(library: Any) -> None:
     model = tiny_models.subclassed(library, called=False)
     model.compile("sgd", "mse")
-    callback = PruningCallback(Prune(sparsity=0.5, schedule=Polynomial(end=6, frequency=1)))
+    callback = PruningCallback(alike(sparsity=0.5, schedule=Polynomial(end=6, frequency=1)))
     x = tiny_models.examples(64, 6)
     history = model.fit(x, x[:, :2], batch_size=8, epochs=2, callbacks=[callback], verbose=0)
     assert zeros(model) == [9, 3]
@@ -195,7 +206,7 @@ def test_a_layer_that_begins_at_zero_trains(library: Any) -> None:
         [library.Input((8,)), layers.Dense(2, kernel_initializer="zeros", activation="softmax")]
     )
     model.compile("sgd", "sparse_categorical_crossentropy")
-    fit(model, PruningCallback(Prune(sparsity=0.5, schedule=Polynomial(begin=4, end=8))))
+    fit(model, PruningCallback(alike(sparsity=0.5, schedule=Polynomial(begin=4, end=8))))
     assert zeros(model) == [8]
 
 
@@ -206,7 +217,7 @@ def test_the_users_constraint_holds_and_is_put_back(library: Any) -> None:
     )
     model.compile("sgd", "sparse_categorical_crossentropy")
     own = constraint_of(model.layers[-1].kernel)
-    fit(model, PruningCallback(Prune(sparsity=0.5, schedule=QUICK)))
+    fit(model, PruningCallback(alike(sparsity=0.5, schedule=QUICK)))
     weights = np.asarray(model.layers[-1].kernel)
     assert (weights >= 0).all()
     assert np.sum(weights == 0) >= 12
@@ -223,7 +234,7 @@ def test_growing_back_lets_other_weights_win(library: Any) -> None:
         model.layers[-1].kernel.assign([[0.01], [0.2], [0.3], [0.4]])
         model.compile(library.optimizers.SGD(0.05), "mse")
         schedule = Constant(end=60, frequency=10)
-        callback = PruningCallback(Prune(sparsity=0.75, schedule=schedule, grow=grow))
+        callback = PruningCallback(alike(sparsity=0.75, schedule=schedule, grow=grow))
         model.fit(x, y, batch_size=16, epochs=5, callbacks=[callback], verbose=0)
         kept[grow] = np.flatnonzero(np.asarray(model.layers[-1].kernel)).tolist()
     assert kept == {False: [3], True: [0]}
@@ -246,7 +257,7 @@ def test_growing_back_lets_other_weights_win(library: Any) -> None:
 def test_scores_and_patterns_while_training(library: Any, config: dict) -> None:
     model = compiled(library)
     data = ScoringData.from_arrays(X, Y, batch=32)
-    fit(model, PruningCallback(Prune(schedule=QUICK, **config), data=data), epochs=1)
+    fit(model, PruningCallback(alike(schedule=QUICK, **config), data=data), epochs=1)
     expected = {"filter": [64, 32], "layers": [64, 12]}
     key = "layers" if "layers" in config else config.get("granularity")
     assert zeros(model) == expected.get(key, [64, 24])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_models
+from tests.techniques.short_fits import alike
 from tflite_squeeze.cli import main
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.techniques.pruning.callback import PruningCallback
@@ -44,63 +45,63 @@ def fitted(model, config):
 def zeros(model):
     return {
         target.layer.name: int(np.sum(np.asarray(target.variable) == 0))
-        for target in groups_of(model, Prune(sparsity=0.5)).selection.targets
+        for target in groups_of(model, alike(sparsity=0.5)).selection.targets
     }
 
 
 def test_its_own_sparsity_holds_in_fit(library):
-    model = network(library, first=Prune(sparsity=0.9))
-    fitted(model, Prune(sparsity=0.5, schedule=QUICK))
+    model = network(library, first=alike(sparsity=0.9))
+    fitted(model, alike(sparsity=0.5, schedule=QUICK))
     assert zeros(model) == {"one": 72, "two": 50, "out": 20}
 
 
 def test_without_settings_of_its_own_the_callbacks_hold(library):
     """The control: the same network, plain."""
-    model = fitted(network(library), Prune(sparsity=0.5, schedule=QUICK))
+    model = fitted(network(library), alike(sparsity=0.5, schedule=QUICK))
     assert zeros(model) == {"one": 40, "two": 50, "out": 20}
 
 
 def test_its_own_granularity_holds(library):
-    model = network(library, second=Prune(sparsity=0.5, granularity="filter"))
-    fitted(model, Prune(sparsity=0.25, schedule=QUICK))
+    model = network(library, second=alike(sparsity=0.5, granularity="filter"))
+    fitted(model, alike(sparsity=0.25, schedule=QUICK))
     kernel = next(
         np.asarray(target.variable)
-        for target in groups_of(model, Prune(sparsity=0.5)).selection.targets
+        for target in groups_of(model, alike(sparsity=0.5)).selection.targets
         if target.layer.name == "two"
     )
     assert sorted(np.sum(kernel == 0, axis=0)) == [0] * 5 + [10] * 5
 
 
 def test_it_is_pruned_though_the_callback_looks_elsewhere(library):
-    model = network(library, first=Prune(sparsity=0.5), second=Prune(sparsity=0.2))
-    fitted(model, Prune(sparsity=0.75, only=("out",), protect=("one",), schedule=QUICK))
+    model = network(library, first=alike(sparsity=0.5), second=alike(sparsity=0.2))
+    fitted(model, alike(sparsity=0.75, only=("out",), protect=("one",), schedule=QUICK))
     assert zeros(model) == {"one": 40, "two": 20, "out": 30}
 
 
 def test_zero_keeps_a_layer_dense(library):
-    model = network(library, first=Prune(sparsity=0.0))
-    groups = groups_of(model, Prune(sparsity=0.5))
+    model = network(library, first=alike(sparsity=0.0))
+    groups = groups_of(model, alike(sparsity=0.5))
     reasons = {item.layer: item.reason for item in groups.selection.skipped}
     assert reasons == {"one": "kept dense by its Prunable"}
-    fitted(model, Prune(sparsity=0.5, schedule=QUICK))
+    fitted(model, alike(sparsity=0.5, schedule=QUICK))
     assert not np.any(model.layers[0].layer.get_weights()[0] == 0)
 
 
 def test_the_rest_may_stay_dense_while_a_prunable_follows_the_schedule(library):
-    model = fitted(network(library, first=Prune(sparsity=0.9)), Prune(sparsity=0.0, schedule=QUICK))
+    model = fitted(network(library, first=alike(sparsity=0.9)), alike(sparsity=0.0, schedule=QUICK))
     assert zeros(model) == {"one": 72, "two": 0, "out": 0}
 
 
 def test_without_the_callback_nothing_is_pruned(library):
-    model = network(library, first=Prune(sparsity=0.9))
+    model = network(library, first=alike(sparsity=0.9))
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(X, Y, epochs=1, verbose=0)
     assert zeros(model) == {"one": 0, "two": 0, "out": 0}
 
 
 def test_prune_honours_it_and_says_so_in_the_record(library):
-    model = network(library, first=Prune(sparsity=0.9))
-    pruned, record = prune(model, Prune(sparsity=0.5))
+    model = network(library, first=alike(sparsity=0.9))
+    pruned, record = prune(model, alike(sparsity=0.5))
     assert zeros(pruned) == {"one": 72, "two": 50, "out": 20}
     assert zeros(model)["one"] == 0
     assert {w.name: w.zeros_after for w in record.weights} == {
@@ -113,15 +114,15 @@ def test_prune_honours_it_and_says_so_in_the_record(library):
 
 
 def test_what_has_no_kernel_is_reported(library):
-    flatten = Prunable(library.layers.Flatten(name="flat"), Prune(sparsity=0.5))
+    flatten = Prunable(library.layers.Flatten(name="flat"), alike(sparsity=0.5))
     model = library.Sequential([library.Input((8,)), flatten, library.layers.Dense(2, name="out")])
-    skipped = groups_of(model, Prune(sparsity=0.5)).selection.skipped
+    skipped = groups_of(model, alike(sparsity=0.5)).selection.skipped
     assert [(s.layer, s.reason) for s in skipped] == [("flat", "nothing in it can be pruned")]
 
 
 def test_strip_leaves_the_layers_and_their_zeros(library):
-    model = network(library, first=Prune(sparsity=0.9), second=Prune(sparsity=0.2))
-    fitted(model, Prune(sparsity=0.5, schedule=QUICK))
+    model = network(library, first=alike(sparsity=0.9), second=alike(sparsity=0.2))
+    fitted(model, alike(sparsity=0.5, schedule=QUICK))
     plain = strip(model)
     assert [layer.name for layer in plain.layers] == ["one", "two", "out"]
     assert zeros(plain) == {"one": 72, "two": 20, "out": 20}
@@ -130,18 +131,18 @@ def test_strip_leaves_the_layers_and_their_zeros(library):
 
 
 def test_it_is_saved_and_loaded_with_its_settings(library, tmp_path):
-    own = Prune(sparsity=0.9, granularity="1x2", score="random", seed=3)
+    own = alike(sparsity=0.9, granularity="1x2", score="random", seed=3)
     model = network(library, first=own)
     model.save(tmp_path / "net.keras")
     loaded = library.models.load_model(tmp_path / "net.keras")
     assert Prune.model_validate_json(loaded.layers[0].settings) == own
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
-    fitted(loaded, Prune(sparsity=0.5, schedule=QUICK))
+    fitted(loaded, alike(sparsity=0.5, schedule=QUICK))
     assert zeros(loaded) == {"one": 72, "two": 50, "out": 20}
 
 
 def test_the_command_honours_it_and_writes_plain_layers(library, tmp_path):
-    network(library, first=Prune(sparsity=0.9)).save(tmp_path / "net.keras")
+    network(library, first=alike(sparsity=0.9)).save(tmp_path / "net.keras")
     output = tmp_path / "out.keras"
     command = ["prune", str(tmp_path / "net.keras"), "-o", str(output), "--sparsity", "0.5"]
     with pytest.raises(SystemExit) as end:
@@ -153,7 +154,7 @@ def test_the_command_honours_it_and_writes_plain_layers(library, tmp_path):
 
 def test_masks_of_sequences_pass_through(library):
     layers = library.layers
-    embedding = Prunable(layers.Embedding(5, 3, mask_zero=True, name="words"), Prune(sparsity=0.5))
+    embedding = Prunable(layers.Embedding(5, 3, mask_zero=True, name="words"), alike(sparsity=0.5))
     model = library.Sequential(
         [library.Input((4,), dtype="int32"), embedding, layers.LSTM(2, name="memory")]
     )
@@ -165,10 +166,10 @@ def test_masks_of_sequences_pass_through(library):
 
 def test_refusals(library):
     with pytest.raises(UsageError, match="int is not a Keras layer"):
-        Prunable(3, Prune(sparsity=0.5))
+        Prunable(3, alike(sparsity=0.5))
     for names in ({"only": ("a",)}, {"protect": ("a",)}, {"layers": {"a": 0.5}}):
         with pytest.raises(UsageError, match="for its own layer"):
-            Prunable(library.layers.Dense(2), Prune(sparsity=0.5, **names))
+            Prunable(library.layers.Dense(2), alike(sparsity=0.5, **names))
     with pytest.raises(InputError, match="model model does not exist"):
         strip("model")
     with pytest.raises(UsageError, match=r"int .* is not a Keras model"):

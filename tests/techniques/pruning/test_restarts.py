@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.techniques.short_fits import QUICK, Watch, compiled, fit, kernel, zeros
+from tests.techniques.short_fits import QUICK, Watch, alike, compiled, fit, kernel, zeros
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.network.variables import constraint_of
 from tflite_squeeze.techniques.pruning.callback import PruningCallback
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_second_fit_goes_on(library: Any) -> None:
     model = compiled(library)
-    callback = PruningCallback(Prune(sparsity=0.75, schedule=Polynomial(end=16, frequency=2)))
+    callback = PruningCallback(alike(sparsity=0.75, schedule=Polynomial(end=16, frequency=2)))
     with pytest.warns(TargetNotReached, match="after 8 steps"):
         fit(model, callback, epochs=1)
     first = kernel(model) != 0
@@ -47,7 +47,7 @@ def test_a_third_fit_keeps_the_masks(library: Any, budget: str) -> None:
 
 
 def test_another_model_starts_anew(library: Any) -> None:
-    callback = PruningCallback(Prune(sparsity=0.75, schedule=QUICK))
+    callback = PruningCallback(alike(sparsity=0.75, schedule=QUICK))
     for _ in range(2):
         model = compiled(library)
         watch = Watch()
@@ -58,7 +58,7 @@ def test_another_model_starts_anew(library: Any) -> None:
 
 def test_an_interrupted_training_leaves_nothing_behind_for_the_next(library: Any) -> None:
     model = compiled(library)
-    callback = PruningCallback(Prune(sparsity=0.75, schedule=QUICK))
+    callback = PruningCallback(alike(sparsity=0.75, schedule=QUICK))
 
     def stop(batch: int, logs: Any) -> None:
         if batch == 3:
@@ -73,7 +73,7 @@ def test_an_interrupted_training_leaves_nothing_behind_for_the_next(library: Any
 
 
 def test_a_checkpoint_goes_on_with_masks_and_step(library: Any, tmp_path: Path) -> None:
-    config = Prune(sparsity=0.75, schedule=Polynomial(end=20, frequency=2))
+    config = alike(sparsity=0.75, schedule=Polynomial(end=20, frequency=2))
     model = compiled(library)
     path = tmp_path / "epoch_{epoch}.keras"
     fit(model, PruningCallback(config), library.callbacks.ModelCheckpoint(str(path)), epochs=3)
@@ -89,7 +89,7 @@ def test_a_checkpoint_goes_on_with_masks_and_step(library: Any, tmp_path: Path) 
 
 
 def test_backup_and_restore_goes_on(library: Any, tmp_path: Path) -> None:
-    config = Prune(sparsity=0.75, schedule=Polynomial(end=16, frequency=4))
+    config = alike(sparsity=0.75, schedule=Polynomial(end=16, frequency=4))
     model = compiled(library)
 
     def crash(epoch: int, logs: Any) -> None:
@@ -116,7 +116,7 @@ def test_backup_and_restore_goes_on(library: Any, tmp_path: Path) -> None:
 
 def test_a_run_that_starts_behind_the_end_prunes_at_once(library: Any) -> None:
     model, watch = compiled(library), Watch()
-    callback = PruningCallback(Prune(sparsity=0.75, schedule=QUICK))
+    callback = PruningCallback(alike(sparsity=0.75, schedule=QUICK))
     fit(model, callback, watch.callback(library), epochs=3, initial_epoch=2)
     assert [int(np.sum(~mask)) for mask in watch.masks] == [96] * 8
 
@@ -126,7 +126,7 @@ def test_saved_files_are_plain(tmp_path: Path) -> None:
     script = "import sys\nsys.modules['tflite_squeeze'] = None\nimport keras, tf_keras\n"
     for name, library in LIBRARIES.items():
         model = compiled(library)
-        fit(model, PruningCallback(Prune(sparsity=0.75, schedule=QUICK)), epochs=1)
+        fit(model, PruningCallback(alike(sparsity=0.75, schedule=QUICK)), epochs=1)
         path = str(tmp_path / f"{name}.keras")
         model.save(path)
         script += f"model = {name}.models.load_model({path!r})\n"
