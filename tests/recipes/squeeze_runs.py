@@ -13,6 +13,6 @@ def recipe_of(*steps: Any, **values: Any) -> Recipe:
 
 
 TWO = (
-    {"prune": {"sparsity": 0.5}, "finetune": TRAINING},
-    {"prune": {"sparsity": 0.75}, "finetune": TRAINING},
+    {"prune": {"sparsity": 0.5, "budget": "uniform"}, "finetune": TRAINING},
+    {"prune": {"sparsity": 0.75, "budget": "uniform"}, "finetune": TRAINING},
 )

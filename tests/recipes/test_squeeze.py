@@ -195,7 +195,7 @@ def test_a_claim_that_does_not_hold_fails_the_run(
 
 def test_the_given_model_teaches(trained: Any, npz: Path, tmp_path: Path) -> None:
     """Zeros stay while it is distilled, and no label is needed."""
-    once = {"prune": {"sparsity": 0.5}, "finetune": False}
+    once = {"prune": {"sparsity": 0.5, "budget": "uniform"}, "finetune": False}
     taught = {"distill": {"distance": "mse"}, "finetune": {**TRAINING, "epochs": 10}}
     x = np.load(npz)
     images = {"x_train": x["x_train"], "x_test": x["x_test"]}

@@ -145,6 +145,7 @@ def test_the_command_honours_it_and_writes_plain_layers(library, tmp_path):
     network(library, first=alike(sparsity=0.9)).save(tmp_path / "net.keras")
     output = tmp_path / "out.keras"
     command = ["prune", str(tmp_path / "net.keras"), "-o", str(output), "--sparsity", "0.5"]
+    command += ["--budget", "uniform"]
     with pytest.raises(SystemExit) as end:
         main(command)
     assert not end.value.code
