@@ -60,7 +60,7 @@ def zeros(model: Any) -> list[float]:
 
 @pytest.mark.parametrize("in_place", [False, True])
 def test_pruning_recovers_without_labels(library: Any, model: Any, in_place: bool) -> None:
-    config = Prune(sparsity=0.75)
+    config = Prune(sparsity=0.75, budget="uniform")
     at_once, _ = prune(model, config)
     given = model
     if in_place:
