@@ -9,7 +9,9 @@ from tests import tiny_models
 from tests.techniques.narrowing.test_narrow import residual
 from tflite_squeeze.network.graph import Value, graph_of
 from tflite_squeeze.techniques.narrowing.channels import channels_of
+from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.cutting import cut, staying
+from tflite_squeeze.techniques.narrowing.narrow import narrow
 from tflite_squeeze.techniques.narrowing.repair import (
     SAMPLES,
     Repaired,
@@ -104,3 +106,39 @@ def test_eager_answers_are_the_models(library: Any, count: int) -> None:
     images = tiny_models.examples(count, 6, 6, 1)
     (answers,) = answers_of(model, {"image": images})
     np.testing.assert_allclose(answers, model.predict(images, verbose=0), atol=1e-5)
+
+
+def named_otherwise(library: Any) -> Any:
+    """A dict of inputs whose keys are not the names of the tensors."""
+    layers = library.layers
+    first, second = library.Input((8,), name="a"), library.Input((8,), name="b")
+    joined = layers.Concatenate()([layers.Dense(16, "relu")(first), layers.Dense(16)(second)])
+    hidden = layers.Dense(16, "relu")(joined)
+    return library.Model({"p": first, "q": second}, layers.Dense(3, "softmax")(hidden))
+
+
+@pytest.mark.filterwarnings("ignore:When providing `inputs` as a dict")
+@pytest.mark.parametrize("score", ["least-squares", "fisher"])
+def test_inputs_by_other_names(library: Any, score: Any) -> None:
+    data = {f"x_train:{name}": tiny_models.examples(64, 8) for name in ("p", "q")}
+    config = Narrow(ratio=0.5, score=score)
+    _, record = narrow(named_otherwise(library), config, data, one_shot=True)
+    assert record.repair is not None
+    assert len(record.repair.layers) == 2
+
+
+@pytest.mark.parametrize("score", ["least-squares", "fisher"])
+def test_a_models_own_loss_is_no_part_of_its_answers(score: Any) -> None:
+    """Its nodes have other names and another order in the narrower model."""
+    tf_keras = tiny_models.LIBRARIES["tf_keras"]
+    layers = tf_keras.layers
+    given = tf_keras.Input((8,))
+    hidden = layers.Dense(16, "relu")(given)
+    model = tf_keras.Model(given, layers.Dense(3)(layers.Dense(16, "relu")(hidden)))
+    model.add_loss(0.01 * tf_keras.backend.sum(hidden))
+    model.add_metric(tf_keras.backend.mean(hidden), name="mean")
+    data = {"x_train": tiny_models.examples(64, 8)}
+    narrower, record = narrow(model, Narrow(ratio=0.5, score=score), data, one_shot=True)
+    assert record.repair is not None
+    assert len(record.repair.layers) == 1  # what the loss sums over keeps its width
+    assert len(narrower.losses) == len(model.losses)

@@ -27,7 +27,7 @@ def two_layers(library: Any, taken: Any) -> Any:
 def ranked(model: Any, score: Any) -> Ranking:
     channels = channels_of(model)
     groups = [group for group in channels.groups if not group.fixed]
-    (ranking,) = rank(channels, groups, score, INPUTS)
+    (ranking,) = rank(model, channels, groups, score, INPUTS)
     return ranking
 
 
@@ -55,7 +55,8 @@ def test_only_least_squares_sees_that_a_channel_is_held_twice(library: Any) -> N
 
 
 def test_without_samples_weights_decide(library: Any) -> None:
-    channels = channels_of(tiny_models.dense(library))
+    model = tiny_models.dense(library)
+    channels = channels_of(model)
     groups = [group for group in channels.groups if not group.fixed]
-    (ranking,) = rank(channels, groups, "least-squares", None)
+    (ranking,) = rank(model, channels, groups, "least-squares", None)
     assert ranking.score == "norm"

@@ -106,7 +106,9 @@ def narrow(
     channels = channels_of(given)
     groups, refused = _allowed(channels, config, asked)
     samples = _samples(run, channels, config)
-    rankings = rank(channels, groups, _score(config, samples), samples.own if samples else None)
+    rankings = rank(
+        given, channels, groups, _score(config, samples), samples.own if samples else None
+    )
     if config.budget is None:
         widths = [_width(channels, group, config) for group in groups]
         stays, search = stays_of(channels, groups, rankings, widths), None

@@ -15,16 +15,17 @@ Reference: He et al. 2017, arXiv:1707.06168, section 3.2, for a layer alone; her
 behind those that were solved before it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from tflite_squeeze.network.graph import INPUT, Graph, Node, Value, flat, graph_of, mapped
+from tflite_squeeze.network.forward import answers, computes, first_values
+from tflite_squeeze.network.graph import Graph, Node, Value, graph_of
 from tflite_squeeze.network.least_squares import NormalEquations, paired_rows, ridge_depthwise
 
 Array = NDArray[Any]
@@ -70,59 +71,55 @@ class Running:
 
     Attributes:
         graph: of the network.
+        model: the Keras model.
         inputs: by the name of the input, (N, ...).
         values: what was computed and is still needed.
     """
 
     graph: Graph
+    model: Any
     inputs: Mapping[str, Array]
-    values: dict[Value, Array] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._last = {
-            value: node.name for node in self.graph.nodes.values() for value in node.inputs
-        }
+        # Counted, since nodes may be run in the order of another graph.
+        self._readers = Counter(
+            value for node in self.graph.nodes.values() for value in set(node.inputs)
+        )
         self._kept = set(self.graph.outputs)
+        self.values |= first_values(self.graph, self.model, dict(self.inputs))
 
     def run(self, node: Node) -> Array | None:
-        """Computes a node's outputs, and forgets what nothing needs any more.
+        """Computes a node's outputs on all samples at once: some have no axis of examples.
 
         Returns:
             What it puts out before its activation, (N, ...); None where it has no other.
         """
-        if node.kind == INPUT:
-            self.values[Value(node.name)] = np.asarray(self.inputs[node.name])
+        if not computes(node):
             return None
         activation = _activation(node)
-        made: dict[Value, list[Any]] = {}
-        before: list[Any] = []
-        count = len(next(iter(self.inputs.values())))
-        with _without(node.source if activation else None):
-            for start in range(0, count, _BATCH):
-                part = slice(start, start + _BATCH)
-                answer = node.source(
-                    *self._given(node.args, part), **self._given(node.kwargs, part)
-                )
-                if activation:
-                    before.append(np.asarray(answer))
-                    answer = activation(answer)
-                for index, tensor in enumerate(flat(answer)):
-                    made.setdefault(Value(node.name, index), []).append(np.asarray(tensor))
-        self.values |= {value: np.concatenate(parts) for value, parts in made.items()}
-        return np.concatenate(before) if before else None
+        if activation is None:
+            self.values |= answers(node, self.values)
+            return None
+        with _without_activation(node.source):
+            ((name, before),) = answers(node, self.values).items()
+        self.values[name] = activation(before)
+        return np.asarray(before)
 
     def forget(self, node: Node) -> None:
-        """Lets go of what was needed for a node for the last time."""
-        for value in node.inputs:
-            if self._last[value] == node.name and value not in self._kept:
+        """Lets go of what no node needs any more, once a node has run."""
+        for value in set(node.inputs):
+            self._readers[value] -= 1
+            if not self._readers[value] and value not in self._kept:
                 self.values.pop(value, None)
 
-    def answers(self) -> list[Array]:
-        """The network's outputs."""
-        return [self.values[value] for value in self.graph.outputs]
+    def array(self, value: Value) -> Array:
+        """A tensor's values, (N, ...)."""
+        return np.asarray(self.values[value])
 
-    def _given(self, structure: Any, part: slice) -> Any:
-        return mapped(structure, lambda value: tf.convert_to_tensor(self.values[value][part]))
+    def outputs(self) -> list[Array]:
+        """The network's outputs."""
+        return [self.array(value) for value in self.graph.outputs]
 
 
 def answers_of(model: Any, inputs: Mapping[str, Array]) -> list[Array]:
@@ -135,11 +132,11 @@ def answers_of(model: Any, inputs: Mapping[str, Array]) -> list[Array]:
     Returns:
         Its outputs, one after the other, (N, ...).
     """
-    running = Running(graph_of(model), inputs)
+    running = Running(graph_of(model), model, inputs)
     for node in running.graph.nodes.values():
         running.run(node)
         running.forget(node)
-    return running.answers()
+    return running.outputs()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,8 +194,8 @@ class _Repair:
         alpha: float,
         seed: int,
     ) -> None:
-        self._old = Running(graph_of(original), inputs)
-        self._new = Running(graph_of(narrower), inputs)
+        self._old = Running(graph_of(original), original, inputs)
+        self._new = Running(graph_of(narrower), narrower, inputs)
         self._samples = len(next(iter(inputs.values())))
         self._staying, self._alpha = staying, alpha
         self._random = np.random.default_rng(seed)
@@ -211,6 +208,8 @@ class _Repair:
 
     def run(self) -> Repaired:
         for name, node in self._new.graph.nodes.items():
+            if not computes(node):
+                continue
             before = self._old.run(self._old.graph.nodes[name])  # None: without an activation
             touched = any(value.node in self._changed for value in node.inputs)
             if touched and node.kind in (*_SOLVED, *_DEPTHWISE):
@@ -236,7 +235,7 @@ class _Repair:
 
     def _stays(self, value: Value, before: Array | None = None) -> Array:
         """What the original puts out in the channels that stay."""
-        values = self._old.values[value] if before is None else before
+        values = self._old.array(value) if before is None else before
         stay = self._staying(value)
         return values if stay is None else np.take(values, stay, axis=-1)
 
@@ -248,7 +247,7 @@ class _Repair:
             return
         norm = self._only_reader(node, "BatchNormalization")
         wanted = wanted + self._owed(node, norm)
-        given = self._new.values[node.inputs[0]]
+        given = self._new.array(node.inputs[0])
         kernel, *bias = layer.get_weights()
         if node.kind in _DEPTHWISE:
             kernel, shift = self._depthwise(layer, given, wanted, kernel)
@@ -311,7 +310,7 @@ class _Repair:
             value not in self._new.values for value in others
         ):
             return 0.0
-        lacking = sum(self._stays(value) - self._new.values[value] for value in others)
+        lacking = sum(self._stays(value) - self._new.array(value) for value in others)
         if norm is None:
             return np.asarray(lacking)
         scale = _scale(norm.source)
@@ -320,7 +319,7 @@ class _Repair:
 
     def _measure(self, node: Node) -> None:
         """Gives a normalisation the statistics of its inputs, and keeps what it computes."""
-        layer, given = node.source, self._new.values[node.inputs[0]]
+        layer, given = node.source, self._new.array(node.inputs[0])
         if getattr(layer, "gamma", None) is None or getattr(layer, "beta", None) is None:
             return
         axes = tuple(range(given.ndim - 1))
@@ -345,11 +344,8 @@ def _activation(node: Node) -> Any:
 
 
 @contextmanager
-def _without(layer: Any) -> Iterator[None]:
-    """A layer without its activation; None for none."""
-    if layer is None:
-        yield
-        return
+def _without_activation(layer: Any) -> Iterator[None]:
+    """Lets a layer put out what it computes before its activation."""
     activation, layer.activation = layer.activation, _linear
     try:
         yield

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tflite_squeeze.network.graph import INPUT, Node, Value, flat, mapped
+from tflite_squeeze.network.forward import answers, computes, first_values
+from tflite_squeeze.network.graph import Node, Value
 from tflite_squeeze.network.least_squares import rows
 from tflite_squeeze.techniques.narrowing.channels import Channels, Group
 from tflite_squeeze.techniques.narrowing.following import Role
@@ -49,11 +50,16 @@ class Ranking:
 
 
 def rank(
-    channels: Channels, groups: Sequence[Group], score: Score, inputs: Mapping[str, Array] | None
+    model: Any,
+    channels: Channels,
+    groups: Sequence[Group],
+    score: Score,
+    inputs: Mapping[str, Array] | None,
 ) -> list[Ranking]:
     """Ranks the channels of groups.
 
     Args:
+        model: the Keras model.
         channels: of the model.
         groups: those of them that are ranked.
         score: "norm": ‖weights that make it‖ · ‖weights that take it‖; "activation": ‖weights that
@@ -73,9 +79,9 @@ def rank(
     if score == "norm" or inputs is None:
         return [_by(channel_scores(channels, group), "norm") for group in groups]
     if score == "fisher":
-        found = _fisher(channels, groups, inputs)
+        found = _fisher(model, channels, groups, inputs)
         return [_by(values, score) for values in found]
-    takers = _moments(channels, groups, inputs)
+    takers = _moments(model, channels, groups, inputs)
     rankings = []
     for at, group in enumerate(groups):
         parts = [taker for taker in takers if taker.group == at]
@@ -149,7 +155,7 @@ class _Taker:
     def system(self) -> "_System":
         """The quadratic form that a removal minimises, over the energy of the outputs."""
         assert self.second is not None
-        energy = float(np.sum(self.kernel * (self.second @ self.kernel)))
+        energy = max(0.0, float(np.sum(self.kernel * (self.second @ self.kernel))))
         damped = self.second.copy()
         damped[np.diag_indices_from(damped)] += _DAMPING * np.trace(damped) / len(damped) + 1e-9
         return _System(np.linalg.inv(damped), self.kernel / np.sqrt(energy + 1e-12), self.columns)
@@ -208,7 +214,7 @@ def places_of(group: Group, units: Array) -> Array:
 
 
 def _fisher(
-    channels: Channels, groups: Sequence[Group], inputs: Mapping[str, Array]
+    model: Any, channels: Channels, groups: Sequence[Group], inputs: Mapping[str, Array]
 ) -> list[Array]:
     """Mean squares of what the likelihood of sampled answers loses without each channel."""
     read = [_read_by_takers(channels, group) for group in groups]
@@ -216,16 +222,14 @@ def _fisher(
     rng, count = np.random.default_rng(0), len(next(iter(inputs.values())))
     for start in range(0, count, _BATCH):
         with tf.GradientTape(persistent=True) as tape:
-            values: dict[Value, Any] = {}
-            for node in channels.graph.nodes.values():
-                if node.kind == INPUT:
-                    tensor = tf.convert_to_tensor(inputs[node.name][start : start + _BATCH])
+            part = {name: values[start : start + _BATCH] for name, values in inputs.items()}
+            values = first_values(channels.graph, model, part)
+            for tensor in values.values():
+                if tensor.dtype.is_floating:
                     tape.watch(tensor)
-                    values[Value(node.name)] = tensor
-                    continue
-                args, kwargs = (mapped(one, values.__getitem__) for one in (node.args, node.kwargs))
-                for index, tensor in enumerate(flat(node.source(*args, **kwargs))):
-                    values[Value(node.name, index)] = tensor
+            for node in channels.graph.nodes.values():
+                if computes(node):
+                    values |= answers(node, values)
             outputs = [values[value] for value in channels.graph.outputs]
             likelihood = tf.add_n([_likelihood(output, rng) for output in outputs])
         for total, tensors, group in zip(sums, read, groups, strict=True):
@@ -279,17 +283,17 @@ def _membership(group: Group, units: Array) -> Array:
 
 
 def _moments(
-    channels: Channels, groups: Sequence[Group], inputs: Mapping[str, Array]
+    model: Any, channels: Channels, groups: Sequence[Group], inputs: Mapping[str, Array]
 ) -> list[_Taker]:
     """Runs the samples through the network, and sums up what takers of groups see."""
     taking = {id(layer) for group in groups for layer in group.takers}
-    running = Running(channels.graph, inputs)
+    running = Running(channels.graph, model, inputs)
     found: list[_Taker] = []
     rng = np.random.default_rng(0)
     for node in channels.graph.nodes.values():
         running.run(node)
         if id(node.source) in taking and node.kind in _READ and node.inputs:
-            found += _taken(channels, groups, node, running.values[node.inputs[0]], rng)
+            found += _taken(channels, groups, node, running.array(node.inputs[0]), rng)
         running.forget(node)
     return found
 
