@@ -15,7 +15,7 @@ from tflite_squeeze.recipes.run import Progress
 RECIPE = """\
 name: tiny
 steps:
-  - prune: {sparsity: 0.75}
+  - prune: {sparsity: 0.75, budget: uniform}
 convert: {quantize: int8, sparsity: dense}
 limits: {raw_bytes: 100_000}
 """
