@@ -86,7 +86,8 @@ def test_what_a_channel_weighs(library: Any) -> None:
 
 def test_dead_filters_go_and_nothing_else_changes(library: Any, images: np.ndarray) -> None:
     model = residual(library)
-    pruned, _ = prune(model, Prune(sparsity=0.5, granularity="filter", only=("inner", "hidden")))
+    config = Prune(sparsity=0.5, granularity="filter", budget="uniform", only=("inner", "hidden"))
+    pruned, _ = prune(model, config)
     narrower, record = narrow(pruned, Narrow(multiple=2))
     assert {g.layers: (g.before, g.after, g.dead) for g in record.groups} == {
         ("inner",): (16, 8, 8),
