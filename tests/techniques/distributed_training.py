@@ -30,8 +30,17 @@ def callbacks() -> list[Any]:
     from tflite_squeeze.techniques.sharing.config import Cluster
 
     return [
-        PruningCallback(Prune(sparsity=0.75, schedule=Polynomial(end=10, frequency=2))),
-        PruningCallback(Prune(sparsity=0.75, schedule=Polynomial(end=10, frequency=5), grow=True)),
+        PruningCallback(
+            Prune(sparsity=0.75, budget="uniform", schedule=Polynomial(end=10, frequency=2))
+        ),
+        PruningCallback(
+            Prune(
+                sparsity=0.75,
+                budget="uniform",
+                schedule=Polynomial(end=10, frequency=5),
+                grow=True,
+            )
+        ),
         ClusteringCallback(Cluster(clusters=4)),
         ClusteringCallback(Cluster(clusters=4, reassign=3)),
     ]

@@ -104,7 +104,8 @@ def test_ways_to_compile(library: Any, options: dict) -> None:
 
 def test_zeros_stay_zeros_and_are_not_counted(library: Any) -> None:
     model, watch = compiled(library), Watch()
-    prune = Prune(sparsity=0.5, schedule=Polynomial(end=6, frequency=2))
+    schedule = Polynomial(end=6, frequency=2)
+    prune = Prune(sparsity=0.5, budget="uniform", schedule=schedule)
     callbacks = [ClusteringCallback(Cluster(clusters=4, begin=8, reassign=2)),
                  PruningCallback(prune)]  # fmt: skip
     fit(model, *callbacks, watch.callback(library), epochs=3)
