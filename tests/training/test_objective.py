@@ -178,10 +178,11 @@ def test_inputs_of_equal_shape_stay_apart(library: Any) -> None:
     layers = library.layers
     out = layers.Dense(1, "sigmoid")(layers.Concatenate()([layers.Dense(4)(a), layers.Dense(4)(b)]))
     data = {"x:a": X[:, :4], "x:b": X[:, 4:], "y": IDS % 2}
+    half = Prune(sparsity=0.5, budget="uniform")
     for structure in ([a, b], {"a": a, "b": b}):
         model = library.Model(structure, {"only": out})
         for finetune in (FineTune(epochs=1), FineTune(epochs=1, teacher="original")):
-            assert prune(model, Prune(sparsity=0.5), data, finetune).record.sparsity == 0.5
+            assert prune(model, half, data, finetune).record.sparsity == 0.5
 
 
 def test_a_loss_fits_a_softmax_that_is_an_operation_or_stands_before_a_reshape() -> None:

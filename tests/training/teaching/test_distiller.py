@@ -161,7 +161,7 @@ def test_a_function_teaches(
 @pytest.mark.slow
 def test_pruning_inside_its_fit_prunes_the_student(library: Any, teacher: Any) -> None:
     hints = (Hint(student="hidden", teacher="hidden"),)
-    callback = PruningCallback(Prune(sparsity=0.5, schedule=Constant()))
+    callback = PruningCallback(Prune(sparsity=0.5, budget="uniform", schedule=Constant()))
     distiller = taught(library, teacher, Distill(hints=hints), callbacks=[callback])
     zeros = [float(np.mean(weight == 0)) for weight in distiller.student.get_weights()]
     assert zeros == [0.5, 0.0, 0.5, 0.0]
