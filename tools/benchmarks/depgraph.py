@@ -27,7 +27,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import click
 import numpy as np
-from measured_table import renew_page
 
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.files.files import write_atomically
@@ -195,7 +194,7 @@ def _accuracy(model: Any, known: Any) -> float:
 
 @main.command()
 def table() -> None:
-    """Puts the figures of both side by side into docs/measured/narrow.md."""
+    """Prints the figures of both side by side."""
     known = _known()
     rows = [
         "| network | whole | MACs, DepGraph | here | no training, DepGraph | here | "
@@ -209,7 +208,7 @@ def table() -> None:
         peer = known[f"{name} {share} peer"]
         cells = [f"{one[what]:.1%}" for what in ("macs", "before", "after") for one in (peer, own)]
         rows.append(f"| {name} | {own['whole']:.1%} | {' | '.join(cells)} |")
-    renew_page("narrow", "depgraph", "\n".join(rows))
+    print("\n".join(rows))
 
 
 def _known() -> dict[str, Any]:
