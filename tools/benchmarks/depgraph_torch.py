@@ -77,14 +77,15 @@ class Network(nn.Module):
             for out, stride in ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (64, 1)):
                 blocks.append(Inverted(width, out, stride))
                 width = out
-            self.last, self.last_norm = conv(width, 256, 1), norm(256)
-            width = 256
         else:
             for stage, out in enumerate((16, 32, 64, 128)):
                 for block in range(2):
                     blocks.append(Block(width, out, 2 if stage and not block else 1))
                     width = out
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = nn.Sequential(*blocks)  # in the order in which Keras has the layers
+        if self.six:
+            self.last, self.last_norm = conv(width, 256, 1), norm(256)
+            width = 256
         self.head = nn.Linear(width, 10)
 
     def forward(self, x: Any) -> Any:
