@@ -1,6 +1,7 @@
 """A model run node by node on samples, so that a part of it can be run again."""
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,31 @@ def answers(node: Node, values: Values) -> Values:
     )
     given = flat(node.source(*args, **kwargs))
     return {str(Value(node.name, index)): one for index, one in enumerate(given)}
+
+
+@contextmanager
+def without_activation(layer: Any) -> Iterator[Any]:
+    """Within it, a layer answers what it computes before its activation.
+
+    Args:
+        layer: a Keras layer of either version.
+
+    Yields:
+        The activation; None where it has none.
+    """
+    activation = getattr(layer, "activation", None)
+    if activation is None:
+        yield None
+        return
+    layer.activation = _as_it_is
+    try:
+        yield activation
+    finally:
+        layer.activation = activation
+
+
+def _as_it_is(values: Any) -> Any:
+    return values
 
 
 def computes(node: Node) -> bool:

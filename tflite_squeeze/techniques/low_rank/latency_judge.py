@@ -5,11 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite_squeeze.conversion.convert import convert
-from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.conversion.model_times import model_times
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.network import flavors
-from tflite_squeeze.runtime.turns import turn_by_turn
 from tflite_squeeze.techniques.low_rank.allocation import Clock
 from tflite_squeeze.techniques.low_rank.factor_schemes import Choice
 from tflite_squeeze.techniques.low_rank.factorable import Shapes, Weighed
@@ -21,8 +19,6 @@ from tflite_squeeze.techniques.low_rank.splitting import (
     standing_alone,
 )
 
-_CALIBRATION_SAMPLES = 16
-
 
 def latency_judge(quantize: Quantization) -> Judge:
     """What times models beside another, as files of a quantization.
@@ -33,15 +29,14 @@ def latency_judge(quantize: Quantization) -> Judge:
     """
 
     def judge(whole: Any, others: Sequence[Any]) -> list[LayerTime]:
-        files = {str(at): _file(model, quantize) for at, model in enumerate([whole, *others])}
-        times = turn_by_turn(files)
+        alone, *split = model_times([whole, *others], quantize)
         return [
             LayerTime(
-                whole_us=float(times["0"].min()),
-                split_us=float(times[str(at)].min()),
-                ratio=float(np.median(times[str(at)] / times["0"])),
+                whole_us=float(alone.min()),
+                split_us=float(times.min()),
+                ratio=float(np.median(times / alone)),
             )
-            for at in range(1, len(files))
+            for times in split
         ]
 
     return judge
@@ -75,20 +70,3 @@ def latency_clock(judge: Judge, shapes: Shapes, emit: str) -> Clock:
         return known[key]
 
     return clock
-
-
-def _file(model: Any, quantize: Quantization) -> bytes:
-    samples = _made_up(model) if quantize.calibrates else None
-    config = Convert(quantize=quantize, sparsity="dense")
-    return convert(model, config, samples, verification=None).tflite
-
-
-def _made_up(model: Any) -> dict[str, Any]:
-    """Normal numbers for every input of a model; zeros where it takes integers."""
-    generator = np.random.default_rng(0)
-    made = {}
-    for name, spec in flavors.input_specs(model).items():
-        shape = (_CALIBRATION_SAMPLES, *[size or 1 for size in spec.shape[1:]])
-        values = generator.normal(size=shape) if spec.dtype.is_floating else np.zeros(shape)
-        made[name] = values.astype(spec.dtype.as_numpy_dtype)
-    return made

@@ -7,8 +7,7 @@ before its activation. Where its output is added to others, it makes up for what
 Reference: Zhang et al. 2015, arXiv:1505.06798, section 3.2 (asymmetric reconstruction).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.network.factorized_layers import Factorized
-from tflite_squeeze.network.forward import Forward, Values, answers, first_values, walk
+from tflite_squeeze.network.forward import (
+    Forward,
+    Values,
+    answers,
+    first_values,
+    walk,
+    without_activation,
+)
 from tflite_squeeze.network.graph import Graph, Node, graph_of
 from tflite_squeeze.network.least_squares import (
     NormalEquations,
@@ -234,7 +240,7 @@ def _watch(
         if job is None:
             values |= answers(node, known)
         else:
-            with _without_activation(node.source) as activation:
+            with without_activation(node.source) as activation:
                 ((name, linear),) = answers(node, known).items()
             outputs = linear.shape[-1] if _depthwise(job.layer) else _outputs(job.layer)
             y = np.asarray(linear).reshape(len(linear), -1, outputs)
@@ -252,24 +258,6 @@ def _rows_wanted(layer: Any) -> int:
         1 if _depthwise(layer) else _outputs(layer)
     )
     return min(max(_ROWS_EACH * width, _FEWEST_ROWS), _MOST_ROWS)
-
-
-@contextmanager
-def _without_activation(layer: Any) -> Iterator[Any]:
-    """Lets a layer answer what it computes before its activation, which is handed out."""
-    activation = getattr(layer, "activation", None)
-    if activation is None:
-        yield None
-        return
-    layer.activation = _as_it_is
-    try:
-        yield activation
-    finally:
-        layer.activation = activation
-
-
-def _as_it_is(values: Any) -> Any:
-    return values
 
 
 def _solve(job: _Job, known: Values) -> None:

@@ -16,15 +16,14 @@ behind those that were solved before it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.network.forward import answers, computes, first_values
+from tflite_squeeze.network.forward import answers, computes, first_values, without_activation
 from tflite_squeeze.network.graph import Graph, Node, Value, graph_of
 from tflite_squeeze.network.least_squares import NormalEquations, paired_rows, ridge_depthwise
 
@@ -101,7 +100,7 @@ class Running:
         if activation is None:
             self.values |= answers(node, self.values)
             return None
-        with _without_activation(node.source):
+        with without_activation(node.source):
             ((name, before),) = answers(node, self.values).items()
         self.values[name] = activation(before)
         return np.asarray(before)
@@ -341,20 +340,6 @@ def _activation(node: Node) -> Any:
         return None
     activation = node.source.activation
     return None if getattr(activation, "__name__", "") == "linear" else activation
-
-
-@contextmanager
-def _without_activation(layer: Any) -> Iterator[None]:
-    """Lets a layer put out what it computes before its activation."""
-    activation, layer.activation = layer.activation, _linear
-    try:
-        yield
-    finally:
-        layer.activation = activation
-
-
-def _linear(values: Any) -> Any:
-    return values
 
 
 def _scale(norm: Any) -> Array:
