@@ -1,0 +1,1 @@
+"""Networks that compute as their quantized files do, and the plans that say how."""
