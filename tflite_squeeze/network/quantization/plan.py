@@ -1,14 +1,31 @@
 """What a network or a file is quantized to: one entry for each weight and each activation."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tflite_squeeze.frozen import Frozen
 
 WeightBits = Literal[8, 4, 2]
 ActivationBits = Literal[8, 16]
+
+
+def float32_number(value: float) -> float:
+    """The shortest decimal number that is the same in float32, as files store it.
+
+    Args:
+        value: any number; beyond float32 it becomes infinite, or 0.
+
+    Example:
+        >>> float32_number(0.10000000149011612)
+        0.1
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        return float(str(np.float32(value)))
+
+
+Float32 = Annotated[float, AfterValidator(float32_number)]
 
 
 class WeightQuantization(Frozen):
@@ -26,10 +43,15 @@ class WeightQuantization(Frozen):
         default=None,
         description="Axis of the channels that have a scale each; null for one scale.",
     )
-    scale: tuple[float, ...] | None = Field(
+    scale: tuple[Float32, ...] | None = Field(
         default=None,
         description="The scale, or one for each channel; null takes the largest magnitude "
         "divided by the number of levels.",
+    )
+    zero_point: int = Field(
+        default=0,
+        description="Integer that stands for 0; other than 0 only in files that other tools "
+        "wrote, such as legacy uint8 ones.",
     )
 
     @property
@@ -62,11 +84,11 @@ class ActivationQuantization(Frozen):
     bits: ActivationBits | None = Field(
         default=8, description="Bits of each value; null leaves the activation in float."
     )
-    low: float | None = Field(
+    low: Float32 | None = Field(
         default=None,
         description="The least value of the range, 0 or less; null until it is calibrated.",
     )
-    high: float | None = Field(
+    high: Float32 | None = Field(
         default=None,
         description="The greatest value of the range, 0 or more; null until it is calibrated.",
     )
