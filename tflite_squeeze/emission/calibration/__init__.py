@@ -1,0 +1,1 @@
+"""Ranges, scales, biases and roundings of quantized networks, from samples without labels."""
