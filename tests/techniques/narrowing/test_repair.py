@@ -8,17 +8,12 @@ import pytest
 from tests import tiny_models
 from tests.techniques.narrowing.test_narrow import residual
 from tflite_squeeze.network.graph import Value, graph_of
+from tflite_squeeze.network.running import answers_of
 from tflite_squeeze.techniques.narrowing.channels import channels_of
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.cutting import cut, staying
 from tflite_squeeze.techniques.narrowing.narrow import narrow
-from tflite_squeeze.techniques.narrowing.repair import (
-    SAMPLES,
-    Repaired,
-    answers_of,
-    repair,
-    samples_that_fit,
-)
+from tflite_squeeze.techniques.narrowing.repair import Repaired, repair
 
 
 def halved(model: Any, maker: str, count: int) -> tuple[Any, Any]:
@@ -89,23 +84,6 @@ def test_zeros_of_earlier_pruning_stay(library: Any) -> None:
     np.testing.assert_allclose(found, kernel[5:], atol=1e-6)
     assert np.all(found[kernel[5:] == 0] == 0)
     assert not np.allclose(shift, bias)
-
-
-def test_large_activations_get_fewer_samples(library: Any) -> None:
-    layers = library.layers
-    small = graph_of(tiny_models.dense(library))
-    image = library.Input((224, 224, 3))
-    large = graph_of(library.Model(image, layers.Conv2D(64, 3, padding="same")(image)))
-    assert samples_that_fit(small) == SAMPLES
-    assert 16 <= samples_that_fit(large) < 100
-
-
-@pytest.mark.parametrize("count", [1, 200])
-def test_eager_answers_are_the_models(library: Any, count: int) -> None:
-    model = residual(library)
-    images = tiny_models.examples(count, 6, 6, 1)
-    (answers,) = answers_of(model, {"image": images})
-    np.testing.assert_allclose(answers, model.predict(images, verbose=0), atol=1e-5)
 
 
 def named_otherwise(library: Any) -> Any:

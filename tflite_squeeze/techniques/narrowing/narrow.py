@@ -17,6 +17,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.flavors import walk_layers
 from tflite_squeeze.network.graph import Value
 from tflite_squeeze.network.projections import zeros_held
+from tflite_squeeze.network.running import answers_of, samples_that_fit
 from tflite_squeeze.network.weights import matches, matches_any, select
 from tflite_squeeze.techniques.narrowing.allocation import Costs, Search, stays_of
 from tflite_squeeze.techniques.narrowing.channels import Channels, Group, channels_of
@@ -30,12 +31,7 @@ from tflite_squeeze.techniques.narrowing.record import (
     SearchRecord,
     TrialRecord,
 )
-from tflite_squeeze.techniques.narrowing.repair import (
-    Repaired,
-    answers_of,
-    repair,
-    samples_that_fit,
-)
+from tflite_squeeze.techniques.narrowing.repair import Repaired, repair
 from tflite_squeeze.techniques.narrowing.scores import Ranking, Score, channel_scores, rank
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.divergence import Divergence

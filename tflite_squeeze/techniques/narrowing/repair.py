@@ -15,127 +15,28 @@ Reference: He et al. 2017, arXiv:1707.06168, section 3.2, for a layer alone; her
 behind those that were solved before it.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.network.forward import answers, computes, first_values, without_activation
-from tflite_squeeze.network.graph import Graph, Node, Value, graph_of
+from tflite_squeeze.network.forward import computes
+from tflite_squeeze.network.graph import Node, Value, graph_of
 from tflite_squeeze.network.least_squares import NormalEquations, paired_rows, ridge_depthwise
+from tflite_squeeze.network.running import DEPTHWISE, SOLVED, Running, activation_of
 
 Array = NDArray[Any]
 
 # Prototypes on two networks: more samples win little, less ridge makes small samples fit noise.
 RIDGE = 1e-2
-SAMPLES = 512
 _PLACES = 64  # of an image, at random
 _FLOOR = 1e-4  # of the old variance, below which a channel counts as constant
 _RIGID = 1e9  # a ridge at which weights stay what they are
 _LEAST_SCALE = 1e-3  # of a normalisation, below which nothing can be made up for through it
-_BYTES = 1.5e9  # of activations at a time
 _BATCH = 128
-_SOLVED = ("Dense", "Conv1D", "Conv2D", "Conv3D")
-_DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")
 _SUMS = ("Add",)
-
-
-def samples_that_fit(graph: Graph, most: int = SAMPLES) -> int:
-    """How many samples two networks can be run on side by side.
-
-    Args:
-        graph: of the wider one.
-        most: the answer, where memory allows it.
-    """
-    last = {value.node: place for place, node in enumerate(graph.nodes.values())
-            for value in node.inputs}  # fmt: skip
-    alive: dict[str, int] = {}
-    peak = 1
-    for place, node in enumerate(graph.nodes.values()):
-        alive[node.name] = sum(
-            4 * int(np.prod([size or 1 for size in (shape or ())[1:]])) for shape in node.shapes
-        )
-        peak = max(peak, sum(alive.values()))
-        alive = {name: size for name, size in alive.items() if last.get(name, -1) > place}
-    # both networks, and what a layer puts out before its activation
-    return int(min(most, max(16, _BYTES // (3 * peak))))
-
-
-@dataclass
-class Running:
-    """A network that is run node by node.
-
-    Attributes:
-        graph: of the network.
-        model: the Keras model.
-        inputs: by the name of the input, (N, ...).
-        values: what was computed and is still needed.
-    """
-
-    graph: Graph
-    model: Any
-    inputs: Mapping[str, Array]
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        # Counted, since nodes may be run in the order of another graph.
-        self._readers = Counter(
-            value for node in self.graph.nodes.values() for value in set(node.inputs)
-        )
-        self._kept = set(self.graph.outputs)
-        self.values |= first_values(self.graph, self.model, dict(self.inputs))
-
-    def run(self, node: Node) -> Array | None:
-        """Computes a node's outputs on all samples at once: some have no axis of examples.
-
-        Returns:
-            What it puts out before its activation, (N, ...); None where it has no other.
-        """
-        if not computes(node):
-            return None
-        activation = _activation(node)
-        if activation is None:
-            self.values |= answers(node, self.values)
-            return None
-        with without_activation(node.source):
-            ((name, before),) = answers(node, self.values).items()
-        self.values[name] = activation(before)
-        return np.asarray(before)
-
-    def forget(self, node: Node) -> None:
-        """Lets go of what no node needs any more, once a node has run."""
-        for value in set(node.inputs):
-            self._readers[value] -= 1
-            if not self._readers[value] and value not in self._kept:
-                self.values.pop(value, None)
-
-    def array(self, value: Value) -> Array:
-        """A tensor's values, (N, ...)."""
-        return np.asarray(self.values[value])
-
-    def outputs(self) -> list[Array]:
-        """The network's outputs."""
-        return [self.array(value) for value in self.graph.outputs]
-
-
-def answers_of(model: Any, inputs: Mapping[str, Array]) -> list[Array]:
-    """Runs a model eagerly: to trace each of many candidates would take longer than to run them.
-
-    Args:
-        model: of either version of Keras, with a graph.
-        inputs: by name.
-
-    Returns:
-        Its outputs, one after the other, (N, ...).
-    """
-    running = Running(graph_of(model), model, inputs)
-    for node in running.graph.nodes.values():
-        running.run(node)
-        running.forget(node)
-    return running.outputs()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +112,7 @@ class _Repair:
                 continue
             before = self._old.run(self._old.graph.nodes[name])  # None: without an activation
             touched = any(value.node in self._changed for value in node.inputs)
-            if touched and node.kind in (*_SOLVED, *_DEPTHWISE):
+            if touched and node.kind in (*SOLVED, *DEPTHWISE):
                 self._solve(node, self._stays(Value(name), before))
             elif touched and node.kind == "BatchNormalization" and name in self._once:
                 self._measure(node)
@@ -248,7 +149,7 @@ class _Repair:
         wanted = wanted + self._owed(node, norm)
         given = self._new.array(node.inputs[0])
         kernel, *bias = layer.get_weights()
-        if node.kind in _DEPTHWISE:
+        if node.kind in DEPTHWISE:
             kernel, shift = self._depthwise(layer, given, wanted, kernel)
         else:
             free = bool(bias) or norm is not None
@@ -302,7 +203,7 @@ class _Repair:
         """
         last = norm or node
         added = self._only_reader(last, *_SUMS)
-        if added is None or _activation(node) is not None:
+        if added is None or activation_of(node) is not None:
             return 0.0
         others = [value for value in added.inputs if value.node != last.name]
         if len(others) + 1 != len(added.inputs) or any(
@@ -332,14 +233,6 @@ class _Repair:
         layer.moving_mean.assign(mean)
         layer.moving_variance.assign(variance)
         self._measured.append(node.layer)
-
-
-def _activation(node: Node) -> Any:
-    """The activation of a layer that can be solved, or None where it has none."""
-    if node.kind not in (*_SOLVED, *_DEPTHWISE):
-        return None
-    activation = node.source.activation
-    return None if getattr(activation, "__name__", "") == "linear" else activation
 
 
 def _scale(norm: Any) -> Array:

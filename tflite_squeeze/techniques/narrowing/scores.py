@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from tflite_squeeze.network.forward import answers, computes, first_values
 from tflite_squeeze.network.graph import Node, Value
 from tflite_squeeze.network.least_squares import rows
+from tflite_squeeze.network.running import Running
 from tflite_squeeze.techniques.narrowing.channels import Channels, Group
 from tflite_squeeze.techniques.narrowing.following import Role
-from tflite_squeeze.techniques.narrowing.repair import Running
 from tflite_squeeze.training.teaching.output_kinds import kind_by_values
 
 Array = NDArray[Any]
