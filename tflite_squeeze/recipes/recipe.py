@@ -209,7 +209,7 @@ class Recipe(Frozen):
         )
         if problem is not None:
             raise PydanticCustomError(
-                "order", "{reason}", {"step": problem[0], "reason": problem[1]}
+                "order", "{reason}", {"at": ("steps", problem[0]), "reason": problem[1]}
             )
         return self
 

@@ -1,9 +1,9 @@
 """What a network or a file is quantized to: one entry for each weight and each activation."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tflite_squeeze.frozen import Frozen
 
@@ -58,6 +58,11 @@ class WeightQuantization(Frozen):
     def levels(self) -> int:
         """The largest integer; the smallest is its negative. 0 for float."""
         return 0 if self.bits is None else int(2 ** (self.bits - 1) - 1)
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _one_is_enough(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int | float) else value
 
     @model_validator(mode="after")
     def _values_agree(self) -> "WeightQuantization":
