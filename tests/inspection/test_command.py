@@ -2,9 +2,13 @@ import json
 
 import pytest
 
-from tests.tiny_files import dense_file
+from tests.tflite.test_quantization_plan import integer_dense
+from tests.tiny_files import dense_file, quantization
 from tflite_squeeze.cli import main
 from tflite_squeeze.inspection.record import InspectRecord
+from tflite_squeeze.network.quantization.plan_files import load_plan
+from tflite_squeeze.tflite.flatbuffer import pack_model
+from tflite_squeeze.tflite.quantization_plan import plan_of
 
 
 @pytest.fixture
@@ -74,3 +78,34 @@ def test_weights_are_listed_on_demand(tiny, capsys) -> None:
     assert "Weights" in capsys.readouterr().out
     assert _run("inspect", tiny, "--no-measure") == 0
     assert "Weights" not in capsys.readouterr().out
+
+
+def test_the_plan_is_shown_and_written(tmp_path, capsys) -> None:
+    source, target = tmp_path / "small.tflite", tmp_path / "plan.yaml"
+    source.write_bytes(integer_dense(kernel="int4").file([0], [3]))
+    assert _run("inspect", source, "--no-measure", "--plan", target) == 0
+    assert "Quantization plan" in capsys.readouterr().out
+    plan = load_plan(target)
+    assert plan == plan_of(source.read_bytes())
+    assert plan.weights["w"].bits == 4
+    assert _run("inspect", source, "--no-measure", "--json", "-") == 0
+    assert InspectRecord.model_validate_json(capsys.readouterr().out).plan == plan
+    assert _run("inspect", source, "--no-measure", "--plan", source, "--force") == 2
+
+
+def test_a_model_has_no_plan_to_write(models, tmp_path, capsys) -> None:
+    target = tmp_path / "plan.yaml"
+    assert _run("inspect", models / "lenet_5.keras", "--plan", target) == 2
+    assert "--plan: a Keras model is not quantized" in capsys.readouterr().err
+    assert not target.exists()
+
+
+def test_a_file_without_a_plan_is_inspected_all_the_same(tmp_path, capsys) -> None:
+    source, target = tmp_path / "odd.tflite", tmp_path / "plan.yaml"
+    model = integer_dense().model([0], [3])
+    model.subgraphs[0].tensors[0].quantization = quantization([0.1], [200])
+    source.write_bytes(pack_model(model))
+    assert _run("inspect", source, "--no-measure") == 0
+    assert "no quantization that a plan can describe" in capsys.readouterr().out
+    assert _run("inspect", source, "--no-measure", "--plan", target) == 2
+    assert capsys.readouterr().err.startswith("Error: --plan: tensor 'x'")

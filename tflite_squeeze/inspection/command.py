@@ -1,12 +1,13 @@
 """`tflite-squeeze inspect`: what is inside a model or a file, and what could be better."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tflite_squeeze.command_line.model_options import import_modules
 from tflite_squeeze.command_line.output import (
-    check_json,
+    check_outputs,
     force_option,
     json_option,
     progress,
@@ -14,7 +15,11 @@ from tflite_squeeze.command_line.output import (
     write_json,
 )
 from tflite_squeeze.emission.chatter import caught_chatter
-from tflite_squeeze.files.files import check_output, write_atomically
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.files.files import write_atomically
+
+if TYPE_CHECKING:
+    from tflite_squeeze.inspection.record import InspectRecord
 
 
 @click.command(
@@ -30,11 +35,18 @@ from tflite_squeeze.files.files import check_output, write_atomically
     type=click.Path(path_type=Path),
     help="Also write the tables as Markdown.",
 )
+@click.option(
+    "--plan",
+    "plan_target",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also write the quantization plan of a .tflite file as YAML, to edit and give to convert.",
+)
 @force_option
 @click.option(
     "--verbose",
     type=click.Choice(["weights"]),
-    help="What to list in more detail: weights, one line for each tensor.",
+    help="What to list in more detail: weights, one line for each tensor, and the whole plan.",
 )
 @click.option(
     "--measure/--no-measure",
@@ -58,6 +70,7 @@ def inspect_command(
     source: Path,
     json_target: str | None,
     markdown_target: Path | None,
+    plan_target: Path | None,
     force: bool,
     verbose: str | None,
     measure: bool,
@@ -69,9 +82,8 @@ def inspect_command(
     The table lists shapes, parameters, multiply-accumulates (MACs), bytes, and the kernel's
     zeros and distinct values; advice follows, with the cost of each problem.
     """
-    check_json(json_target, force=force, inputs=[source])
-    if markdown_target is not None:
-        check_output(markdown_target, force=force, inputs=[source])
+    targets = (markdown_target, plan_target)
+    check_outputs(targets, json_target, force=force, inputs=[source])
     # TensorFlow greets whoever imports it, on both streams.
     with progress(ctx, f"inspecting {source}"), caught_chatter():
         from tflite_squeeze.inspection.inspect import inspect
@@ -81,7 +93,19 @@ def inspect_command(
         import_modules(modules)
         record = inspect(source, measure=measure, allow_unsafe=allow_unsafe)
         tables = inspect_tables(record, weights=verbose == "weights")
+        plan = None if plan_target is None else _plan_text(record)
     write_json(json_target, record, force=force)
     if markdown_target is not None:
         write_atomically(markdown_target, to_markdown(tables).encode(), force=force)
+    if plan_target is not None and plan is not None:
+        write_atomically(plan_target, plan.encode(), force=force)
     show(ctx, tables)
+
+
+def _plan_text(record: "InspectRecord") -> str:
+    from tflite_squeeze.network.quantization.plan_files import written_plan
+
+    if record.plan is None:
+        reason = record.no_plan or "a Keras model is not quantized: convert it, and name the file"
+        raise UsageError(f"--plan: {reason}")
+    return written_plan(record.plan)

@@ -10,10 +10,12 @@ from tflite_squeeze.inspection.model_advice import Surroundings, layer_advice, l
 from tflite_squeeze.inspection.record import Advice, InspectRecord
 from tflite_squeeze.network.layer_macs import model_layers
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
+from tflite_squeeze.network.quantization.plan import QuantizationPlan
 from tflite_squeeze.profiling.profile import profile
 from tflite_squeeze.profiling.record import Profile
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.graph import WeightRecord, file_operators
+from tflite_squeeze.tflite.quantization_plan import plan_of
 from tflite_squeeze.tflite.size import size_ledger
 
 # Enough for a share of the time, and no more than a second or two on small files.
@@ -56,6 +58,7 @@ def _inspect_file(loaded: LoadedModel, *, measure: bool) -> InspectRecord:
     operators, size = file_operators(model), size_ledger(tflite)
     measured: tuple[Advice, ...] = ()
     run_us, reason = None, "not requested"
+    plan, no_plan = _plan(tflite)
     if measure:
         run_us, measured, reason = _measured(tflite, len(operators))
     return InspectRecord(
@@ -74,7 +77,17 @@ def _inspect_file(loaded: LoadedModel, *, measure: bool) -> InspectRecord:
         advice=(*file_advice(model, tflite), *measured),
         run_us=run_us,
         not_measured=reason or None,
+        plan=plan,
+        no_plan=no_plan,
     )
+
+
+def _plan(tflite: bytes) -> tuple[QuantizationPlan | None, str | None]:
+    """The file's quantization plan, or why it has none that can be described."""
+    try:
+        return plan_of(tflite), None
+    except InputError as error:
+        return None, str(error)
 
 
 def _measured(tflite: bytes, operators: int) -> tuple[float | None, tuple[Advice, ...], str]:

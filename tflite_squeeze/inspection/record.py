@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.network.quantization.plan import QuantizationPlan
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.graph import OperatorRecord, WeightRecord
 from tflite_squeeze.tflite.size import SizeLedger
@@ -83,6 +84,8 @@ class InspectRecord(Displayed):
         advice: what could be better.
         run_us: the time of one run, where the file was measured.
         not_measured: why it was not measured; None where it was.
+        plan: what the tensors of a .tflite file are quantized to.
+        no_plan: why there is none for a .tflite file; None where there is one.
     """
 
     tables_by = ".tables:inspect_tables"
@@ -103,3 +106,5 @@ class InspectRecord(Displayed):
     advice: tuple[Advice, ...]
     run_us: float | None = None
     not_measured: str | None = None
+    plan: QuantizationPlan | None = None
+    no_plan: str | None = None

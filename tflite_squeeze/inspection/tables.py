@@ -1,10 +1,12 @@
 """What is inside a model or a file, as tables."""
 
 from tflite_squeeze.inspection.record import InspectRecord, LayerRecord
+from tflite_squeeze.network.quantization.plan_table import plan_table
 from tflite_squeeze.tables.table import Cell, Table, shape_text
 from tflite_squeeze.tflite.graph import OperatorRecord, WeightRecord
 from tflite_squeeze.tflite.size_tables import size_tables
 
+_MOST_PLANNED = 40  # tensors of the plan, unless all are asked for
 _WEIGHT_COLUMNS = ("params", "MACs", "bytes", "zeros", "distinct", "dtype")
 
 
@@ -13,7 +15,7 @@ def inspect_tables(record: InspectRecord, *, weights: bool = False) -> tuple[Tab
 
     Args:
         record: what `inspect` returned.
-        weights: whether to list every weight tensor too.
+        weights: whether to list every weight tensor too, and the whole quantization plan.
 
     Returns:
         The tables, the advice last. Zeros and distinct values are those of the largest weight
@@ -26,7 +28,19 @@ def inspect_tables(record: InspectRecord, *, weights: bool = False) -> tuple[Tab
     listing = [_layers(record)] if record.layers else _subgraphs(record)
     size = size_tables(record.size) if record.size is not None else ()
     every = (_weights(record),) if weights else ()
-    return (*listing, *every, *size, _advice(record))
+    return (*listing, *every, *size, *_plan(record, whole=weights), _advice(record))
+
+
+def _plan(record: InspectRecord, *, whole: bool) -> tuple[Table, ...]:
+    if record.plan is not None:
+        see_all = "--verbose weights lists all, --plan FILE writes them as YAML"
+        most = None if whole else _MOST_PLANNED
+        return (plan_table(record.plan, most=most, see_all=see_all),)
+    if record.no_plan is not None:
+        return (
+            Table(title="Quantization plan", columns=("tensor",), rows=(), notes=(record.no_plan,)),
+        )
+    return ()
 
 
 def _layers(record: InspectRecord) -> Table:
