@@ -17,6 +17,11 @@ from tflite_squeeze.emission.converter import Batches
 from tflite_squeeze.emission.emission import Made, made
 from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
+from tflite_squeeze.emission.quantized import (
+    config_for_twin,
+    is_quantized_twin,
+    stand_in_batches,
+)
 from tflite_squeeze.emission.shared_values.record import shared_in_file
 from tflite_squeeze.emission.sparse.decision import Decided, with_best_encoding
 from tflite_squeeze.emission.trace import prepared
@@ -117,6 +122,8 @@ def convert(
         raise uncalibrated(config.quantize)
     samples = None if data is None else load_data(data)
     source, notes = prepared(load_model(model))
+    twin = is_quantized_twin(source)
+    config = config_for_twin(source, config) if twin else config
     if samples is not None and not config.labels and samples.class_names:
         config = config.model_copy(update={"labels": samples.class_names})
     started = time.perf_counter()
@@ -124,6 +131,8 @@ def convert(
     calibration = None
     if config.quantize.calibrates and samples is not None:
         calibration = _calibration(source, config, samples, seen)
+    elif twin:
+        calibration = stand_in_batches(source, config)
     file = made(source, config, calibration)
     # What LiteRT does not run cannot be measured in it.
     sparsity = config.sparsity if config.runtime == "litert" else "dense"

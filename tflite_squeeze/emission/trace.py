@@ -20,6 +20,7 @@ from tflite_squeeze.emission.state import captured_variables
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
+from tflite_squeeze.network.quantization.fake import exporting
 from tflite_squeeze.network.rewriting import as_float32
 
 _KERAS_KINDS = (ModelKind.KERAS, ModelKind.TF_KERAS)
@@ -108,7 +109,7 @@ def traced(source: LoadedModel, config: Convert, *, unroll: bool, fuse: bool = T
         UsageError: a shape contradicts the model's.
         InputError: a shape stays open, or the model cannot be called on it.
     """
-    with _recurrence(source, unroll=unroll, fuse=fuse) as done:
+    with exporting(), _recurrence(source, unroll=unroll, fuse=fuse) as done:
         functions = {
             endpoint.name: _trace(
                 endpoint, fixed_specs(endpoint, config.batch, config.input_shapes)

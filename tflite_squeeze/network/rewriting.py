@@ -87,6 +87,7 @@ def changed(layer: Any, weights: Sequence[Any] | None = None, **settings: Any) -
 
 
 Replacements = Mapping[int, Sequence[LayerSpec]]
+Followers = Mapping[int, LayerSpec]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,15 +142,19 @@ def _inside(layer: Any) -> list[Any]:
 
 
 def rewritten(
-    model: Any, replacements: Replacements | None = None, changes: Changes | None = None
+    model: Any,
+    replacements: Replacements | None = None,
+    changes: Changes | None = None,
+    followers: Followers | None = None,
 ) -> Any:
     """An equal model of new layers, some of them replaced by others.
 
     Args:
         model: a Keras model of either version, with a graph of layers.
-        replacements: what stands for a layer, by its id: one layer, or several, of which the
-            last has its name.
+        replacements: what stands for a layer, by its id: one layer, several, of which the
+            last has its name, or none, for a layer with one input that is taken out.
         changes: what differs in an operation, by its id.
+        followers: a layer to be put behind an input, a layer or an operation, by its id.
 
     Returns:
         A new model with weights of its own, compiled as the model is.
@@ -163,7 +168,7 @@ def rewritten(
         for name in [spec.config["name"] for spec in specs[:-1]]:
             if name in taken:
                 raise UsageError(f"a layer is named {name!r} already: rename it")
-    return _built(model, replacements, changes or {})
+    return _built(model, replacements, changes or {}, followers or {})
 
 
 def copy_of(model: Any) -> Any:
@@ -173,7 +178,7 @@ def copy_of(model: Any) -> Any:
         UsageError: it cannot be rebuilt from its configuration (subclassed without one).
     """
     try:
-        return _built(model, {}, {})
+        return _built(model, {}, {}, {})
     except UsageError as error:
         raise UsageError(
             f"model {model.name!r} cannot be copied ({error}): build it as a Sequential or "
@@ -226,10 +231,10 @@ def _in_float32(config: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _built(model: Any, replacements: Replacements, changes: Changes) -> Any:
+def _built(model: Any, replacements: Replacements, changes: Changes, followers: Followers) -> Any:
     """The new model, with all state."""
     flavor = flavors.known_flavor(model)
-    builder = _Builder(flavor, replacements, changes)
+    builder = _Builder(flavor, replacements, changes, followers)
     scope = flavors.keras_of(flavor).utils.custom_object_scope
     with flavors.trusted(flavor), scope(_strangers(model, flavor)):
         (made,) = builder.called(model)
@@ -277,13 +282,17 @@ class _Builder:
         flavor: the Keras.
         replacements: specs by id of the layer.
         changes: what differs in operations, by id.
+        followers: what is put behind a source, by its id.
     """
 
-    def __init__(self, flavor: Flavor, replacements: Replacements, changes: Changes) -> None:
+    def __init__(
+        self, flavor: Flavor, replacements: Replacements, changes: Changes, followers: Followers
+    ) -> None:
         self._flavor = flavor
         self._keras = flavors.keras_of(flavor)
         self._replacements = replacements
         self._changes = changes
+        self._followers = followers
         self._made: dict[int, list[Any]] = {}
         self._models: list[tuple[Any, Any]] = []
         self._states: list[tuple[Any, Any, Sequence[Any] | None, bool]] = []
@@ -291,8 +300,12 @@ class _Builder:
     def called(self, source: Any) -> list[Any]:
         """What is to be called, one after the other, in the place of a layer or a model."""
         if id(source) not in self._made:
-            self._made[id(source)] = self._make(source)
+            self._made[id(source)] = [*self._make(source), *self._behind(source)]
         return self._made[id(source)]
+
+    def _behind(self, source: Any) -> list[Any]:
+        spec = self._followers.get(id(source))
+        return [self._noted(spec.made(self._flavor), spec.like, spec.weights)] if spec else []
 
     def carry(self) -> None:
         """Gives what is new its weights and other state, once all is built."""
@@ -327,14 +340,16 @@ class _Builder:
     def _opens(self, model: Any) -> bool:
         """Whether a model is built layer by layer, or, being of a class of its own, whole."""
         return _takes_layers(type(model)) or any(
-            id(layer) in self._replacements for layer in flavors.walk_layers(model)
+            id(layer) in self._replacements or id(layer) in self._followers
+            for layer in flavors.walk_layers(model)
         )
 
     def _sequential(self, model: Any) -> Any:
         start = []
         if has_graph(model):
             nodes = graph_of(model, opened=False).nodes.values()
-            start = [self._input(node.source) for node in nodes if node.kind == INPUT]
+            starts = [node.source for node in nodes if node.kind == INPUT]
+            start = [made for one in starts for made in (self._input(one), *self._behind(one))]
         inside = [
             made
             for layer in model.layers
@@ -348,10 +363,15 @@ class _Builder:
     def _functional(self, model: Any) -> Any:
         graph = graph_of(model, opened=False)
         tensors: dict[str, Any] = {}
+        entered: dict[str, Any] = {}
         losses = []
         for node in graph.nodes.values():
             if node.kind == INPUT:
-                tensors[node.name] = self._input(node.source).output
+                tensor = self._input(node.source).output
+                entered[node.name] = tensor
+                for layer in self._behind(node.source):
+                    tensor = layer(tensor)
+                tensors[node.name] = tensor
                 continue
             change = self._changes.get(id(node.source))
             call: Any = (node.args, node.kwargs)
@@ -362,19 +382,22 @@ class _Builder:
                 losses.append((node, args[0]))
                 continue
             with _telling(node.source):
-                first, *others = self.called(node.source)
-                answer = first(*args, **kwargs)
-                for layer in others:
+                made = self.called(node.source)
+                if id(node.source) in self._replacements:  # by what may not know `mask`
+                    kwargs = {key: one for key, one in kwargs.items() if one is not None}
+                answer = made[0](*args, **kwargs) if made else flat([args, kwargs])[0]
+                for layer in made[1:]:
                     answer = layer(answer)
             for index, tensor in enumerate(flat(answer)):
                 tensors[Value(node.name, index)] = tensor
         kind = type(model) if _takes_layers(type(model)) else self._keras.Model
-        starts, ends = (mapped(one, tensors.__getitem__) for one in (graph.starts, graph.ends))
+        starts = mapped(graph.starts, entered.__getitem__)
+        ends = mapped(graph.ends, tensors.__getitem__)
         with _telling(model):
-            made = self._as_before(model, kind(starts, ends, name=model.name))
+            model_made = self._as_before(model, kind(starts, ends, name=model.name))
             for node, tensor in losses:
-                _add_ending(made, node, tensor)
-        return made
+                _add_ending(model_made, node, tensor)
+        return model_made
 
     def _input(self, layer: Any) -> Any:
         """An input layer, which needs no weights."""

@@ -8,6 +8,7 @@ from tflite_squeeze.network.both_versions import PACKAGE, BothVersions
 from tflite_squeeze.network.factorized_layers import LAYERS
 from tflite_squeeze.network.flavors import Flavor, flavor_of, walk_layers
 from tflite_squeeze.network.prunable_layer import PrunableLayer
+from tflite_squeeze.network.quantization.layers import LAYERS as QUANTIZED
 from tflite_squeeze.network.rewriting import LayerSpec, changed, graph_layers, rewritten
 
 WRAPPERS = {
@@ -27,7 +28,7 @@ def custom_objects(flavor: Flavor, config: str) -> dict[str, Any]:
         Classes by every name that a file may give them.
     """
     found: dict[str, Any] = {}
-    ours: list[type[BothVersions]] = [PrunableLayer, *LAYERS.values()]
+    ours: list[type[BothVersions]] = [PrunableLayer, *LAYERS.values(), *QUANTIZED.values()]
     for own in ours:
         # HDF5 files hold the registered name alone, where .keras files hold both.
         names = (own.keras_name, f"{PACKAGE}>{own.keras_name}")

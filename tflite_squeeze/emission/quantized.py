@@ -1,0 +1,96 @@
+"""Files of quantized twins: integers with the steps that the twin computes by."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
+from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.network.graph import INPUT, graph_of
+from tflite_squeeze.network.loading import LoadedModel, ModelKind
+from tflite_squeeze.network.quantization.points import FIXED, SAME_STEPS, kind_of
+from tflite_squeeze.network.quantization.twin import is_twin, quantized_activations
+
+_KERAS_KINDS = (ModelKind.KERAS, ModelKind.TF_KERAS)
+# One operator each, so that the ranges of a twin leave nothing open.
+_SINGLE = frozenset({
+    INPUT, "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Stack",
+    "Embedding", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D",
+    "ReLU", "ReLU:6", "Relu", "Relu6", "Activation:relu", "Activation:relu6", "Activation:swish",
+    "Activation:silu", "Activation:hard_swish", "Activation:hard_silu", "LeakyReLU", "Mean",
+    "Softmax", *(f"Activation:{name}" for name in FIXED), *(name.capitalize() for name in FIXED),
+})  # fmt: skip
+
+
+def is_quantized_twin(source: LoadedModel) -> bool:
+    """Whether a model computes as a quantized file of its own does."""
+    return source.kind in _KERAS_KINDS and is_twin(source.model)
+
+
+def config_for_twin(source: LoadedModel, config: Convert) -> Convert:
+    """The options for a twin: its own plan says what is quantized to what.
+
+    Raises:
+        UsageError: another quantization was asked for.
+        InputError: a range is open: the twin was neither trained nor calibrated.
+    """
+    if config.quantize not in (Quantization.NONE, Quantization.INT8):
+        raise UsageError(
+            f"model {source.name!r} is a quantized network, whose file has the integers that it "
+            f"computes with: leave --quantize {config.quantize.value} out, or convert the float "
+            f"model that `float_model` takes from it"
+        )
+    opened = [
+        one.point for one in quantized_activations(source.model) if one.quantization.low is None
+    ]
+    if opened:
+        raise InputError(
+            f"model {source.name!r} is a quantized network without ranges for {len(opened)} of its "
+            f"activations ({', '.join(opened[:3])}): train it, or calibrate it on samples"
+        )
+    return config.model_copy(update={"quantize": Quantization.INT8})
+
+
+def calibrated_inside(source: LoadedModel) -> tuple[str, ...]:
+    """Layers of a twin whose tensors inside have no range of the twin's.
+
+    They stay post-training: the converter finds those ranges on samples.
+    """
+    found = []
+    for node in graph_of(source.model).nodes.values():
+        kind = kind_of(node)
+        known = kind in SAME_STEPS or kind in _SINGLE or node.kind.startswith("Quantized")
+        if not known:
+            found.append(f"{node.layer} ({node.kind})")
+    return tuple(dict.fromkeys(found))
+
+
+def stand_in_batches(source: LoadedModel, config: Convert) -> dict[str, Any]:
+    """Batches for a converter that has no range left to find, but asks for samples.
+
+    Raises:
+        InputError: there are layers with ranges inside.
+    """
+    inside = calibrated_inside(source)
+    if inside:
+        raise InputError(
+            f"ranges inside of {', '.join(inside[:3])} were not trained and are calibrated on real "
+            f"samples: pass --data, such as --data samples.npz"
+        )
+    found = {}
+    for endpoint in endpoints_of(source):
+        specs = fixed_specs(endpoint, config.batch, config.input_shapes)
+
+        def batches(specs: dict[str, tf.TensorSpec] = specs) -> Iterator[dict[str, NDArray[Any]]]:
+            yield {
+                name: np.zeros([size or 1 for size in spec.shape], spec.dtype.as_numpy_dtype)
+                for name, spec in specs.items()
+            }
+
+        found[endpoint.name] = batches
+    return found

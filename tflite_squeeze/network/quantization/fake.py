@@ -1,0 +1,138 @@
+"""Values rounded to the integers of a plan, with gradients that pass straight through.
+
+Reference: Jacob et al. 2018, arXiv:1712.05877, 3.1; Bengio et al. 2013, arXiv:1308.3432.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tflite_squeeze.network.quantization.plan import WeightQuantization
+
+_exported: ContextVar[bool] = ContextVar("exported", default=False)
+LEAST = 1e-8  # of a magnitude: a channel of zeros has steps too
+
+
+@contextmanager
+def exporting() -> Iterator[None]:
+    """Within it, quantized layers are traced with constants, which the converter reads."""
+    token = _exported.set(True)
+    try:
+        yield
+    finally:
+        _exported.reset(token)
+
+
+def is_exporting() -> bool:
+    """Whether layers are traced for the converter."""
+    return _exported.get()
+
+
+def constant(variable: Any) -> Any:
+    """A variable's value as a constant of the graph that is traced."""
+    with tf.init_scope():
+        value = np.asarray(variable)
+    return tf.constant(value)
+
+
+def fake_activation(values: Any, low: Any, high: Any, bits: int) -> Any:
+    """Values on the grid of a range.
+
+    Args:
+        values: float32.
+        low: the least value of the range, 0 or less.
+        high: the greatest.
+        bits: 8 or 16.
+    """
+    if bits == 16:
+        high = tf.maximum(tf.abs(low), tf.abs(high))
+        low = -high
+    return tf.quantization.fake_quant_with_min_max_vars(
+        values, low, high, num_bits=bits, narrow_range=bits == 16
+    )
+
+
+def fake_weights(
+    values: Any, quantization: WeightQuantization, largest: Any, *, depthwise: bool = False
+) -> Any:
+    """A weight on its grid.
+
+    Args:
+        values: float32.
+        quantization: the bits and the axis.
+        largest: the greatest value of the grid: a scalar, or (channels,).
+        depthwise: whether the two last axes together count channels.
+    """
+    bits = quantization.bits
+    if bits is None:
+        return values
+    if quantization.axis is None:
+        return tf.quantization.fake_quant_with_min_max_vars(
+            values, -largest, largest, num_bits=bits, narrow_range=True
+        )
+    rows, order = _by_channel(values, quantization.axis, depthwise=depthwise)
+    rounded = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+        rows, -largest, largest, num_bits=bits, narrow_range=True
+    )
+    rounded = tf.reshape(rounded, [values.shape[axis] for axis in order])
+    in_place = order == sorted(order)
+    return rounded if in_place else tf.transpose(rounded, np.argsort(order))
+
+
+def exported_weights(
+    values: Any, quantization: WeightQuantization, largest: Any, *, depthwise: bool
+) -> Any:
+    """Constants with steps that the converter reads: int8 that holds fewer bits, too.
+
+    Args:
+        values: on their grid.
+        quantization: its axis counts.
+        largest: 127 steps: a scalar, or (channels,).
+        depthwise: whether the two last axes together count channels.
+    """
+    kernel = tf.constant(values)
+    if quantization.axis is None:
+        return tf.quantization.fake_quant_with_min_max_vars(
+            kernel, float(-largest), float(largest), narrow_range=True
+        )
+    # The converter knows a scale a channel on the last axis, and a reshaped depthwise kernel.
+    shape = values.shape
+    if depthwise:
+        kernel = tf.reshape(kernel, [*shape[:-2], shape[-2] * shape[-1]])
+    kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+        kernel, -largest, largest, narrow_range=True
+    )
+    return tf.reshape(kernel, shape) if depthwise else kernel
+
+
+def largest_magnitudes(
+    values: Any, quantization: WeightQuantization, *, depthwise: bool = False
+) -> Any:
+    """The greatest magnitude of a weight, or of each channel: a scalar or (channels,).
+
+    Args:
+        values: float32.
+        quantization: its axis counts.
+        depthwise: whether the two last axes together count channels.
+    """
+    if quantization.axis is None:
+        return tf.maximum(tf.reduce_max(tf.abs(values)), LEAST)
+    rows, _ = _by_channel(values, quantization.axis, depthwise=depthwise)
+    return tf.maximum(tf.reduce_max(tf.abs(rows), 0), LEAST)
+
+
+def _by_channel(values: Any, axis: int, *, depthwise: bool) -> tuple[Any, list[int]]:
+    """The values as (others, channels), and the order in which their axes stand there."""
+    rank = len(values.shape)
+    order = list(range(rank))
+    if depthwise:
+        return tf.reshape(values, [-1, values.shape[-2] * values.shape[-1]]), order
+    axis %= rank
+    if axis != rank - 1:
+        order = [*(one for one in order if one != axis), axis]
+        values = tf.transpose(values, order)
+    return tf.reshape(values, [-1, values.shape[-1]]), order

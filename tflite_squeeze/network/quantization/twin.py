@@ -1,0 +1,221 @@
+"""The twin of a network: it computes in float what the network's quantized file computes.
+
+Reference: Jacob et al. 2018, arXiv:1712.05877.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network.graph import Node, graph_of
+from tflite_squeeze.network.quantization.fake import largest_magnitudes
+from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+from tflite_squeeze.network.quantization.layers import (
+    LAYERS,
+    Estimator,
+    QuantizedActivation,
+    QuantizedWeights,
+    in_version,
+)
+from tflite_squeeze.network.quantization.plan import (
+    ActivationQuantization,
+    QuantizationPlan,
+    WeightBits,
+    WeightQuantization,
+)
+from tflite_squeeze.network.quantization.points import points_of
+from tflite_squeeze.network.rewriting import LayerSpec, changed, config_of, rewritten
+from tflite_squeeze.network.variables import raw_variable
+
+# What makes a layer of `layers` beyond the configuration of the plain one.
+_OWN = ("kernel_quantization", "learned_scale")
+
+
+def plan_for(
+    model: Any, *, weights: WeightBits | None = 8, activations: Any = 8
+) -> QuantizationPlan:
+    """The plan that one rule makes for all of a folded model: ranges are still open.
+
+    Args:
+        model: what `folded` returned.
+        weights: bits of the kernels of convolutions and Dense layers, with a scale a channel;
+            None for float.
+        activations: bits of activations.
+
+    Raises:
+        UsageError: the model has no graph of layers.
+
+    Example:
+        >>> plan_for(folded(model)).weights["conv2d/kernel"].bits
+        8
+    """
+    kernels = {
+        kernel_name(node.layer): WeightQuantization(bits=weights, axis=OUTPUT_AXES[node.kind][0])
+        for node in graph_of(model).nodes.values()
+        if node.kind in OUTPUT_AXES
+    }
+    points = {
+        name: point if point.low is not None else point.model_copy(update={"bits": activations})
+        for name, point in points_of(model).items()
+    }
+    return QuantizationPlan(weights=kernels, activations=points)
+
+
+def kernel_name(layer: str) -> str:
+    """What a plan calls the kernel of a layer."""
+    return f"{layer}/kernel"
+
+
+def twin_of(
+    model: Any,
+    plan: QuantizationPlan,
+    *,
+    estimator: Estimator = "average",
+    learned_scale: bool = False,
+) -> Any:
+    """The quantized twin of a folded model: an ordinary Keras model that trains, saves and loads.
+
+    Args:
+        model: what `folded` returned.
+        plan: what is quantized to what; what it does not name stays in float.
+        estimator: how training finds ranges that no kernel of the runtime fixes.
+        learned_scale: whether training finds the scales of weights too.
+
+    Returns:
+        A new model, compiled as the model is. Its trainable weights are those of the model, and
+        the bounds and scales that are learned.
+
+    Raises:
+        UsageError: the plan names what the model does not have, or a layer cannot be rebuilt.
+
+    Example:
+        >>> twin = twin_of(folded(model), plan_for(folded(model)))
+    """
+    _refuse_strangers(model, plan)
+    fixed = {name for name, point in points_of(model).items() if point.low is not None}
+    flavor = flavors.known_flavor(model)
+    layers: dict[int, list[LayerSpec]] = {}
+    followers: dict[int, LayerSpec] = {}
+    for key, nodes in graph_of(model).calls().items():
+        node = nodes[0]
+        weight = plan.weights.get(kernel_name(node.layer))
+        if weight is not None and weight.bits is not None and node.kind in OUTPUT_AXES:
+            layers[key] = [_with_grid(node, weight, learned_scale=learned_scale)]
+        activation = plan.activations.get(node.layer)
+        if activation is not None and activation.bits is not None:
+            how: Estimator = "fixed" if node.layer in fixed else estimator
+            kind = in_version(QuantizedActivation.keras_name, flavor)
+            followers[key] = _quantizer(kind, node.layer, activation, how)
+    return rewritten(model, layers, followers=followers)
+
+
+def _refuse_strangers(model: Any, plan: QuantizationPlan) -> None:
+    known = plan_for(model)
+    for what, named, there in (
+        ("weight", plan.weights, known.weights),
+        ("activation", plan.activations, known.activations),
+    ):
+        strangers = [name for name in named if name not in there]
+        if strangers:
+            raise UsageError(
+                f"the plan names the {what} {strangers[0]!r}, which model {model.name!r} does "
+                f"not have: it has {', '.join(list(there)[:8]) or 'none'}"
+            )
+
+
+def _with_grid(node: Node, weight: WeightQuantization, *, learned_scale: bool) -> LayerSpec:
+    learned = learned_scale and weight.scale is None
+    spec = changed(node.source)
+    config = {**spec.config, "kernel_quantization": weight.model_dump(mode="json")}
+    config["learned_scale"] = learned
+    weights = (*spec.weights, _start(node, weight)) if learned else spec.weights
+    kind = in_version(f"Quantized{node.kind}", flavors.known_flavor(node.source))
+    return LayerSpec(kind=kind, config=config, weights=weights, like=None)
+
+
+def _start(node: Node, weight: WeightQuantization) -> Any:
+    """The greatest values of a kernel's channels."""
+    depthwise = len(OUTPUT_AXES[node.kind]) == 2
+    return np.asarray(largest_magnitudes(node.source.get_weights()[0], weight, depthwise=depthwise))
+
+
+def _quantizer(
+    kind: Any, name: str, activation: ActivationQuantization, how: Estimator
+) -> LayerSpec:
+    config = {
+        "name": f"{name}_range", "point": name, "bits": activation.bits, "estimator": how,
+    }  # fmt: skip
+    bounds = (activation.low or 0.0, activation.high or 0.0)
+    weights = tuple(np.float32(one) for one in bounds)
+    return LayerSpec(kind=kind, config=config, weights=weights)
+
+
+def quantized_activations(twin: Any) -> list[Any]:
+    """A twin's layers that round tensors."""
+    return [one for one in flavors.walk_layers(twin) if isinstance(one, QuantizedActivation)]
+
+
+def quantized_layers(twin: Any) -> dict[str, Any]:
+    """A twin's layers with kernels on a grid, by the name in the plan without "/kernel"."""
+    found = {}
+    for node in graph_of(twin).nodes.values():
+        if isinstance(node.source, QuantizedWeights):
+            found[node.layer] = node.source
+    return found
+
+
+def is_twin(model: Any) -> bool:
+    """Whether a model has layers that compute as quantized operators do."""
+    kinds = {type(layer).__name__ for layer in flavors.walk_layers(model)}
+    return not kinds.isdisjoint(LAYERS)
+
+
+def plan_of_twin(twin: Any) -> QuantizationPlan:
+    """The plan that a twin computes by, with the ranges and scales that it has now.
+
+    Args:
+        twin: what `twin_of` returned, trained or not.
+    """
+    weights = {
+        kernel_name(name): layer.quantization.model_copy(update={"scale": scales_of(layer)})
+        for name, layer in quantized_layers(twin).items()
+    }
+    activations = {one.point: one.quantization for one in quantized_activations(twin)}
+    return QuantizationPlan(weights=weights, activations=activations)
+
+
+def scales_of(layer: Any) -> tuple[float, ...]:
+    """The step of each channel of a quantized layer's kernel."""
+    largest = np.atleast_1d(np.asarray(layer.largest_values()))
+    return tuple(float(one) for one in largest / layer.quantization.levels)
+
+
+def float_model(twin: Any) -> Any:
+    """The network without quantization that a twin was trained from, with the twin's weights.
+
+    Args:
+        twin: what `twin_of` returned.
+
+    Returns:
+        A new model of plain layers of Keras, with folded normalisation.
+    """
+    layers: dict[int, list[LayerSpec]] = {}
+    for key, nodes in graph_of(twin).calls().items():
+        source = nodes[0].source
+        if isinstance(source, QuantizedActivation):
+            layers[key] = []
+        elif isinstance(source, QuantizedWeights):
+            layers[key] = [_without_grid(source)]
+    return rewritten(twin, layers)
+
+
+def _without_grid(layer: Any) -> LayerSpec:
+    config = {key: value for key, value in config_of(layer).items() if key not in _OWN}
+    weights = layer.get_weights()
+    if layer.learned_scale:
+        variables = [raw_variable(one) for one in layer.weights]
+        own = raw_variable(layer.largest)
+        weights = [value for one, value in zip(variables, weights, strict=True) if one is not own]
+    return LayerSpec(kind=layer.plain_kind, config=config, weights=tuple(weights))
