@@ -193,7 +193,7 @@ def test_learned_bounds_and_scales_have_gradients(library: Any) -> None:
 
 def test_what_a_model_does_not_have_cannot_be_planned(library: Any) -> None:
     model = folded(tiny_models.dense(library))
-    with pytest.raises(UsageError, match="weight 'nowhere/kernel', which model 'dense'.*hidden"):
+    with pytest.raises(UsageError, match=r"weight 'nowhere/kernel', which model 'dense'.*hidden"):
         twin_of(model, QuantizationPlan(weights={"nowhere/kernel": WeightQuantization()}))
     with pytest.raises(UsageError, match="activation 'nowhere'"):
         twin_of(model, QuantizationPlan(activations={"nowhere": ActivationQuantization()}))
