@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.emission.low_bit.few_bits import (
     BITS,
     OUTPUT_AXES,
-    FloatWeight,
+    OperatorWeight,
     Stored,
     float_weights,
     store,
@@ -118,7 +118,7 @@ def has_few_values(tflite: bytes) -> bool:
 
 
 def _store_exactly(
-    model: Any, weight: FloatWeight, stored: Literal["int2", "int4"]
+    model: Any, weight: OperatorWeight, stored: Literal["int2", "int4"]
 ) -> LowBitTensor:
     if weight.scale is None:
         raise ValueError("a weight with many values has no exact form in few bits")
@@ -126,8 +126,8 @@ def _store_exactly(
     shape = integers(weight.tensor.shape)
     kind: Stored
     kind, reason = stored, ""
-    if weight.name == "CONV_2D" and not (reason := _why_not_covering(weight)):
-        _cover(model, weight)
+    if weight.name == "CONV_2D" and not (reason := why_not_covering(weight)):
+        cover(model, weight)
     elif weight.name != "FULLY_CONNECTED":
         kind = "int8"
         reason = reason or "the runtime's depthwise kernels take no fewer than 8 bits"
@@ -146,8 +146,12 @@ def _store_exactly(
     )
 
 
-def _why_not_covering(weight: FloatWeight) -> str:
-    """What keeps a convolution from being a FULLY_CONNECTED over the last axis."""
+def why_not_covering(weight: OperatorWeight) -> str:
+    """What keeps a convolution from being a FULLY_CONNECTED over the last axis; empty if nothing.
+
+    Args:
+        weight: that of a CONV_2D.
+    """
     options = weight.operator.builtinOptions
     height, width = weight.values.shape[1:3]
     if (height, width) != (1, 1):
@@ -162,8 +166,13 @@ def _why_not_covering(weight: FloatWeight) -> str:
     return ""
 
 
-def _cover(model: Any, weight: FloatWeight) -> None:
-    """Turns a 1x1 convolution into a FULLY_CONNECTED over the channels of each pixel."""
+def cover(model: Any, weight: OperatorWeight) -> None:
+    """Turns a 1x1 convolution into a FULLY_CONNECTED over the channels of each pixel.
+
+    Args:
+        model: the schema's object model; changed in place.
+        weight: that of a CONV_2D for which `why_not_covering` has no reason.
+    """
     operator = weight.operator
     operator.builtinOptions = schema.FullyConnectedOptionsT(
         fusedActivationFunction=operator.builtinOptions.fusedActivationFunction, keepNumDims=True
@@ -175,12 +184,12 @@ def _cover(model: Any, weight: FloatWeight) -> None:
     weight.tensor.shapeSignature = None
 
 
-def _round_to_int8(model: Any, weight: FloatWeight) -> None:
+def _round_to_int8(model: Any, weight: OperatorWeight) -> None:
     if weight.values.size >= FEW_WEIGHTS:
         _write(model, weight, *weight.rounded(), "int8")
 
 
-def _write(model: Any, weight: FloatWeight, codes: Array, scales: Array, kind: Stored) -> None:
+def _write(model: Any, weight: OperatorWeight, codes: Array, scales: Array, kind: Stored) -> None:
     """Replaces float values that the operator itself reads with codes and scales."""
     store(model, weight, codes, scales, kind)
     name = operator_name(model, weight.operator)

@@ -1,7 +1,8 @@
-"""Float weights of operators, and how they are stored in few bits instead."""
+"""Weights of operators, and how they are stored in few bits instead."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -21,17 +22,16 @@ Stored = Literal["int2", "int4", "int8"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FloatWeight:
-    """A float weight of an operator.
+class OperatorWeight:
+    """The weights of an operator.
 
     Attributes:
         graph: its subgraph.
         operator: the operator.
         name: that operator's name.
         index: the tensor's index in its subgraph.
-        values: of the tensor's shape.
+        values: as they are stored, of the tensor's shape.
         axis: the axis that counts outputs.
-        scale: of each channel, where it holds only -s, 0 and s; None otherwise.
     """
 
     graph: Any
@@ -40,7 +40,11 @@ class FloatWeight:
     index: int
     values: Array
     axis: int
-    scale: NDArray[np.float32] | None
+
+    @cached_property
+    def scale(self) -> NDArray[np.float32] | None:
+        """Of each channel, where it holds only -s, 0 and s; None otherwise."""
+        return ternary_scales(self.values, self.axis)
 
     @property
     def tensor(self) -> Any:
@@ -58,42 +62,44 @@ class FloatWeight:
         return np.clip(codes, -127, 127).astype(np.int8), scales
 
 
-def float_weights(model: Any) -> Iterator[FloatWeight]:
+def float_weights(model: Any) -> Iterator[OperatorWeight]:
     """The float weights of Dense layers and convolutions, in the file's order.
 
     Args:
         model: what `read_model` returned.
     """
+    for weight in stored_weights(model, "float32", ("float32",)):
+        if len(consumers(weight.graph, weight.index)) == 1:
+            yield weight
+
+
+def stored_weights(model: Any, dtype: str, inputs: tuple[str, ...]) -> Iterator[OperatorWeight]:
+    """The weights of one type of Dense layers and convolutions, for each operator that reads them.
+
+    Args:
+        model: what `read_model` returned.
+        dtype: the type of the weights.
+        inputs: the types that the operator's other input may have.
+    """
     for subgraph, graph in enumerate(model.subgraphs):
         for operator in graph.operators:
-            weight = _weight(model, subgraph, operator)
-            if weight is not None:
-                yield weight
-
-
-def _weight(model: Any, subgraph: int, operator: Any) -> FloatWeight | None:
-    graph, name = model.subgraphs[subgraph], operator_name(model, operator)
-    if name not in OUTPUT_AXES or len(operator.inputs) < 2:
-        return None
-    index = int(operator.inputs[1])
-    float_input = dtype_name(graph.tensors[int(operator.inputs[0])]) == "float32"
-    if dtype_name(graph.tensors[index]) != "float32" or not float_input:
-        return None
-    if graph.tensors[index].sparsity is not None or len(consumers(graph, index)) > 1:
-        return None
-    values = tensor_values(model, subgraph, index)
-    if values is None or not values.size:
-        return None
-    axis = OUTPUT_AXES[name]
-    return FloatWeight(
-        graph=graph,
-        operator=operator,
-        name=name,
-        index=index,
-        values=values,
-        axis=axis,
-        scale=ternary_scales(values, axis),
-    )
+            name = operator_name(model, operator)
+            if name not in OUTPUT_AXES or len(operator.inputs) < 2:
+                continue
+            index = int(operator.inputs[1])
+            tensor, source = graph.tensors[index], graph.tensors[int(operator.inputs[0])]
+            if (dtype_name(tensor), tensor.sparsity) != (dtype, None):
+                continue
+            values = tensor_values(model, subgraph, index)
+            if dtype_name(source) in inputs and values is not None and values.size:
+                yield OperatorWeight(
+                    graph=graph,
+                    operator=operator,
+                    name=name,
+                    index=index,
+                    values=values,
+                    axis=OUTPUT_AXES[name],
+                )
 
 
 def ternary_scales(values: Array, axis: int) -> NDArray[np.float32] | None:
@@ -121,7 +127,7 @@ def ternary_scales(values: Array, axis: int) -> NDArray[np.float32] | None:
     return np.where(scales > 0, scales, 1).astype(np.float32)
 
 
-def store(model: Any, weight: FloatWeight, codes: Array, scales: Array, kind: Stored) -> None:
+def store(model: Any, weight: OperatorWeight, codes: Array, scales: Array, kind: Stored) -> None:
     """Gives a weight's tensor codes and scales in place of its values.
 
     Args:

@@ -32,6 +32,30 @@ class LowBitTensor(Frozen):
     reason: str = ""
 
 
+class NarrowedTensor(Frozen):
+    """An int8 weight whose integers fit into 4 bits.
+
+    Attributes:
+        tensor: its name in the file.
+        operator: the operators that read it, as they were before.
+        shape: its shape, outputs first.
+        largest: the largest magnitude of its integers.
+        stored: the type that it is stored in.
+        bytes_before: its bytes in 8 bits.
+        bytes_after: as stored.
+        reason: why it is not stored in the fewest bits; empty where it is.
+    """
+
+    tensor: str
+    operator: str
+    shape: tuple[int, ...]
+    largest: int
+    stored: Literal["int2", "int4", "int8"]
+    bytes_before: int
+    bytes_after: int
+    reason: str = ""
+
+
 class LowBitRecord(Displayed):
     """The forms that were tried, and the one that was kept.
 

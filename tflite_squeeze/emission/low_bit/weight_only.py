@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS
-from tflite_squeeze.emission.low_bit.few_bits import FloatWeight, float_weights, store
+from tflite_squeeze.emission.low_bit.few_bits import OperatorWeight, float_weights, store
 from tflite_squeeze.tflite.edits import new_operator, new_tensor
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.tidy import tidied
@@ -56,7 +56,7 @@ def with_stored_weights(tflite: bytes, *, rounded: bool = False) -> tuple[bytes,
     return tidied(pack_model(model)), tuple(notes)
 
 
-def _behind_dequantize(model: Any, weight: FloatWeight, codes: Any, scales: Any) -> None:
+def _behind_dequantize(model: Any, weight: OperatorWeight, codes: Any, scales: Any) -> None:
     graph, operator = weight.graph, weight.operator
     read = new_tensor(graph, weight.index, weight.values.shape)
     store(model, weight, codes, scales, "int8")
