@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from tflite_squeeze.network.forward import answers, computes, first_values, without_activation
@@ -80,9 +81,14 @@ class Running:
         if activation is None:
             self.values |= answers(node, self.values)
             return None
+        before = self.before_activation(node)
+        self.values[Value(node.name)] = activation(tf.convert_to_tensor(before))
+        return before
+
+    def before_activation(self, node: Node) -> Array:
+        """What a layer with one output puts out before its activation, (N, ...)."""
         with without_activation(node.source):
-            ((name, before),) = answers(node, self.values).items()
-        self.values[name] = activation(before)
+            (before,) = answers(node, self.values).values()
         return np.asarray(before)
 
     def forget(self, node: Node) -> None:

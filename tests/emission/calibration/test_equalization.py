@@ -5,38 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import tiny_models
+from tests.emission.calibration.networks import images, unequal
 from tflite_squeeze.emission.calibration.equalization import channel_factors, equalized, pairs_of
 from tflite_squeeze.network.graph import graph_of
 from tflite_squeeze.network.running import answers_of
-
-
-@tiny_models.seeded
-def unequal(library: Any, activation: str = "relu") -> Any:
-    """Convolution → depthwise → pointwise → Dense behind a Flatten, channels scaled at random."""
-    layers = library.layers
-    x = image = library.Input((8, 8, 2), name="image")
-    x = layers.Conv2D(6, 3, padding="same", activation=activation, name="conv")(x)
-    x = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, name="depthwise")(x)
-    x = layers.ReLU(name="relu")(x)
-    x = layers.Conv2D(4, 1, name="point")(x)
-    x = layers.LeakyReLU(name="leaky")(x)
-    x = layers.MaxPooling2D(name="pool")(x)
-    x = layers.Flatten(name="flat")(x)
-    model = library.Model(image, layers.Dense(3, name="scores")(x), name="unequal")
-    rng = np.random.default_rng(0)
-    for name in ("conv", "depthwise", "point"):
-        layer = model.get_layer(name)
-        kernel, bias = layer.get_weights()
-        kernel = kernel * np.exp2(rng.uniform(-5, 5, kernel.shape[-1:]))
-        if name == "depthwise":
-            kernel = kernel * np.exp2(rng.uniform(-5, 5, (kernel.shape[-2], 1)))
-        layer.set_weights([kernel, rng.normal(size=bias.shape)])
-    return model
-
-
-def images() -> dict[str, Any]:
-    return {"image": tiny_models.examples(16, 8, 8, 2)}
 
 
 def test_factors_by_hand() -> None:

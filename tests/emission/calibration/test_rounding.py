@@ -16,7 +16,7 @@ def test_equal_inputs_by_hand() -> None:
 
 def test_independent_inputs_are_rounded_to_the_nearest() -> None:
     weights = np.random.default_rng(0).normal(size=(300, 5))  # more than one block
-    scale = largest(weights, 1, 7)
+    scale = largest(weights, 7)
     found = compensated(weights, np.diag(np.arange(300.0)), scale, 7)
     np.testing.assert_allclose(found, rounded(weights, scale, 7))
 
@@ -28,7 +28,7 @@ def test_answers_are_nearer_than_by_the_nearest(inputs: int) -> None:
         size=(2_000, inputs)
     )
     weights = rng.normal(size=(inputs, 8))
-    scale = largest(weights, 1, 7)
+    scale = largest(weights, 7)
     found = compensated(weights, x.T @ x / len(x), scale, 7)
     assert np.allclose(found / scale, np.round(found / scale))
     assert np.abs(found / scale).max() <= 7 + 1e-9
@@ -56,7 +56,7 @@ def test_zeros_stay_zeros_and_inputs_without_power_are_rounded() -> None:
     weights = rng.normal(size=(10, 4)) * (rng.random((10, 4)) < 0.5)
     moments = np.ones((10, 10))
     moments[3], moments[:, 3] = 0, 0
-    scale = largest(weights, 1, 127)
+    scale = largest(weights, 127)
     found = compensated(weights, moments, scale, 127)
     assert np.all(found[weights == 0] == 0)
     np.testing.assert_allclose(found[3], rounded(weights[3], scale, 127))

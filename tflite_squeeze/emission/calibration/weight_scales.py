@@ -10,81 +10,67 @@ Array = NDArray[Any]
 _SHARES = np.linspace(1.0, 0.5, 51)  # of the greatest magnitude
 
 
-def by_channel(kernel: Array, axis: int | None) -> Array:
-    """A kernel as a matrix, a column for each channel that has a scale.
+def as_columns(kernel: Array, axis: int | None, *, depthwise: bool = False) -> Array:
+    """A kernel as a matrix with a column for each channel that has a scale.
 
     Args:
         kernel: of any shape.
         axis: of the channels; None for one scale.
+        depthwise: whether the two last axes together count channels.
 
     Returns:
         (weights, channels).
+
+    Example:
+        >>> as_columns(np.ones((3, 3, 4, 2)), -2, depthwise=True).shape
+        (9, 8)
     """
     if axis is None:
         return kernel.reshape(-1, 1)
+    if depthwise:
+        return kernel.reshape(-1, kernel.shape[-2] * kernel.shape[-1])
     return np.asarray(np.moveaxis(kernel, axis, -1).reshape(-1, kernel.shape[axis]))
 
 
-def spread(scale: Array, rank: int, axis: int | None) -> Array:
-    """Scales in a shape that broadcasts with their kernel.
-
-    Args:
-        scale: (channels,).
-        rank: of the kernel.
-        axis: of the channels; None for one scale.
-    """
-    shape = [1] * rank
-    if axis is not None:
-        shape[axis] = -1
-    return np.reshape(scale, shape)
-
-
-def largest(kernel: Array, axis: int | None, levels: int) -> Array:
+def largest(columns: Array, levels: int) -> Array:
     """The greatest magnitude of each channel over the number of levels.
 
     Args:
-        kernel: of any shape.
-        axis: of the channels; None for one scale.
+        columns: (weights, channels).
         levels: the largest integer.
 
     Returns:
         (channels,), above 0: channels of zeros get 1 / levels.
 
     Example:
-        >>> largest(np.array([[0.5, -2.0]]), 1, 127) * 127
+        >>> largest(np.array([[0.5, -2.0]]), 127) * 127
         array([0.5, 2. ])
     """
-    magnitude = np.abs(by_channel(np.asarray(kernel, np.float64), axis)).max(axis=0)
+    magnitude = np.abs(np.asarray(columns, np.float64)).max(axis=0)
     return np.asarray(np.where(magnitude > 0, magnitude, 1.0) / levels)
 
 
-def least_error(
-    kernel: Array, axis: int | None, levels: int, importance: Array | None = None
-) -> Array:
+def least_error(columns: Array, levels: int, importance: Array | float = 1.0) -> Array:
     """The scales of the least squared error of the rounded weights.
 
     Args:
-        kernel: of any shape.
-        axis: of the channels; None for one scale.
+        columns: (weights, channels).
         levels: the largest integer.
         importance: what the squared error of each weight counts, in a shape that broadcasts with
-            the kernel; all alike by default.
+            the columns.
 
     Returns:
         (channels,), at most those of `largest`: clipping a few weights makes the rest finer.
 
     Reference: Banner et al. 2019, arXiv:1810.05723, section 3; the search is over a grid.
     """
-    columns = by_channel(np.asarray(kernel, np.float64), axis)
-    counts = None
-    if importance is not None:
-        counts = by_channel(np.broadcast_to(importance, np.shape(kernel)), axis)
-    most = largest(kernel, axis, levels)
+    columns = np.asarray(columns, np.float64)
+    most = largest(columns, levels)
     best, found = np.full(len(most), np.inf), most.copy()
     for share in _SHARES:
         scale = most * share
-        errors = np.square(rounded(columns, scale, levels) - columns)
-        total = (errors if counts is None else errors * counts).sum(axis=0)
+        errors = importance * np.square(rounded(columns, scale, levels) - columns)
+        total = errors.sum(axis=0)
         better = total < best
         best, found = np.where(better, total, best), np.where(better, scale, found)
     return found
