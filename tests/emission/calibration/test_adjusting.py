@@ -94,7 +94,7 @@ def test_shared_layers_and_few_values_are_left_by_name(library: Any) -> None:
     network.get_layer("hidden").set_weights([np.sign(kernel) * 0.1, bias])
     samples = {"x": tiny_models.examples(20, 8)}
     done = adjusted(network, calibrated(network, samples), samples)
-    assert done.left == ("hidden: its weights share few values, which stay shared",)
+    assert done.left == ("hidden: its weights share 2 values, which stay shared",)
     assert len(np.unique(done.model.get_layer("hidden").get_weights()[0])) == 2
 
 

@@ -42,7 +42,7 @@ def test_what_unequal_channels_lose_is_won_back(library: Any) -> None:
         step.after if step.kept else step.before for step in record.steps
     ][:-1]
     assert all(step.kept == (step.after < step.before) for step in record.steps)
-    assert len(record.lines) == len(record.steps) == 8
+    assert len(record.lines) == len(record.steps) == 7
 
 
 def test_the_record_tells_what_the_network_does(library: Any) -> None:

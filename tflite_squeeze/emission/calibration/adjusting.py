@@ -23,6 +23,7 @@ from tflite_squeeze.emission.calibration.quantized_run import (
 )
 from tflite_squeeze.emission.calibration.rounding import compensated
 from tflite_squeeze.emission.calibration.weight_scales import as_columns, largest, least_error
+from tflite_squeeze.emission.shared_values.kernels import values_shared
 from tflite_squeeze.network.graph import Node, graph_of
 from tflite_squeeze.network.least_squares import rows
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
@@ -36,7 +37,6 @@ Array = NDArray[Any]
 _PLACES = 64  # of an image, at random
 _BATCH = 64
 _WIDEST = 8192  # rows: a larger matrix of moments would take more than half a gigabyte
-_FEW, _SHARED = 64, 4  # distinct values, and weights for each, of a kernel that shares values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,8 +151,8 @@ class _Adjusting:
             return "its convolution has groups"
         if node.kind in SOLVED and kernel.size // kernel.shape[-1] > _WIDEST:
             return f"its kernel has more than {_WIDEST} inputs"
-        if len(np.unique(kernel)) <= min(_FEW, kernel.size // _SHARED):
-            return "its weights share few values, which stay shared"
+        if values := values_shared(kernel):
+            return f"its weights share {values} values, which stay shared"
         return ""
 
     def _compensated(self, node: Node, kernel: Array, scale: Array, levels: int) -> Array:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.emission.calibration.histogram import Histogram
 from tflite_squeeze.emission.calibration.quantized_run import batches_of
-from tflite_squeeze.emission.calibration.ranges import Method, best_range
+from tflite_squeeze.emission.calibration.ranges import METHODS, Method
 from tflite_squeeze.network.graph import Value, graph_of
 from tflite_squeeze.network.quantization.plan import ActivationQuantization, QuantizationPlan
 from tflite_squeeze.network.quantization.twin import plan_for
@@ -93,14 +93,14 @@ def _with_range(
 ) -> ActivationQuantization:
     if point.bits is None or point.low is not None:
         return point
-    _, (low, high) = best_range(values, method, point.bits)
+    low, high = METHODS[method](values, point.bits)
     return ActivationQuantization(bits=point.bits, low=low, high=high)
 
 
 def calibrated(
     model: Any,
     samples: Mapping[str, Array],
-    method: Method = "auto",
+    method: Method = "mse",
     plan: QuantizationPlan | None = None,
 ) -> QuantizationPlan:
     """A plan whose ranges are all known.
@@ -108,8 +108,8 @@ def calibrated(
     Args:
         model: what `folded` returned, of either version of Keras.
         samples: by the name of the input, (N, ...), preprocessed; no labels are needed.
-        method: "minmax", "percentile", "mse", "entropy", or "auto" for that of the least squared
-            error, activation by activation.
+        method: "minmax", "percentile", "entropy", or "mse" for the least squared error, activation
+            by activation.
         plan: ranges that it gives stay; by default, 8 bits for all.
 
     Returns:

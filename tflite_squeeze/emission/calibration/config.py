@@ -18,12 +18,12 @@ class Calibrate(Frozen):
         256
     """
 
-    method: Method | Literal["best"] = Field(
-        default="best",
+    method: Method | Literal["auto"] = Field(
+        default="auto",
         description='How ranges of activations are chosen: "minmax", "percentile" (99.99 %), '
-        '"mse" (least squared error), "entropy" (least information lost), "auto" (of these, '
-        'activation by activation, the one with the least squared error), or "best" (of all '
-        "these the one with which the network answers most alike).",
+        '"mse" (the least squared error, activation by activation), "entropy" (the least '
+        'information lost), or "auto" for that with which the answers are nearest to those of the '
+        "model.",
     )
     equalize: Choice = Field(
         default="auto",

@@ -14,7 +14,7 @@ from tflite_squeeze.emission.calibration.histogram import Histogram
 
 Array = NDArray[Any]
 Bits = Literal[8, 16]
-Method = Literal["minmax", "percentile", "mse", "entropy", "auto"]
+Method = Literal["minmax", "percentile", "mse", "entropy"]
 Range = tuple[float, float]
 
 PERCENTILE = 99.99
@@ -107,7 +107,7 @@ def percentile(values: Histogram, bits: Bits = 8, percent: float = PERCENTILE) -
 
 
 def mse(values: Histogram, bits: Bits = 8) -> Range:
-    """The range of the least mean squared error.
+    """The range of the least mean squared error, those of the other methods among the candidates.
 
     Both limits shrink together first, then each alone, then in small steps.
 
@@ -123,7 +123,8 @@ def mse(values: Histogram, bits: Bits = 8) -> Range:
     def error(limits: Range) -> float:
         return squared_error(values, *limits, bits) if values.count else 0.0
 
-    found = min(((low * share, high * share) for share in _SHARES), key=error)
+    others = [find(values, bits) for find in (minmax, percentile, entropy)]  # the first of equals
+    found = min([*others, *((low * share, high * share) for share in _SHARES)], key=error)
     for lows, highs in ((_SHARES, ()), ((), _SHARES)):
         tried = [(low * one, found[1]) for one in lows] + [(found[0], high * one) for one in highs]
         found = min([found, *tried], key=error)
@@ -177,29 +178,9 @@ def _information_lost(magnitudes: Array, kept: int, levels: int) -> float:
     return float(np.sum(p[there] * np.log(p[there] / np.maximum(q[there], _TINY))))
 
 
-METHODS: dict[str, Callable[..., Range]] = {
+METHODS: dict[Method, Callable[..., Range]] = {
     "minmax": minmax, "percentile": percentile, "mse": mse, "entropy": entropy
 }  # fmt: skip
-
-
-def best_range(values: Histogram, method: Method, bits: Bits = 8) -> tuple[str, Range]:
-    """The range by a method.
-
-    Args:
-        values: the tensor's.
-        method: one of `METHODS`, or "auto" for that of the least mean squared error; of equal
-            ones the first.
-        bits: 8 (asymmetric) or 16 (symmetric).
-
-    Returns:
-        The name of the method, and low ≤ 0 ≤ high.
-    """
-    if method != "auto":
-        return method, METHODS[method](values, bits)
-    found = {name: find(values, bits) for name, find in METHODS.items()}
-    if not values.count:
-        return "minmax", found["minmax"]
-    return min(found.items(), key=lambda one: squared_error(values, one[1][0], one[1][1], bits))
 
 
 def _valid(low: float, high: float) -> Range:

@@ -24,7 +24,7 @@ Samples = Mapping[str, Array]
 # (model, its answers) → how far other answers are from those.
 Judge = Callable[[Any, Sequence[Array]], Callable[[Sequence[Array]], float]]
 
-_OTHERS: tuple[Method, ...] = ("percentile", "mse", "entropy", "auto")
+_OTHERS: tuple[Method, ...] = ("percentile", "mse", "entropy")
 _MOST_HELD = 512
 _FEWEST_HELD = 32
 
@@ -207,7 +207,7 @@ class _Steps:
         method = self.config.method
         if method == "minmax":
             return state
-        if method != "best":
+        if method != "auto":
             return self.attempt(state, f"ranges by {method}", "on", [replace(state, method=method)])
         for other in _OTHERS:
             name = f"ranges by {other}"

@@ -30,6 +30,21 @@ class SharedKernel:
     values: int
 
 
+def values_shared(weights: NDArray[Any]) -> int:
+    """How many values other than 0 the weights of a kernel share; 0 where they share none.
+
+    Args:
+        weights: of any shape.
+
+    Example:
+        >>> values_shared(np.array([0.5, 0.5, 0.5, 0.5, 0.0]))
+        1
+    """
+    members = weights[weights != 0]
+    values = len(np.unique(members)) if members.size else 0
+    return values if values <= min(_MOST_VALUES, members.size // _MEMBERS_PER_VALUE) else 0
+
+
 def shared_kernels(source: LoadedModel) -> list[SharedKernel]:
     """The kernels of a model whose weights share few values; none for other sources than Keras.
 
@@ -41,9 +56,7 @@ def shared_kernels(source: LoadedModel) -> list[SharedKernel]:
     found = []
     for target in select(source.model).targets:
         weights: NDArray[Any] = np.asarray(target.variable)
-        members = weights[weights != 0]
-        values = len(np.unique(members)) if members.size else 0
-        if 0 < values <= min(_MOST_VALUES, members.size // _MEMBERS_PER_VALUE):
+        if values := values_shared(weights):
             matrix = target.matrix(weights).astype(np.float64)
             found.append(SharedKernel(name=target.name, matrix=matrix, values=values))
     return found
