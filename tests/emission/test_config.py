@@ -42,6 +42,8 @@ def test_only_integer_activations_are_calibrated(quantize: Quantization) -> None
         ({"io_dtype": "uint8", "quantize": "int16x8"}, "not 'int16x8'"),
         ({"io_dtype": "int16"}, "io_dtype"),
         ({"quantize": "int4"}, "quantize"),
+        ({"calibrate": "mse"}, "calibrate 'mse' needs quantize='int8', not 'none'"),
+        ({"calibrate": "kl", "quantize": "int8"}, "calibrate"),
         ({"calibration_samples": 0}, "calibration_samples"),
         ({"quantise": "int8"}, "quantise"),
     ],

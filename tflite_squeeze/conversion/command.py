@@ -37,7 +37,7 @@ CONVERT = "tflite_squeeze.emission.config:Convert"
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The .tflite to write."
 )
-@config_options(CONVERT, "quantize", "io_dtype")
+@config_options(CONVERT, "quantize", "calibrate", "io_dtype")
 @data_options
 @config_options(
     CONVERT, "batch", "per_channel_dense", "sparsity", "runtime", "low_bit", "allow_select_ops"

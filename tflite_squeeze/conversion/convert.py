@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from tflite_squeeze.conversion.calibration import calibrated_source
 from tflite_squeeze.conversion.record import ConvertRecord, Source
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.emission.config import Convert
@@ -128,12 +129,14 @@ def convert(
         config = config.model_copy(update={"labels": samples.class_names})
     started = time.perf_counter()
     seen: dict[str, int] = {}
-    calibration = None
+    given, tuned, calibration = source, None, None
+    if config.calibrate is not None and not twin and samples is not None:
+        given, tuned = calibrated_source(source, config, samples)
     if config.quantize.calibrates and samples is not None:
-        calibration = _calibration(source, config, samples, seen)
+        calibration = _calibration(given, config, samples, seen)
     elif twin:
         calibration = stand_in_batches(source, config)
-    file = made(source, config, calibration)
+    file = made(given, config, calibration)
     # What LiteRT does not run cannot be measured in it.
     sparsity = config.sparsity if config.runtime == "litert" else "dense"
     decided = with_best_encoding(_with_more_facts(file, samples), sparsity)
@@ -144,6 +147,7 @@ def convert(
         source=source_of(source),
         config=config,
         calibration_examples=max(seen.values(), default=0),
+        calibration=tuned,
         data=about,
         notes=tuple(dict.fromkeys(told)),
         convert_seconds=seconds,

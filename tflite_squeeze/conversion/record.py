@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tflite_squeeze.emission.calibration.record import CalibrationRecord
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.low_bit.record import LowBitRecord
 from tflite_squeeze.emission.shared_values.record import SharedInFile
@@ -41,6 +42,7 @@ class ConvertRecord(Displayed):
         operators: how often each operator occurs.
         float_operators: in an integer file, the operators that still compute in floating point.
         calibration_examples: number of real samples that ranges were calibrated on.
+        calibration: the steps that were tried; None where TensorFlow's converter calibrated.
         data: where they come from and how they were preprocessed.
         verification: the comparison with the model; None when there was none.
         unverified: why there was none; None when there is one.
@@ -60,6 +62,7 @@ class ConvertRecord(Displayed):
     operators: dict[str, int]
     float_operators: tuple[str, ...] = ()
     calibration_examples: int = 0
+    calibration: CalibrationRecord | None = None
     data: dict[str, Any] = {}
     verification: VerifyRecord | None = None
     unverified: str | None = None

@@ -1,6 +1,7 @@
 """A conversion as tables."""
 
 from tflite_squeeze.conversion.record import ConvertRecord
+from tflite_squeeze.emission.calibration.tables import calibration_tables
 from tflite_squeeze.emission.low_bit.tables import low_bit_tables
 from tflite_squeeze.emission.shared_values.tables import sharing_tables
 from tflite_squeeze.emission.sparse.tables import sparsity_tables
@@ -18,7 +19,8 @@ def convert_tables(record: ConvertRecord) -> list[Table]:
     sparsity = sparsity_tables(record.sparsity) if record.sparsity else ()
     low_bit = low_bit_tables(record.low_bit) if record.low_bit else ()
     sharing = sharing_tables(record.sharing)
-    return [_summary(record), *sharing, *low_bit, *sparsity, *checks]
+    calibration = calibration_tables(record.calibration) if record.calibration else ()
+    return [_summary(record), *calibration, *sharing, *low_bit, *sparsity, *checks]
 
 
 def _summary(record: ConvertRecord) -> Table:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from tflite_squeeze.emission.calibration.ranges import Method
 from tflite_squeeze.emission.low_bit.record import LowBitMode
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.sparse.plan import SparsityMode
@@ -22,6 +23,13 @@ class Convert(Frozen):
         default=Quantization.NONE,
         description="Type that weights and activations are quantized to; int8 and int16x8 are "
         "calibrated on data.",
+    )
+    calibrate: Method | Literal["auto"] | None = Field(
+        default=None,
+        description='How int8 is calibrated: by the range of a method ("minmax", "percentile", '
+        '"mse", "entropy") or by the best of them ("auto"), with equalized channels, compensated '
+        "rounding and corrected biases where they help; by default TensorFlow's converter "
+        "does it, by min/max.",
     )
     io_dtype: Literal["float32", "int8", "uint8"] = Field(
         default="float32",
@@ -79,6 +87,10 @@ class Convert(Frozen):
         if self.io_dtype != "float32" and self.quantize is not Quantization.INT8:
             raise ValueError(
                 f"io_dtype {self.io_dtype} needs quantize='int8', not {self.quantize.value!r}"
+            )
+        if self.calibrate is not None and self.quantize is not Quantization.INT8:
+            raise ValueError(
+                f"calibrate {self.calibrate!r} needs quantize='int8', not {self.quantize.value!r}"
             )
         if self.runtime == "larq" and (
             self.quantize not in (Quantization.NONE, Quantization.DYNAMIC) or self.batch != 1

@@ -35,7 +35,8 @@ class CalibrationRecord(Frozen):
         "few, and those that were calibrated on had to do."
     )
     start: float = Field(
-        description="Divergence from the float model with min/max ranges and nothing else."
+        description="Divergence from the float model with min/max ranges and nothing else; outputs "
+        "of a softmax, sigmoid or tanh before they are rounded."
     )
     end: float = Field(description="Divergence from the float model in the end.")
     steps: tuple[CalibrationStep, ...] = Field(description="In the order in which they were tried.")

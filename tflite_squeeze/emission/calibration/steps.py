@@ -14,8 +14,10 @@ from tflite_squeeze.emission.calibration.equalization import equalized, pairs_of
 from tflite_squeeze.emission.calibration.quantized_run import batches_of, quantized_answers
 from tflite_squeeze.emission.calibration.ranges import Method
 from tflite_squeeze.emission.calibration.record import CalibrationRecord, CalibrationStep
+from tflite_squeeze.network.graph import graph_of
 from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.plan import QuantizationPlan
+from tflite_squeeze.network.quantization.points import points_of
 from tflite_squeeze.network.quantization.twin import plan_for
 from tflite_squeeze.network.running import answers_of
 
@@ -102,7 +104,8 @@ def quantized_by_calibration(
     some, held = _split(samples, config.samples)
     judged = held or some
     apart = judge(model, _float_answers(network, judged))
-    work = _Steps(config, plan_for(network) if plan is None else plan, some, judged, apart)
+    plan = plan_for(network) if plan is None else plan
+    work = _Steps(config, plan, some, judged, apart, _fixed_ends(network))
     state = _State(model=network, observed=observe(network, some, work.plan))
     start = work.begin(state)
     state = work.equalize(state)
@@ -146,6 +149,7 @@ class _Steps:
     samples: Samples
     judged: Samples
     apart: Callable[[Sequence[Array]], float]
+    fixed_ends: frozenset[str]
     tried: list[CalibrationStep] = field(default_factory=list)
     best: float = float("inf")
 
@@ -216,6 +220,9 @@ class _Steps:
 
     def _judge(self, state: _State) -> tuple[float, tuple[str, ...]]:
         made, plan, left = self.network_of(state)
+        # Rounding of the probabilities themselves is the same whatever is tried, and hides it.
+        inside = {k: v for k, v in plan.activations.items() if k not in self.fixed_ends}
+        plan = plan.model_copy(update={"activations": inside})
         return self.apart(quantized_answers(made, plan, self.judged)), left
 
 
@@ -230,6 +237,13 @@ def _split(samples: Samples, count: int) -> tuple[dict[str, Array], dict[str, Ar
         {name: values[:first] for name, values in samples.items()},
         {name: values[first : first + held] for name, values in samples.items()},
     )
+
+
+def _fixed_ends(network: Any) -> frozenset[str]:
+    """Outputs whose range the runtime fixes."""
+    graph, points = graph_of(network), points_of(network)
+    ends = {graph.nodes[value.node].layer for value in graph.outputs}
+    return frozenset(one for one in ends if one in points and points[one].low is not None)
 
 
 def _float_answers(network: Any, inputs: Samples) -> list[Array]:
