@@ -29,10 +29,14 @@ class Surroundings:
         nodes = self._calls.get(id(layer))
         return None if nodes is None else _closed(nodes[0].shapes[0])
 
-    def input(self, layer: Any) -> Shape:
-        """The shape of a layer's first input, likewise."""
-        before = self._values(layer)[:1]
-        return _closed(self._producer(before[0]).shapes[before[0].output]) if before else None
+    def inputs(self, layer: Any) -> list[Shape]:
+        """The shapes of the inputs of a layer's first call, likewise."""
+        nodes = self._calls.get(id(layer), ())
+        return [
+            _closed(self._producer(value).shapes[value.output])
+            for node in nodes[:1]
+            for value in node.inputs
+        ]
 
     def before(self, layer: Any) -> list[Any]:
         """The layers and operations whose outputs a layer takes, in all of its calls."""
@@ -57,6 +61,7 @@ def layer_record(layer: Any, around: Surroundings) -> LayerRecord:
         around: of the model.
     """
     output = around.output(layer)
+    received, *others = around.inputs(layer) or [None]
     weights = [_weight(variable) for variable in layer.weights]
     return LayerRecord(
         name=layer.name,
@@ -64,7 +69,7 @@ def layer_record(layer: Any, around: Surroundings) -> LayerRecord:
         output=output,
         parameters=sum(int(np.prod(weight.shape)) for weight in weights),
         weights_bytes=sum(weight.stored_bytes for weight in weights),
-        macs=layer_macs(layer, around.input(layer), output),
+        macs=layer_macs(layer, received, output, others),
         weights=tuple(sorted(weights, key=lambda weight: -weight.stored_bytes)),
     )
 

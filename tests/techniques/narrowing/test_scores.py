@@ -7,7 +7,7 @@ import pytest
 
 from tests import tiny_models
 from tflite_squeeze.techniques.narrowing.channels import channels_of
-from tflite_squeeze.techniques.narrowing.scores import Ranking, rank
+from tflite_squeeze.techniques.narrowing.scores import Ranking, channel_scores, rank
 
 INPUTS = {"x": tiny_models.examples(256, 8)}
 
@@ -24,10 +24,11 @@ def two_layers(library: Any, taken: Any) -> Any:
     return model
 
 
-def ranked(model: Any, score: Any) -> Ranking:
+def ranked(model: Any, score: Any, inputs: Any = INPUTS) -> Ranking:
     channels = channels_of(model)
     groups = [group for group in channels.groups if not group.fixed]
-    (ranking,) = rank(model, channels, groups, score, INPUTS)
+    norms = [channel_scores(channels, group) for group in groups]
+    (ranking,) = rank(model, channels, groups, score, inputs, norms)
     return ranking
 
 
@@ -55,8 +56,5 @@ def test_only_least_squares_sees_that_a_channel_is_held_twice(library: Any) -> N
 
 
 def test_without_samples_weights_decide(library: Any) -> None:
-    model = tiny_models.dense(library)
-    channels = channels_of(model)
-    groups = [group for group in channels.groups if not group.fixed]
-    (ranking,) = rank(model, channels, groups, "least-squares", None)
+    ranking = ranked(tiny_models.dense(library), "least-squares", None)
     assert ranking.score == "norm"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.network.graph import Node
-from tflite_squeeze.network.layer_macs import layer_macs
+from tflite_squeeze.network.layer_macs import Shape, layer_macs
 from tflite_squeeze.techniques.narrowing.channels import Channels, Group
 from tflite_squeeze.techniques.narrowing.scores import Ranking
 from tflite_squeeze.training.divergence import Divergence
@@ -102,20 +102,18 @@ def _macs_per_weight(
     matrices = sum(float(np.prod(shape)) for shape in shapes if len(shape) > 1)
     total = 0
     for node in calls:
-        given, made = _open(channels, node), node.shapes[0]
-        macs = layer_macs(node.source, given, _closed(made))
+        received, *others = _received(channels, node) or [None]
+        macs = layer_macs(node.source, received, _closed(node.shapes[0]), others)
         total += macs or 0
     return total / matrices if matrices else 0.0
 
 
-def _open(channels: Channels, node: Node) -> tuple[int, ...] | None:
-    if not node.inputs:
-        return None
-    value = node.inputs[0]
-    return _closed(channels.graph.nodes[value.node].shapes[value.output])
+def _received(channels: Channels, node: Node) -> list[Shape]:
+    nodes = channels.graph.nodes
+    return [_closed(nodes[value.node].shapes[value.output]) for value in node.inputs]
 
 
-def _closed(shape: Any) -> tuple[int, ...] | None:
+def _closed(shape: Any) -> Shape:
     return None if shape is None else tuple(-1 if size is None else size for size in shape)
 
 

@@ -102,17 +102,17 @@ def narrow(
     channels = channels_of(given)
     groups, refused = _allowed(channels, config, asked)
     samples = _samples(run, channels, config)
-    rankings = rank(
-        given, channels, groups, _score(config, samples), samples.own if samples else None
-    )
+    norms = [channel_scores(channels, group) for group in groups]
+    score, inputs = _score(config, samples), samples.own if samples else None
+    rankings = rank(given, channels, groups, score, inputs, norms)
     if config.budget is None:
-        widths = [_width(channels, group, config) for group in groups]
+        widths = [_width(group, own, config) for group, own in zip(groups, norms, strict=True)]
         stays, search = stays_of(channels, groups, rankings, widths), None
         narrower, repaired = _cut(given, channels, stays, samples, config)
     else:
         made = _searched(given, channels, groups, rankings, samples, config, run)
         narrower, repaired, stays, search = made
-    narrowed, unchanged = _described(channels, groups, stays, config)
+    narrowed, unchanged = _described(groups, norms, stays, config)
     refused = (*unchanged, *refused)
     if not narrowed:
         reasons = "; ".join(f"{', '.join(one.layers)}: {one.reason}" for one in refused)
@@ -273,11 +273,11 @@ def _allowed(
 
 
 def _described(
-    channels: Channels, groups: Sequence[Group], stays: Array, config: Narrow
+    groups: Sequence[Group], norms: Sequence[Array], stays: Array, config: Narrow
 ) -> tuple[tuple[NarrowedGroup, ...], tuple[RefusedNarrowing, ...]]:
     """The records of groups that get narrower, and of those that do not."""
     narrowed, unchanged = [], []
-    for group in groups:
+    for group, own in zip(groups, norms, strict=True):
         names = tuple(layer.name for layer in group.makers)
         left = stays[group.units]
         if left.all():
@@ -286,7 +286,7 @@ def _described(
                 reason = "all its channels are worth more than what they cost"
             unchanged.append(_refused(group, reason))
             continue
-        dead = int(np.sum(channel_scores(channels, group)[~left] == 0))
+        dead = int(np.sum(own[~left] == 0))
         before, after = (group.positions * count for count in (group.size, int(left.sum())))
         narrowed.append(
             NarrowedGroup(layers=names, what=group.what, before=before, after=after, dead=dead)
@@ -318,9 +318,9 @@ def _ratio(group: Group, config: Narrow) -> float:
     return ratio
 
 
-def _width(channels: Channels, group: Group, config: Narrow) -> int:
+def _width(group: Group, norms: Array, config: Narrow) -> int:
     """How many channels of a group stay under a ratio; dead ones never by choice."""
-    alive = int(np.sum(channel_scores(channels, group) > 0))
+    alive = int(np.sum(norms > 0))
     wanted = min(alive, math.ceil(round(group.size * (1 - _ratio(group, config)), 6)))
     step = group.step(config.multiple)
     return min(group.size, max(1, math.ceil(wanted / step)) * step)

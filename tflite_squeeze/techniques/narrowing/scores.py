@@ -55,6 +55,7 @@ def rank(
     groups: Sequence[Group],
     score: Score,
     inputs: Mapping[str, Array] | None,
+    norms: Sequence[Array],
 ) -> list[Ranking]:
     """Ranks the channels of groups.
 
@@ -68,6 +69,7 @@ def rank(
             vanishes; "least-squares": what the layers that take it lose if they make up for it as
             well as they can, greedily.
         inputs: samples by the name of the input; None for none, where only "norm" is defined.
+        norms: `channel_scores` of each group, for "norm" and where nothing else is defined.
 
     Returns:
         A ranking for each.
@@ -77,7 +79,7 @@ def rank(
     Alistarh 2023, arXiv:2301.00774; Molchanov et al. 2019, arXiv:1906.10771, for "fisher".
     """
     if score == "norm" or inputs is None:
-        return [_by(channel_scores(channels, group), "norm") for group in groups]
+        return [_by(own, "norm") for own in norms]
     if score == "fisher":
         found = _fisher(model, channels, groups, inputs)
         return [_by(values, score) for values in found]
@@ -86,7 +88,7 @@ def rank(
     for at, group in enumerate(groups):
         parts = [taker for taker in takers if taker.group == at]
         if not parts:
-            rankings.append(_by(channel_scores(channels, group), "norm"))
+            rankings.append(_by(norms[at], "norm"))
         elif score == "activation" or any(taker.second is None for taker in parts):
             rankings.append(_by(sum(taker.weighed(group.size) for taker in parts), "activation"))
         else:
