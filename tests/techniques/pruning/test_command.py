@@ -123,6 +123,23 @@ def test_prunable_layers_keep_their_own_settings(run: Any, out: Path, tmp_path: 
     assert "Prunable" not in {type(layer).__name__ for layer in keras.models.load_model(out).layers}
 
 
+@pytest.mark.parametrize(
+    ("rate", "said"), [(30, "its accuracy fell from 100.00% to"), (1e30, "no number")]
+)
+def test_a_collapse_in_a_training_too_short_to_be_watched_exits_1(
+    run: Any, files: Any, out: Path, rate: float, said: str
+) -> None:
+    outcome = run(
+        "prune", files.model, "-o", out, "--data", files.data, "--sparsity", "0.1",
+        "--steps", "9", "--learning-rate", str(rate),
+    )  # fmt: skip
+    assert outcome.code == 1
+    (line,) = outcome.err.splitlines()
+    assert said in line
+    assert out.with_suffix(".rejected.keras").name in line
+    assert not out.exists()
+
+
 def test_a_sparsity_that_was_not_reached_exits_1(run: Any, files: Any, out: Path) -> None:
     outcome = run(
         "prune", files.model, "-o", out, "--data", files.data, "--sparsity", "0.9",
