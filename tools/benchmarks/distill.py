@@ -62,7 +62,7 @@ def teacher(part: int, folder: Path, seed: int) -> None:
         model = network((1200, 1200), dropout=True)
         rate = keras.optimizers.schedules.CosineDecay(1e-3, steps * TEACHER_EPOCHS)
         model.compile(
-            keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=True
+            keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=False
         )
     first = int(model.optimizer.iterations) // steps
     last = min(first + part, TEACHER_EPOCHS)
@@ -89,13 +89,16 @@ def teacher(part: int, folder: Path, seed: int) -> None:
 @click.option("--epochs", type=int, default=STUDENT_EPOCHS, show_default=True)
 @click.option("--temperature", type=float, default=TEMPERATURE, show_default=True)
 @click.option("--label-weight", type=float, default=1.0, show_default=True)
+@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
+@click.option("--batch", type=int, default=STUDENT_BATCH, show_default=True)
+@click.option("--augment", help="How images are changed; they are as they are if left out.")
 @FOLDER
 @SEED
 def mnist(
-    student: str, way: str, epochs: int, temperature: float, label_weight: float, folder: Path,
-    seed: int,
+    student: str, way: str, epochs: int, temperature: float, label_weight: float,
+    learning_rate: float, batch: int, augment: str | None, folder: Path, seed: int,
 ) -> None:  # fmt: skip
-    """Trains a student on MNIST as it is, from labels alone or from the teacher too."""
+    """Trains a student on MNIST, from labels alone or from the teacher too."""
     import keras
 
     from tflite_squeeze.data.data import load_data
@@ -107,11 +110,15 @@ def mnist(
     name = f"mnist_{student}_{way}_{seed}"
     if done(folder, name):
         return
-    _, _, x_test, y_test = arrays("mnist")
+    x, y, x_test, y_test = arrays("mnist")
     keras.utils.set_random_seed(seed)
     model = network((800, 800) if student == "800" else (300, 100))
-    training = FineTune(epochs=epochs, batch=STUDENT_BATCH, learning_rate=1e-3, seed=seed, jit=True)
-    data = load_data("mnist")
+    training = FineTune(
+        epochs=epochs, batch=batch, learning_rate=learning_rate, augment=augment, seed=seed,
+        jit=True,
+    )  # fmt: skip
+    # Without a test part no state is chosen by it.
+    data = load_data({"x_train": x, "y_train": y})
     started = time.perf_counter()
     if way == "alone":
         finetune(model, data.fitted_to(flavors.input_specs(model)), training)

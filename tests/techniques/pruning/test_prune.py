@@ -54,6 +54,18 @@ def test_at_once_without_data(library: Any) -> None:
     assert PruneRecord.model_validate_json(record.model_dump_json()) == record
 
 
+def test_few_examples_are_mixed_where_the_original_teaches(
+    library: Any, data: dict[str, np.ndarray]
+) -> None:
+    model = tiny_models.dense(library)
+    for teacher, augment in (("original", ("mixup",)), (None, None)):
+        how = FineTune(steps=2, teacher=teacher)
+        _, record = prune(model, Prune(sparsity=0.5), data, how)
+        assert record.finetune is not None
+        assert record.finetune.augment == augment
+        assert ("augmentation by mixup" in " ".join(record.notes)) == (augment is not None)
+
+
 def test_in_place(library: Any) -> None:
     model = tiny_models.subclassed(library)
     if library is tiny_models.LIBRARIES["keras"]:
