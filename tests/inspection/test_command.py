@@ -93,11 +93,14 @@ def test_the_plan_is_shown_and_written(tmp_path, capsys) -> None:
     assert _run("inspect", source, "--no-measure", "--plan", source, "--force") == 2
 
 
-def test_a_model_has_no_plan_to_write(models, tmp_path, capsys) -> None:
+@pytest.mark.parametrize("name", ["lenet_5.keras", "lenet_5.h5"])
+def test_a_model_has_a_plan_to_begin_with(models, tmp_path, name) -> None:
     target = tmp_path / "plan.yaml"
-    assert _run("inspect", models / "lenet_5.keras", "--plan", target) == 2
-    assert "--plan: a Keras model is not quantized" in capsys.readouterr().err
-    assert not target.exists()
+    assert _run("inspect", models / name, "--plan", target) == 0
+    plan = load_plan(target)
+    assert list(plan.weights)[:2] == ["conv_1/kernel", "conv_2/kernel"]
+    assert {one.bits for one in plan.weights.values()} == {8}
+    assert None in {one.low for one in plan.activations.values()}
 
 
 def test_a_file_without_a_plan_is_inspected_all_the_same(tmp_path, capsys) -> None:

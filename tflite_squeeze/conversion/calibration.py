@@ -25,7 +25,7 @@ _HELD_BACK = 256
 
 
 def calibrated_source(
-    source: LoadedModel, config: Convert, samples: Data
+    source: LoadedModel, config: Convert, samples: Data, plan: QuantizationPlan | None = None
 ) -> tuple[LoadedModel, CalibrationRecord]:
     """The quantized twin of a model, which converts into a file with the ranges found here.
 
@@ -33,6 +33,7 @@ def calibrated_source(
         source: the model, in float32.
         config: says how to calibrate.
         samples: to calibrate on; others of them decide which steps are kept.
+        plan: what is quantized to what; by default 8 bits for all.
 
     Returns:
         The twin in the model's place, and what was done.
@@ -46,6 +47,8 @@ def calibrated_source(
             f"--calibrate needs a Keras model and {source.name!r} is a {source.kind.value}: leave "
             f"--calibrate out, so that TensorFlow's converter calibrates it"
         )
+    if plan is None and not config.per_channel_dense:
+        plan = _per_tensor(source.model)
     count = config.calibration_samples
     fitted = samples.fitted_to(input_specs(source.model))
     found = quantized_by_calibration(
@@ -53,7 +56,7 @@ def calibrated_source(
         fitted.sample("calibration", count + _HELD_BACK).inputs,
         Calibrate(method=config.calibrate, samples=count),
         judge=_judge,
-        plan=None if config.per_channel_dense else _per_tensor(source.model),
+        plan=plan,
     )
     twin = twin_of(found.model, found.plan)
     return replace(source, model=twin), found.record

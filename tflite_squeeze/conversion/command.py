@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.command_line.config_options import config_of, config_options
+from tflite_squeeze.command_line.config_options import config_of, config_options, help_of
 from tflite_squeeze.command_line.data_options import data_options, open_data
 from tflite_squeeze.command_line.model_options import model_options, open_model, read_input_shapes
 from tflite_squeeze.command_line.option_types import N_OR_ALL
@@ -38,6 +38,13 @@ CONVERT = "tflite_squeeze.emission.config:Convert"
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The .tflite to write."
 )
 @config_options(CONVERT, "quantize", "calibrate", "io_dtype")
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help=f"YAML or JSON, as inspect --plan writes it. {help_of(CONVERT, 'plan')}",
+)
 @data_options
 @config_options(
     CONVERT, "batch", "per_channel_dense", "sparsity", "runtime", "low_bit", "allow_select_ops"
@@ -65,7 +72,8 @@ def convert_command(ctx: click.Context, /, model: Path, output: Path, **options:
     fails verification is written as OUTPUT.rejected.tflite instead of OUTPUT; the exit code is 1.
     """
     data_file = Path(options["data"]) if options["data"] else None
-    inputs = [path for path in (model, options["labels_file"], data_file) if path is not None]
+    files = (model, options["labels_file"], options["plan_file"], data_file)
+    inputs = [path for path in files if path is not None]
     check_output(output, force=options["force"], inputs=inputs)
     check_json(options["json_target"], force=options["force"], inputs=[*inputs, output])
     config = _config(options)
@@ -101,13 +109,15 @@ def _write(ctx: click.Context, converted: "Converted", output: Path, options: An
 def _config(options: dict[str, Any]) -> "Convert":
     from tflite_squeeze.emission.config import Convert
     from tflite_squeeze.emission.quantization import uncalibrated
+    from tflite_squeeze.network.quantization.plan_files import load_plan
 
     config = config_of(
         Convert,
         input_shapes=read_input_shapes(options["input_shape"]),
         labels=read_labels(options["labels_file"]),
+        plan=None if options["plan_file"] is None else load_plan(options["plan_file"]),
     )
-    if config.quantize.calibrates and options["data"] is None:
+    if config.quantize.calibrates and options["data"] is None and config.plan is None:
         raise uncalibrated(config.quantize)
     return config
 

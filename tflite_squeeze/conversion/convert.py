@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tflite_squeeze.conversion.calibration import calibrated_source
+from tflite_squeeze.conversion.planned import Twin, planned
 from tflite_squeeze.conversion.record import ConvertRecord, Source
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.emission.config import Convert
@@ -119,24 +120,20 @@ def convert(
     """
     config = config or Convert()
     # What can be refused without the model is refused before it is loaded.
-    if config.quantize.calibrates and data is None:
+    if config.quantize.calibrates and data is None and config.plan is None:
         raise uncalibrated(config.quantize)
     samples = None if data is None else load_data(data)
     source, notes = prepared(load_model(model))
-    twin = is_quantized_twin(source)
-    config = config_for_twin(source, config) if twin else config
     if samples is not None and not config.labels and samples.class_names:
         config = config.model_copy(update={"labels": samples.class_names})
     started = time.perf_counter()
-    seen: dict[str, int] = {}
-    given, tuned, calibration = source, None, None
-    if config.calibrate is not None and not twin and samples is not None:
-        given, tuned = calibrated_source(source, config, samples)
+    given = _given(source, config, samples)
+    config, seen, calibration = given.config, {"twin": given.examples}, None
     if config.quantize.calibrates and samples is not None:
-        calibration = _calibration(given, config, samples, seen)
-    elif twin:
-        calibration = stand_in_batches(source, config)
-    file = made(given, config, calibration)
+        calibration = _calibration(given.source, config, samples, seen)
+    elif is_quantized_twin(given.source):
+        calibration = stand_in_batches(given.source, config)
+    file = made(given.source, config, calibration)
     # What LiteRT does not run cannot be measured in it.
     sparsity = config.sparsity if config.runtime == "litert" else "dense"
     decided = with_best_encoding(_with_more_facts(file, samples), sparsity)
@@ -147,7 +144,7 @@ def convert(
         source=source_of(source),
         config=config,
         calibration_examples=max(seen.values(), default=0),
-        calibration=tuned,
+        calibration=given.record,
         data=about,
         notes=tuple(dict.fromkeys(told)),
         convert_seconds=seconds,
@@ -159,6 +156,20 @@ def convert(
         unchecked = record.model_copy(update={"unverified": unverified})
         return replace(converted, record=unchecked)
     return _verified(converted, source, samples, verification)
+
+
+def _given(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
+    """The model that is converted: quantized here, if so asked, or as it is."""
+    if config.plan is not None:
+        twin = planned(source, config, samples)
+    elif is_quantized_twin(source) or config.calibrate is None or samples is None:
+        twin = Twin(source=source, config=config)
+    else:
+        made_here, record = calibrated_source(source, config, samples)
+        twin = Twin(source=made_here, config=config, record=record)
+    if not is_quantized_twin(twin.source):
+        return twin
+    return replace(twin, config=config_for_twin(twin.source, twin.config))
 
 
 def _told_by_file(file: Made, decided: Decided) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from tflite_squeeze.emission.low_bit.record import LowBitMode
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.sparse.plan import SparsityMode
 from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.network.quantization.plan import QuantizationPlan
 
 
 class Convert(Frozen):
@@ -30,6 +31,11 @@ class Convert(Frozen):
         '"mse", "entropy") or by the best of them ("auto"), with equalized channels, compensated '
         "rounding and corrected biases where they help; by default TensorFlow's converter "
         "does it, by min/max.",
+    )
+    plan: QuantizationPlan | None = Field(
+        default=None,
+        description="What each weight and activation of a Keras model becomes; makes an int8 file, "
+        "and calibrates on data the activations that have no range.",
     )
     io_dtype: Literal["float32", "int8", "uint8"] = Field(
         default="float32",
@@ -84,11 +90,19 @@ class Convert(Frozen):
     def _values_agree(self) -> "Convert":
         if self.batch != "dynamic" and self.batch < 1:
             raise ValueError(f"batch is {self.batch}: give a positive number or 'dynamic'")
-        if self.io_dtype != "float32" and self.quantize is not Quantization.INT8:
+        if self.plan is not None and (
+            self.quantize not in (Quantization.NONE, Quantization.INT8) or self.runtime == "larq"
+        ):
+            raise ValueError(
+                f"a plan makes an int8 file for litert, not {self.quantize.value} for "
+                f"{self.runtime}: leave quantize and runtime out, or the plan"
+            )
+        integer = self.quantize is Quantization.INT8 or self.plan is not None
+        if self.io_dtype != "float32" and not integer:
             raise ValueError(
                 f"io_dtype {self.io_dtype} needs quantize='int8', not {self.quantize.value!r}"
             )
-        if self.calibrate is not None and self.quantize is not Quantization.INT8:
+        if self.calibrate is not None and not integer:
             raise ValueError(
                 f"calibrate {self.calibrate!r} needs quantize='int8', not {self.quantize.value!r}"
             )

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     "plan_target",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Also write the quantization plan of a .tflite file as YAML, to edit and give to convert.",
+    help="Also write the quantization plan as YAML: of a .tflite file the one that it has, of a "
+    "Keras model the one for 8 bits, to edit and give to convert.",
 )
 @force_option
 @click.option(
@@ -91,7 +92,8 @@ def inspect_command(
         from tflite_squeeze.tables.markdown import to_markdown
 
         import_modules(modules)
-        record = inspect(source, measure=measure, allow_unsafe=allow_unsafe)
+        wanted = plan_target is not None
+        record = inspect(source, measure=measure, allow_unsafe=allow_unsafe, plan=wanted)
         tables = inspect_tables(record, weights=verbose == "weights")
         plan = None if plan_target is None else _plan_text(record)
     write_json(json_target, record, force=force)
@@ -106,6 +108,5 @@ def _plan_text(record: "InspectRecord") -> str:
     from tflite_squeeze.network.quantization.plan_files import written_plan
 
     if record.plan is None:
-        reason = record.no_plan or "a Keras model is not quantized: convert it, and name the file"
-        raise UsageError(f"--plan: {reason}")
+        raise UsageError(f"--plan: {record.no_plan}")
     return written_plan(record.plan)

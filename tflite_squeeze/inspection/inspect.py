@@ -10,7 +10,10 @@ from tflite_squeeze.inspection.model_advice import Surroundings, layer_advice, l
 from tflite_squeeze.inspection.record import Advice, InspectRecord
 from tflite_squeeze.network.layer_macs import model_layers
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
+from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.plan import QuantizationPlan
+from tflite_squeeze.network.quantization.twin import is_twin, plan_for, plan_of_twin
+from tflite_squeeze.network.rewriting import as_float32
 from tflite_squeeze.profiling.profile import profile
 from tflite_squeeze.profiling.record import Profile
 from tflite_squeeze.tflite.flatbuffer import read_model
@@ -22,7 +25,9 @@ from tflite_squeeze.tflite.size import size_ledger
 _QUICK = Profile(runs=20, min_seconds=0.2, warmup_seconds=0.1, time_limit_s=120)
 
 
-def inspect(source: Any, *, measure: bool = True, allow_unsafe: bool = False) -> InspectRecord:
+def inspect(
+    source: Any, *, measure: bool = True, allow_unsafe: bool = False, plan: bool = False
+) -> InspectRecord:
     """Lists layers or operators with their cost, and what could be better.
 
     Args:
@@ -30,12 +35,15 @@ def inspect(source: Any, *, measure: bool = True, allow_unsafe: bool = False) ->
         measure: whether to run a .tflite file, in a child process, to find which operators
             the default delegate leaves to the built-in kernels, and their time.
         allow_unsafe: whether Lambda layers may run Python code from the file.
+        plan: whether to plan the quantization of a Keras model to 8 bits, or to read that of a
+            quantized one; a .tflite file's own is always read.
 
     Returns:
         The record; it round-trips through JSON.
 
     Raises:
         InputError: the file is missing, damaged, not a model, or has no Keras layers.
+        UsageError: a plan was asked for, and the model has no graph of layers.
 
     Example:
         >>> inspect("models/lenet_5.keras").parameters
@@ -45,7 +53,8 @@ def inspect(source: Any, *, measure: bool = True, allow_unsafe: bool = False) ->
     if loaded.kind is ModelKind.TFLITE:
         return _inspect_file(loaded, measure=measure)
     if loaded.kind in (ModelKind.KERAS, ModelKind.TF_KERAS):
-        return _inspect_model(loaded)
+        record = _inspect_model(loaded)
+        return record.model_copy(update={"plan": _plan_of_model(loaded)}) if plan else record
     raise InputError(
         f"{loaded.path or loaded.name} has no Keras layers to inspect: convert it with "
         f"tflite-squeeze convert, and inspect the .tflite file"
@@ -88,6 +97,13 @@ def _plan(tflite: bytes) -> tuple[QuantizationPlan | None, str | None]:
         return plan_of(tflite), None
     except InputError as error:
         return None, str(error)
+
+
+def _plan_of_model(loaded: LoadedModel) -> QuantizationPlan:
+    """The plan that a quantized model has, or that for 8 bits, its ranges open."""
+    if is_twin(loaded.model):
+        return plan_of_twin(loaded.model)
+    return plan_for(folded(as_float32(loaded.model)))
 
 
 def _measured(tflite: bytes, operators: int) -> tuple[float | None, tuple[Advice, ...], str]:

@@ -84,7 +84,8 @@ class InspectRecord(Displayed):
         advice: what could be better.
         run_us: the time of one run, where the file was measured.
         not_measured: why it was not measured; None where it was.
-        plan: what the tensors of a .tflite file are quantized to.
+        plan: what the tensors of a .tflite file are quantized to, and, where it was asked for, what
+            those of a Keras model would be in 8 bits.
         no_plan: why there is none for a .tflite file; None where there is one.
     """
 

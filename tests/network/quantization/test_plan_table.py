@@ -29,7 +29,7 @@ def test_every_tensor_that_is_quantized() -> None:
         ("conv", "weights", 8, "3 (axis 0)", "0.25 to 0.5", None, None),
         ("dense", "weights", 4, "per tensor", "0.5", -3.5, 3.5),
         ("old", "weights", 8, "per tensor", "0.5", -60.0, 67.5),
-        ("unknown", "weights", 2, "a few (axis 0)", "from the weights", None, None),
+        ("unknown", "weights", 2, "per channel (axis 0)", "from the weights", None, None),
         ("x", "activations", 8, "per tensor", "0.01", -1.0, 1.55),
         ("y", "activations", 16, "per tensor", "not calibrated", None, None),
     )

@@ -41,8 +41,7 @@ def plan_table(plan: QuantizationPlan, *, most: int | None = None, see_all: str 
 
 
 def _weight(name: str, one: WeightQuantization) -> tuple[Cell, ...]:
-    count = len(one.scale or ())
-    channels = f"{count or 'a few'} (axis {one.axis})"
+    channels = f"{len(one.scale or ()) or 'per channel'} (axis {one.axis})"
     return (name, "weights", one.bits, "per tensor" if one.axis is None else channels,
             _range(one.scale or ()), *_extent(one))  # fmt: skip
 

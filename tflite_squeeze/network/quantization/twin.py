@@ -3,6 +3,7 @@
 Reference: Jacob et al. 2018, arXiv:1712.05877.
 """
 
+import difflib
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def twin_of(
     Example:
         >>> twin = twin_of(folded(model), plan_for(folded(model)))
     """
-    _refuse_strangers(model, plan)
+    refuse_strangers(model.name, plan, plan_for(model))
     fixed = {name for name, point in points_of(model).items() if point.low is not None}
     flavor = flavors.known_flavor(model)
     layers: dict[int, list[LayerSpec]] = {}
@@ -111,17 +112,27 @@ def twin_of(
     return rewritten(model, layers, followers=followers)
 
 
-def _refuse_strangers(model: Any, plan: QuantizationPlan) -> None:
-    known = plan_for(model)
+def refuse_strangers(model: str, plan: QuantizationPlan, known: QuantizationPlan) -> None:
+    """Refuses a plan that names what a model does not have.
+
+    Args:
+        model: the model's name.
+        plan: the plan.
+        known: what `plan_for` returns for the model.
+
+    Raises:
+        UsageError: with the names that are nearest to the first stranger.
+    """
     for what, named, there in (
         ("weight", plan.weights, known.weights),
         ("activation", plan.activations, known.activations),
     ):
         strangers = [name for name in named if name not in there]
         if strangers:
+            nearest = difflib.get_close_matches(strangers[0], there, n=4, cutoff=0.0)
             raise UsageError(
-                f"the plan names the {what} {strangers[0]!r}, which model {model.name!r} does "
-                f"not have: it has {', '.join(list(there)[:8]) or 'none'}"
+                f"the plan names the {what} {strangers[0]!r}, which model {model!r} does not "
+                f"have: the nearest are {', '.join(map(repr, nearest)) or 'none'}"
             )
 
 
