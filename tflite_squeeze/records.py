@@ -25,6 +25,7 @@ from tflite_squeeze.techniques.pruning.sensitivity.record import (
     SensitivityRecord as SensitivityRecord,
 )
 from tflite_squeeze.techniques.sharing.record import ClusterRecord as ClusterRecord
+from tflite_squeeze.tflite.quantization_plan import plan_of as plan_of
 from tflite_squeeze.tflite.size import SizeLedger as SizeLedger
 from tflite_squeeze.tflite.size import size_ledger as size_ledger
 from tflite_squeeze.training.record import StepRecord as StepRecord

@@ -7,7 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS, LowBit, low_bit
-from tflite_squeeze.emission.low_bit.few_bits import OUTPUT_AXES, ternary_scales
+from tflite_squeeze.emission.low_bit.few_bits import (
+    OUTPUT_AXES,
+    ternary_scales,
+    weighted_operators,
+)
 from tflite_squeeze.emission.low_bit.record import LowBitMode, LowBitRecord
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed
@@ -45,20 +49,16 @@ def _values_by_output(tflite: bytes) -> dict[tuple[int, str], tuple[str, Array, 
     """The real values of every operator's weights, by the name of the operator's output."""
     model = read_model(tflite)
     found = {}
-    for subgraph, graph in enumerate(model.subgraphs):
-        for operator in graph.operators:
-            name = operator_name(model, operator)
-            if name not in OUTPUT_AXES or len(operator.inputs) < 2:
-                continue
-            index = int(operator.inputs[1])
-            about = graph.tensors[index]
-            if not buffer_bytes(model.buffers[about.buffer]):
-                continue
-            values = tensor_values(model, subgraph, index)
-            if values is not None:
-                key = (subgraph, text(graph.tensors[int(operator.outputs[0])].name))
-                reals = dequantized(values, about.quantization)
-                found[key] = (text(about.name), reals, OUTPUT_AXES[name])
+    for subgraph, operator in weighted_operators(model):
+        graph, index = model.subgraphs[subgraph], int(operator.inputs[1])
+        about = graph.tensors[index]
+        if not buffer_bytes(model.buffers[about.buffer]):
+            continue
+        values = tensor_values(model, subgraph, index)
+        if values is not None:
+            key = (subgraph, text(graph.tensors[int(operator.outputs[0])].name))
+            reals = dequantized(values, about.quantization)
+            found[key] = (text(about.name), reals, OUTPUT_AXES[operator_name(model, operator)])
     return found
 
 

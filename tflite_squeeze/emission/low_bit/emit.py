@@ -22,6 +22,7 @@ from tflite_squeeze.emission.low_bit.few_bits import (
     float_weights,
     store,
     ternary_scales,
+    weighted_operators,
 )
 from tflite_squeeze.emission.low_bit.record import LowBitTensor
 from tflite_squeeze.tflite.edits import operator_code
@@ -104,16 +105,13 @@ def has_few_values(tflite: bytes) -> bool:
         InputError: the file is damaged.
     """
     model = read_model(tflite)
-    for subgraph, graph in enumerate(model.subgraphs):
-        for operator in graph.operators:
-            name = operator_name(model, operator)
-            if name not in OUTPUT_AXES or len(operator.inputs) < 2:
-                continue
-            values = tensor_values(model, subgraph, int(operator.inputs[1]))
-            if values is None or values.size < FEW_WEIGHTS:
-                continue
-            if ternary_scales(values.astype(np.float32), OUTPUT_AXES[name]) is not None:
-                return True
+    for subgraph, operator in weighted_operators(model):
+        values = tensor_values(model, subgraph, int(operator.inputs[1]))
+        if values is None or values.size < FEW_WEIGHTS:
+            continue
+        axis = OUTPUT_AXES[operator_name(model, operator)]
+        if ternary_scales(values.astype(np.float32), axis) is not None:
+            return True
     return False
 
 

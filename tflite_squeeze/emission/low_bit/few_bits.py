@@ -81,25 +81,34 @@ def stored_weights(model: Any, dtype: str, inputs: tuple[str, ...]) -> Iterator[
         dtype: the type of the weights.
         inputs: the types that the operator's other input may have.
     """
+    for subgraph, operator in weighted_operators(model):
+        graph, name = model.subgraphs[subgraph], operator_name(model, operator)
+        index = int(operator.inputs[1])
+        tensor, source = graph.tensors[index], graph.tensors[int(operator.inputs[0])]
+        if (dtype_name(tensor), tensor.sparsity) != (dtype, None):
+            continue
+        values = tensor_values(model, subgraph, index)
+        if dtype_name(source) in inputs and values is not None and values.size:
+            yield OperatorWeight(
+                graph=graph,
+                operator=operator,
+                name=name,
+                index=index,
+                values=values,
+                axis=OUTPUT_AXES[name],
+            )
+
+
+def weighted_operators(model: Any) -> Iterator[tuple[int, Any]]:
+    """The operators whose second input is a matrix or a filter, each behind its subgraph's index.
+
+    Args:
+        model: what `read_model` returned.
+    """
     for subgraph, graph in enumerate(model.subgraphs):
         for operator in graph.operators:
-            name = operator_name(model, operator)
-            if name not in OUTPUT_AXES or len(operator.inputs) < 2:
-                continue
-            index = int(operator.inputs[1])
-            tensor, source = graph.tensors[index], graph.tensors[int(operator.inputs[0])]
-            if (dtype_name(tensor), tensor.sparsity) != (dtype, None):
-                continue
-            values = tensor_values(model, subgraph, index)
-            if dtype_name(source) in inputs and values is not None and values.size:
-                yield OperatorWeight(
-                    graph=graph,
-                    operator=operator,
-                    name=name,
-                    index=index,
-                    values=values,
-                    axis=OUTPUT_AXES[name],
-                )
+            if operator_name(model, operator) in OUTPUT_AXES and len(operator.inputs) > 1:
+                yield subgraph, operator
 
 
 def ternary_scales(values: Array, axis: int) -> NDArray[np.float32] | None:
