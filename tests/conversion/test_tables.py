@@ -6,6 +6,8 @@ from tests.tiny_files import dense_file
 from tflite_squeeze.conversion.record import ConvertRecord, Source
 from tflite_squeeze.conversion.tables import convert_tables
 from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.low_bit.record import NarrowedTensor
+from tflite_squeeze.network.quantization.plan import QuantizationPlan
 from tflite_squeeze.tflite.size import size_ledger
 
 FILE = dense_file()
@@ -74,3 +76,17 @@ def test_data_and_its_preprocessing() -> None:
 def test_what_was_not_verified_says_why() -> None:
     (table,) = convert_tables(_record(notes=("a note",), unverified="it needs Flex"))
     assert table.notes == ("a note", "not verified: it needs Flex")
+
+
+def test_a_plan_and_its_few_bits_are_shown() -> None:
+    config = Convert(quantize="int8", plan=QuantizationPlan())
+    assert _rows(config=config)["quantization"].startswith("int8 by a plan, calibrated on 100 real")
+    rows = _rows(config=config, calibration_examples=0)
+    assert rows["quantization"].startswith("int8 by a plan, all ranges given, inputs")
+    narrow = NarrowedTensor(
+        tensor="w", operator="FULLY_CONNECTED", shape=(2, 8), largest=7, stored="int4",
+        bytes_before=1600, bytes_after=800,
+    )  # fmt: skip
+    _, table = convert_tables(_record(narrowed=(narrow, narrow)))
+    assert table.rows[0] == ("w", "FULLY_CONNECTED", 7, "int4", 1600, 800, "")
+    assert table.notes == ("3,200 bytes in 8 bits, 1,600 now, with the same numbers and scales",)

@@ -181,6 +181,7 @@ def _told_by_file(file: Made, decided: Decided) -> dict[str, Any]:
         "float_operators": file.emitted.float_operators,
         "sparsity": decided.record,
         "low_bit": file.low_bit,
+        "narrowed": tuple(file.narrowed),
         "sharing": shared_in_file(decided.tflite, file.kernels, file.tensors),
     }
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from tflite_squeeze.emission.calibration.record import CalibrationRecord
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.emission.low_bit.record import LowBitRecord
+from tflite_squeeze.emission.low_bit.record import LowBitRecord, NarrowedTensor
 from tflite_squeeze.emission.shared_values.record import SharedInFile
 from tflite_squeeze.emission.sparse.record import SparsityRecord
 from tflite_squeeze.frozen import Frozen
@@ -48,6 +48,7 @@ class ConvertRecord(Displayed):
         unverified: why there was none; None when there is one.
         sparsity: how zeros among the weights were stored.
         low_bit: how weights with two or three values were stored; None without any.
+        narrowed: integer weights that fit into 4 bits, and how they were stored.
         sharing: how kernels whose weights share values were stored.
         notes: further notes.
         convert_seconds: time of the conversion, without loading.
@@ -68,6 +69,7 @@ class ConvertRecord(Displayed):
     unverified: str | None = None
     sparsity: SparsityRecord | None = None
     low_bit: LowBitRecord | None = None
+    narrowed: tuple[NarrowedTensor, ...] = ()
     sharing: tuple[SharedInFile, ...] = ()
     notes: tuple[str, ...] = ()
     convert_seconds: float

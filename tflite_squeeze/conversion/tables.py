@@ -2,7 +2,7 @@
 
 from tflite_squeeze.conversion.record import ConvertRecord
 from tflite_squeeze.emission.calibration.tables import calibration_tables
-from tflite_squeeze.emission.low_bit.tables import low_bit_tables
+from tflite_squeeze.emission.low_bit.tables import low_bit_tables, narrowed_tables
 from tflite_squeeze.emission.shared_values.tables import sharing_tables
 from tflite_squeeze.emission.sparse.tables import sparsity_tables
 from tflite_squeeze.tables.table import Cell, Table
@@ -18,9 +18,10 @@ def convert_tables(record: ConvertRecord) -> list[Table]:
     checks = verify_tables(record.verification, record.notes) if record.verification else []
     sparsity = sparsity_tables(record.sparsity) if record.sparsity else ()
     low_bit = low_bit_tables(record.low_bit) if record.low_bit else ()
+    narrowed = narrowed_tables(record.narrowed)
     sharing = sharing_tables(record.sharing)
     calibration = calibration_tables(record.calibration) if record.calibration else ()
-    return [_summary(record), *calibration, *sharing, *low_bit, *sparsity, *checks]
+    return [_summary(record), *calibration, *sharing, *low_bit, *narrowed, *sparsity, *checks]
 
 
 def _summary(record: ConvertRecord) -> Table:
@@ -54,9 +55,10 @@ def _model(record: ConvertRecord) -> str:
 
 def _quantization(record: ConvertRecord) -> str:
     config = record.config
-    parts = [config.quantize.value]
+    parts = [config.quantize.value if config.plan is None else f"{config.quantize.value} by a plan"]
     if config.quantize.calibrates:
-        parts.append(f"calibrated on {record.calibration_examples} real samples")
+        examples = record.calibration_examples
+        parts.append(f"calibrated on {examples} real samples" if examples else "all ranges given")
         parts.append(f"inputs and outputs {config.io_dtype}")
         count = len(record.float_operators)
         parts.append(f"{count} float operators" if count else "no float operator")

@@ -9,7 +9,7 @@ from tflite_squeeze.emission.converter import Batches, Emitted, emit, labelled
 from tflite_squeeze.emission.larq import larq_file
 from tflite_squeeze.emission.low_bit.decision import Packed, with_low_bits
 from tflite_squeeze.emission.low_bit.emit import has_few_values
-from tflite_squeeze.emission.low_bit.record import LowBitRecord
+from tflite_squeeze.emission.low_bit.record import LowBitRecord, NarrowedTensor
 from tflite_squeeze.emission.low_bit.weight_only import with_stored_weights
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.shared_values.kernels import SharedKernel, shared_kernels
@@ -30,6 +30,7 @@ class Made:
         tflite: the file.
         emitted: the converter's result.
         low_bit: how weights with two or three values were stored; None without any.
+        narrowed: integer weights that fit into 4 bits, and how they were stored.
         kernels: those of the model that share few values.
         tensors: the tensor of each that was found in the file.
     """
@@ -37,6 +38,7 @@ class Made:
     tflite: bytes
     emitted: Emitted
     low_bit: LowBitRecord | None = None
+    narrowed: Sequence[NarrowedTensor] = ()
     kernels: Sequence[SharedKernel] = ()
     tensors: Mapping[str, str] = field(default_factory=dict)
 

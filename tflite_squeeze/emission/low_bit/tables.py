@@ -1,6 +1,8 @@
 """Weights in few bits, as tables."""
 
-from tflite_squeeze.emission.low_bit.record import LowBitRecord
+from collections.abc import Sequence
+
+from tflite_squeeze.emission.low_bit.record import LowBitRecord, NarrowedTensor
 from tflite_squeeze.tables.table import Cell, Table
 
 
@@ -53,3 +55,28 @@ def _tensors(record: LowBitRecord) -> Table:
         columns=("tensor", "operator", "values", "stored", "before", "after (bytes)", "why"),
         rows=tuple(rows),
     )
+
+
+def narrowed_tables(records: Sequence[NarrowedTensor]) -> tuple[Table, ...]:
+    """The weights whose integers fit into 4 bits, and how they are stored; no table without any.
+
+    Args:
+        records: what `narrowed` returned.
+    """
+    if not records:
+        return ()
+    before, after = (
+        sum(getattr(one, name) for one in records) for name in ("bytes_before", "bytes_after")
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (one.tensor, one.operator, one.largest, one.stored, one.bytes_before, one.bytes_after,
+         one.reason)
+        for one in records
+    ]  # fmt: skip
+    table = Table(
+        title="Weights of 4 bits or fewer",
+        columns=("tensor", "operator", "largest", "stored", "int8 (bytes)", "now (bytes)", "why"),
+        rows=tuple(rows),
+        notes=(f"{before:,} bytes in 8 bits, {after:,} now, with the same numbers and scales",),
+    )
+    return (table,)
