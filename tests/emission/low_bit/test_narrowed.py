@@ -150,6 +150,15 @@ def test_what_is_not_symmetric_stays() -> None:
     assert narrowed(pack_model(model))[1] == ()
 
 
+def test_what_no_operator_takes_stays() -> None:
+    model = read_model(integer_layer("FULLY_CONNECTED", codes((64, 64))))
+    model.subgraphs[0].tensors[1].quantization.quantizedDimension = 1
+    assert narrowed(pack_model(model))[1] == ()
+    model.subgraphs[0].tensors[1].quantization = quantization([0.1])
+    model.subgraphs[0].tensors[1].shape = np.int32([4096])
+    assert narrowed(pack_model(model))[1] == ()
+
+
 def test_values_are_read_back() -> None:
     kernel = codes((7, 6))
     after, _ = narrowed(integer_layer("FULLY_CONNECTED", kernel))

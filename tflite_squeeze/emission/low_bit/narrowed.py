@@ -110,10 +110,13 @@ def narrowed(
 
 
 def _fits(weight: OperatorWeight) -> bool:
-    """Whether a weight is symmetric and its integers fit into 4 bits."""
-    largest = int(np.abs(weight.values.astype(np.int16)).max())
-    symmetric = len(scales_of(weight.tensor)) > 0 and not zero_points_of(weight.tensor).any()
-    return symmetric and largest <= _LARGEST["int4"]
+    """Whether a weight is symmetric, as its operator wants it, and fits into 4 bits."""
+    scales, rank = scales_of(weight.tensor), 2 if weight.name == "FULLY_CONNECTED" else 4
+    if weight.values.ndim != rank or not len(scales) or zero_points_of(weight.tensor).any():
+        return False
+    if len(scales) > 1 and weight.tensor.quantization.quantizedDimension != weight.axis:
+        return False
+    return int(np.abs(weight.values.astype(np.int16)).max()) <= _LARGEST["int4"]
 
 
 def _narrow(
