@@ -100,9 +100,7 @@ def narrowed(
     for weight in stored_weights(model, "int8", ("int8", "int16")):
         readers.setdefault((id(weight.graph), weight.index), []).append(weight)
     records = tuple(
-        _narrow(model, same, operators, least_bits)
-        for same in readers.values()
-        if same[0].name in operators and _fits(same[0])
+        _narrow(model, same, operators, least_bits) for same in readers.values() if _fits(same[0])
     )
     if all(one.stored == "int8" for one in records):
         return tflite, records
@@ -129,8 +127,8 @@ def _narrow(
     kind: Stored = "int8"
     if len(consumers(first.graph, first.index)) > len(same):
         reason = "other operators read it too"
-    elif any(weight.name not in operators for weight in same):
-        reason = "an operator reads it that is to keep 8 bits"
+    elif left := sorted({weight.name for weight in same} - set(operators)):
+        reason = f"{', '.join(left)} keeps 8 bits unless it is named: 4 are slower on x86"
     else:
         choices = [_fewest(weight, least_bits, covered=covered) for weight in same]
         kind, reason = max(choices, key=lambda choice: BITS[choice[0]])
