@@ -17,6 +17,8 @@ from .emission.config import Convert as Convert
 from .errors import SqueezeError as SqueezeError
 from .inspection.inspect import inspect as inspect
 from .network.loading import load_model as load_model
+from .network.quantization.twin import float_model as float_model
+from .network.quantization.twin import plan_of_twin as plan_of_twin
 from .packing.pack import pack as pack
 from .packing.pack import unpack as unpack
 from .profiling.profile import profile as profile
@@ -38,6 +40,9 @@ from .techniques.pruning.callback import PruningCallback as PruningCallback
 from .techniques.pruning.config import Prune as Prune
 from .techniques.pruning.prune import prune as prune
 from .techniques.pruning.sensitivity.sensitivity import sensitivity as sensitivity
+from .techniques.quantization.aware import quantization_aware as quantization_aware
+from .techniques.quantization.config import QuantizationAware as QuantizationAware
+from .techniques.quantization.quantize import quantize as quantize
 from .techniques.sharing.callback import ClusteringCallback as ClusteringCallback
 from .techniques.sharing.cluster import cluster as cluster
 from .techniques.sharing.config import Cluster as Cluster

@@ -24,6 +24,7 @@ from tflite_squeeze.techniques.pruning.record import PruneRecord as PruneRecord
 from tflite_squeeze.techniques.pruning.sensitivity.record import (
     SensitivityRecord as SensitivityRecord,
 )
+from tflite_squeeze.techniques.quantization.record import QuantizeRecord as QuantizeRecord
 from tflite_squeeze.techniques.sharing.record import ClusterRecord as ClusterRecord
 from tflite_squeeze.tflite.quantization_plan import plan_of as plan_of
 from tflite_squeeze.tflite.size import SizeLedger as SizeLedger

@@ -9,4 +9,5 @@ from tflite_squeeze.techniques.l0.l0 import L0Pruned as L0Pruned
 from tflite_squeeze.techniques.low_rank.factorize import Factorized as Factorized
 from tflite_squeeze.techniques.narrowing.narrow import Narrowed as Narrowed
 from tflite_squeeze.techniques.pruning.prune import Pruned as Pruned
+from tflite_squeeze.techniques.quantization.quantize import Quantized as Quantized
 from tflite_squeeze.techniques.sharing.cluster import Clustered as Clustered

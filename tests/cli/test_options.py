@@ -21,7 +21,7 @@ _BESIDE = {
     "profile": {"--runtime", "--markdown", "--csv", "--plot"},
     "android": {"--labels"},
 }
-_CHANGING = {"prune", "l0", "cluster", "factorize", "narrow", "binarize", "distill"}
+_CHANGING = {"prune", "l0", "cluster", "factorize", "narrow", "binarize", "distill", "quantize"}
 # Commands without a config: what they do has no settings, or those of the recipe.
 _WITHOUT = {"inspect", "sensitivity", "squeeze", "schema", "pack", "unpack", "doctor"}
 

@@ -24,7 +24,8 @@ _QUICK = [
     # One epoch does not win back what is lost.
     (
         re.compile(
-            r"(tflite-squeeze (?:prune|l0|cluster|factorize|narrow|binarize|distill)) (?!--)"
+            r"(tflite-squeeze (?:prune|l0|cluster|factorize|narrow|binarize|distill|quantize)) "
+            r"(?!--)"
         ),
         r"\1 --max-drop 1 ",
     ),

@@ -138,7 +138,7 @@ def _kind(field: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "object":
         return {"names": [name.removesuffix("s")], "multiple": True, "callback": _as_dict,
                 "type": _by_pattern(ways[0]["additionalProperties"])}  # fmt: skip
-    if not numbers:
+    if not numbers or all("enum" in one for one in numbers):
         return {"names": [name], "type": click.Choice(words) if words else click.STRING}
     number = number_type(numbers[0])
     if not words:

@@ -8,10 +8,13 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import Batches, Emitted, emit, labelled
 from tflite_squeeze.emission.larq import larq_file
 from tflite_squeeze.emission.low_bit.decision import Packed, with_low_bits
+from tflite_squeeze.emission.low_bit.dense_grids import with_dense_grids
 from tflite_squeeze.emission.low_bit.emit import has_few_values
+from tflite_squeeze.emission.low_bit.narrowed import narrowed
 from tflite_squeeze.emission.low_bit.record import LowBitRecord, NarrowedTensor
 from tflite_squeeze.emission.low_bit.weight_only import with_stored_weights
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.emission.quantized import is_quantized_twin
 from tflite_squeeze.emission.shared_values.kernels import SharedKernel, shared_kernels
 from tflite_squeeze.emission.shared_values.scales import with_shared_scales
 from tflite_squeeze.errors import UsageError
@@ -61,6 +64,8 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
     """
     if config.runtime == "larq":
         return _for_larq(source, config)
+    if is_quantized_twin(source):
+        return _of_twin(source, config, calibration)
     emitted, kernels = emit(source, config, calibration), shared_kernels(source)
     shared, tensors = with_shared_scales(emitted.tflite, kernels)
     tflite = tidied(shared)
@@ -83,6 +88,15 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
         kernels=kernels,
         tensors=tensors,
     )
+
+
+def _of_twin(source: LoadedModel, config: Convert, calibration: dict[str, Batches] | None) -> Made:
+    """The file of a quantized network: its integers, stored in as few bits as they need."""
+    emitted = emit(source, config, calibration)
+    tflite = tidied(with_dense_grids(emitted.tflite, source.model))
+    if config.low_bit != "off":
+        tflite, _ = narrowed(tflite, least_bits=4 if config.low_bit == "int4" else 2)
+    return Made(tflite=tflite, emitted=emitted)
 
 
 _STOCK_NOTE = (

@@ -7,7 +7,7 @@ from tflite_squeeze.network.graph import Graph, Node, Value, graph_of, has_graph
 # Layers that leave probabilities what they are, and logits too.
 _TRANSPARENT = (
     "Flatten", "Reshape", "Dropout", "Permute", "Identity", "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D", "AveragePooling2D",
+    "GlobalAveragePooling2D", "AveragePooling2D", "QuantizedActivation",
 )  # fmt: skip
 
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
-from tflite_squeeze.network.weights import select
-from tflite_squeeze.recipes.claims_in_file import WeightClaim
+from tflite_squeeze.network.quantization.layers import QuantizedWeights
+from tflite_squeeze.network.weights import Target, select
+from tflite_squeeze.recipes.claims_in_file import ActivationClaim, WeightClaim
 from tflite_squeeze.techniques.claimed import Claimed
 from tflite_squeeze.techniques.technique import Technique
 from tflite_squeeze.training.record import zeros_of
@@ -42,17 +43,20 @@ def claims_after(
     claimed = done.part("claims")
     for name, claim in claimed(record, tuple(targets)).items() if claimed else ():
         update = claim.model_dump(exclude_unset=True)
-        claims[name] = claims.get(name, Claimed()).model_copy(update=update)
+        before = earlier.get(claim.was or name, Claimed())
+        claims[name] = before.model_copy(update=update)
     if done.resizes:  # zeros went with the rows and columns that they were in
         for name, claim in claims.items():
             if claim.zeros is not None and name in targets:
                 zeros = zeros_of(targets[name].variable)
                 claims[name] = claim.model_copy(update={"zeros": zeros})
-    return {name: claim for name, claim in claims.items() if name in targets}
+    return {name: claim for name, claim in claims.items() if name in targets or claim.activation}
 
 
 def file_claims(claims: Mapping[str, Claimed], model: Any, settings: Convert) -> list[WeightClaim]:
     """The claims as they are put to the file: one a weight, its type always among them.
+
+    Those of activations are put by `activation_claims`.
 
     Args:
         claims: after the last step.
@@ -62,22 +66,41 @@ def file_claims(claims: Mapping[str, Claimed], model: Any, settings: Convert) ->
     found = []
     for target in select(model).targets:
         claim = claims.get(target.name, Claimed())
-        dtypes = _DTYPES[settings.quantize]
+        dtypes = _DTYPES[settings.quantize] if claim.bits is None else ()
         if settings.quantize is Quantization.DYNAMIC and target.size >= _DYNAMIC_FROM:
             dtypes = ("int8",)
-        if claim.distinct is not None and claim.distinct <= _TERNARY and settings.low_bit != "off":
+        if dtypes and (claim.distinct or 4) <= _TERNARY and settings.low_bit != "off":
             dtypes = (*dtypes, "int2", "int4")
         found.append(
             WeightClaim(
                 weight=target.name,
-                matrix=target.matrix(np.asarray(target.variable)),
+                matrix=target.matrix(_values(target)),
                 zeros=claim.zeros,
                 distinct=claim.distinct,
                 shape=claim.shape,
                 dtypes=dtypes,
+                bits=claim.bits,
+                scales=claim.scales,
             )
         )
     return found
+
+
+def _values(target: Target) -> Any:
+    """A weight as its layer computes with it."""
+    layer = target.layer
+    return np.asarray(
+        layer.rounded_values() if isinstance(layer, QuantizedWeights) else target.variable
+    )
+
+
+def activation_claims(claims: Mapping[str, Claimed]) -> list[ActivationClaim]:
+    """The claims of activations as they are put to the file."""
+    return [
+        ActivationClaim(activation=name, bits=claim.bits, scale=claim.scales[0])
+        for name, claim in claims.items()
+        if claim.activation and claim.bits and claim.scales
+    ]
 
 
 def held_zeros(claims: Mapping[str, Claimed], model: Any) -> list[Any]:

@@ -1,6 +1,6 @@
 """What was claimed of a model's weights, checked in the bytes of the file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.frozen import Frozen
-from tflite_squeeze.tflite.fields import integers, operator_name, text
+from tflite_squeeze.tflite.fields import dtype_name, integers, operator_name, scales_of, text
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.weights import Weight, weights_of
 
 Array = NDArray[Any]
-Kind = Literal["zeros", "distinct values", "shape", "dtype"]
+Kind = Literal["zeros", "distinct values", "shape", "dtype", "bits", "scale"]
 
 # Quantization turns the rows of a matrix a little; another matrix of the same shape is far off.
 _LEAST_COSINE = 0.8
+# The file's scales are float32.
+_SCALES_APART = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ class WeightClaim:
         distinct: at most so many values differ, row by row; None for no such claim.
         shape: why its shape is claimed, such as "rank 8 of 300x784"; "" for no such claim.
         dtypes: the types that it may be stored in; empty for no such claim.
+        bits: its integers need so many at most, and are stored as integers; None for no such claim.
+        scales: the steps of its rows, or one of all; None for no such claim.
     """
 
     weight: str
@@ -38,13 +42,30 @@ class WeightClaim:
     distinct: int | None = None
     shape: str = ""
     dtypes: tuple[str, ...] = ()
+    bits: int | None = None
+    scales: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivationClaim:
+    """What is claimed of one activation: the file has a tensor with its integers.
+
+    Attributes:
+        activation: its name in the model.
+        bits: of its integers.
+        scale: the step between two of them.
+    """
+
+    activation: str
+    bits: int
+    scale: float
 
 
 class ClaimCheck(Frozen):
     """One claim beside what the file holds.
 
     Attributes:
-        weight: the weight's name in the model.
+        weight: the name of the weight or the activation in the model.
         kind: what is claimed.
         claimed: the claim, in words.
         found: what the file holds, in words.
@@ -68,6 +89,7 @@ class _Stored:
     weight: Weight
     matrix: Array
     tensor: str
+    scales: Array
 
 
 def check_claims(tflite: bytes, claims: Sequence[WeightClaim]) -> tuple[ClaimCheck, ...]:
@@ -104,7 +126,7 @@ def check_claims(tflite: bytes, claims: Sequence[WeightClaim]) -> tuple[ClaimChe
 
 def _checked(claim: WeightClaim, stored: _Stored) -> list[ClaimCheck]:
     matrix, weight = stored.matrix, stored.weight
-    found: list[tuple[Kind, str, str, bool]] = []
+    found: list[tuple[Kind, str, str, bool]] = [*_grid(claim, stored)]
     if claim.zeros is not None:
         zeros = int(np.count_nonzero(matrix == 0))
         found.append(("zeros", f"{claim.zeros:,} or more", f"{zeros:,}", zeros >= claim.zeros))
@@ -131,6 +153,69 @@ def _checked(claim: WeightClaim, stored: _Stored) -> list[ClaimCheck]:
     ]
 
 
+def _grid(claim: WeightClaim, stored: _Stored) -> Iterator[tuple[Kind, str, str, bool]]:
+    """Whether the integers of a weight, and their steps, are those that were claimed."""
+    matrix, dtype = stored.matrix, stored.weight.dtype
+    if claim.bits is not None:
+        largest = int(np.max(np.abs(matrix), initial=0))
+        held = matrix.dtype.kind == "i" and largest < 2 ** (claim.bits - 1)
+        yield "bits", f"{claim.bits}", f"{dtype}, up to {largest}", held
+    if claim.scales is not None:
+        there = np.resize(stored.scales, len(matrix)) if len(stored.scales) else np.zeros(0)
+        wanted = np.resize(np.array(claim.scales), len(there))
+        used = np.any(matrix != 0, axis=1)[: len(there)]
+        apart = np.max(np.abs(there / wanted - 1)[used], initial=0.0)
+        held = bool(len(there)) and apart <= _SCALES_APART
+        said = f"{apart:.1e} apart" if len(there) else f"none: it is {dtype}"
+        yield "scale", _range(claim.scales), said, held
+
+
+def _range(scales: Sequence[float]) -> str:
+    low, high = min(scales), max(scales)
+    return f"{low:.4g}" if len(scales) == 1 else f"{len(scales)} of {low:.4g} to {high:.4g}"
+
+
+def check_activations(tflite: bytes, claims: Sequence[ActivationClaim]) -> tuple[ClaimCheck, ...]:
+    """Looks in the file for a tensor with the integers of each activation.
+
+    Args:
+        tflite: the file's content.
+        claims: what is claimed.
+
+    Returns:
+        The checks in the order of the claims.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    model = read_model(tflite)
+    steps: list[tuple[str, float, str]] = [
+        (dtype_name(tensor), float(scales_of(tensor)[0]), text(tensor.name))
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if len(scales_of(tensor)) == 1
+    ]
+    checks = []
+    for claim in claims:
+        nearest = min(
+            (one for one in steps if one[0] == f"int{claim.bits}"),
+            key=lambda one, wanted=claim.scale: abs(one[1] / wanted - 1),  # type: ignore[misc]
+            default=("none", 0.0, ""),
+        )
+        apart = abs(nearest[1] / claim.scale - 1)
+        checks.append(
+            ClaimCheck(
+                weight=claim.activation,
+                kind="scale",
+                claimed=f"int{claim.bits} in steps of {claim.scale:.4g}",
+                found=f"{nearest[0]} in steps of {nearest[1]:.4g}",
+                passed=apart <= _SCALES_APART,
+                tensor=nearest[2],
+            )
+        )
+    return tuple(checks)
+
+
 def _not_found(claim: WeightClaim) -> list[ClaimCheck]:
     """A weight in several pieces, or in another form; where its shape is the claim, it failed."""
     kinds: list[tuple[Kind, str, bool | None]] = []
@@ -142,6 +227,10 @@ def _not_found(claim: WeightClaim) -> list[ClaimCheck]:
         kinds.append(("shape", claim.shape, False))
     if claim.dtypes:
         kinds.append(("dtype", " or ".join(claim.dtypes), None))
+    if claim.bits is not None:
+        kinds.append(("bits", f"{claim.bits}", None))
+    if claim.scales is not None:
+        kinds.append(("scale", _range(claim.scales), None))
     found = "the file has no such matrix: it stores the weight in another form"
     return [
         ClaimCheck(weight=claim.weight, kind=kind, claimed=claimed, found=found, passed=passed)
@@ -164,8 +253,15 @@ def _stored_matrices(tflite: bytes) -> list[_Stored]:
             if weight.place in depthwise
             else shifted.reshape(len(shifted), -1)
         )
-        name = text(model.subgraphs[subgraph].tensors[index].name)
-        found.append(_Stored(weight=weight, matrix=matrix, tensor=name))
+        tensor = model.subgraphs[subgraph].tensors[index]
+        found.append(
+            _Stored(
+                weight=weight,
+                matrix=matrix,
+                tensor=text(tensor.name),
+                scales=np.asarray(scales_of(tensor), np.float64),
+            )
+        )
     return found
 
 

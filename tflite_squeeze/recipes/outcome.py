@@ -11,8 +11,8 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import RuntimeFailure, UnsupportedError
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.packing.record import pack_record
-from tflite_squeeze.recipes.claims import file_claims
-from tflite_squeeze.recipes.claims_in_file import check_claims
+from tflite_squeeze.recipes.claims import activation_claims, file_claims
+from tflite_squeeze.recipes.claims_in_file import check_activations, check_claims
 from tflite_squeeze.recipes.folder import PLAIN, START
 from tflite_squeeze.recipes.recipe import Limits, Recipe
 from tflite_squeeze.recipes.report import LEAST, Latency, LimitCheck, Outcome, StepReport
@@ -48,7 +48,10 @@ def judged(
         packed: the file in its packed form, where the recipe asks for it.
     """
     kept = [step for step in steps if step.status == "done"]
-    claims = file_claims(kept[-1].claims if kept else {}, model, recipe.convert)
+    claims = kept[-1].claims if kept else {}
+    held = check_claims(
+        converted.tflite, file_claims(claims, model, converted.record.config)
+    ) + check_activations(converted.tflite, activation_claims(claims))
     comparison = _compared(recipe, source, converted, data)
     latency = _timed(converted, before)
     file = footprint(converted.tflite)
@@ -69,7 +72,7 @@ def judged(
         latency=latency,
         tensors=tensor_bytes(converted.tflite),
         limits=_limits(recipe.limits, found),
-        claims=check_claims(converted.tflite, claims),
+        claims=held,
     )
 
 

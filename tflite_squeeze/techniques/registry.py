@@ -16,6 +16,7 @@ _PACKAGES = (
     "narrowing",
     "distillation",
     "binarization",
+    "quantization",
 )
 
 _known: dict[str, Technique] = {}

@@ -9,12 +9,13 @@ from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import model_of
+from tflite_squeeze.network.quantization.twin import is_twin
 from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.variables import callback_class
 from tflite_squeeze.training.augment import augmentation_of, suits
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune, training_of
-from tflite_squeeze.training.judging import Judge
+from tflite_squeeze.training.judging import Judge, Verdict
 from tflite_squeeze.training.momentum import momentum_of
 from tflite_squeeze.training.parts import examples_of
 from tflite_squeeze.training.plan import Needs, chosen_names, plan_note, planned, stage_of
@@ -94,10 +95,16 @@ def working_model(
         (model that was given, model that is worked on, what was done to it on the way).
 
     Raises:
-        UsageError: it is no Keras model or cannot be copied, or `in_place` has nothing to change.
+        UsageError: it is no Keras model, a quantized one, or cannot be copied, or `in_place` has
+            nothing to change.
         InputError: it cannot be loaded.
     """
     given, notes = model_of(source, keep_prunable=keep_prunable)
+    if is_twin(given):
+        raise UsageError(
+            f"model {given.name!r} is a quantized network, which is the last that a model becomes: "
+            f"pass the float model that it was made of, or what float_model makes of it"
+        )
     if in_place and given is not source:
         raise UsageError(
             "in_place changes a Keras model in memory, and not what was loaded from a file: pass "
@@ -244,6 +251,10 @@ class StepRun:
         for name, values in trained.history.items():
             self._history.setdefault(name, []).extend(values)
 
+    def verdict(self, changed: Any) -> Verdict | None:
+        """How what the model became does beside the model as it was; None without data."""
+        return None if self._judge is None else self._judge.verdict(changed)
+
     def facts(self, changed: Any, *notes: str) -> dict[str, Any]:
         """Ends the run: the fields of a `StepRecord` that all techniques have, but `skipped`.
 
@@ -267,9 +278,9 @@ class StepRun:
 
     def _judged(self, changed: Any) -> dict[str, Any]:
         """What the technique cost, under the names that the record has for it."""
-        if self._judge is None:
+        verdict = self.verdict(changed)
+        if self._judge is None or verdict is None:
             return {"metric": metric_name(self.model), "before": None, "after": None}
-        verdict = self._judge.verdict(changed)
         return {
             "metric": self._judge.metric,
             "before": self._judge.before.quality,

@@ -23,10 +23,10 @@ from tflite_squeeze.emission.calibration.quantized_run import (
 )
 from tflite_squeeze.emission.calibration.rounding import compensated
 from tflite_squeeze.emission.calibration.weight_scales import as_columns, largest, least_error
-from tflite_squeeze.emission.shared_values.kernels import values_shared
 from tflite_squeeze.network.graph import Node, graph_of
 from tflite_squeeze.network.least_squares import rows
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+from tflite_squeeze.network.quantization.kept import values_shared
 from tflite_squeeze.network.quantization.plan import QuantizationPlan, WeightQuantization
 from tflite_squeeze.network.quantization.twin import kernel_name
 from tflite_squeeze.network.rewriting import copy_of

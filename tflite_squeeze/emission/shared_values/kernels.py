@@ -7,12 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
+from tflite_squeeze.network.quantization.kept import values_shared
 from tflite_squeeze.network.weights import select
-
-# int8 cannot tell more values apart.
-_MOST_VALUES = 255
-# Where weights are few, they are no values that are shared but just few.
-_MEMBERS_PER_VALUE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,21 +24,6 @@ class SharedKernel:
     name: str
     matrix: NDArray[np.float64]
     values: int
-
-
-def values_shared(weights: NDArray[Any]) -> int:
-    """How many values other than 0 the weights of a kernel share; 0 where they share none.
-
-    Args:
-        weights: of any shape.
-
-    Example:
-        >>> values_shared(np.array([0.5, 0.5, 0.5, 0.5, 0.0]))
-        1
-    """
-    members = weights[weights != 0]
-    values = len(np.unique(members)) if members.size else 0
-    return values if values <= min(_MOST_VALUES, members.size // _MEMBERS_PER_VALUE) else 0
 
 
 def shared_kernels(source: LoadedModel) -> list[SharedKernel]:

@@ -17,6 +17,7 @@ from tflite_squeeze.network.quantization.fake import (
     largest_magnitudes,
 )
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+from tflite_squeeze.network.quantization.kept import shared_kernel, shared_table, with_zeros
 from tflite_squeeze.network.quantization.plan import ActivationQuantization, WeightQuantization
 from tflite_squeeze.network.variables import raw_variable
 
@@ -27,7 +28,27 @@ _BYTE = 127
 Estimator = Literal["average", "learned", "fixed"]
 
 
-class QuantizedActivation(BothVersions):
+class _Delayed(BothVersions):
+    """A layer that rounds from a training step on; in inference, always."""
+
+    delay: int
+
+    def _add_steps(self) -> None:
+        if self.delay:
+            self.steps = self.add_weight(
+                name="steps", shape=(), initializer="zeros", trainable=False
+            )
+
+    def _once_begun(self, rounded: Any, plain: Any, training: Any) -> Any:
+        """What is rounded, or before the step what is not."""
+        if not self.delay or not training:
+            return rounded
+        steps = tf.convert_to_tensor(self.steps)
+        self.steps.assign(steps + 1)
+        return tf.where(steps >= self.delay, rounded, plain)
+
+
+class QuantizedActivation(_Delayed):
     """Rounds a tensor to the integers of a range.
 
     Args:
@@ -37,6 +58,9 @@ class QuantizedActivation(BothVersions):
             value of the batches, "learned" trains both bounds by their gradients, "fixed" keeps
             them.
         momentum: how much of the range stays in each step of "average".
+        delay: training steps before values are rounded; ranges follow from the first on.
+        rounds_training: whether values are rounded in training too. Those that a loss takes the
+            logarithm of are not: steps of 1/256 leave no gradient to small probabilities.
 
     Reference: Jacob et al. 2018, arXiv:1712.05877, 3.1 (averages); Jain et al. 2019,
     arXiv:1903.08066 (trained bounds).
@@ -50,17 +74,21 @@ class QuantizedActivation(BothVersions):
         bits: Literal[8, 16] = 8,
         estimator: Estimator = "average",
         momentum: float = 0.99,
+        delay: int = 0,
+        rounds_training: bool = True,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         self.point, self.bits = point, bits
         self.estimator, self.momentum = estimator, momentum
+        self.delay, self.rounds_training = delay, rounds_training
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` takes."""
         own = {
             "point": self.point, "bits": self.bits, "estimator": self.estimator,
-            "momentum": self.momentum,
+            "momentum": self.momentum, "delay": self.delay,
+            "rounds_training": self.rounds_training,
         }  # fmt: skip
         return {**super().get_config(), **own}  # type: ignore[misc]
 
@@ -71,6 +99,7 @@ class QuantizedActivation(BothVersions):
             self.add_weight(name=name, shape=(), initializer="zeros", trainable=learned)
             for name in ("low", "high")
         )
+        self._add_steps()
         super().build(shape)  # type: ignore[misc]
 
     def call(self, inputs: Any, training: Any = None) -> Any:
@@ -78,14 +107,17 @@ class QuantizedActivation(BothVersions):
         if is_exporting():
             low, high = constant(self.low), constant(self.high)
             return fake_activation(inputs, low, high, self.bits)
+        if training and not self.rounds_training:
+            return inputs
         low, high = tf.convert_to_tensor(self.low), tf.convert_to_tensor(self.high)
         if training and self.estimator == "average":
             low, high = self._moved(inputs, low, high)
-        return tf.cond(
+        rounded = tf.cond(
             high > low,
             lambda: fake_activation(inputs, low, high, self.bits),
             lambda: tf.identity(inputs),
         )
+        return self._once_begun(rounded, inputs, training)
 
     def _moved(self, inputs: Any, low: Any, high: Any) -> tuple[Any, Any]:
         """The bounds after a batch; those of the first one are taken as they are."""
@@ -111,13 +143,17 @@ class QuantizedActivation(BothVersions):
         return ActivationQuantization(bits=self.bits, low=min(low, 0.0), high=max(high, 0.0))
 
 
-class QuantizedWeights(BothVersions):
+class QuantizedWeights(_Delayed):
     """A layer of Keras that computes with a kernel rounded to a grid.
 
     Args:
         kernel_quantization: a `WeightQuantization`, or its fields.
         learned_scale: whether the grid's greatest values are trained; else they are the
             kernel's own, or what the plan says.
+        keeps_zeros: whether weights that are zero stay zero in training.
+        shared_values: how many values, zero included, the kernel's weights share and keep sharing;
+            0 where each is trained by itself.
+        delay: training steps before the kernel is rounded.
 
     Reference: Jacob et al. 2018, arXiv:1712.05877; Esser et al. 2020, arXiv:1902.08153 (learned
     steps).
@@ -131,19 +167,24 @@ class QuantizedWeights(BothVersions):
         *args: Any,
         kernel_quantization: Any = None,
         learned_scale: bool = False,
+        keeps_zeros: bool = False,
+        shared_values: int = 0,
+        delay: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         # As it is, since tf_keras wraps lists and dicts.
         self.quantization = WeightQuantization.model_validate(kernel_quantization or {})
-        self.learned_scale = learned_scale
+        self.learned_scale, self.delay = learned_scale, delay
+        self.keeps_zeros, self.shared_values = keeps_zeros, shared_values
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` takes."""
         own = {
             "kernel_quantization": self.quantization.model_dump(mode="json"),
-            "learned_scale": self.learned_scale,
-        }
+            "learned_scale": self.learned_scale, "keeps_zeros": self.keeps_zeros,
+            "shared_values": self.shared_values, "delay": self.delay,
+        }  # fmt: skip
         return {**super().get_config(), **own}  # type: ignore[misc]
 
     @property
@@ -152,8 +193,11 @@ class QuantizedWeights(BothVersions):
         return len(OUTPUT_AXES[self.plain_kind]) == 2
 
     def build(self, shape: Any) -> None:
-        """Adds the learned scale, if there is one."""
+        """Adds the learned scale, which weights share a value, and a count of steps."""
         super().build(shape)  # type: ignore[misc]
+        if self.shared_values:
+            self._add_sharing()
+        self._add_steps()
         if self.learned_scale:
             largest = largest_magnitudes(
                 tf.convert_to_tensor(self.kernel_variable),
@@ -164,11 +208,26 @@ class QuantizedWeights(BothVersions):
                 name="largest", shape=largest.shape, initializer="ones", trainable=True
             )
 
-    def call(self, inputs: Any) -> Any:
+    def _add_sharing(self) -> None:
+        """What `kept.Sharing` says, as state that is saved with the model."""
+        shape = tuple(self.kernel_variable.shape)
+        axes = {axis % len(shape) for axis in OUTPUT_AXES[self.plain_kind]}
+        factors = tuple(size if axis in axes else 1 for axis, size in enumerate(shape))
+        for name, size, dtype in (
+            ("segments", shape, "int32"),
+            ("factors", factors, "float32"),
+            ("means", (2, self.shared_values), "float32"),
+        ):
+            state = self.add_weight(
+                name=name, shape=size, dtype=dtype, initializer="zeros", trainable=False
+            )
+            setattr(self, name, state)
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """What the layer computes with the rounded kernel."""
         kept = self.kernel_variable
         # Past the attribute hooks of Keras, which would track or refuse a tensor.
-        self.__dict__[self._holder] = self.rounded_kernel()
+        self.__dict__[self._holder] = self.rounded_kernel(training)
         try:
             return super().call(inputs)  # type: ignore[misc]
         finally:
@@ -184,34 +243,70 @@ class QuantizedWeights(BothVersions):
         """The variable of the kernel that is trained, in float."""
         return self.__dict__[self._holder]
 
-    def rounded_kernel(self) -> Any:
+    def kept_kernel(self) -> Any:
+        """The kernel in float, with the zeros and the shared values that it keeps."""
+        kernel = tf.convert_to_tensor(self.kernel_variable)
+        if self.shared_values:
+            segments, factors = map(tf.convert_to_tensor, (self.segments, self.factors))
+            return shared_kernel(self._table(kernel), segments, factors)
+        return with_zeros(kernel) if self.keeps_zeros else kernel
+
+    def _table(self, kernel: Any) -> Any:
+        """The values that the kernel's weights share."""
+        state = (self.segments, self.factors, self.means)
+        return shared_table(kernel, *map(tf.convert_to_tensor, state))
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves all weights; Keras 3 would save the kernel and the bias of a Dense layer alone."""
+        for at, one in enumerate(self.weights):
+            store[str(at)] = np.asarray(one)
+
+    def load_own_variables(self, store: Any) -> None:
+        """The inverse."""
+        for at, one in enumerate(self.weights):
+            one.assign(store[str(at)])
+
+    def settle(self) -> None:
+        """Writes the kernel that is computed with into the variable that is trained."""
+        self.kernel_variable.assign(self.kept_kernel())
+
+    def rounded_kernel(self, training: Any = None) -> Any:
         """The kernel on its grid."""
-        return self._exported_kernel() if is_exporting() else self.rounded_values()
+        if is_exporting():
+            return self._exported_kernel()
+        return self._once_begun(self.rounded_values(), self.kept_kernel(), training)
 
     def _exported_kernel(self) -> Any:
         """Constants of which the converter makes the grid's integers."""
         quantization = self.quantization
         with tf.init_scope():
             kernel = np.asarray(self.rounded_values())
-            largest = np.asarray(self.largest_values())
-            reached = np.asarray(
-                largest_magnitudes(tf.constant(kernel), quantization, depthwise=self.depthwise)
-            )
-        eight = largest / quantization.levels * _BYTE
-        if quantization.axis is not None and np.allclose(reached, eight, rtol=1e-6, atol=0):
-            return tf.constant(kernel)  # the converter's own steps are these
+            eight = np.asarray(self.largest_values()) / quantization.levels * _BYTE
+            found = self.converter_finds_scales()
+        if found or (self.plain_kind == "Dense" and quantization.axis is not None):
+            # A Dense layer's scale for each channel is written into the file afterwards.
+            return tf.constant(kernel)
         return exported_weights(kernel, quantization, eight, depthwise=self.depthwise)
+
+    def converter_finds_scales(self) -> bool:
+        """Whether 127 steps are each channel's greatest magnitude, as the converter has it."""
+        quantization = self.quantization
+        reached = largest_magnitudes(self.rounded_values(), quantization, depthwise=self.depthwise)
+        eight = np.asarray(self.largest_values()) / (quantization.levels or 1) * _BYTE
+        return quantization.axis is not None and np.allclose(
+            np.asarray(reached), eight, rtol=1e-6, atol=0
+        )
 
     def rounded_values(self) -> Any:
         """The kernel on its grid, with gradients."""
-        kernel = tf.convert_to_tensor(self.kernel_variable)
+        kernel = self.kept_kernel()
         return fake_weights(
             kernel, self.quantization, self._largest(kernel), depthwise=self.depthwise
         )
 
     def largest_values(self) -> Any:
         """The greatest value of the grid: a scalar, or (channels,)."""
-        return self._largest(tf.convert_to_tensor(self.kernel_variable))
+        return self._largest(self.kept_kernel())
 
     def _largest(self, kernel: Any) -> Any:
         quantization = self.quantization
@@ -220,6 +315,11 @@ class QuantizedWeights(BothVersions):
         if quantization.scale is not None:
             largest = tf.constant(quantization.scale, tf.float32) * quantization.levels
             return largest if quantization.axis is not None else largest[0]
+        if self.shared_values and quantization.axis is not None:
+            # In proportion to the factors, so that a value is one integer in all channels.
+            table = self._table(tf.convert_to_tensor(self.kernel_variable))
+            factors = tf.abs(tf.reshape(tf.convert_to_tensor(self.factors), [-1]))
+            return tf.maximum(factors * tf.reduce_max(tf.abs(table)), LEAST)
         return largest_magnitudes(kernel, quantization, depthwise=self.depthwise)
 
 

@@ -4,6 +4,7 @@ Reference: Jacob et al. 2018, arXiv:1712.05877.
 """
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.graph import Node, graph_of
 from tflite_squeeze.network.quantization.fake import largest_magnitudes
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+from tflite_squeeze.network.quantization.kept import has_zeros, sharing_of
 from tflite_squeeze.network.quantization.layers import (
     LAYERS,
     Estimator,
@@ -25,13 +27,14 @@ from tflite_squeeze.network.quantization.plan import (
     QuantizationPlan,
     WeightBits,
     WeightQuantization,
+    float32_number,
 )
 from tflite_squeeze.network.quantization.points import points_of
 from tflite_squeeze.network.rewriting import LayerSpec, changed, config_of, rewritten
 from tflite_squeeze.network.variables import raw_variable
 
 # What makes a layer of `layers` beyond the configuration of the plain one.
-_OWN = ("kernel_quantization", "learned_scale")
+_OWN = ("kernel_quantization", "learned_scale", "keeps_zeros", "shared_values", "delay")
 
 
 def plan_for(
@@ -75,6 +78,8 @@ def twin_of(
     *,
     estimator: Estimator = "average",
     learned_scale: bool = False,
+    delay: int = 0,
+    originals: Mapping[str, Any] | None = None,
 ) -> Any:
     """The quantized twin of a folded model: an ordinary Keras model that trains, saves and loads.
 
@@ -83,10 +88,13 @@ def twin_of(
         plan: what is quantized to what; what it does not name stays in float.
         estimator: how training finds ranges that no kernel of the runtime fixes.
         learned_scale: whether training finds the scales of weights too.
+        delay: training steps before anything is rounded.
+        originals: kernels before `folded`, by layer; those whose weights share values keep sharing
+            them.
 
     Returns:
         A new model, compiled as the model is. Its trainable weights are those of the model, and
-        the bounds and scales that are learned.
+        the bounds and scales that are learned. Weights that are zero stay zero in training.
 
     Raises:
         UsageError: the plan names what the model does not have, or a layer cannot be rebuilt.
@@ -99,16 +107,24 @@ def twin_of(
     flavor = flavors.known_flavor(model)
     layers: dict[int, list[LayerSpec]] = {}
     followers: dict[int, LayerSpec] = {}
-    for key, nodes in graph_of(model).calls().items():
+    graph = graph_of(model)
+    ends = {value.node for value in graph.outputs}
+    for key, nodes in graph.calls().items():
         node = nodes[0]
         weight = plan.weights.get(kernel_name(node.layer))
         if weight is not None and weight.bits is not None and node.kind in OUTPUT_AXES:
-            layers[key] = [_with_grid(node, weight, learned_scale=learned_scale)]
+            original = (originals or {}).get(node.source.name)
+            layers[key] = [
+                _with_grid(node, weight, original, learned_scale=learned_scale, delay=delay)
+            ]
         activation = plan.activations.get(node.layer)
         if activation is not None and activation.bits is not None:
             how: Estimator = "fixed" if node.layer in fixed else estimator
             kind = in_version(QuantizedActivation.keras_name, flavor)
-            followers[key] = _quantizer(kind, node.layer, activation, how)
+            rounds = not (how == "fixed" and any(one.name in ends for one in nodes))
+            followers[key] = _quantizer(
+                kind, node.layer, activation, how, delay=delay, rounds_training=rounds
+            )
     return rewritten(model, layers, followers=followers)
 
 
@@ -136,14 +152,32 @@ def refuse_strangers(model: str, plan: QuantizationPlan, known: QuantizationPlan
             )
 
 
-def _with_grid(node: Node, weight: WeightQuantization, *, learned_scale: bool) -> LayerSpec:
+def _with_grid(
+    node: Node,
+    weight: WeightQuantization,
+    original: Any,
+    *,
+    learned_scale: bool,
+    delay: int,
+) -> LayerSpec:
     learned = learned_scale and weight.scale is None
     spec = changed(node.source)
-    config = {**spec.config, "kernel_quantization": weight.model_dump(mode="json")}
-    config["learned_scale"] = learned
-    weights = (*spec.weights, _start(node, weight)) if learned else spec.weights
+    kernel = np.asarray(spec.weights[0])
+    sharing = None if original is None else sharing_of(original, kernel, OUTPUT_AXES[node.kind])
+    config = {
+        **spec.config, "kernel_quantization": weight.model_dump(mode="json"),
+        "learned_scale": learned, "delay": delay,
+        "keeps_zeros": has_zeros(kernel), "shared_values": 0 if sharing is None else sharing.count,
+    }  # fmt: skip
+    weights = list(spec.weights)
+    if learned:
+        weights.append(_start(node, weight))
+    if sharing is not None:
+        weights += [sharing.segments, sharing.factors, sharing.means]
+    if delay:
+        weights.append(np.float32(0))
     kind = in_version(f"Quantized{node.kind}", flavors.known_flavor(node.source))
-    return LayerSpec(kind=kind, config=config, weights=weights, like=None)
+    return LayerSpec(kind=kind, config=config, weights=tuple(weights), like=None)
 
 
 def _start(node: Node, weight: WeightQuantization) -> Any:
@@ -153,13 +187,14 @@ def _start(node: Node, weight: WeightQuantization) -> Any:
 
 
 def _quantizer(
-    kind: Any, name: str, activation: ActivationQuantization, how: Estimator
+    kind: Any, name: str, activation: ActivationQuantization, how: Estimator, **more: Any
 ) -> LayerSpec:
     config = {
-        "name": f"{name}_range", "point": name, "bits": activation.bits, "estimator": how,
+        "name": f"{name}_range", "point": name, "bits": activation.bits, "estimator": how, **more,
     }  # fmt: skip
     bounds = (activation.low or 0.0, activation.high or 0.0)
-    weights = tuple(np.float32(one) for one in bounds)
+    counted = (0.0,) if more["delay"] else ()
+    weights = tuple(np.float32(one) for one in (*bounds, *counted))
     return LayerSpec(kind=kind, config=config, weights=weights)
 
 
@@ -200,7 +235,7 @@ def plan_of_twin(twin: Any) -> QuantizationPlan:
 def scales_of(layer: Any) -> tuple[float, ...]:
     """The step of each channel of a quantized layer's kernel."""
     largest = np.atleast_1d(np.asarray(layer.largest_values()))
-    return tuple(float(one) for one in largest / layer.quantization.levels)
+    return tuple(float32_number(one) for one in largest / layer.quantization.levels)
 
 
 def float_model(twin: Any) -> Any:
@@ -224,9 +259,14 @@ def float_model(twin: Any) -> Any:
 
 def _without_grid(layer: Any) -> LayerSpec:
     config = {key: value for key, value in config_of(layer).items() if key not in _OWN}
-    weights = layer.get_weights()
-    if layer.learned_scale:
-        variables = [raw_variable(one) for one in layer.weights]
-        own = raw_variable(layer.largest)
-        weights = [value for one, value in zip(variables, weights, strict=True) if one is not own]
+    state = ("largest", "segments", "factors", "means", "steps")
+    own = {
+        id(raw_variable(one)) for name in state if (one := getattr(layer, name, None)) is not None
+    }
+    kernel = raw_variable(layer.kernel_variable)
+    weights = [
+        np.asarray(layer.kept_kernel()) if raw_variable(one) is kernel else np.asarray(one)
+        for one in layer.weights
+        if id(raw_variable(one)) not in own
+    ]
     return LayerSpec(kind=layer.plain_kind, config=config, weights=tuple(weights))

@@ -1,0 +1,33 @@
+"""`tflite-squeeze quantize`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.network.quantization.twin import is_twin
+from tflite_squeeze.techniques.quantization.record import QuantizeRecord
+
+
+@pytest.mark.slow
+def test_a_twin_is_written_and_converts(run: Any, files: Any, tmp_path: Path) -> None:
+    out = tmp_path / "quantized.keras"
+    outcome = run(
+        "quantize", files.model, "-o", out, "--data", files.data, "--weights", "4", "--epochs", "1",
+        "--layers", "hidden=8", "--max-drop", "1", "--json", "-",
+    )  # fmt: skip
+    assert (outcome.code, outcome.err) == (0, "")
+    record = QuantizeRecord.model_validate_json(outcome.out)
+    assert record.config.layers == {"hidden": 8}
+    assert is_twin(load_model(out).model)
+    tflite = tmp_path / "quantized.tflite"
+    assert run("convert", out, "-o", tflite).code == 0
+    assert tflite.stat().st_size
+
+
+def test_wrong_use(run: Any, files: Any, tmp_path: Path) -> None:
+    out = ("-o", tmp_path / "out.keras")
+    refused = run("quantize", files.model, *out).refused()
+    assert "are calibrated on real samples: pass data" in refused
+    assert "'5'" in run("quantize", files.model, *out, "--weights", "5").refused()

@@ -1,0 +1,109 @@
+"""The quantized twin of a model, for the user's own training or for the verb's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tflite_squeeze.emission.calibration.calibrate import calibrated
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network.larq_library import is_larq_model
+from tflite_squeeze.network.quantization.folding import folded
+from tflite_squeeze.network.quantization.kept import kernels_of
+from tflite_squeeze.network.quantization.plan import QuantizationPlan
+from tflite_squeeze.network.quantization.twin import is_twin, kernel_name, plan_for, twin_of
+from tflite_squeeze.network.weights import check_patterns, matches
+from tflite_squeeze.techniques.quantization.config import QuantizationAware
+
+
+def quantization_aware(model: Any, config: QuantizationAware | None = None) -> Any:
+    """The quantized twin of a model: an ordinary Keras model that trains, saves and loads.
+
+    It computes with the integers that its file will have. Normalisation is folded into the layers
+    before it. Ranges of activations begin with the first batch that it is trained on. Zeros of
+    pruned weights stay zeros, and shared values stay shared.
+
+    Args:
+        model: a functional or sequential Keras model of either version, trained before.
+        config: the bits, and how ranges are found; 8 bits for all by default.
+
+    Returns:
+        A new model, compiled as the model is. `convert` makes a file of it that has its integers,
+        `plan_of_twin` tells its ranges and scales, `float_model` takes the rounding out again.
+
+    Raises:
+        UsageError: the model has no graph of layers, is quantized already, or a pattern of
+            `layers` matches nothing.
+
+    Example:
+        >>> twin = quantization_aware(model, QuantizationAware(weights=4))
+        >>> twin.fit(x, y, epochs=3)
+        >>> convert(twin).save("model.tflite")
+    """
+    return twin_for(model, config or QuantizationAware())
+
+
+def twin_for(
+    model: Any, config: QuantizationAware, samples: Mapping[str, Any] | None = None
+) -> Any:
+    """The same, with ranges that were calibrated on samples.
+
+    Args:
+        model: a Keras model of either version.
+        config: the bits, and how ranges are found.
+        samples: by the name of the input, (N, ...), preprocessed; None leaves ranges open.
+
+    Raises:
+        UsageError: as `quantization_aware`.
+        InputError: an activation is no number on the samples.
+    """
+    _refuse(model)
+    plain = folded(model)
+    plan = _plan(plain, config)
+    if samples is not None:
+        plan = calibrated(plain, samples, config.calibrate, plan)
+    originals = {layer: values for layer, (_, values) in kernels_of(model).items()}
+    return twin_of(
+        plain, plan, estimator=config.estimator, learned_scale=config.learned_scale,
+        delay=config.delay, originals=originals,
+    )  # fmt: skip
+
+
+def _refuse(model: Any) -> None:
+    if is_twin(model):
+        raise UsageError(
+            f"model {model.name!r} is a quantized network already: go on training it with fit, or "
+            f"pass what float_model makes of it"
+        )
+    if is_larq_model(model):
+        raise UsageError(
+            f"model {model.name!r} has Larq's layers, which have quantizers of their own: convert "
+            f"it as it is, for --runtime larq or with --quantize"
+        )
+
+
+def _plan(plain: Any, config: QuantizationAware) -> QuantizationPlan:
+    """The plan of a folded model, with the bits of single layers."""
+    plan = plan_for(plain, weights=config.weights, activations=config.activations)
+    if not plan.weights:
+        raise UsageError(
+            f"model {plain.name!r} has no convolution and no Dense layer whose kernel could be "
+            f"quantized in training: calibrate it, with convert --quantize int8"
+        )
+    layers = {
+        layer.name: layer
+        for layer in flavors.walk_layers(plain)
+        if kernel_name(layer.name) in plan.weights
+    }
+    check_patterns(list(layers.values()), protect=tuple(config.layers))
+    names = list(plan.weights)
+    weights = dict(plan.weights)
+    for pattern, bits in config.layers.items():
+        ends = {"first": names[0], "last": names[-1]}
+        for name, weight in plan.weights.items():
+            layer = layers.get(name.removesuffix("/kernel"))
+            named = ends[pattern] == name if pattern in ends else (
+                layer is not None and matches(layer, pattern)
+            )  # fmt: skip
+            if named:
+                weights[name] = weight.model_copy(update={"bits": bits})
+    return plan.model_copy(update={"weights": weights})
