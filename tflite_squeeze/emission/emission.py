@@ -92,11 +92,12 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
 
 def _of_twin(source: LoadedModel, config: Convert, calibration: dict[str, Batches] | None) -> Made:
     """The file of a quantized network: its integers, stored in as few bits as they need."""
-    emitted = emit(source, config, calibration)
-    tflite = tidied(with_dense_grids(emitted.tflite, source.model))
+    emitted, kernels = emit(source, config, calibration), shared_kernels(source)
+    shared, tensors = with_shared_scales(with_dense_grids(emitted.tflite, source.model), kernels)
+    tflite = tidied(shared)
     if config.low_bit != "off":
         tflite, _ = narrowed(tflite, least_bits=4 if config.low_bit == "int4" else 2)
-    return Made(tflite=tflite, emitted=emitted)
+    return Made(tflite=tflite, emitted=emitted, kernels=kernels, tensors=tensors)
 
 
 _STOCK_NOTE = (

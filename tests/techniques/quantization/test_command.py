@@ -15,7 +15,7 @@ def test_a_twin_is_written_and_converts(run: Any, files: Any, tmp_path: Path) ->
     out = tmp_path / "quantized.keras"
     outcome = run(
         "quantize", files.model, "-o", out, "--data", files.data, "--weights", "4", "--epochs", "1",
-        "--layers", "hidden=8", "--max-drop", "1", "--json", "-",
+        "--layer", "hidden=8", "--max-drop", "1", "--json", "-",
     )  # fmt: skip
     assert (outcome.code, outcome.err) == (0, "")
     record = QuantizeRecord.model_validate_json(outcome.out)

@@ -37,7 +37,9 @@ def shared_kernels(source: LoadedModel) -> list[SharedKernel]:
     found = []
     for target in select(source.model).targets:
         weights: NDArray[Any] = np.asarray(target.variable)
-        if values := values_shared(weights):
+        # Quantized layers that know of sharing have scales that keep it.
+        own = getattr(target.layer, "shared_values", 0)
+        if (values := values_shared(weights)) and not own:
             matrix = target.matrix(weights).astype(np.float64)
             found.append(SharedKernel(name=target.name, matrix=matrix, values=values))
     return found
