@@ -95,9 +95,12 @@ def _of_twin(source: LoadedModel, config: Convert, calibration: dict[str, Batche
     emitted, kernels = emit(source, config, calibration), shared_kernels(source)
     shared, tensors = with_shared_scales(with_dense_grids(emitted.tflite, source.model), kernels)
     tflite = tidied(shared)
+    records: Sequence[NarrowedTensor] = ()
     if config.low_bit != "off":
-        tflite, _ = narrowed(tflite, least_bits=4 if config.low_bit == "int4" else 2)
-    return Made(tflite=tflite, emitted=emitted, kernels=kernels, tensors=tensors)
+        tflite, records = narrowed(tflite, least_bits=4 if config.low_bit == "int4" else 2)
+    return Made(
+        tflite=tflite, emitted=emitted, kernels=kernels, tensors=tensors, narrowed=records
+    )
 
 
 _STOCK_NOTE = (
