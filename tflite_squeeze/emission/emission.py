@@ -98,9 +98,7 @@ def _of_twin(source: LoadedModel, config: Convert, calibration: dict[str, Batche
     records: Sequence[NarrowedTensor] = ()
     if config.low_bit != "off":
         tflite, records = narrowed(tflite, least_bits=4 if config.low_bit == "int4" else 2)
-    return Made(
-        tflite=tflite, emitted=emitted, kernels=kernels, tensors=tensors, narrowed=records
-    )
+    return Made(tflite=tflite, emitted=emitted, kernels=kernels, tensors=tensors, narrowed=records)
 
 
 _STOCK_NOTE = (
