@@ -21,6 +21,7 @@ from tflite_squeeze.network.quantization.plan import (
 )
 from tflite_squeeze.network.quantization.plan_files import load_plan, written_plan
 from tflite_squeeze.network.quantization.twin import plan_for, twin_of
+from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.quantization_plan import plan_of
 from tflite_squeeze.tflite.signatures import quantization_name
 
@@ -127,6 +128,27 @@ def test_models_that_take_no_plan(model: Any, plan: QuantizationPlan) -> None:
         Convert(plan=plan, quantize="float16")
     with pytest.raises(ValidationError, match="not none for larq: leave quantize and runtime out"):
         Convert(plan=plan, runtime="larq")
+
+
+@pytest.mark.parametrize(
+    ("name", "low_bit"), [("keras", "auto"), ("tf_keras", "int4"), ("keras", "off")]
+)
+def test_weights_of_4_bits_with_a_scale_for_each_output(name: str, low_bit: Any) -> None:
+    model = tiny_models.convolutional(LIBRARIES[name])
+    whole = plan_for(folded(model))
+    four = {name: one.model_copy(update={"bits": 4}) for name, one in whole.weights.items()}
+    config = Convert(plan=changed(whole, weights=four), low_bit=low_bit, sparsity="dense")
+    converted = convert(model, config, DATA, verification=None)
+    convolution, dense = plan_of(converted.tflite).weights.values()
+    assert (dense.bits, len(dense.scale or ())) == (8 if low_bit == "off" else 4, 4)
+    assert convolution.bits == (4 if low_bit == "int4" else 8)
+    told = {one.operator: one.reason for one in converted.record.narrowed}
+    assert told.get("FULLY_CONNECTED", "off") == ("off" if low_bit == "off" else "")
+    assert ("slow on x86" in told.get("CONV_2D", "")) == (low_bit == "auto")
+    assert converted.record.config.plan is not None
+    twin = twin_of(folded(model), converted.record.config.plan)
+    (answers,) = run_file(converted.tflite, {"image": IMAGES}).outputs.values()
+    assert np.abs(answers - twin.predict(IMAGES, verbose=0)).max() < 2 / 256
 
 
 def test_calibration_may_do_more_than_ranges(model: Any, plan: QuantizationPlan) -> None:

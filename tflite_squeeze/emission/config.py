@@ -78,7 +78,9 @@ class Convert(Frozen):
         default="auto",
         description="How weights that are only -s, 0 and s are stored in a file of quantization "
         'none or dynamic: "auto" takes 2 bits, or 4 where only those are faster than '
-        'float, "int2" and "int4" force a type, "off" keeps float32.',
+        'float, "int2" and "int4" force a type, "off" keeps float32. Weights of 4 or 2 bits in a '
+        'quantized network or plan: "auto" stores those of Dense layers so, "int4" those of '
+        'convolutions too, which are slow on x86 then, "off" none.',
     )
     runtime: Literal["litert", "larq"] = Field(
         default="litert",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from tflite_squeeze.emission.chatter import Chatter
 from tflite_squeeze.emission.config import Convert
@@ -10,7 +11,7 @@ from tflite_squeeze.emission.larq import larq_file
 from tflite_squeeze.emission.low_bit.decision import Packed, with_low_bits
 from tflite_squeeze.emission.low_bit.dense_grids import with_dense_grids
 from tflite_squeeze.emission.low_bit.emit import has_few_values
-from tflite_squeeze.emission.low_bit.narrowed import narrowed
+from tflite_squeeze.emission.low_bit.narrowed import OPERATORS, narrowed
 from tflite_squeeze.emission.low_bit.record import LowBitRecord, NarrowedTensor
 from tflite_squeeze.emission.low_bit.weight_only import with_stored_weights
 from tflite_squeeze.emission.quantization import Quantization
@@ -97,7 +98,10 @@ def _of_twin(source: LoadedModel, config: Convert, calibration: dict[str, Batche
     tflite = tidied(shared)
     records: Sequence[NarrowedTensor] = ()
     if config.low_bit != "off":
-        tflite, records = narrowed(tflite, least_bits=4 if config.low_bit == "int4" else 2)
+        forced = config.low_bit in ("int2", "int4")
+        operators = OPERATORS if forced else ("FULLY_CONNECTED",)
+        least_bits: Literal[4, 2] = 4 if config.low_bit == "int4" else 2
+        tflite, records = narrowed(tflite, operators=operators, least_bits=least_bits)
     return Made(tflite=tflite, emitted=emitted, kernels=kernels, tensors=tensors, narrowed=records)
 
 

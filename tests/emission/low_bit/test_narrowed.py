@@ -90,7 +90,7 @@ def test_scales_bytes_and_unnamed_operators_stay() -> None:
     convolution = integer_layer("CONV_2D", codes((5, 3, 3, 3)))
     after, (record,) = narrowed(convolution)
     assert (after, record.stored) == (convolution, "int8")
-    assert record.reason == "CONV_2D keeps 8 bits unless it is named: 4 are slower on x86"
+    assert record.reason == "4 bits make CONV_2D slow on x86: 8 unless low_bit is int4"
 
 
 def test_weights_with_larger_integers_stay_unrecorded() -> None:

@@ -51,6 +51,7 @@ _INPUTS = {
     "CONV_2D": ("int8",),
     "DEPTHWISE_CONV_2D": ("int8",),
 }
+OPERATORS = tuple(_INPUTS)
 # The first version of each operator that takes such weights, by the type of its input.
 _VERSIONS = {
     ("FULLY_CONNECTED", "int4", "int8"): 10,
@@ -90,10 +91,10 @@ def narrowed(
         >>> records[0].stored
         'int4'
     """
-    if unknown := sorted(set(operators) - set(_INPUTS)):
+    if unknown := sorted(set(operators) - set(OPERATORS)):
         raise UsageError(
             f"operators has {', '.join(unknown)}, which the runtime does not run with fewer than 8 "
-            f"bits: choose from {', '.join(_INPUTS)}"
+            f"bits: choose from {', '.join(OPERATORS)}"
         )
     model = read_model(tflite)
     readers: dict[tuple[int, int], list[OperatorWeight]] = {}
@@ -128,7 +129,7 @@ def _narrow(
     if len(consumers(first.graph, first.index)) > len(same):
         reason = "other operators read it too"
     elif left := sorted({weight.name for weight in same} - set(operators)):
-        reason = f"{', '.join(left)} keeps 8 bits unless it is named: 4 are slower on x86"
+        reason = f"4 bits make {', '.join(left)} slow on x86: 8 unless low_bit is int4"
     else:
         choices = [_fewest(weight, least_bits, covered=covered) for weight in same]
         kind, reason = max(choices, key=lambda choice: BITS[choice[0]])
