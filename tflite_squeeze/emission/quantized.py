@@ -19,11 +19,15 @@ from tflite_squeeze.network.quantization.twin import is_twin, quantized_activati
 _KERAS_KINDS = (ModelKind.KERAS, ModelKind.TF_KERAS)
 # One operator each, so that the ranges of a twin leave nothing open.
 _SINGLE = frozenset({
-    INPUT, "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Stack",
-    "Embedding", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D",
-    "ReLU", "ReLU:6", "Relu", "Relu6", "Activation:relu", "Activation:relu6", "Activation:swish",
-    "Activation:silu", "Activation:hard_swish", "Activation:hard_silu", "LeakyReLU", "Mean",
-    "Softmax", *(f"Activation:{name}" for name in FIXED), *(name.capitalize() for name in FIXED),
+    INPUT, "Absolute", "Add", "Subtract", "Multiply", "Average", "Concatenate", "Embedding", "Exp",
+    "Gelu", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D",
+    "HardSilu", "LeakyReLU", "LeakyRelu", "Maximum", "Mean", "Minimum", "PReLU", "ReLU", "ReLU:6",
+    "Relu", "Relu6", "Rescaling:scale", "Softmax", "Stack", "Sum", "TrueDivide:constant",
+    "tf.math.reduce_mean", "tf.math.reduce_sum", "tf.math.truediv:constant",
+    *(f"Activation:{name}" for name in (
+        "exponential", "gelu", "hard_silu", "hard_swish", "leaky_relu", "relu", "relu6", *FIXED,
+    )),
+    *(name.capitalize() for name in FIXED),
 })  # fmt: skip
 
 

@@ -281,10 +281,21 @@ def named_outputs(model: Any, outputs: Any) -> dict[str, Any]:
     if isinstance(outputs, dict):
         return dict(outputs)
     flat = tf.nest.flatten(outputs)
-    names = list(getattr(_graph_of(model), "output_names", None) or [])
+    names = output_names(model)
     if len(names) != len(flat) or len(set(names)) != len(names):
         names = [f"output_{index}" for index in range(len(flat))]
     return dict(zip(names, flat, strict=True))
+
+
+def output_names(model: Any) -> list[str]:
+    """The names of a model's output layers, or of what these stand for; none without a graph."""
+    inside = _graph_of(model)
+    names = list(getattr(inside, "output_names", None) or [])
+    histories = [getattr(one, "_keras_history", None) for one in getattr(inside, "outputs", ())]
+    if len(histories) == len(names):
+        for at, history in enumerate(histories):
+            names[at] = getattr(history and history[0], "stands_for", None) or names[at]
+    return names
 
 
 def known_flavor(model: Any) -> Flavor:

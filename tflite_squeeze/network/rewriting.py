@@ -8,7 +8,8 @@ beside its weights comes along: statistics, vocabularies, states of random seeds
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -86,8 +87,21 @@ def changed(layer: Any, weights: Sequence[Any] | None = None, **settings: Any) -
     return LayerSpec(kind=type(layer), config=config, weights=tuple(weights), like=layer)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Follower:
+    """A layer to be put behind another.
+
+    Attributes:
+        spec: the layer; those with the same spec share one.
+        call: arguments of the call beside the tensor.
+    """
+
+    spec: LayerSpec
+    call: Mapping[str, Any] = field(default_factory=dict)
+
+
 Replacements = Mapping[int, Sequence[LayerSpec]]
-Followers = Mapping[int, LayerSpec]
+Followers = Mapping[int, Follower]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,6 +308,7 @@ class _Builder:
         self._changes = changes
         self._followers = followers
         self._made: dict[int, list[Any]] = {}
+        self._shared: dict[int, Any] = {}
         self._models: list[tuple[Any, Any]] = []
         self._states: list[tuple[Any, Any, Sequence[Any] | None, bool]] = []
 
@@ -304,8 +319,15 @@ class _Builder:
         return self._made[id(source)]
 
     def _behind(self, source: Any) -> list[Any]:
-        spec = self._followers.get(id(source))
-        return [self._noted(spec.made(self._flavor), spec.like, spec.weights)] if spec else []
+        """The layer that follows a source, with its call where that takes arguments."""
+        follower = self._followers.get(id(source))
+        if follower is None:
+            return []
+        key, spec = id(follower.spec), follower.spec
+        if key not in self._shared:
+            self._shared[key] = self._noted(spec.made(self._flavor), spec.like, spec.weights)
+        layer = self._shared[key]
+        return [partial(layer, **follower.call) if follower.call else layer]
 
     def carry(self) -> None:
         """Gives what is new its weights and other state, once all is built."""
@@ -326,7 +348,7 @@ class _Builder:
         if flavors.flavor_of(source) is None:
             change = self._changes.get(id(source))
             return [_same_operation(source, change.attributes if change else {})]
-        if isinstance(source, self._keras.Sequential) and self._opens(source):
+        if self._is_chain(source) and self._opens(source):
             return [self._sequential(source)]
         if has_graph(source) and self._opens(source):
             return [self._functional(source)]
@@ -343,6 +365,13 @@ class _Builder:
             id(layer) in self._replacements or id(layer) in self._followers
             for layer in flavors.walk_layers(model)
         )
+
+    def _is_chain(self, model: Any) -> bool:
+        """Whether a Sequential stays one, which calls each layer once and without arguments."""
+        if not isinstance(model, self._keras.Sequential):
+            return False
+        following = [self._followers.get(id(layer)) for layer in model.layers]
+        return not any(one is not None and one.call for one in following)
 
     def _sequential(self, model: Any) -> Any:
         start = []
@@ -390,7 +419,8 @@ class _Builder:
                     answer = layer(answer)
             for index, tensor in enumerate(flat(answer)):
                 tensors[Value(node.name, index)] = tensor
-        kind = type(model) if _takes_layers(type(model)) else self._keras.Model
+        known = _takes_layers(type(model)) and not isinstance(model, self._keras.Sequential)
+        kind = type(model) if known else self._keras.Model
         starts = mapped(graph.starts, entered.__getitem__)
         ends = mapped(graph.ends, tensors.__getitem__)
         with _telling(model):

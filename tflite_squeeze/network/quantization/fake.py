@@ -56,6 +56,22 @@ def fake_activation(values: Any, low: Any, high: Any, bits: int) -> Any:
     )
 
 
+def half_away(values: Any, low: Any, high: Any) -> Any:
+    """Means of integers of a range, such that `fake_activation` rounds halves as kernels do.
+
+    These round halves of the integers that they store, -128 to 127, away from zero; up is what
+    the fake quantization does.
+
+    Args:
+        values: float32.
+        low: the least value of the range.
+        high: the greatest.
+    """
+    step = (high - low) / 255
+    zero = tf.round(-low / step) - 128
+    return tf.where(values < -zero * step, values - 1e-3 * step, values)
+
+
 def fake_weights(
     values: Any, quantization: WeightQuantization, largest: Any, *, depthwise: bool = False
 ) -> Any:

@@ -3,18 +3,23 @@
 Reference: Jacob et al. 2018, arXiv:1712.05877, 3.2.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.graph import Graph, Node, graph_of
+from tflite_squeeze.network.graph import Graph, Node, Value, graph_of
 from tflite_squeeze.network.rewriting import LayerSpec, Replacements, changed, rewritten
 
 Array = NDArray[Any]
 
 NORMALISATION = "BatchNormalization"
+# They multiply and add constants in inference.
+_AFFINE = (NORMALISATION, "Normalization", "Rescaling")
+_NEGATIVE = ("Negative", "tf.math.negative")
 # The axis of the kernel that counts outputs, or both of a depthwise kernel's.
 OUTPUT_AXES: dict[str, tuple[int, ...]] = {
     "Dense": (-1,), "Conv1D": (-1,), "Conv2D": (-1,), "Conv3D": (-1,),
@@ -22,17 +27,18 @@ OUTPUT_AXES: dict[str, tuple[int, ...]] = {
     "DepthwiseConv1D": (-2, -1), "DepthwiseConv2D": (-2, -1),
 }  # fmt: skip
 _SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
-# What a file's operators apply by themselves.
+# What a file's operators apply by themselves, and those that apply none.
 FUSED = ("linear", "relu", "relu6")
+UNFUSING = frozenset({"Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Conv3D"})
 
 
 def folded(model: Any) -> Any:
     """An equal network without what a file does not have as operators of its own.
 
-    BatchNormalization goes into the layer before it; one that cannot becomes a depthwise
-    convolution of one weight a channel where the tensors are images. Separable convolutions
-    become a depthwise and a 1 x 1 convolution. Activations inside layers that an operator does
-    not apply by itself become layers.
+    BatchNormalization, Normalization and Rescaling go into the layer before them; those that
+    cannot become a depthwise convolution of one weight a channel. Separable convolutions become a
+    depthwise and a 1 x 1 convolution. Activations inside layers that an operator does not apply by
+    itself become layers.
 
     Args:
         model: a Keras model of either version, in float32, with a graph of layers.
@@ -47,8 +53,10 @@ def folded(model: Any) -> Any:
         >>> [type(layer).__name__ for layer in folded(model).layers]
         ['InputLayer', 'Conv2D', 'ReLU', 'Dense']
     """
-    apart = rewritten(model, _apart(graph_of(model)))
-    return rewritten(apart, _folds(graph_of(apart)))
+    made = rewritten(model, _apart(graph_of(model)))
+    while found := _folds(graph_of(made)):
+        made = rewritten(made, found)
+    return made
 
 
 def _apart(graph: Graph) -> Replacements:
@@ -58,9 +66,30 @@ def _apart(graph: Graph) -> Replacements:
         node = nodes[0]
         if node.kind in _SEPARABLE:
             found[key] = _separated(node)
-        elif node.kind in OUTPUT_AXES and _activation(node) not in FUSED:
+        elif node.kind in OUTPUT_AXES and not _applied(node):
             found[key] = _activation_apart(changed(node.source))
+        elif node.kind in _NEGATIVE:  # no operator for integers
+            config = {"name": node.source.name, "scale": -1.0, "offset": 0.0}
+            found[key] = [LayerSpec(kind="Rescaling", config=config, weights=())]
+        elif node.kind == "Rescaling" and not _floats(node.inputs, graph):
+            found[key] = _cast_apart(changed(node.source))
     return found
+
+
+def _floats(values: Sequence[Value], graph: Graph) -> bool:
+    return all("float" in str(graph.nodes[one.node].tensors[one.output].dtype) for one in values)
+
+
+def _cast_apart(whole: LayerSpec) -> list[LayerSpec]:
+    """A Rescaling of integers: as floats, and rescaled."""
+    config = {**whole.config, "name": f"{whole.config['name']}_float", "scale": 1.0, "offset": 0.0}
+    return [LayerSpec(kind="Rescaling", config=config, weights=()), whole]
+
+
+def _applied(node: Node) -> bool:
+    """Whether a layer's operator applies the activation inside it."""
+    own = FUSED[:1] if node.kind in UNFUSING else FUSED
+    return _activation(node) in own
 
 
 def _activation(node: Node) -> Any:
@@ -104,35 +133,63 @@ def _separated(node: Node) -> list[LayerSpec]:
 
 
 def _folds(graph: Graph) -> Replacements:
-    """What takes in a normalisation, or stands for it."""
+    """What takes in a normalisation, or stands for it; of several in a row the first."""
     calls = graph.calls()
     found: dict[int, list[LayerSpec]] = {}
     for key, nodes in calls.items():
         node = nodes[0]
-        if node.kind != NORMALISATION or len(nodes) > 1 or not node.plain_call:
+        if node.kind not in _AFFINE or not all(_can_go(graph, one) for one in nodes):
             continue
         scale, shift = scale_and_shift(node.source)
         before = graph.nodes[node.inputs[0].node]
-        if _takes_in(graph, before, node, len(calls.get(id(before.source), ()))):
+        if before.kind in _AFFINE and _can_go(graph, before):
+            continue
+        if _take_in(graph, nodes, calls.get(id(before.source), [])):
             found[id(before.source)] = [_with_scale(before, scale, shift)]
             found[key] = []
-        elif len(node.shapes[0] or ()) == 4 and _axis(node) in (-1, 3):
-            found[key] = [_as_depthwise(node, scale, shift)]
+        elif (chain := _as_depthwise(node, scale, shift)) is not None:
+            found[key] = chain
     return found
 
 
+def _can_go(graph: Graph, node: Node) -> bool:
+    """Whether a normalisation can become something else."""
+    unit = node.kind == "Rescaling" and not np.any(np.asarray(node.config["offset"]))
+    if unit and np.ndim(node.config["scale"]) == 0 and abs(node.config["scale"]) == 1:
+        return False  # a sign costs one operator in any case
+    channels = (node.shapes[0] or (None,))[-1]
+    if not node.plain_call or channels is None:
+        return False
+    return _last(node) and _floats(node.inputs, graph)
+
+
+def _last(node: Node) -> bool:
+    """Whether the last axis, or none, has the constants, or a layer before can take them."""
+    if node.kind == "Rescaling":
+        return max(np.ndim(node.config[one]) for one in ("scale", "offset")) <= 1
+    if node.kind == "Normalization":
+        return np.size(node.source.mean) in (1, (node.shapes[0] or (0,))[-1])
+    return True
+
+
 def _axis(node: Node) -> int:
-    axis = node.config["axis"]
+    axis = node.config.get("axis") or -1
     return int(axis[0]) if isinstance(axis, list | tuple) else int(axis)
 
 
-def _takes_in(graph: Graph, before: Node, norm: Node, calls: int) -> bool:
-    """Whether a layer's outputs go through a normalisation and nowhere else."""
+def _take_in(graph: Graph, norms: Sequence[Node], befores: Sequence[Node]) -> bool:
+    """Whether each call of a layer goes through a normalisation and nowhere else."""
+    read = {norm.inputs[0].node: norm for norm in norms}
+    return read.keys() == {one.name for one in befores} and all(
+        _takes_in(graph, one, read[one.name]) for one in befores
+    )
+
+
+def _takes_in(graph: Graph, before: Node, norm: Node) -> bool:
     rank = len(norm.shapes[0] or ())
     channels_first = before.config.get("data_format") == "channels_first"
     return (
         before.kind in OUTPUT_AXES
-        and calls == 1
         and before.path == norm.path
         and before.config.get("activation") in (None, "linear")
         and before.name not in {value.node for value in graph.outputs}
@@ -142,11 +199,20 @@ def _takes_in(graph: Graph, before: Node, norm: Node, calls: int) -> bool:
 
 
 def scale_and_shift(norm: Any) -> tuple[Array, Array]:
-    """What a BatchNormalization multiplies by and adds in inference, each (channels,).
+    """What a normalisation multiplies by and adds in inference, each (channels,).
 
     Args:
-        norm: the layer, built.
+        norm: a BatchNormalization, Normalization or Rescaling, built; one number stands for that
+            of all channels.
     """
+    kind = type(norm).__name__
+    if kind == "Rescaling":
+        scale, shift = (np.asarray(one, np.float64).ravel() for one in (norm.scale, norm.offset))
+        return scale + 0 * shift, shift + 0 * scale
+    if kind == "Normalization":
+        mean, variance = (np.asarray(one, np.float64).ravel() for one in (norm.mean, norm.variance))
+        deviation = np.maximum(np.sqrt(variance), 1e-7)  # Keras's epsilon
+        return (deviation, mean) if norm.invert else (1 / deviation, -mean / deviation)
     values = [np.asarray(one, np.float64) for one in norm.get_weights()]
     mean, variance = values[-2:]
     gamma = values.pop(0) if norm.scale else np.ones_like(mean)
@@ -162,6 +228,8 @@ def _with_scale(node: Node, scale: Array, shift: Array) -> LayerSpec:
     shape = [1] * kernel.ndim
     for axis in axes:
         shape[axis] = kernel.shape[axis]
+    outputs = int(np.prod(shape))
+    scale, shift = np.broadcast_to(scale, outputs), np.broadcast_to(shift, outputs)
     bias = rest[0] if rest else 0.0
     weights = (
         (kernel * scale.reshape(shape)).astype(np.float32),
@@ -170,10 +238,32 @@ def _with_scale(node: Node, scale: Array, shift: Array) -> LayerSpec:
     return changed(node.source, weights, use_bias=True)
 
 
-def _as_depthwise(node: Node, scale: Array, shift: Array) -> LayerSpec:
-    config = {"name": node.config["name"], "kernel_size": 1, "trainable": node.source.trainable}
-    weights = (scale.reshape(1, 1, -1, 1).astype(np.float32), shift.astype(np.float32))
-    return LayerSpec(kind="DepthwiseConv2D", config=config, weights=weights)
+def _as_depthwise(node: Node, scale: Array, shift: Array) -> list[LayerSpec] | None:
+    """A normalisation as a depthwise convolution, between reshapes where there is no image."""
+    shape = node.shapes[0] or ()
+    rank, name, channels = len(shape), node.config["name"], int(shape[-1] or 0)
+    last, reshaped = _axis(node) in (-1, rank - 1), rank not in (3, 4)
+    if rank < 2 or not last or (reshaped and None in shape[1:]):
+        return None
+    config = {
+        "name": name, "kernel_size": 1, "trainable": node.source.trainable,
+        "data_format": "channels_last",
+    }  # fmt: skip
+    kernel = np.broadcast_to(scale, channels).reshape(*[1] * (1 if rank == 3 else 2), -1, 1)
+    weights = kernel.astype(np.float32), np.broadcast_to(shift, channels).astype(np.float32)
+    kind = "DepthwiseConv1D" if rank == 3 else "DepthwiseConv2D"
+    if not reshaped:
+        return [LayerSpec(kind=kind, config=config, weights=weights)]
+    image = (1, math.prod(one or 1 for one in shape[1:-1]), channels)
+    return [
+        _reshape(f"{name}_image", image),
+        LayerSpec(kind=kind, config={**config, "name": f"{name}_scaled"}, weights=weights),
+        _reshape(name, tuple(shape[1:])),
+    ]
+
+
+def _reshape(name: str, shape: Sequence[int | None]) -> LayerSpec:
+    return LayerSpec(kind="Reshape", config={"name": name, "target_shape": list(shape)}, weights=())
 
 
 def unfolded(model: Any) -> tuple[str, ...]:

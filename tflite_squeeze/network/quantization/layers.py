@@ -13,6 +13,7 @@ from tflite_squeeze.network.quantization.fake import (
     exported_weights,
     fake_activation,
     fake_weights,
+    half_away,
     is_exporting,
     largest_magnitudes,
 )
@@ -39,12 +40,13 @@ class _Delayed(BothVersions):
                 name="steps", shape=(), initializer="zeros", trainable=False
             )
 
-    def _once_begun(self, rounded: Any, plain: Any, training: Any) -> Any:
+    def _once_begun(self, rounded: Any, plain: Any, training: Any, *, counts: bool = True) -> Any:
         """What is rounded, or before the step what is not."""
         if not self.delay or not training:
             return rounded
         steps = tf.convert_to_tensor(self.steps)
-        self.steps.assign(steps + 1)
+        if counts:
+            self.steps.assign(steps + 1)
         return tf.where(steps >= self.delay, rounded, plain)
 
 
@@ -102,22 +104,33 @@ class QuantizedActivation(_Delayed):
         self._add_steps()
         super().build(shape)  # type: ignore[misc]
 
-    def call(self, inputs: Any, training: Any = None) -> Any:
-        """The values on the grid; as they are while there is no range."""
+    def call(
+        self, inputs: Any, training: Any = None, observing: bool = True, averaged: bool = False
+    ) -> Any:
+        """The values on the grid; as they are while there is no range.
+
+        Args:
+            inputs: float32.
+            training: whether "average" follows them.
+            observing: False for a tensor that is rounded by the range of another.
+            averaged: whether they are means of integers of the range.
+        """
         if is_exporting():
             low, high = constant(self.low), constant(self.high)
             return fake_activation(inputs, low, high, self.bits)
         if training and not self.rounds_training:
             return inputs
         low, high = tf.convert_to_tensor(self.low), tf.convert_to_tensor(self.high)
-        if training and self.estimator == "average":
+        if averaged:
+            inputs = half_away(inputs, low, high)
+        if training and observing and self.estimator == "average":
             low, high = self._moved(inputs, low, high)
         rounded = tf.cond(
             high > low,
             lambda: fake_activation(inputs, low, high, self.bits),
             lambda: tf.identity(inputs),
         )
-        return self._once_begun(rounded, inputs, training)
+        return self._once_begun(rounded, inputs, training, counts=observing)
 
     def _moved(self, inputs: Any, low: Any, high: Any) -> tuple[Any, Any]:
         """The bounds after a batch; those of the first one are taken as they are."""
@@ -133,6 +146,11 @@ class QuantizedActivation(_Delayed):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the input."""
         return input_shape
+
+    @property
+    def stands_for(self) -> str:
+        """The name by which a model's output that it rounds is called."""
+        return self.point
 
     @property
     def quantization(self) -> ActivationQuantization:
@@ -323,6 +341,35 @@ class QuantizedWeights(_Delayed):
         return largest_magnitudes(kernel, quantization, depthwise=self.depthwise)
 
 
+class QuantizedFunction(BothVersions):
+    """An activation of which a file computes a part as an operator of its own, and rounds it.
+
+    Args:
+        function: "swish", the sigmoid of which is rounded, or Keras 3's "hard_sigmoid", of which
+            the part from 0 to 6 is.
+    """
+
+    keras_name = "QuantizedFunction"
+
+    def __init__(self, function: Literal["swish", "hard_sigmoid"], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.function = function
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` takes."""
+        return {**super().get_config(), "function": self.function}  # type: ignore[misc]
+
+    def call(self, inputs: Any) -> Any:
+        """The activation, rounded inside but not at its end."""
+        if self.function == "swish":
+            return inputs * fake_activation(tf.sigmoid(inputs), 0.0, 255 / 256, 8)
+        return fake_activation(tf.nn.relu6(inputs + 3.0), 0.0, 6.0, 8) / 6.0
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """That of the input."""
+        return input_shape
+
+
 def _quantized(kind: str) -> type[QuantizedWeights]:
     name = f"Quantized{kind}"
     own = {
@@ -336,6 +383,7 @@ def _quantized(kind: str) -> type[QuantizedWeights]:
 LAYERS: dict[str, type[BothVersions]] = {
     **{f"Quantized{kind}": _quantized(kind) for kind in OUTPUT_AXES},
     QuantizedActivation.keras_name: QuantizedActivation,
+    QuantizedFunction.keras_name: QuantizedFunction,
 }
 
 

@@ -2,28 +2,43 @@
 
 from collections.abc import Iterator
 
-from tflite_squeeze.network.graph import INPUT, Graph, Node, graph_of
-from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+import numpy as np
+
+from tflite_squeeze.network.graph import INPUT, Graph, Node, Value, graph_of
+from tflite_squeeze.network.quantization.folding import OUTPUT_AXES, UNFUSING
 from tflite_squeeze.network.quantization.plan import ActivationQuantization
 
-# Their outputs have the steps of their inputs.
-SAME_STEPS = frozenset({
-    "Activation:linear", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "Copy",
-    "Cropping1D", "Cropping2D", "Cropping3D", "Dropout", "ExpandDims", "Flatten", "GaussianDropout",
-    "GaussianNoise", "GetItem", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D",
-    "Identity", "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "Moveaxis", "Pad", "Permute",
-    "RepeatVector", "Reshape", "Split", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
-    "Squeeze", "Swapaxes", "Transpose", "UpSampling1D", "UpSampling2D", "UpSampling3D",
-    "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "tf.expand_dims", "tf.identity",
-    "tf.nn.avg_pool", "tf.nn.max_pool", "tf.squeeze", "tf.compat.v1.transpose", "tf.transpose",
+# Their outputs hold values of their inputs, and have their steps.
+_MOVED = frozenset({
+    "Activation:linear", "Copy", "ExpandDims", "Flatten", "Dropout", "GaussianDropout",
+    "GaussianNoise", "Identity", "Moveaxis", "Pad", "Permute", "RepeatVector", "Reshape",
+    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Squeeze", "Swapaxes", "Transpose",
+    "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D",
+    "ZeroPadding3D", "tf.expand_dims", "tf.identity", "tf.squeeze", "tf.compat.v1.transpose",
+    "tf.transpose",
 })  # fmt: skip
+_CHOSEN = frozenset({
+    "Amax", "Cropping1D", "Cropping2D", "Cropping3D", "GetItem", "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D", "GlobalMaxPooling3D", "Max", "MaxPool", "MaxPooling1D", "MaxPooling2D",
+    "MaxPooling3D", "Split", "tf.math.reduce_max", "tf.nn.max_pool",
+})  # fmt: skip
+# They compute means of values of their inputs, and round them to the steps of these.
+AVERAGES = frozenset({
+    "AveragePool", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "tf.nn.avg_pool",
+})  # fmt: skip
+_MEANS = AVERAGES | {"UpSampling2D:bilinear"}
+SAME_STEPS = _MOVED | _CHOSEN | _MEANS
 # Their inputs have to have the steps of their output.
-_JOINED = frozenset({"Concatenate", "Stack"})
+_JOINED = frozenset({
+    "Concatenate", "Maximum", "Minimum", "Stack",
+})  # fmt: skip
+# Behind them a value has next to the same range, if nothing else reads what they read.
+_SHRUNK = frozenset({"MaxPooling1D", "MaxPooling2D", "UpSampling2D:bilinear"})
 # An operator before them applies them.
 _FUSED = frozenset({"Activation:relu", "Activation:relu6", "ReLU", "ReLU:6", "Relu", "Relu6"})
-_FUSING = frozenset({
-    *OUTPUT_AXES, "Add", "Subtract", "Multiply",
-}) - {"Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Conv3D"}  # fmt: skip
+_FUSING = frozenset({*OUTPUT_AXES, "Add", "Subtract", "Multiply"}) - UNFUSING
+# These do so in the steps of their input.
+_POOLS = frozenset({"AveragePool", "AveragePooling2D", "MaxPool", "MaxPooling2D"})
 _UNIT = ActivationQuantization(low=0.0, high=255 / 256)
 FIXED = {
     "softmax": _UNIT,
@@ -43,11 +58,119 @@ def points_of(model: object) -> dict[str, ActivationQuantization]:
         others none yet. Layers that are called several times have one range.
     """
     graph = graph_of(model)
+    borrowed = {*_borrowers(graph), *_inside_hard_swishes(graph)}
     found: dict[str, ActivationQuantization] = {}
     for node in graph.nodes.values():
-        if _is_point(graph, node):
+        if _is_point(graph, node) and node.layer not in borrowed:
             found.setdefault(node.layer, FIXED.get(_called(node), ActivationQuantization()))
     return found
+
+
+def borrowers_of(model: object) -> dict[str, str]:
+    """The activations of a folded model that are rounded by the range of another.
+
+    A concatenation and its operands have one range, which saves operators that rescale, and what
+    an average rounds to has the range of its input.
+
+    Args:
+        model: a model that `folded` has made, of either version of Keras.
+
+    Returns:
+        By the name of what puts an activation out, the name of the other in `points_of`.
+    """
+    return _borrowers(graph_of(model))
+
+
+def _borrowers(graph: Graph) -> dict[str, str]:
+    parents: dict[str, Node] = {}
+    for node in graph.nodes.values():
+        if kind_of(node) in _JOINED and len(node.tensors) == 1 and _floats(node):
+            for value in node.inputs:
+                operand = _operand(graph, graph.nodes[value.node])
+                if operand is not None and operand.path == node.path:
+                    parents.setdefault(operand.layer, node)
+    found = {layer: node.layer for layer, node in _roots(graph, parents).items()}
+    for node in graph.nodes.values():
+        if not node.inputs or not _floats(node):
+            continue
+        before = graph.nodes[node.inputs[0].node]
+        rounds = kind_of(node) in _MEANS and not _applies(graph, node)
+        if rounds or (kind_of(before) in _POOLS and _applies(graph, before)):
+            origin = _origin(graph, before)
+            if origin.path == node.path and _is_point(graph, origin):
+                found[node.layer] = found.get(origin.layer, origin.layer)
+    return found
+
+
+def _inside_hard_swishes(graph: Graph) -> set[str]:
+    """What a file's HARD_SWISH computes inside, of x · relu6(x + 3) / 6 in several operations."""
+    found: set[str] = set()
+    for clipped in graph.nodes.values():
+        if kind_of(clipped) not in ("ReLU:6", "Relu6", "Activation:relu6"):
+            continue
+        added = graph.nodes[clipped.inputs[0].node]
+        if added.kind != "Add" or len(added.inputs) != 1 or not _takes(added, 3.0):
+            continue
+        x, chain = added.inputs[0], [added, clipped]
+        kinds: set[str] = set()
+        while len(readers := graph.consumers(chain[-1].name)) == 1 and len(kinds) < 2:
+            kinds.add("x" if x in readers[0].inputs else "sixth" if _divides(readers[0]) else "")
+            chain.append(readers[0])
+        single = all(len(graph.consumers(one.name)) == 1 for one in chain[:-1])
+        if kinds == {"x", "sixth"} and single:
+            found.update(one.layer for one in chain[:-1])
+    return found
+
+
+def _divides(node: Node) -> bool:
+    if node.kind == "Multiply":
+        return _takes(node, 1 / 6)
+    return node.kind in ("TrueDivide", "tf.math.truediv") and _takes(node, 6.0)
+
+
+def _takes(node: Node, number: float) -> bool:
+    """Whether an operation takes a constant beside a tensor."""
+    given = [*node.args, *node.kwargs.values()]
+    return any(isinstance(one, float) and abs(one - number) < 1e-6 for one in given)
+
+
+def _applies(graph: Graph, node: Node) -> bool:
+    """Whether an operator applies the ReLU behind it, of which equal ones are merged."""
+    kinds = {kind_of(reader) for reader in _readers(graph, node)}
+    able = kind_of(node) in _POOLS or (node.kind in _FUSING and _activation(node) == "linear")
+    ends = any(value.node == node.name for value in graph.outputs)
+    return able and not ends and len(kinds) == 1 and kinds <= _FUSED
+
+
+def _roots(graph: Graph, parents: dict[str, Node]) -> dict[str, Node]:
+    """For each operand that is rounded before it is joined, the last that it is joined into."""
+    found = {}
+    for node in graph.nodes.values():
+        if node.layer in parents and _is_point(graph, node):
+            last = parents[node.layer]
+            while last.layer in parents:
+                last = parents[last.layer]
+            found[node.layer] = last
+    return found
+
+
+def _operand(graph: Graph, node: Node) -> Node | None:
+    """What rounds an operand of a join, if it may have the join's steps."""
+    while kind_of(node) in _MOVED or (kind_of(node) in _SHRUNK and _only_reader(graph, node)):
+        node = graph.nodes[node.inputs[0].node]
+    open_range = _called(node) not in FIXED and node.kind != INPUT
+    return node if open_range and kind_of(node) not in SAME_STEPS and _floats(node) else None
+
+
+def _only_reader(graph: Graph, node: Node) -> bool:
+    return len(graph.consumers(node.inputs[0].node)) == 1
+
+
+def _origin(graph: Graph, node: Node) -> Node:
+    """What gave a tensor its steps."""
+    while kind_of(node) in SAME_STEPS and node.inputs:
+        node = graph.nodes[node.inputs[0].node]
+    return node
 
 
 def _is_point(graph: Graph, node: Node) -> bool:
@@ -57,10 +180,9 @@ def _is_point(graph: Graph, node: Node) -> bool:
     readers = list(_readers(graph, node))
     if ends or not readers:
         return True
-    if all(kind_of(reader) in _JOINED for reader in readers):
-        return False
-    fused = node.kind in _FUSING and _activation(node) == "linear"
-    return not (fused and len(readers) == 1 and kind_of(readers[0]) in _FUSED)
+    if len(readers) == 1 and kind_of(readers[0]) in _JOINED:
+        return _called(node) in FIXED
+    return not _applies(graph, node)
 
 
 def _readers(graph: Graph, node: Node) -> Iterator[Node]:
@@ -82,6 +204,12 @@ def kind_of(node: Node) -> str:
             return "ReLU:other"
         largest = config.get("max_value")
         return "ReLU" if largest is None else f"ReLU:{largest:g}"
+    if node.kind == "UpSampling2D" and node.config.get("interpolation") == "bilinear":
+        return "UpSampling2D:bilinear"
+    if node.kind == "Rescaling" and not np.any(np.asarray(node.config["offset"])):
+        return "Rescaling:scale"
+    if node.kind in ("TrueDivide", "tf.math.truediv") and len(node.inputs) == 1:
+        return f"{node.kind}:{'constant' if isinstance(node.args[0], Value) else 'reciprocal'}"
     return node.kind
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
+from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.graph import Node, graph_of
 from tflite_squeeze.network.quantization.fake import largest_magnitudes
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
@@ -19,6 +20,7 @@ from tflite_squeeze.network.quantization.layers import (
     LAYERS,
     Estimator,
     QuantizedActivation,
+    QuantizedFunction,
     QuantizedWeights,
     in_version,
 )
@@ -29,12 +31,17 @@ from tflite_squeeze.network.quantization.plan import (
     WeightQuantization,
     float32_number,
 )
-from tflite_squeeze.network.quantization.points import points_of
-from tflite_squeeze.network.rewriting import LayerSpec, changed, config_of, rewritten
+from tflite_squeeze.network.quantization.points import AVERAGES, borrowers_of, kind_of, points_of
+from tflite_squeeze.network.rewriting import Follower, LayerSpec, changed, config_of, rewritten
 from tflite_squeeze.network.variables import raw_variable
 
 # What makes a layer of `layers` beyond the configuration of the plain one.
 _OWN = ("kernel_quantization", "learned_scale", "keeps_zeros", "shared_values", "delay")
+# Activations that are several operators in a file.
+_IN_PARTS = {
+    "Activation:swish": "swish", "Activation:silu": "swish", "Silu": "swish", "tf.nn.silu": "swish",
+    "Activation:hard_sigmoid": "hard_sigmoid", "HardSigmoid": "hard_sigmoid",
+}  # fmt: skip
 
 
 def plan_for(
@@ -106,7 +113,9 @@ def twin_of(
     fixed = {name for name, point in points_of(model).items() if point.low is not None}
     flavor = flavors.known_flavor(model)
     layers: dict[int, list[LayerSpec]] = {}
-    followers: dict[int, LayerSpec] = {}
+    followers: dict[int, Follower] = {}
+    quantizers: dict[str, LayerSpec] = {}
+    borrowed = borrowers_of(model)
     graph = graph_of(model)
     ends = {value.node for value in graph.outputs}
     for key, nodes in graph.calls().items():
@@ -117,15 +126,43 @@ def twin_of(
             layers[key] = [
                 _with_grid(node, weight, original, learned_scale=learned_scale, delay=delay)
             ]
-        activation = plan.activations.get(node.layer)
+        point = borrowed.get(node.layer, node.layer)
+        activation = plan.activations.get(point)
+        if _is_rounded_inside(node, activation, flavor):
+            layers[key] = [_rounded_inside(node, flavor)]
         if activation is not None and activation.bits is not None:
-            how: Estimator = "fixed" if node.layer in fixed else estimator
+            how: Estimator = "fixed" if point in fixed else estimator
             kind = in_version(QuantizedActivation.keras_name, flavor)
             rounds = not (how == "fixed" and any(one.name in ends for one in nodes))
-            followers[key] = _quantizer(
-                kind, node.layer, activation, how, delay=delay, rounds_training=rounds
+            quantizer = _quantizer(
+                kind, point, activation, how, delay=delay, rounds_training=rounds
             )
+            spec = quantizers.setdefault(point, quantizer)
+            followers[key] = Follower(spec=spec, call=_call(node, point))
     return rewritten(model, layers, followers=followers)
+
+
+def _call(node: Node, point: str) -> dict[str, bool]:
+    """How what rounds a tensor is called: with its own range, or with that of another."""
+    if point == node.layer:
+        return {}
+    return {"observing": False, "averaged": kind_of(node) in AVERAGES}
+
+
+def _is_rounded_inside(
+    node: Node, activation: ActivationQuantization | None, flavor: Flavor
+) -> bool:
+    """Whether a node is an activation that a file computes in several operators."""
+    function = _IN_PARTS.get(kind_of(node))
+    own = function == "swish" or (function and flavor is Flavor.KERAS)  # tf_keras has another one
+    return bool(own) and node.plain_call and activation is not None and activation.bits == 8
+
+
+def _rounded_inside(node: Node, flavor: Flavor) -> LayerSpec:
+    config = {"name": node.source.name, "function": _IN_PARTS[kind_of(node)]}
+    return LayerSpec(
+        kind=in_version(QuantizedFunction.keras_name, flavor), config=config, weights=()
+    )
 
 
 def refuse_strangers(model: str, plan: QuantizationPlan, known: QuantizationPlan) -> None:
@@ -252,6 +289,9 @@ def float_model(twin: Any) -> Any:
         source = nodes[0].source
         if isinstance(source, QuantizedActivation):
             layers[key] = []
+        elif isinstance(source, QuantizedFunction):
+            config = {"name": source.name, "activation": source.function}
+            layers[key] = [LayerSpec(kind="Activation", config=config, weights=())]
         elif isinstance(source, QuantizedWeights):
             layers[key] = [_without_grid(source)]
     return rewritten(twin, layers)

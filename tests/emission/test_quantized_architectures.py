@@ -1,0 +1,249 @@
+"""Twins of architectures that nobody built for it, and their files: the same to one step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tiny_models import LIBRARIES
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network.graph import graph_of
+from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.network.quantization.folding import folded, unfolded
+from tflite_squeeze.network.quantization.points import borrowers_of, points_of
+from tflite_squeeze.network.quantization.twin import (
+    float_model,
+    is_twin,
+    plan_for,
+    plan_of_twin,
+    twin_of,
+)
+from tflite_squeeze.runtime.run import run_file
+from tflite_squeeze.tflite.flatbuffer import operator_names
+from tflite_squeeze.tflite.signatures import float_operators
+
+NETWORKS: dict[str, Callable[[Any], Any]] = {}
+
+
+def network(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Adds a network to those that are tried."""
+    NETWORKS[build.__name__] = build
+    return build
+
+
+@network
+def joins(library: Any) -> Any:
+    """Concatenations and maxima whose operands are read elsewhere, too."""
+    layers = library.layers
+    image = library.Input((6, 6, 3), name="image")
+    a = layers.Conv2D(4, 3, padding="same", activation="relu", name="a")(image)
+    b = layers.Conv2D(4, 1, name="b")(a)
+    c = layers.Concatenate(name="c")([a, b])
+    d = layers.Conv2D(4, 1, activation="relu", name="d")(c)
+    e = layers.Maximum(name="e")([layers.Add(name="sum")([a, d]), d])
+    f = layers.Concatenate(name="f")([c, e])
+    return library.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(f)))
+
+
+@network
+def pools(library: Any) -> Any:
+    """Averages are rounded; a ReLU behind a pool is applied by it."""
+    layers = library.layers
+    image = library.Input((10, 10, 3), name="image")
+    x = layers.Conv2D(4, 3, name="conv")(image)
+    x = layers.AveragePooling2D(2, name="average")(x)
+    x = layers.ReLU(name="relu")(x)
+    x = layers.AveragePooling2D(2, name="average_2")(x)
+    x = layers.MaxPooling2D(2, 1, name="most")(x)
+    return library.Sequential([library.Model(image, layers.Flatten()(x)), layers.Dense(3)])
+
+
+@network
+def normalised(library: Any) -> Any:
+    """Rescaling and Normalization of an image, BatchNormalization of every rank but five."""
+    layers = library.layers
+    image = library.Input((8, 8, 3), name="image")
+    x = layers.Rescaling(0.5, offset=-0.25)(image)
+    x = layers.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 3.0])(x)
+    x = layers.Conv2D(4, 3, activation="relu")(x)
+    x = layers.Reshape((36, 4))(layers.BatchNormalization()(x))
+    x = layers.Conv1D(4, 3, strides=2, activation="relu")(x)
+    x = layers.GlobalAveragePooling1D()(layers.BatchNormalization()(x))
+    x = layers.BatchNormalization()(layers.Dense(6, activation="relu")(x))
+    return library.Model(image, layers.Dense(3)(x))
+
+
+@network
+def siamese(library: Any) -> Any:
+    """One encoder with a normalisation on two inputs; arithmetic on what comes out."""
+    layers = library.layers
+    encoder = library.Sequential(
+        [library.Input((6, 6, 1)), layers.Conv2D(4, 3), layers.BatchNormalization(),
+         layers.ReLU(), layers.AveragePooling2D(2), layers.Flatten(), layers.Dense(6)],
+        name="encoder",
+    )  # fmt: skip
+    a, b = library.Input((6, 6, 1), name="a"), library.Input((6, 6, 1), name="b")
+    difference = encoder(a) - encoder(b)
+    x = (1.0 - difference * 2.0) / 3.0
+    return library.Model({"a": a, "b": b}, {"x": -x, "far": layers.Dense(1)(x[:, :4])})
+
+
+@network
+def activations(library: Any) -> Any:
+    layers = library.layers
+    x = given = library.Input((8,), name="x")
+    for name in ("swish", "gelu", "tanh", "exponential", "sigmoid"):
+        x = layers.Dense(8, activation=name)(x)
+    x = layers.PReLU(alpha_initializer="glorot_uniform")(layers.Dense(4)(x))
+    return library.Model(given, layers.Dense(3, activation="softmax")(x))
+
+
+@network
+def excited(library: Any) -> Any:
+    """Squeeze and excite, with a hard swish as MobileNetV3 writes it."""
+    layers = library.layers
+    image = library.Input((8, 8, 4), name="image")
+    x = layers.Conv2D(8, 3, name="conv")(image)
+    x = x * layers.ReLU(6.0)(x + 3.0) * (1 / 6)
+    s = layers.Dense(8, activation="sigmoid")(layers.GlobalAveragePooling2D()(x))
+    x = layers.Multiply()([x, layers.Reshape((1, 1, 8))(s)])
+    return library.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
+
+
+@network
+def upward(library: Any) -> Any:
+    """A U-Net of one level with a transposed convolution."""
+    layers = library.layers
+    image = library.Input((8, 8, 2), name="image")
+    a = layers.Conv2D(4, 3, padding="same")(image)
+    a = layers.ReLU()(layers.BatchNormalization()(a))
+    x = layers.Conv2D(6, 3, padding="same", activation="relu")(layers.MaxPooling2D()(a))
+    x = layers.Conv2DTranspose(4, 2, strides=2, activation="relu")(x)
+    x = layers.Concatenate()([x, a])
+    return library.Model(image, layers.Conv2D(1, 1, activation="sigmoid")(x))
+
+
+@network
+def integers(library: Any) -> Any:
+    """Bytes, words of a vocabulary, and an input that is passed on."""
+    layers = library.layers
+    pixels = library.Input((6, 6, 1), name="pixels", dtype="uint8")
+    words = library.Input((5,), name="words", dtype="int32")
+    x = layers.Flatten()(layers.Conv2D(3, 3)(layers.Rescaling(1 / 255)(pixels)))
+    y = layers.GlobalAveragePooling1D()(layers.Embedding(9, 4)(words))
+    return library.Model([pixels, words], layers.Dense(3)(layers.Concatenate()([x, y])))
+
+
+# The kernel of HARD_SWISH computes in steps of its own.
+_MOST = {"excited": 2}
+
+
+def _varied(model: Any) -> Any:
+    """The model with statistics that are not those of a new one."""
+    random = np.random.default_rng(1)
+    for layer in flavors.walk_layers(model):
+        if type(layer).__name__ == "BatchNormalization":
+            layer.set_weights([random.uniform(0.5, 1.5, one.shape) for one in layer.get_weights()])
+    return model
+
+
+def _samples(model: Any) -> dict[str, Any]:
+    random, found = np.random.default_rng(0), {}
+    for name, spec in flavors.input_specs(model).items():
+        shape, kind = (32, *spec.shape[1:]), spec.dtype.as_numpy_dtype
+        whole = np.issubdtype(kind, np.integer)
+        found[name] = (random.integers(0, 9, shape) if whole else random.normal(size=shape)).astype(
+            kind
+        )
+    return found
+
+
+def _answers(model: Any, samples: dict[str, Any], *, training: bool = False) -> dict[str, Any]:
+    given = flavors.input_structure(model)
+    tensors = [tf.constant(samples[spec.name]) for spec in tf.nest.flatten(given)]
+    made = model(tf.nest.pack_sequence_as(given, tensors), training=training)
+    return {name: np.asarray(one) for name, one in flavors.named_outputs(model, made).items()}
+
+
+def _twin(model: Any) -> Any:
+    plain = folded(model)
+    made = twin_of(plain, plan_for(plain))
+    _answers(made, _samples(made), training=True)
+    return made
+
+
+def _steps(twin: Any) -> list[float]:
+    """The steps of a twin's outputs, in their order."""
+    graph = graph_of(twin)
+    return [graph.nodes[one.node].source.quantization.scale for one in graph.outputs]
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [
+        # One version of Keras of each, and all of the other among the slow ones.
+        pytest.param(name, library, marks=[pytest.mark.slow] if (at + other) % 2 else [])
+        for at, name in enumerate(NETWORKS)
+        for other, library in enumerate(LIBRARIES)
+    ],
+)
+def test_a_file_equals_its_twin(name: str, library: str) -> None:
+    LIBRARIES[library].utils.set_random_seed(0)
+    model = _varied(NETWORKS[name](LIBRARIES[library]))
+    samples = _samples(model)
+    plain = folded(model)
+    assert unfolded(plain) == ()
+    for key, answer in _answers(model, samples).items():
+        np.testing.assert_allclose(_answers(plain, samples)[key], answer, atol=1e-5)
+    twin = _twin(model)
+    tflite = convert(twin, verification=None).tflite
+    whole = "uint8" in {str(one.dtype) for one in samples.values()}
+    assert len(float_operators(tflite)) == 2 * whole  # CAST and QUANTIZE of bytes
+    answers = run_file(tflite, samples).outputs
+    for (key, answer), step in zip(_answers(twin, samples).items(), _steps(twin), strict=True):
+        differences = np.abs(answers[key] - answer) / step
+        assert differences.max() <= _MOST.get(name, 1) + 1e-3, key
+
+
+def test_operands_of_a_join_have_its_range() -> None:
+    plain = folded(joins(LIBRARIES["keras"]))
+    assert {"a", "b", "c", "d", "sum", "e"}.isdisjoint(points_of(plain))
+    # Not b and e: rounded where they are joined, since nothing else reads them.
+    assert borrowers_of(plain) == {"a": "f", "c": "f", "d": "f"}
+    names = [name for graph in operator_names(convert(_twin(plain), verification=None).tflite)
+             for name in graph]  # fmt: skip
+    assert names.count("QUANTIZE") == 1  # the input
+
+
+def test_a_relu_behind_a_pool_has_the_range_before_it() -> None:
+    plain = folded(pools(LIBRARIES["tf_keras"]))
+    assert borrowers_of(plain) == {"relu": "conv", "average_2": "conv"}
+
+
+def test_a_hard_swish_in_parts_is_rounded_once() -> None:
+    named = [name for name in points_of(folded(excited(LIBRARIES["keras"])))
+             if "conv" not in name]  # fmt: skip
+    assert not any(name.startswith(("add", "re_lu")) for name in named)
+    assert sum(name.startswith("multiply") for name in named) == 2
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_twin_with_shared_ranges_trains_and_loads(library: str, tmp_path: Any) -> None:
+    twin = _twin(pools(LIBRARIES[library]))
+    twin.compile("sgd", "mse")
+    (images,) = _samples(twin).values()
+    twin.fit(images, np.zeros((32, 3)), batch_size=16, verbose=0)
+    twin.save(tmp_path / "twin.keras")
+    loaded = load_model(tmp_path / "twin.keras").model
+    np.testing.assert_array_equal(
+        loaded.predict(images, verbose=0), twin.predict(images, verbose=0)
+    )
+    plain = float_model(loaded)
+    assert not is_twin(plain)
+    again = twin_of(plain, plan_of_twin(loaded))
+    np.testing.assert_allclose(
+        again.predict(images, verbose=0), twin.predict(images, verbose=0), atol=1e-6
+    )
