@@ -137,8 +137,9 @@ def integers(library: Any) -> Any:
     return library.Model([pixels, words], layers.Dense(3)(layers.Concatenate()([x, y])))
 
 
-# The kernel of HARD_SWISH computes in steps of its own.
-_MOST = {"excited": 2}
+# Steps behind a layer are finer than those before it here, so that one of these is several of
+# those; and the kernel of HARD_SWISH computes in steps of its own.
+_MOST = {"excited": 2, "pools": 4}
 
 
 def _varied(model: Any) -> Any:
@@ -206,6 +207,7 @@ def test_a_file_equals_its_twin(name: str, library: str) -> None:
     for (key, answer), step in zip(_answers(twin, samples).items(), _steps(twin), strict=True):
         differences = np.abs(answers[key] - answer) / step
         assert differences.max() <= _MOST.get(name, 1) + 1e-3, key
+        assert differences.mean() <= 0.2, key
 
 
 def test_operands_of_a_join_have_its_range() -> None:
