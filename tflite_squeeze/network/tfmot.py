@@ -8,6 +8,15 @@ import numpy as np
 from tflite_squeeze.network.flavors import Flavor, keras_of
 
 NAME = "PruneLowMagnitude"
+# What its quantization puts around layers and in front of them; ranges are not taken from it.
+QUANTIZING = frozenset({
+    "QuantizeAnnotate", "QuantizeAwareActivation", "QuantizeLayer", "QuantizeWrapper",
+    "QuantizeWrapperV2",
+})  # fmt: skip
+QUANTIZED_REMEDY = (
+    "pass the float model that quantize_model or quantize_apply was given, and train it with "
+    "tflite-squeeze quantize"
+)
 
 # Which weights the wrapper keeps masks for, by the type of the layer inside. It writes them into
 # the file, so whoever reads it must expect exactly these.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tflite_squeeze.errors import InputError
+from tflite_squeeze.network import tfmot
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.known_names import (
     is_known_operation,
@@ -161,6 +162,9 @@ class _Judge:
                 yield _unknown(layer, f"the type {_short(node.get('spec_name'))}")
         elif name not in _VALUES:
             if not self._is_class(node, name):
+                if name in tfmot.QUANTIZING:
+                    yield _of_tfmot(layer, name)
+                    return
                 module = node.get("module") if name in self._known.bare else None
                 yield _unknown(layer, f"the class {_short(_dotted(module, name))}")
             if isinstance(config, dict):
@@ -257,6 +261,16 @@ def _unknown(layer: str, what: str) -> Distrust:
         layer=layer,
         what=f"needs {what}, which is not known here",
         remedy=f"register it and import it first (--import MODULE), or {_UNSAFE}",
+        is_unknown=True,
+    )
+
+
+def _of_tfmot(layer: str, name: str) -> Distrust:
+    return Distrust(
+        layer=layer,
+        what=f"belongs to TensorFlow Model Optimization's quantization ({name}), whose ranges are "
+        f"not read here",
+        remedy=tfmot.QUANTIZED_REMEDY,
         is_unknown=True,
     )
 

@@ -200,6 +200,17 @@ class Recipe(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _integers_are_kept(self) -> "Recipe":
+        own = [step.technique for step in self.steps if technique(step.technique).quantizes]
+        other = [one for one in self.types if one not in (Quantization.NONE, Quantization.INT8)]
+        if own and other:
+            raise ValueError(
+                f"the file of a model after {own[0]} is int8, not {other[0].value}: set "
+                f"convert.quantize to int8, or leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _order_is_possible(self) -> "Recipe":
         problem = order_problem(
             [

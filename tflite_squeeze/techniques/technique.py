@@ -42,6 +42,7 @@ class Technique:
             after one that makes the property.
         trains: whether it is training, and cannot do without data and a `finetune`.
         last: whether no technique can follow.
+        quantizes: whether the model then has integers of its own, so that its file is int8.
         resizes: whether weights lose rows or columns; the zeros that earlier steps claim are then
             counted anew.
         aliases: other names of the technique in the literature.
@@ -67,6 +68,7 @@ class Technique:
     undoes: Mapping[str, str] = field(default_factory=dict)
     trains: bool = False
     last: bool = False
+    quantizes: bool = False
     resizes: bool = False
     aliases: tuple[str, ...] = ()
 

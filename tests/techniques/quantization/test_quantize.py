@@ -183,3 +183,21 @@ def test_what_stays_post_training_is_named() -> None:
     _, record = quantize(net, QuantizationAware(), signals)
     assert [(one.layer, one.layer_type) for one in record.skipped] == [("memory", "LSTM")]
     assert "calibrated on samples" in record.skipped[0].reason
+
+
+def test_recipes_leave_the_type_of_the_file_to_it() -> None:
+    with pytest.raises(ValidationError, match="after quantize is int8, not float16: set convert"):
+        Recipe(steps=[{"quantize": {}}], convert={"quantize": "float16"})
+    assert (
+        Recipe(steps=[{"quantize": {}}], convert={"quantize": "int8"}).steps[0].config.weights == 8
+    )
+
+
+def test_wrappers_of_other_tools_are_refused_by_name() -> None:
+    layers = LIBRARIES["tf_keras"].layers
+    wrapper = type("QuantizeWrapperV2", (layers.Wrapper,), {"call": lambda self, x: self.layer(x)})
+    net = LIBRARIES["tf_keras"].Sequential(
+        [LIBRARIES["tf_keras"].Input((4,)), wrapper(layers.Dense(2), name="quant_dense")]
+    )
+    with pytest.raises(UsageError, match=r"'quant_dense'.*QuantizeWrapperV2\): pass the float"):
+        quantization_aware(net)

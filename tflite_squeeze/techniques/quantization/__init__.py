@@ -34,5 +34,6 @@ TECHNIQUE = Technique(
     claims=".claims:claimed",
     command=".command:quantize_command",
     last=True,
+    quantizes=True,
     aliases=("quantization-aware training", "QAT"),
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from tflite_squeeze.emission.calibration.calibrate import calibrated
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network import flavors
+from tflite_squeeze.network import flavors, tfmot
 from tflite_squeeze.network.larq_library import is_larq_model
 from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.kept import kernels_of
@@ -74,6 +74,12 @@ def _refuse(model: Any) -> None:
             f"model {model.name!r} is a quantized network already: go on training it with fit, or "
             f"pass what float_model makes of it"
         )
+    wrapped = [one for one in flavors.walk_layers(model) if type(one).__name__ in tfmot.QUANTIZING]
+    if wrapped:
+        raise UsageError(
+            f"layer {wrapped[0].name!r} of model {model.name!r} belongs to TensorFlow Model "
+            f"Optimization's quantization ({type(wrapped[0]).__name__}): {tfmot.QUANTIZED_REMEDY}"
+        )
     if is_larq_model(model):
         raise UsageError(
             f"model {model.name!r} has Larq's layers, which have quantizers of their own: convert "
@@ -83,7 +89,7 @@ def _refuse(model: Any) -> None:
 
 def _plan(plain: Any, config: QuantizationAware) -> QuantizationPlan:
     """The plan of a folded model, with the bits of single layers."""
-    plan = plan_for(plain, weights=config.weights, activations=config.activations)
+    plan = plan_for(plain, weights=config.weights)
     if not plan.weights:
         raise UsageError(
             f"model {plain.name!r} has no convolution and no Dense layer whose kernel could be "

@@ -15,7 +15,7 @@ QUANTIZATION = "tflite_squeeze.techniques.quantization.config:QuantizationAware"
     "quantize models/lenet_5.keras -o quantized.keras --data fashion-mnist --weights 4 --epochs 3",
     config_options(
         QUANTIZATION,
-        "weights", "activations", "layers", "calibrate", "samples", "estimator", "learned_scale",
+        "weights", "layers", "calibrate", "samples", "estimator", "learned_scale",
         "delay",
         delay={"metavar": "STEPS"},
     ),

@@ -6,24 +6,23 @@ from pydantic import Field
 
 from tflite_squeeze.emission.calibration.ranges import Method
 from tflite_squeeze.frozen import Frozen
-from tflite_squeeze.network.quantization.plan import ActivationBits, WeightBits
+from tflite_squeeze.network.quantization.plan import WeightBits
 
 
 class QuantizationAware(Frozen):
     """Which integers the network is trained with, and how their ranges are found.
 
+    Activations have 8 bits.
+
     Reference: Jacob et al. 2018, arXiv:1712.05877, section 3; Esser et al. 2020, arXiv:1902.08153.
 
     Example:
-        >>> QuantizationAware(weights=4, layers={"first": 8, "last": 8}).activations
-        8
+        >>> QuantizationAware(weights=4, layers={"first": 8, "last": 8}).weights
+        4
     """
 
     weights: WeightBits = Field(
         default=8, description="Bits of the kernels of convolutions and Dense layers: 8, 4 or 2."
-    )
-    activations: ActivationBits = Field(
-        default=8, description="Bits of the activations: 8, or 16 for finer steps and slower files."
     )
     layers: dict[str, WeightBits] = Field(
         default_factory=dict,
