@@ -12,7 +12,7 @@ import numpy as np
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.flavors import Flavor
-from tflite_squeeze.network.graph import Node, graph_of
+from tflite_squeeze.network.graph import Graph, Node, graph_of
 from tflite_squeeze.network.quantization.fake import largest_magnitudes
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
 from tflite_squeeze.network.quantization.kept import has_zeros, sharing_of
@@ -138,15 +138,17 @@ def twin_of(
                 kind, point, activation, how, delay=delay, rounds_training=rounds
             )
             spec = quantizers.setdefault(point, quantizer)
-            followers[key] = Follower(spec=spec, call=_call(node, point))
+            followers[key] = Follower(spec=spec, call=_call(graph, node, point))
     return rewritten(model, layers, followers=followers)
 
 
-def _call(node: Node, point: str) -> dict[str, bool]:
+def _call(graph: Graph, node: Node, point: str) -> dict[str, bool]:
     """How what rounds a tensor is called: with its own range, or with that of another."""
     if point == node.layer:
         return {}
-    return {"observing": False, "averaged": kind_of(node) in AVERAGES}
+    # What borrows the range before a pool may be the ReLU that the pool applies.
+    kinds = {kind_of(node), kind_of(graph.nodes[node.inputs[0].node])}
+    return {"observing": False, "averaged": not kinds.isdisjoint(AVERAGES)}
 
 
 def _is_rounded_inside(
