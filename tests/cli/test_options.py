@@ -16,7 +16,7 @@ _BESIDE = {
     "prune": {"--schedule", "--curves"},
     "factorize": {"--measure", "--quantize"},
     "distill": {"--hint", "--attention"},
-    "convert": {"--labels", "--no-verify"},
+    "convert": {"--labels", "--no-verify", "--plan"},
     "compare": {"--markdown", "--csv"},
     "profile": {"--runtime", "--markdown", "--csv", "--plot"},
     "android": {"--labels"},
