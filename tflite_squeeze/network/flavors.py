@@ -291,7 +291,9 @@ def output_names(model: Any) -> list[str]:
     """The names of a model's output layers, or of what these stand for; none without a graph."""
     inside = _graph_of(model)
     names = list(getattr(inside, "output_names", None) or [])
-    histories = [getattr(one, "_keras_history", None) for one in getattr(inside, "outputs", ())]
+    histories = [
+        getattr(one, "_keras_history", None) for one in getattr(inside, "outputs", None) or ()
+    ]
     if len(histories) == len(names):
         for at, history in enumerate(histories):
             names[at] = getattr(history and history[0], "stands_for", None) or names[at]
