@@ -49,6 +49,16 @@ class Table:
         return text_of(cell)
 
 
+def first_name(name: str) -> str:
+    """The name of a file's tensor without those of operators that were fused with it.
+
+    Example:
+        >>> first_name("net/relu/Relu;net/conv/BiasAdd")
+        'net/relu/Relu'
+    """
+    return name.partition(";")[0] or name
+
+
 def _is_number(cell: Cell) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 

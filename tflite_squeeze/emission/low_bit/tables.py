@@ -40,7 +40,7 @@ def _kept(record: LowBitRecord, name: str) -> str:
 def _tensors(record: LowBitRecord) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
-            one.tensor,
+            first_name(one.tensor),
             one.operator,
             one.values,
             one.stored,
@@ -69,7 +69,7 @@ def narrowed_tables(records: Sequence[NarrowedTensor]) -> tuple[Table, ...]:
         sum(getattr(one, name) for one in records) for name in ("bytes_before", "bytes_after")
     )
     rows: list[tuple[Cell, ...]] = [
-        (one.tensor, one.operator, one.largest, one.stored, one.bytes_before, one.bytes_after,
+        (first_name(one.tensor), one.operator, one.largest, one.stored, one.bytes_before, one.bytes_after,
          one.reason)
         for one in records
     ]  # fmt: skip

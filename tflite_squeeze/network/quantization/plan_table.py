@@ -8,7 +8,7 @@ from tflite_squeeze.network.quantization.plan import (
     QuantizationPlan,
     WeightQuantization,
 )
-from tflite_squeeze.tables.table import Cell, Table
+from tflite_squeeze.tables.table import Cell, Table, first_name
 
 _COLUMNS = ("tensor", "holds", "bits", "scales", "scale", "low", "high")
 
@@ -42,7 +42,7 @@ def plan_table(plan: QuantizationPlan, *, most: int | None = None, see_all: str 
 
 def _weight(name: str, one: WeightQuantization) -> tuple[Cell, ...]:
     channels = f"{len(one.scale or ()) or 'per channel'} (axis {one.axis})"
-    return (name, "weights", one.bits, "per tensor" if one.axis is None else channels,
+    return (first_name(name), "weights", one.bits, "per tensor" if one.axis is None else channels,
             _range(one.scale or ()), *_extent(one))  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def _extent(one: WeightQuantization) -> tuple[Cell, Cell]:
 
 def _activation(name: str, one: ActivationQuantization) -> tuple[Cell, ...]:
     scale = "not calibrated" if one.scale is None else f"{one.scale:.4g}"
-    return (name, "activations", one.bits, "per tensor", scale, one.low, one.high)
+    return (first_name(name), "activations", one.bits, "per tensor", scale, one.low, one.high)
 
 
 def _range(scales: tuple[float, ...]) -> str:

@@ -23,8 +23,8 @@ def quantize_tables(record: QuantizeRecord) -> list[Table]:
 def _row(record: QuantizeRecord, one: QuantizedWeight) -> tuple[Cell, ...]:
     planned = record.plan.weights[one.planned]
     return (
-        one.name, f"{one.parameters:,}", planned.bits, len(planned.scale or ()), one.error,
-        f"{one.zeros_after:,}", one.shared_values or "",
+        one.name, one.parameters, planned.bits, len(planned.scale or ()), one.error,
+        one.zeros_after, one.shared_values or None,
     )  # fmt: skip
 
 
