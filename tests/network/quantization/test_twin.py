@@ -197,3 +197,17 @@ def test_what_a_model_does_not_have_cannot_be_planned(library: Any) -> None:
         twin_of(model, QuantizationPlan(weights={"nowhere/kernel": WeightQuantization()}))
     with pytest.raises(UsageError, match="activation 'nowhere'"):
         twin_of(model, QuantizationPlan(activations={"nowhere": ActivationQuantization()}))
+
+
+def test_outputs_keep_their_names_for_losses_of_several(library: Any) -> None:
+    model = tiny_models.two_ended(library)
+    losses = {"classes": "sparse_categorical_crossentropy", "value": "mse"}
+    model.compile("sgd", losses)
+    twin = twin_of(folded(model), plan_for(folded(model)))
+    assert list(twin.output_names) == list(model.output_names) == ["classes", "value"]
+    inputs = [tiny_models.examples(8, *one.shape[1:]) for one in model.inputs]
+    answers = {"classes": np.arange(8) % 3, "value": np.ones((8, 1))}
+    assert twin.fit(inputs, answers, verbose=0).history["loss"]
+    assert set(plan_of_twin(twin).weights) == set(plan_for(folded(model)).weights)
+    plain = float_model(twin)
+    assert {layer.name for layer in plain.layers} == {one.name for one in folded(model).layers}

@@ -33,7 +33,7 @@ RECORD = QuantizeRecord(
 
 def test_each_weight_has_a_row_and_what_is_left_a_table() -> None:
     table, left = quantize_tables(RECORD)
-    assert table.rows == (("conv/kernel", "1,800", 4, 2, 0.05, "900", 17),)
+    assert table.rows == (("conv/kernel", 1800, 4, 2, 0.05, 900, 17),)
     assert table.notes[:3] == (
         "accuracy 90.00% → 89.00% (-1.00 points)",
         "1 activations in 8 bits",

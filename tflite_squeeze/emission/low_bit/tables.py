@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tflite_squeeze.emission.low_bit.record import LowBitRecord, NarrowedTensor
-from tflite_squeeze.tables.table import Cell, Table
+from tflite_squeeze.tables.table import Cell, Table, first_name
 
 
 def low_bit_tables(record: LowBitRecord) -> tuple[Table, ...]:
@@ -69,8 +69,8 @@ def narrowed_tables(records: Sequence[NarrowedTensor]) -> tuple[Table, ...]:
         sum(getattr(one, name) for one in records) for name in ("bytes_before", "bytes_after")
     )
     rows: list[tuple[Cell, ...]] = [
-        (first_name(one.tensor), one.operator, one.largest, one.stored, one.bytes_before, one.bytes_after,
-         one.reason)
+        (first_name(one.tensor), one.operator, one.largest, one.stored, one.bytes_before,
+         one.bytes_after, one.reason)
         for one in records
     ]  # fmt: skip
     table = Table(

@@ -4,7 +4,8 @@ Reference: Jacob et al. 2018, arXiv:1712.05877.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.flavors import Flavor
-from tflite_squeeze.network.graph import Graph, Node, graph_of
+from tflite_squeeze.network.graph import INPUT, Graph, Node, graph_of
 from tflite_squeeze.network.quantization.fake import largest_magnitudes
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
 from tflite_squeeze.network.quantization.kept import has_zeros, sharing_of
@@ -37,6 +38,8 @@ from tflite_squeeze.network.variables import raw_variable
 
 # What makes a layer of `layers` beyond the configuration of the plain one.
 _OWN = ("kernel_quantization", "learned_scale", "keeps_zeros", "shared_values", "delay")
+# Behind the name of a layer whose rounded output has it.
+_INSIDE = "_unrounded"
 # Activations that are several operators in a file.
 _IN_PARTS = {
     "Activation:swish": "swish", "Activation:silu": "swish", "Silu": "swish", "tf.nn.silu": "swish",
@@ -134,12 +137,22 @@ def twin_of(
             how: Estimator = "fixed" if point in fixed else estimator
             kind = in_version(QuantizedActivation.keras_name, flavor)
             rounds = not (how == "fixed" and any(one.name in ends for one in nodes))
+            name = f"{point}_range"
+            if _names_an_output(node, ends) and point == node.layer:
+                name = node.source.name
+                (spec,) = layers.get(key, [changed(node.source)])
+                layers[key] = [replace(spec, config={**spec.config, "name": name + _INSIDE})]
             quantizer = _quantizer(
-                kind, point, activation, how, delay=delay, rounds_training=rounds
+                kind, point, activation, how, name=name, delay=delay, rounds_training=rounds
             )
             spec = quantizers.setdefault(point, quantizer)
             followers[key] = Follower(spec=spec, call=_call(graph, node, point))
     return rewritten(model, layers, followers=followers)
+
+
+def _names_an_output(node: Node, ends: Collection[str]) -> bool:
+    """Whether losses and files call an output by the name of a layer."""
+    return node.name in ends and not (node.path or node.operation or node.kind == INPUT)
 
 
 def _call(graph: Graph, node: Node, point: str) -> dict[str, bool]:
@@ -226,10 +239,10 @@ def _start(node: Node, weight: WeightQuantization) -> Any:
 
 
 def _quantizer(
-    kind: Any, name: str, activation: ActivationQuantization, how: Estimator, **more: Any
+    kind: Any, point: str, activation: ActivationQuantization, how: Estimator, **more: Any
 ) -> LayerSpec:
     config = {
-        "name": f"{name}_range", "point": name, "bits": activation.bits, "estimator": how, **more,
+        "point": point, "bits": activation.bits, "estimator": how, **more,
     }  # fmt: skip
     bounds = (activation.low or 0.0, activation.high or 0.0)
     counted = (0.0,) if more["delay"] else ()
@@ -247,7 +260,7 @@ def quantized_layers(twin: Any) -> dict[str, Any]:
     found = {}
     for node in graph_of(twin).nodes.values():
         if isinstance(node.source, QuantizedWeights):
-            found[node.layer] = node.source
+            found[node.layer.removesuffix(_INSIDE)] = node.source
     return found
 
 
@@ -296,6 +309,10 @@ def float_model(twin: Any) -> Any:
             layers[key] = [LayerSpec(kind="Activation", config=config, weights=())]
         elif isinstance(source, QuantizedWeights):
             layers[key] = [_without_grid(source)]
+        if nodes[0].kind != INPUT and source.name.endswith(_INSIDE):
+            (spec,) = layers.get(key, [changed(source)])
+            name = source.name.removesuffix(_INSIDE)
+            layers[key] = [replace(spec, config={**spec.config, "name": name})]
     return rewritten(twin, layers)
 
 
