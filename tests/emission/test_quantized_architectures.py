@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import tiny_models
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.graph import graph_of
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.network.quantization.folding import folded, unfolded
+from tflite_squeeze.network.quantization.plan import QuantizationPlan
 from tflite_squeeze.network.quantization.points import borrowers_of, points_of
 from tflite_squeeze.network.quantization.twin import (
     float_model,
@@ -248,3 +251,61 @@ def test_a_twin_with_shared_ranges_trains_and_loads(library: str, tmp_path: Any)
     np.testing.assert_allclose(
         again.predict(images, verbose=0), twin.predict(images, verbose=0), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("kept", ["conv", "scores"])
+def test_what_a_plan_keeps_in_float_is_float_in_the_file(library: str, kept: str) -> None:
+    plain = folded(tiny_models.convolutional(LIBRARIES[library]))
+    whole = plan_for(plain)
+    around = ("image",) if kept == "conv" else ("scores_linear", "scores")
+    weights = {
+        name: one.model_copy(update={"bits": None}) if name.startswith(kept) else one
+        for name, one in whole.weights.items()
+    }
+    activations = {name: one for name, one in whole.activations.items() if name not in around}
+    twin = twin_of(plain, QuantizationPlan(weights=weights, activations=activations))
+    samples = _samples(twin)
+    _answers(twin, samples, training=True)
+    tflite = convert(twin, verification=None).tflite
+    names = [name for graph in operator_names(tflite) for name in graph]
+    of_layers = {"conv": "CONV_2D", "scores": "FULLY_CONNECTED"}
+    floats = [one.split(" ")[0] for one in float_operators(tflite)]
+    assert [name for name in of_layers if of_layers[name] in floats] == [kept]
+    assert names.count("QUANTIZE") == names.count("DEQUANTIZE") == 1
+    answers, wanted = run_file(tflite, samples).outputs, _answers(twin, samples)
+    np.testing.assert_allclose(answers["scores"], wanted["scores"], atol=1.001 / 256)
+
+
+def test_scales_that_the_converter_cannot_write_are_refused() -> None:
+    layers = LIBRARIES["keras"].layers
+    given = LIBRARIES["keras"].Input((6, 2))
+    plain = folded(LIBRARIES["keras"].Model(given, layers.Conv1D(2, 3, name="short")(given)))
+    twin = twin_of(plain, plan_for(plain, weights=4))
+    _answers(twin, _samples(twin), training=True)
+    with pytest.raises(UnsupportedError, match=r"'short' .Conv1D.*give short/kernel 8 bits"):
+        convert(twin, verification=None)
+
+
+def test_convolutions_of_volumes_stay_in_float() -> None:
+    layers = LIBRARIES["keras"].layers
+    given = LIBRARIES["keras"].Input((4, 4, 4, 1))
+    x = layers.Flatten()(layers.Conv3D(2, 3, name="volume")(given))
+    plain = folded(LIBRARIES["keras"].Model(given, layers.Dense(2, name="y")(x)))
+    assert list(plan_for(plain).weights) == ["y/kernel"]
+    twin = twin_of(plain, plan_for(plain))
+    _answers(twin, _samples(twin), training=True)
+    tflite = convert(twin, verification=None).tflite
+    answers = run_file(tflite, _samples(twin)).outputs
+    (step,) = _steps(twin)
+    np.testing.assert_allclose(answers["y"], _answers(twin, _samples(twin))["y"], atol=1.001 * step)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_ranges_around_a_fused_lstm_convert(library: str) -> None:
+    plain = folded(tiny_models.recurrent(LIBRARIES[library]))
+    twin = twin_of(plain, plan_for(plain))
+    samples = _samples(twin)
+    _answers(twin, samples, training=True)
+    assert convert(twin, data=samples).record.passed

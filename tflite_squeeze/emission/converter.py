@@ -14,6 +14,7 @@ from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.failures import unsupported
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
+from tflite_squeeze.emission.quantized import has_float_parts
 from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
 from tflite_squeeze.emission.repairs import repaired
 from tflite_squeeze.emission.state import fresh_states
@@ -69,13 +70,15 @@ def emit(
     Example:
         >>> tflite = emit(load_model("models/lenet_5.keras"), Convert()).tflite
     """
-    if config.quantize.calibrates and not calibration:
+    mixed = has_float_parts(source)
+    if config.quantize.calibrates and not calibration and not mixed:
         raise uncalibrated(config.quantize)
     chatter = Chatter()
     with caught_chatter(chatter):
         source, notes = prepared(source)
     with temporary_folder() as folder, fresh_states(source):
-        job = _Job(config, calibration or {}, folder, chatter, frozenset(layers_of(source)))
+        given = None if mixed else calibration or {}
+        job = _Job(config, given, folder, chatter, frozenset(layers_of(source)))
         model = job.traced(source)
         tflite = job.converted(model)
     if config.quantize is Quantization.INT8:
@@ -96,12 +99,15 @@ def emit(
 
 
 class _Job:
-    """One conversion: its options, its folder and what was printed meanwhile."""
+    """One conversion: its options, its folder and what was printed meanwhile.
+
+    Without `calibration`, integers are made only of what has a range in the graph.
+    """
 
     def __init__(
         self,
         config: Convert,
-        calibration: Mapping[str, Batches],
+        calibration: Mapping[str, Batches] | None,
         folder: Path,
         chatter: Chatter,
         layers: frozenset[str],
@@ -190,7 +196,9 @@ class _Job:
                 str(folder), signature_keys=sorted(model.functions)
             )
             _configure(converter, config)
-            if config.quantize.calibrates:
+            if config.quantize.calibrates and self._calibration is None:
+                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            elif config.quantize.calibrates and self._calibration is not None:
                 converter.representative_dataset = _representative(self._calibration, model)
             return bytes(converter.convert())
 

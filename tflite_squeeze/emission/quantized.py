@@ -10,11 +10,17 @@ from numpy.typing import NDArray
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.emission.quantization import Quantization
-from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.errors import InputError, UnsupportedError, UsageError
 from tflite_squeeze.network.graph import INPUT, graph_of
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
-from tflite_squeeze.network.quantization.points import FIXED, SAME_STEPS, kind_of
-from tflite_squeeze.network.quantization.twin import is_twin, quantized_activations
+from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+from tflite_squeeze.network.quantization.points import FIXED, SAME_STEPS, kind_of, points_of
+from tflite_squeeze.network.quantization.twin import (
+    float_model,
+    is_twin,
+    quantized_activations,
+    quantized_layers,
+)
 
 _KERAS_KINDS = (ModelKind.KERAS, ModelKind.TF_KERAS)
 # One operator each, so that the ranges of a twin leave nothing open.
@@ -57,7 +63,34 @@ def config_for_twin(source: LoadedModel, config: Convert) -> Convert:
             f"model {source.name!r} is a quantized network without ranges for {len(opened)} of its "
             f"activations ({', '.join(opened[:3])}): train it, or calibrate it on samples"
         )
+    _refuse_unwritten(source)
     return config.model_copy(update={"quantize": Quantization.INT8})
+
+
+def _refuse_unwritten(source: LoadedModel) -> None:
+    """Refuses scales that the converter does not read behind a reshaped or transposed kernel."""
+    for name, layer in quantized_layers(source.model).items():
+        kind = layer.plain_kind
+        reshaped = kind.endswith(("1D", "Transpose"))
+        if reshaped and layer.quantization.axis is not None and not layer.converter_finds_scales():
+            raise UnsupportedError(
+                f"the converter writes no other scales of {name!r} ({kind}) than the largest "
+                f"weight of each channel divided by 127: give {name}/kernel 8 bits and no scale"
+            )
+
+
+def has_float_parts(source: LoadedModel) -> bool:
+    """Whether the plan of a twin leaves kernels or activations in float.
+
+    Without samples, TensorFlow's converter makes integers of what has a range and leaves the rest
+    in float. With them it would find ranges for all.
+    """
+    if not is_quantized_twin(source):
+        return False
+    if any(node.kind in OUTPUT_AXES for node in graph_of(source.model).nodes.values()):
+        return True
+    named = {one.point for one in quantized_activations(source.model)}
+    return not points_of(float_model(source.model)).keys() <= named
 
 
 def calibrated_inside(source: LoadedModel) -> tuple[str, ...]:
@@ -77,9 +110,14 @@ def calibrated_inside(source: LoadedModel) -> tuple[str, ...]:
 def stand_in_batches(source: LoadedModel, config: Convert) -> dict[str, Any]:
     """Batches for a converter that has no range left to find, but asks for samples.
 
+    Returns:
+        By signature; none for a twin with parts in float, which is converted without.
+
     Raises:
         InputError: there are layers with ranges inside.
     """
+    if has_float_parts(source):
+        return {}
     inside = calibrated_inside(source)
     if inside:
         raise InputError(

@@ -26,6 +26,8 @@ OUTPUT_AXES: dict[str, tuple[int, ...]] = {
     "Conv1DTranspose": (-2,), "Conv2DTranspose": (-2,), "Conv3DTranspose": (-2,),
     "DepthwiseConv1D": (-2, -1), "DepthwiseConv2D": (-2, -1),
 }  # fmt: skip
+# TFLite computes them in float only.
+IN_FLOAT = frozenset({"Conv3D", "Conv3DTranspose"})
 _SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
 # What a file's operators apply by themselves, and those that apply none.
 FUSED = ("linear", "relu", "relu6")

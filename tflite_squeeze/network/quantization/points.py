@@ -34,6 +34,8 @@ _JOINED = frozenset({
 })  # fmt: skip
 # Behind them a value has next to the same range, if nothing else reads what they read.
 _SHRUNK = frozenset({"MaxPooling1D", "MaxPooling2D", "UpSampling2D:bilinear"})
+# Their outputs get a range with the ones inside: the converter refuses one behind a fused LSTM.
+_STATEFUL = frozenset({"LSTM", "Bidirectional"})
 # An operator before them applies them.
 _FUSED = frozenset({"Activation:relu", "Activation:relu6", "ReLU", "ReLU:6", "Relu", "Relu6"})
 _FUSING = frozenset({*OUTPUT_AXES, "Add", "Subtract", "Multiply"}) - UNFUSING
@@ -174,7 +176,12 @@ def _origin(graph: Graph, node: Node) -> Node:
 
 
 def _is_point(graph: Graph, node: Node) -> bool:
-    if len(node.tensors) != 1 or kind_of(node) in SAME_STEPS or not _floats(node):
+    if (
+        node.kind in _STATEFUL
+        or len(node.tensors) != 1
+        or kind_of(node) in SAME_STEPS
+        or not _floats(node)
+    ):
         return False
     ends = any(value.node == node.name for value in graph.outputs)
     readers = list(_readers(graph, node))

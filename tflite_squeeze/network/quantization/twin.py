@@ -15,7 +15,7 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.graph import INPUT, Graph, Node, graph_of
 from tflite_squeeze.network.quantization.fake import largest_magnitudes
-from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+from tflite_squeeze.network.quantization.folding import IN_FLOAT, OUTPUT_AXES
 from tflite_squeeze.network.quantization.kept import has_zeros, sharing_of
 from tflite_squeeze.network.quantization.layers import (
     LAYERS,
@@ -68,7 +68,7 @@ def plan_for(
     kernels = {
         kernel_name(node.layer): WeightQuantization(bits=weights, axis=OUTPUT_AXES[node.kind][0])
         for node in graph_of(model).nodes.values()
-        if node.kind in OUTPUT_AXES
+        if node.kind in OUTPUT_AXES and node.kind not in IN_FLOAT
     }
     points = {
         name: point if point.low is not None else point.model_copy(update={"bits": activations})
