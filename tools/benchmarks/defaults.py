@@ -75,14 +75,14 @@ def settings() -> Iterator[Setting]:
         options = {**usual, "protected": kept}
         yield Setting("pruning: budget and protection", f"{kept} layer protected", "prune", options)
     for label, change in (
-        ("assigned once, optimal values", {"reassign": None}),
+        ("assigned once, optimal values", {"reassign": 0}),
         ("assigned anew every 10 steps", {"reassign": 10}),
         ("assigned anew every 100 steps", {"reassign": 100}),
-        ("assigned once, evenly spaced values", {"reassign": None, "init": "linear"}),
+        ("assigned once, evenly spaced values", {"reassign": 0, "init": "linear"}),
     ):
         yield Setting("sharing: 8 values", label, "cluster", {"clusters": 8, **change})
     for label, change in (
-        ("assigned once", {"reassign": None}),
+        ("assigned once", {"reassign": 0}),
         ("assigned anew every 10 steps", {"reassign": 10}),
     ):
         yield Setting("sharing: 16 values", label, "cluster", {"clusters": 16, **change})

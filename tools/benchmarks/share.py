@@ -91,13 +91,13 @@ def steps(network: str, repetitions: int, count: int, clusters: int) -> None:
     batches = tf.data.Dataset.from_tensor_slices((x[: BATCH * count], y[: BATCH * count]))
     batches = batches.cache().batch(BATCH, drop_remainder=True).repeat().prefetch(4)
 
-    def ours(reassign: int | None) -> Build:
+    def ours(reassign: int) -> Build:
         config = Cluster(clusters=clusters, reassign=reassign, init="density")
         return lambda model: (model, [ClusteringCallback(config)])
 
     ways: dict[str, Build] = {
         "plain": lambda model: (model, []),
-        "here": ours(None),
+        "here": ours(0),
         "here, assigned anew every 50 steps": ours(50),
         "TFMOT": lambda model: (theirs(model, clusters), []),
     }
@@ -220,7 +220,7 @@ def sparsity_command(zeros: float, count: int, rate: float, reassign: int) -> No
     pruned, _ = prune(dense_model("lenet_300_100", "fashion-mnist", 0), Prune(sparsity=zeros))
     click.echo("| | zeros | values other than 0 | accuracy |\n|---|---:|---:|---:|")
     _show("pruned", pruned, x_test, y_test)
-    own = {"here": None, "here, assigned anew": reassign}
+    own = {"here": 0, "here, assigned anew": reassign}
     for side in (*own, "TFMOT, preserve_sparsity", "TFMOT"):
         tf_keras.utils.set_random_seed(0)
         model = tf_keras.models.clone_model(pruned)

@@ -35,7 +35,7 @@ def test_it_survives_json_and_yaml(config: Cluster) -> None:
         ({"error": 1.0}, "less than 1"),
         ({"clusters": 16, "layers": {"Dense": 1}}, "greater than or equal to 2"),
         ({"clusters": 16, "init": "best"}, "Input should be 'optimal'"),
-        ({"clusters": 16, "reassign": 0}, "greater than or equal to 1"),
+        ({"clusters": 16, "reassign": -1}, "greater than or equal to 0"),
     ],
     ids=str,
 )

@@ -68,7 +68,7 @@ class ClusteringCallback(StepCallback):
             return  # the first step builds the model
         if not plan.sharings:
             self._warn(f"nothing to share in model {model.name!r}: {plan.why_nothing()}")
-        self._shared = ModelSharing(plan.sharings, follows=self.config.reassign is not None)
+        self._shared = ModelSharing(plan.sharings, follows=self.config.reassign > 0)
         self.errors = self._shared.errors
         self._shared.attach()
         keras_variables.retrace(self.model)
@@ -78,7 +78,7 @@ class ClusteringCallback(StepCallback):
         assert self._shared is not None
         begin, every = self.config.begin, self.config.reassign
         since = max(last, begin) - begin
-        if every is not None and (step - begin) // every > since // every:
+        if every and (step - begin) // every > since // every:
             self._shared.reassign()
 
     def _report(self, logs: Any) -> None:

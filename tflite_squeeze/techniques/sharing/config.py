@@ -70,11 +70,11 @@ class Cluster(Frozen):
         ge=0,
         description="Training step at which sharing begins, so that pruning can end before.",
     )
-    reassign: int | None = Field(
-        default=None,
-        ge=1,
+    reassign: int = Field(
+        default=100,
+        ge=0,
         description="Training steps between two assignments of weights to their nearest value; "
-        "by default the assignment stays and only the values are trained.",
+        "with 0 the first assignment stays and only the values are trained.",
     )
     seed: int = Field(default=0, ge=0, description="Seed of random initial values.")
 
