@@ -96,12 +96,9 @@ def test_a_whole_plan_needs_no_samples(model: Any, plan: QuantizationPlan) -> No
         ({"conf/kernel": WeightQuantization()}, {}, r"weight 'conf/kernel', which model "
          r"'convolutional' does not have: the nearest are 'conv/kernel'"),
         ({}, {"immage": ActivationQuantization()}, "'immage', .* the nearest are 'image', "),
-        ({"conv/kernel": None}, {}, "keeps the weight 'conv/kernel' in float, and files"),
-        ({"conv/kernel": WeightQuantization(bits=None)}, {}, "keeps the weight 'conv/kernel' in"),
         ({"conv/kernel": WeightQuantization(axis=0)}, {}, "on axis 0, and the runtime on axis -1"),
         ({"conv/kernel": WeightQuantization(axis=3, scale=(1, 2))}, {}, "2 scales to the 4 chan"),
         ({"conv/kernel": WeightQuantization(zero_point=3)}, {}, "'conv/kernel' the zero point 3"),
-        ({}, {"conv": None, "image": None}, "keeps the activation 'image', 'conv' in float"),
         ({}, {"conv": ActivationQuantization(bits=16)}, "16 bits to 'conv', and .*int16x8"),
         ({}, {"scores": ActivationQuantization(low=0, high=2)},
          "'scores' the range from 0 to 2, and the runtime fixes it from 0 to 0.996"),
@@ -115,6 +112,34 @@ def test_what_no_file_can_follow_is_one_line(
     with pytest.raises((UsageError, InputError), match=said) as error:
         convert(model, config)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("weights", "activations", "said"),
+    [
+        ({"conv/kernel": WeightQuantization(bits=None)}, {}, "the weight 'conv/kernel' in float"),
+        ({}, {"conv": None, "image": None}, "keeps the activation 'image', 'conv' in float"),
+    ],
+)
+def test_calibration_leaves_nothing_in_float(
+    model: Any, plan: QuantizationPlan, weights: Any, activations: Any, said: str
+) -> None:
+    given = changed(plan, weights=weights, activations=activations)
+    with pytest.raises(UsageError, match=f"{said}.*leave --calibrate out"):
+        convert(model, Convert(plan=given, calibrate="minmax"), DATA)
+
+
+def test_a_plan_keeps_layers_in_float(model: Any, plan: QuantizationPlan) -> None:
+    given = changed(
+        plan,
+        weights={"scores_linear/kernel": WeightQuantization(bits=None)},
+        activations={"scores": None, "scores_linear": ActivationQuantization(bits=None)},
+    )
+    converted = convert(model, Convert(plan=given), DATA)
+    assert converted.record.passed
+    floats = {one.split(" ")[0] for one in converted.record.float_operators}
+    assert "FULLY_CONNECTED" in floats
+    assert "CONV_2D" not in floats
 
 
 def test_models_that_take_no_plan(model: Any, plan: QuantizationPlan) -> None:

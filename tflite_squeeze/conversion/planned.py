@@ -70,6 +70,8 @@ def planned(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
         )
     network = folded(source.model)
     plan = _fitting(config.plan or plan_for(network), network, source.name)
+    if config.calibrate is not None:
+        _refuse_floats(plan, network)
     opened = [name for name, one in plan.activations.items() if one.low is None]
     if samples is None and config.calibrate is not None:
         raise uncalibrated(Quantization.INT8)
@@ -99,7 +101,8 @@ def _fitting(plan: QuantizationPlan, network: Any, name: str) -> QuantizationPla
     """
     whole = plan_for(network)
     refuse_strangers(name, plan, whole)
-    _refuse_what_integers_lack(plan, whole)
+    plan = _quantized_part(plan)
+    _refuse_wide(plan)
     return _with_fixed_ranges(_with_all_scales(plan, network), whole)
 
 
@@ -118,18 +121,31 @@ def _without_numbers(plan: QuantizationPlan) -> QuantizationPlan:
     return plan
 
 
-def _refuse_what_integers_lack(plan: QuantizationPlan, whole: QuantizationPlan) -> None:
-    """The converter makes a file of integers throughout, with 8 bits between operators."""
+def _quantized_part(plan: QuantizationPlan) -> QuantizationPlan:
+    """A plan without what stays in float, as does all that it does not list."""
+    return QuantizationPlan(
+        weights={name: one for name, one in plan.weights.items() if one.bits is not None},
+        activations={name: one for name, one in plan.activations.items() if one.bits is not None},
+    )
+
+
+def _refuse_floats(plan: QuantizationPlan, network: Any) -> None:
+    """Calibration looks for ranges of all activations."""
+    whole = plan_for(network)
     for what, given, there in (
         ("weight", plan.weights, whole.weights),
         ("activation", plan.activations, whole.activations),
     ):
-        floats = [name for name in there if name not in given or given[name].bits is None]
-        if floats:
+        if floats := [name for name in there if name not in given]:
             raise UsageError(
-                f"the plan keeps the {what} {_some(floats)} in float, and files of plans are "
-                f"integer throughout: give each weight 8, 4 or 2 bits and each activation 8"
+                f"the plan keeps the {what} {_some(floats)} in float, and --calibrate quantizes "
+                f"all: give each weight 8, 4 or 2 bits and each activation 8, or leave --calibrate "
+                f"out"
             )
+
+
+def _refuse_wide(plan: QuantizationPlan) -> None:
+    """Files of plans have 8 bits between operators."""
     wide = [name for name, one in plan.activations.items() if one.bits == 16]
     if wide:
         raise UsageError(
