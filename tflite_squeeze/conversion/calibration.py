@@ -14,6 +14,7 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network.flavors import input_specs
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
+from tflite_squeeze.network.quantization.biases import round_biases
 from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.plan import QuantizationPlan
 from tflite_squeeze.network.quantization.twin import plan_for, twin_of
@@ -59,6 +60,7 @@ def calibrated_source(
         plan=plan,
     )
     twin = twin_of(found.model, found.plan)
+    round_biases(twin)
     return replace(source, model=twin), found.record
 
 

@@ -19,6 +19,7 @@ from tflite_squeeze.emission.quantized import is_quantized_twin
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network.graph import graph_of
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
+from tflite_squeeze.network.quantization.biases import round_biases
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES, folded
 from tflite_squeeze.network.quantization.plan import ActivationQuantization, QuantizationPlan
 from tflite_squeeze.network.quantization.twin import (
@@ -90,6 +91,7 @@ def planned(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
         examples = len(next(iter(given.values())))
         plan = calibrated(network, given, "mse", plan)
     twin = replace(source, model=twin_of(network, plan))
+    round_biases(twin.model)
     return Twin(source=twin, config=config.model_copy(update={"plan": plan}), examples=examples)
 
 

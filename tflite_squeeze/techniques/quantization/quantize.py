@@ -10,6 +10,7 @@ import numpy as np
 from tflite_squeeze.emission.quantized import calibrated_inside
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.network.quantization.biases import round_biases
 from tflite_squeeze.network.quantization.kept import kernels_of
 from tflite_squeeze.network.quantization.layers import QuantizedWeights
 from tflite_squeeze.network.quantization.twin import (
@@ -94,6 +95,7 @@ def quantize(
     run.train(twin, verbose=verbose)
     for target, _ in targets:
         target.layer.settle()
+    round_biases(twin)
     record = QuantizeRecord(
         config=asked,
         plan=plan_of_twin(twin),
