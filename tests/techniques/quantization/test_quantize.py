@@ -201,3 +201,19 @@ def test_wrappers_of_other_tools_are_refused_by_name() -> None:
     )
     with pytest.raises(UsageError, match=r"'quant_dense'.*QuantizeWrapperV2\): pass the float"):
         quantization_aware(net)
+
+
+def test_learned_steps_start_at_the_least_error(model: Any) -> None:
+    twin = quantization_aware(model, QuantizationAware(weights=2))
+    layer = quantized_layers(twin)["conv"]
+    assert layer.learned_scale
+    kernel = np.asarray(layer.kept_kernel())
+    greatest = np.abs(kernel).max((0, 1, 2))
+    assert np.all(np.asarray(layer.largest_values()) < greatest)
+    by_greatest = quantized_layers(
+        quantization_aware(model, QuantizationAware(weights=2, learned_scale=False))
+    )["conv"]
+    np.testing.assert_allclose(by_greatest.largest_values(), greatest, rtol=1e-6)
+    errors = [np.square(one.rounded_values() - kernel).sum() for one in (layer, by_greatest)]
+    assert errors[0] < errors[1]
+    assert not QuantizationAware(weights=4).learns_scales

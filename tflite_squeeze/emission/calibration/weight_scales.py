@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-_SHARES = np.linspace(1.0, 0.5, 51)  # of the greatest magnitude
+_SHARES = np.linspace(1.0, 0.1, 91)  # of the greatest magnitude
 
 
 def as_columns(kernel: Array, axis: int | None, *, depthwise: bool = False) -> Array:

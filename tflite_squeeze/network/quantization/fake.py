@@ -99,6 +99,35 @@ def fake_weights(
     return rounded if in_place else tf.transpose(rounded, np.argsort(order))
 
 
+def with_learned_steps(
+    values: Any, quantization: WeightQuantization, largest: Any, *, depthwise: bool = False
+) -> Any:
+    """A weight on its grid, with gradients for the steps of the grid too.
+
+    That of a step is, weight by weight, how far rounding moved the weight, in steps, or the
+    greatest integer where it was clipped; summed, and divided by √(weights x greatest integer).
+
+    Args:
+        values: float32.
+        quantization: the bits and the axis.
+        largest: the greatest value of the grid: a scalar, or (channels,).
+        depthwise: whether the two last axes together count channels.
+
+    Reference: Esser et al. 2020, arXiv:1902.08153, equations 1 to 3 and section 2.2.
+    """
+    levels = quantization.levels
+    shape = [1] * len(values.shape)
+    if quantization.axis is not None:
+        for axis in (-2, -1) if depthwise else (quantization.axis,):
+            shape[axis] = values.shape[axis]
+    step = tf.reshape(largest / levels, shape)
+    weights = values.shape.num_elements() // max(1, step.shape.num_elements())
+    scaled = step / float(np.sqrt(weights * levels))
+    step = tf.stop_gradient(step) + (scaled - tf.stop_gradient(scaled))
+    clipped = tf.clip_by_value(values / step, -float(levels), float(levels))
+    return (clipped + tf.stop_gradient(tf.round(clipped) - clipped)) * step
+
+
 def exported_weights(
     values: Any, quantization: WeightQuantization, largest: Any, *, depthwise: bool
 ) -> Any:

@@ -16,6 +16,7 @@ from tflite_squeeze.network.quantization.fake import (
     half_away,
     is_exporting,
     largest_magnitudes,
+    with_learned_steps,
 )
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
 from tflite_squeeze.network.quantization.kept import shared_kernel, shared_table, with_zeros
@@ -318,9 +319,8 @@ class QuantizedWeights(_Delayed):
     def rounded_values(self) -> Any:
         """The kernel on its grid, with gradients."""
         kernel = self.kept_kernel()
-        return fake_weights(
-            kernel, self.quantization, self._largest(kernel), depthwise=self.depthwise
-        )
+        rounded = with_learned_steps if self.learned_scale else fake_weights
+        return rounded(kernel, self.quantization, self._largest(kernel), depthwise=self.depthwise)
 
     def largest_values(self) -> Any:
         """The greatest value of the grid: a scalar, or (channels,)."""

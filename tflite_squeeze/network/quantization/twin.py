@@ -97,7 +97,7 @@ def twin_of(
         model: what `folded` returned.
         plan: what is quantized to what; what it does not name stays in float.
         estimator: how training finds ranges that no kernel of the runtime fixes.
-        learned_scale: whether training finds the scales of weights too.
+        learned_scale: whether training finds the scales of weights too, from those of the plan on.
         delay: training steps before anything is rounded.
         originals: kernels before `folded`, by layer; those whose weights share values keep sharing
             them.
@@ -212,17 +212,16 @@ def _with_grid(
     learned_scale: bool,
     delay: int,
 ) -> LayerSpec:
-    learned = learned_scale and weight.scale is None
     spec = changed(node.source)
     kernel = np.asarray(spec.weights[0])
     sharing = None if original is None else sharing_of(original, kernel, OUTPUT_AXES[node.kind])
     config = {
         **spec.config, "kernel_quantization": weight.model_dump(mode="json"),
-        "learned_scale": learned, "delay": delay,
+        "learned_scale": learned_scale, "delay": delay,
         "keeps_zeros": has_zeros(kernel), "shared_values": 0 if sharing is None else sharing.count,
     }  # fmt: skip
     weights = list(spec.weights)
-    if learned:
+    if learned_scale:
         weights.append(_start(node, weight))
     if sharing is not None:
         weights += [sharing.segments, sharing.factors, sharing.means]
@@ -233,9 +232,12 @@ def _with_grid(
 
 
 def _start(node: Node, weight: WeightQuantization) -> Any:
-    """The greatest values of a kernel's channels."""
+    """The greatest values of a grid whose steps are trained: of the plan, or of the kernel."""
     depthwise = len(OUTPUT_AXES[node.kind]) == 2
-    return np.asarray(largest_magnitudes(node.source.get_weights()[0], weight, depthwise=depthwise))
+    own = largest_magnitudes(node.source.get_weights()[0], weight, depthwise=depthwise)
+    if weight.scale is None:
+        return np.asarray(own)
+    return np.resize(np.asarray(weight.scale, np.float32) * weight.levels, np.shape(own))
 
 
 def _quantizer(

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from tflite_squeeze.emission.calibration.calibrate import calibrated
+from tflite_squeeze.emission.calibration.weight_scales import as_columns, least_error
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors, tfmot
 from tflite_squeeze.network.larq_library import is_larq_model
 from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.kept import kernels_of
-from tflite_squeeze.network.quantization.plan import QuantizationPlan
+from tflite_squeeze.network.quantization.plan import QuantizationPlan, float32_number
 from tflite_squeeze.network.quantization.twin import is_twin, kernel_name, plan_for, twin_of
-from tflite_squeeze.network.weights import check_patterns, matches
+from tflite_squeeze.network.weights import check_patterns, matches, select
 from tflite_squeeze.techniques.quantization.config import QuantizationAware
 
 
@@ -61,9 +64,11 @@ def twin_for(
     plan = _plan(plain, config)
     if samples is not None:
         plan = calibrated(plain, samples, config.calibrate, plan)
+    if config.learns_scales:
+        plan = _with_least_error(plain, plan)
     originals = {layer: values for layer, (_, values) in kernels_of(model).items()}
     return twin_of(
-        plain, plan, estimator=config.estimator, learned_scale=config.learned_scale,
+        plain, plan, estimator=config.estimator, learned_scale=config.learns_scales,
         delay=config.delay, originals=originals,
     )  # fmt: skip
 
@@ -112,4 +117,19 @@ def _plan(plain: Any, config: QuantizationAware) -> QuantizationPlan:
             )  # fmt: skip
             if named:
                 weights[name] = weight.model_copy(update={"bits": bits})
+    return plan.model_copy(update={"weights": weights})
+
+
+def _with_least_error(plain: Any, plan: QuantizationPlan) -> QuantizationPlan:
+    """A plan with the scales from which training goes on."""
+    weights = dict(plan.weights)
+    for target in select(plain).targets:
+        name = kernel_name(target.layer.name)
+        if name in weights:
+            planned = weights[name]
+            columns = as_columns(
+                np.asarray(target.variable), planned.axis, depthwise=len(target.output_axes) == 2
+            )
+            scales = tuple(float32_number(one) for one in least_error(columns, planned.levels))
+            weights[name] = planned.model_copy(update={"scale": scales})
     return plan.model_copy(update={"weights": weights})

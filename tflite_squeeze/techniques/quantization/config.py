@@ -43,13 +43,19 @@ class QuantizationAware(Frozen):
         description='How ranges go on in the training: "average" follows the least and the '
         'greatest value of the batches, "learned" trains both by their gradients.',
     )
-    learned_scale: bool = Field(
-        default=False,
-        description="Whether the steps of weights are trained too (LSQ); else each is the "
-        "greatest weight of its channel divided by the number of levels.",
+    learned_scale: bool | None = Field(
+        default=None,
+        description="Whether the steps of weights are trained too (LSQ), from those of the least "
+        "squared error on; else each is the greatest weight of its channel divided by the number "
+        "of levels. By default where weights have 2 bits.",
     )
     delay: int = Field(
         default=0,
         ge=0,
         description="Training steps before rounding begins; ranges follow from the first step on.",
     )
+
+    @property
+    def learns_scales(self) -> bool:
+        """Whether the steps of weights are trained."""
+        return self.weights == 2 if self.learned_scale is None else self.learned_scale
