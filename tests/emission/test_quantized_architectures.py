@@ -287,6 +287,14 @@ def test_scales_that_the_converter_cannot_write_are_refused() -> None:
         convert(twin, verification=None)
 
 
+def test_sixteen_bits_are_refused() -> None:
+    plain = folded(tiny_models.dense(LIBRARIES["keras"]))
+    twin = twin_of(plain, plan_for(plain, activations=16))
+    _answers(twin, _samples(twin), training=True)
+    with pytest.raises(UnsupportedError, match=r"16 bits for the activation 'x'.*int16x8"):
+        convert(twin, verification=None)
+
+
 def test_convolutions_of_volumes_stay_in_float() -> None:
     layers = LIBRARIES["keras"].layers
     given = LIBRARIES["keras"].Input((4, 4, 4, 1))
