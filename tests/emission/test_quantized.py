@@ -11,6 +11,7 @@ from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network.quantization.folding import folded
+from tflite_squeeze.network.quantization.plan import ActivationQuantization, QuantizationPlan
 from tflite_squeeze.network.quantization.twin import plan_for, plan_of_twin, twin_of
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.signatures import float_operators
@@ -103,3 +104,27 @@ def test_ranges_inside_of_layers_need_samples() -> None:
     with pytest.raises(InputError, match=r"LayerNormalization\).*pass --data"):
         convert(made)
     assert convert(made, data={"x_train": images}).record.passed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("padding", ["same", "valid", "causal"])
+def test_convolutions_over_time_have_steps_of_their_own(library: Any, padding: str) -> None:
+    layers = library.layers
+    steps = library.Input((20, 3), name="steps")
+    x = layers.Conv1D(8, 3, 2, padding=padding, activation="relu", name="conv")(steps)
+    if padding != "causal":
+        x = layers.DepthwiseConv1D(3, padding=padding, name="depthwise")(x)
+    x = layers.Conv1D(4, 2, dilation_rate=2, padding=padding, name="dilated")(x)
+    model = folded(library.Model(steps, layers.Flatten()(x), name="over_time"))
+    plan = plan_for(model)
+    weights = {
+        name: weight.model_copy(update={"scale": (0.004,) * (4 if "dilated" in name else 8)})
+        for name, weight in plan.weights.items()
+    }
+    given = ActivationQuantization(low=-4.0, high=4.0)
+    plan = QuantizationPlan(weights=weights, activations=dict.fromkeys(plan.activations, given))
+    twin = twin_of(model, plan)
+    inputs = {"steps": tiny_models.examples(16, 20, 3)}
+    tflite = convert(twin, verification=None).tflite
+    assert float_operators(tflite) == ()
+    assert _differences(twin, tflite, 8 / 255, inputs).max() <= 1.001

@@ -27,6 +27,8 @@ _HOLDERS = ("_kernel", "kernel", "depthwise_kernel")
 
 _BYTE = 127
 
+_OVER_TIME = ("Conv1D", "DepthwiseConv1D")
+
 Estimator = Literal["average", "learned", "fixed"]
 
 
@@ -244,6 +246,8 @@ class QuantizedWeights(_Delayed):
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """What the layer computes with the rounded kernel."""
+        if is_exporting() and self.plain_kind in _OVER_TIME and getattr(self, "groups", 1) == 1:
+            return self._as_an_image(inputs)
         kept = self.kernel_variable
         # Past the attribute hooks of Keras, which would track or refuse a tensor.
         self.__dict__[self._holder] = self.rounded_kernel(training)
@@ -251,6 +255,28 @@ class QuantizedWeights(_Delayed):
             return super().call(inputs)  # type: ignore[misc]
         finally:
             self.__dict__[self._holder] = kept
+
+    def _as_an_image(self, inputs: Any) -> Any:
+        """A convolution over time as that of an image of height 1, which its file has.
+
+        The converter refuses what a layer over time does to its kernel behind the grid.
+        """
+        layer: Any = self
+        (apart,), (taps,) = layer.dilation_rate, layer.kernel_size
+        padding, step = layer.padding.upper(), layer.strides[0]
+        if padding == "CAUSAL":
+            inputs = tf.pad(inputs, [(0, 0), ((taps - 1) * apart, 0), (0, 0)])
+            padding = "VALID"
+        convolve = tf.nn.depthwise_conv2d if self.depthwise else tf.nn.conv2d
+        strides = [1, step, step, 1] if self.depthwise else [1, 1, step, 1]
+        found = convolve(
+            inputs[:, tf.newaxis], self._exported_kernel(), strides, padding,
+            dilations=[1, apart] if self.depthwise else [1, 1, apart, 1],
+        )  # fmt: skip
+        found = tf.squeeze(found, 1)
+        if layer.use_bias:
+            found = tf.nn.bias_add(found, tf.convert_to_tensor(layer.bias))
+        return found if layer.activation is None else layer.activation(found)
 
     @property
     def _holder(self) -> str:
@@ -302,6 +328,8 @@ class QuantizedWeights(_Delayed):
             kernel = np.asarray(self.rounded_values())
             eight = np.asarray(self.largest_values()) / quantization.levels * _BYTE
             found = self.converter_finds_scales()
+        if self.plain_kind in _OVER_TIME:  # see `_as_an_image`
+            kernel = kernel[np.newaxis]
         if found or (self.plain_kind == "Dense" and quantization.axis is not None):
             # A Dense layer's scale for each channel is written into the file afterwards.
             return tf.constant(kernel)
