@@ -1,9 +1,12 @@
 """Accuracy of int8 files on 10,000 test images: TensorFlow's min/max calibration, and this one's.
 
-Networks like MobileNetV2 on Fashion-MNIST, one epoch, in situations where min/max loses; no labels
-are used after training. Finished rows in the JSON are not measured again.
+`cases` are networks on which min/max may lose, trained for two epochs on Fashion-MNIST;
+`references` are the models of this repository. No labels are used after training. Rows that are
+in the JSON are not measured again.
 
-python tools/benchmarks/calibration.py --seeds 3
+python tools/benchmarks/calibration.py cases
+python tools/benchmarks/calibration.py references
+python tools/benchmarks/calibration.py table
 """
 
 import json
@@ -11,115 +14,130 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import platform
-import statistics
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import keras
 import numpy as np
-from calibration_networks import CASES, Case, trained, unequalized, with_glitches
+from calibration_networks import CASES, trained, with_hot_pixels
 from named_arrays import arrays
 
 from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.emission.calibration.config import Calibrate
+from tflite_squeeze.emission.calibration.steps import quantized_by_calibration
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.errors import SqueezeError
+from tflite_squeeze.network.flavors import input_specs
+from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.network.quantization.twin import twin_of
 from tflite_squeeze.runtime.run import run_file
+from tflite_squeeze.training.divergence import Divergence
 
 RESULTS = Path(__file__).with_suffix(".json")
-SAMPLES = 512
-METHODS = (None, "auto")
+MODELS = Path(__file__).resolve().parents[2] / "models"
+REFERENCES = ("lenet_300_100", "resnet_8", "mobilenet_v1_025")
+EPOCHS, SAMPLES, JUDGED = 2, 256, 512
 
 
-@click.group(invoke_without_command=True)
-@click.option("--seeds", type=int, default=3, show_default=True)
-@click.option("--models", type=click.Path(path_type=Path), default=Path("build/calibration"))
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, show_default=True)
-@click.option("--print", "only_print", is_flag=True, help="Print the tables of what is there.")
-def main(seeds: int, models: Path, results: Path, only_print: bool) -> None:
-    """Measures what is not measured yet, and prints a table."""
-    found = json.loads(results.read_text()) if results.exists() else {}
-    found.setdefault("machine", f"{platform.machine()}, {os.cpu_count()} cores")
-    rows = found.setdefault("rows", {})
-    if not only_print:
-        data = arrays("fashion-mnist")
-        for seed in range(seeds):
-            for name, case in CASES.items():
-                if f"{name}, {seed}" not in rows:
-                    rows[f"{name}, {seed}"] = measured(case, data, models, seed)
-                    results.write_text(json.dumps(found, indent=1) + "\n")
-                    click.echo(f"{name}, {seed}: {rows[f'{name}, {seed}']}", err=True)
-    show(rows)
+@click.group()
+def main() -> None:
+    """Measures what is not measured yet."""
 
 
-def network(case: Case, data: Any, models: Path, seed: int) -> Any:
-    """The trained network of a case, from the folder where it is there."""
-    path = models / f"{case.activation}-{seed}.keras"
-    if path.exists():
-        model = keras.models.load_model(path, compile=False)
-    else:
-        models.mkdir(parents=True, exist_ok=True)
-        model = trained(keras, case.activation, data[0], data[1], seed)
-        model.save(path)
-    if case.orders:
-        unequalized(model, case.orders, seed)
-    return model
+@main.command(name="cases")
+@click.argument("names", nargs=-1)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("build/calibration"))
+def cases_command(names: tuple[str, ...], seed: int, folder: Path) -> None:
+    """Networks on which min/max may lose."""
+    data = arrays("fashion-mnist")
+    for name in names or CASES:
+        row(f"{name}, seed {seed}", lambda name=name: _case(name, data, folder, seed))
 
 
-def measured(case: Case, data: Any, models: Path, seed: int) -> dict[str, Any]:
-    """Accuracies of one network, and what calibration told."""
-    model = network(case, data, models, seed)
+@main.command(name="references")
+def references_command() -> None:
+    """The reference models."""
+    x, _, x_test, y_test = arrays("fashion-mnist")
+    for name in REFERENCES:
+        model = load_model(MODELS / f"{name}.keras").model
+        row(name, lambda model=model: measured(model, x, x_test, y_test))
+
+
+@main.command(name="table")
+def table_command() -> None:
+    """What there is, as a table."""
+    click.echo("| network | float | min/max | calibrated | lost | won back | bytes |")
+    click.echo("|---|---:|---:|---:|---:|---:|---:|")
+    for name, found in json.loads(RESULTS.read_text()).items():
+        plain, ours = found["converter"], found["auto"]
+        lost = 100 * (found["float"] - plain["accuracy"])
+        back = 100 * (ours["accuracy"] - plain["accuracy"])
+        click.echo(
+            f"| {name} | {found['float']:.2%} | {plain['accuracy']:.2%} | {ours['accuracy']:.2%} | "
+            f"{lost:.2f} | {back:+.2f} | {plain['bytes']:,} → {ours['bytes']:,} |"
+        )
+
+
+def row(name: str, measure: Callable[[], dict[str, Any]]) -> None:
+    """Measures a row that is not there yet, and keeps it."""
+    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if name not in rows:
+        rows[name] = measure()
+        RESULTS.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    click.echo(f"{name}: {rows[name]}")
+
+
+def _case(name: str, data: Any, folder: Path, seed: int) -> dict[str, Any]:
+    """A case, whose network is trained where the folder does not have it."""
+    path = folder / f"{name}-{seed}.keras"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        trained(keras, name, data, EPOCHS, seed)[0].save(path)
     x, _, x_test, y_test = data
-    samples = x[seed * SAMPLES : (seed + 1) * SAMPLES]
-    if case.glitches:
-        samples, x_test = with_glitches(samples, seed), with_glitches(x_test, seed + 1_000)
-    row: dict[str, Any] = {"float": _accuracy(model.predict(x_test, verbose=0), y_test)}
-    for method in METHODS:
-        started = time.perf_counter()
-        config = Convert(quantize="int8", calibrate=method)
-        try:
-            made = convert(model, config, samples, verification=None)
-        except SqueezeError as error:
-            row[str(method or "converter")] = {"refused": str(error)}
-            continue
-        (answers,) = run_file(made.tflite, {"image": x_test}).outputs.values()
-        row[str(method or "converter")] = {
-            "accuracy": _accuracy(answers, y_test),
-            "bytes": len(made.tflite),
-            "seconds": round(time.perf_counter() - started, 1),
-            "steps": list(made.record.calibration.lines) if made.record.calibration else [],
-        }
-    return row
+    if CASES[name][1]:
+        x, x_test = with_hot_pixels(x, seed), with_hot_pixels(x_test, seed + 1_000)
+    return measured(keras.models.load_model(path, compile=False), x, x_test, y_test)
+
+
+def measured(model: Any, x: Any, x_test: Any, y_test: Any) -> dict[str, Any]:
+    """Accuracies of a model and of its files, and what calibration told.
+
+    Both sides calibrate on the first 256 images; here 512 more decide which steps are kept.
+    """
+    (name,) = input_specs(model)
+    shape = model.input_shape[1:]
+    x, test = x[: SAMPLES + JUDGED].reshape(-1, *shape), {name: x_test.reshape(-1, *shape)}
+    answers = model.predict(test[name], batch_size=500, verbose=0)
+    plain = convert(model, Convert(quantize="int8"), x[:SAMPLES], verification=None).tflite
+    started = time.perf_counter()
+    found = quantized_by_calibration(model, {name: x}, Calibrate(samples=SAMPLES), judge=judge)
+    seconds = time.perf_counter() - started
+    ours = convert(twin_of(found.model, found.plan), verification=None).tflite
+    return {
+        "float": _accuracy(answers, y_test),
+        "converter": _file(plain, test, y_test),
+        "auto": _file(ours, test, y_test),
+        "seconds": round(seconds, 1),
+        "divergence": [found.record.start, found.record.end],
+        "steps": list(found.record.lines),
+    }
+
+
+def judge(model: Any, answers: Sequence[Any]) -> Callable[[Sequence[Any]], float]:
+    """How far other answers are from a model's."""
+    return Divergence(model, answers).of
+
+
+def _file(tflite: bytes, test: dict[str, Any], y_test: Any) -> dict[str, Any]:
+    (answers,) = run_file(tflite, test).outputs.values()
+    return {"accuracy": _accuracy(answers, y_test), "bytes": len(tflite)}
 
 
 def _accuracy(answers: Any, y: Any) -> float:
     return float(np.mean(np.argmax(answers, axis=1) == y))
-
-
-def show(rows: dict[str, Any]) -> None:
-    """A row for each case: medians, and what was won back in the median."""
-    click.echo("| network | float | min/max | calibrated | lost | won back | seconds |")
-    click.echo("|---|---:|---:|---:|---:|---:|---:|")
-    for case in CASES:
-        own = [row for name, row in rows.items() if name.rpartition(", ")[0] == case]
-        sides = [
-            [row["float"], row["converter"]["accuracy"], row["auto"]["accuracy"]]
-            for row in own
-            if "accuracy" in row["auto"] and "accuracy" in row["converter"]
-        ]
-        if not sides:
-            continue
-        before, plain, ours = (statistics.median(one) for one in zip(*sides, strict=True))
-        lost = statistics.mean(one[0] - one[1] for one in sides)
-        back = statistics.mean(one[2] - one[1] for one in sides)
-        seconds = statistics.median(row["auto"]["seconds"] for row in own)
-        share = f"{back / lost:.0%}" if lost >= 0.003 else ""
-        click.echo(
-            f"| {case} | {before:.2%} | {plain:.2%} | {ours:.2%} | {100 * lost:.2f} | "
-            f"{100 * back:+.2f} {share} | {seconds:.0f} |"
-        )
 
 
 if __name__ == "__main__":

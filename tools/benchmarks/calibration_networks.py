@@ -1,37 +1,12 @@
 """Networks on which min/max quantization loses: what they are, and how they are trained."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 BATCH = 128
-_GLITCH, _BRIGHT = 2e-5, 40.0  # share of pixels of a sensor that fail, and their value
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A network in a situation.
-
-    Attributes:
-        activation: of the network.
-        orders: channels in front of depthwise convolutions are scaled by 10 to the power of a
-            number between minus this and this.
-        glitches: whether a few pixels of all images, also of the samples, are far too bright.
-    """
-
-    activation: str
-    orders: float = 0.0
-    glitches: bool = False
-
-
-CASES = {
-    "plain": Case(activation="relu"),
-    "unequal channels": Case(activation="relu", orders=1.0),
-    "outliers": Case(activation="relu", glitches=True),
-    "swish": Case(activation="swish"),
-    "hard-swish": Case(activation="hard-swish"),
-}
+_HOT, _HOT_PIXEL = 2e-3, 40.0  # share of pixels of a bad sensor, and their value
 
 
 def mobile(library: Any, activation: str) -> Any:
@@ -67,38 +42,59 @@ def mobile(library: Any, activation: str) -> Any:
     return library.Model(image, layers.Dense(10, name="scores")(x), name=f"mobile_{activation}")
 
 
-def trained(library: Any, activation: str, x: Any, y: Any, seed: int) -> Any:
-    """A network after one epoch."""
-    library.utils.set_random_seed(seed)
-    model = mobile(library, activation)
-    rate = library.optimizers.schedules.CosineDecay(3e-3, len(x) // BATCH)
-    loss = library.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(library.optimizers.Adam(rate), loss)
-    model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
-    return model
-
-
-def unequalized(model: Any, orders: float, seed: int) -> None:
+def unequalized(model: Any, orders: float, seed: int = 0) -> Any:
     """Scales channels in front of each depthwise convolution, and the next kernel inversely.
 
     Args:
-        model: of `mobile` with ReLU; it is changed, and computes the same.
-        orders: as in `Case`.
+        model: of `mobile` with ReLU; it is changed.
+        orders: factors are 10 to the power of a number between minus this and this.
         seed: of the factors.
     """
     rng = np.random.default_rng(seed)
-    for at, depthwise in enumerate(model.layers):
-        if type(depthwise).__name__ != "DepthwiseConv2D":
+    names = [layer.name for layer in model.layers]
+    for at, name in enumerate(names):
+        if not name.startswith("depthwise"):
             continue
-        normalization = model.layers[at - 2]
+        before, depthwise = model.layers[at - 2], model.layers[at]
+        factor = 10 ** rng.uniform(-orders, orders, depthwise.get_weights()[0].shape[2])
+        for index in (0, 1):  # gamma and beta of the normalization in front
+            weights = before.get_weights()
+            weights[index] = weights[index] * factor
+            before.set_weights(weights)
         (kernel,) = depthwise.get_weights()
-        factor = 10 ** rng.uniform(-orders, orders, kernel.shape[2])
-        gamma, beta, *statistics = normalization.get_weights()
-        normalization.set_weights([gamma * factor, beta * factor, *statistics])
         depthwise.set_weights([kernel / factor[:, np.newaxis]])
+    return model
 
 
-def with_glitches(images: Any, seed: int) -> Any:
-    """Images of a sensor of which a few pixels fail."""
-    failed = np.random.default_rng(seed).random(images.shape) < _GLITCH
-    return np.where(failed, np.float32(_BRIGHT), images)
+def with_hot_pixels(images: Any, seed: int) -> Any:
+    """Images of a bad sensor: a few pixels are far brighter than all others."""
+    hot = np.random.default_rng(seed).random(images.shape) < _HOT
+    return np.where(hot, np.float32(_HOT_PIXEL), images)
+
+
+Change = Callable[[Any], Any]
+# By name: activation, what is done to the images, what is done to the trained network.
+CASES: dict[str, tuple[str, bool, float]] = {
+    "unequalized": ("relu", False, 1.0),
+    "swish": ("swish", False, 0.0),
+    "hard-swish": ("hard-swish", False, 0.0),
+    "hot-pixels": ("relu", True, 0.0),
+}
+
+
+def trained(
+    library: Any, case: str, data: tuple[Any, Any, Any, Any], epochs: int, seed: int
+) -> tuple[Any, tuple[Any, Any, Any, Any]]:
+    """A case's network and its data."""
+    activation, hot, orders = CASES[case]
+    x, y, x_test, y_test = data
+    if hot:
+        x, x_test = with_hot_pixels(x, seed), with_hot_pixels(x_test, seed + 1_000)
+    library.utils.set_random_seed(seed)
+    model = mobile(library, activation)
+    steps = epochs * len(x) // BATCH
+    rate = library.optimizers.schedules.CosineDecay(3e-3, steps)
+    loss = library.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(library.optimizers.Adam(rate), loss)
+    model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0)
+    return unequalized(model, orders, seed) if orders else model, (x, y, x_test, y_test)
