@@ -99,7 +99,8 @@ def test_zeros_and_shared_values_stay_in_a_fit_of_ones_own(model: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("fixed_times")
-def test_all_claims_of_a_chain_hold_in_the_bytes(model: Any) -> None:
+def test_all_claims_of_a_chain_hold_in_the_bytes() -> None:
+    model = tiny_models.convolutional(LIBRARIES["tf_keras"])
     once = {"finetune": False}
     steps = [
         {"prune": {"sparsity": 0.5}, **once},
