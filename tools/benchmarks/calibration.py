@@ -71,8 +71,8 @@ def references_command() -> None:
 def table_command() -> None:
     """Writes docs/measured/calibration.md's table."""
     rows = [
-        "| network | float | min/max | `auto` | lost by min/max (points) | won back | file (bytes) | "
-        "divergence, min/max → `auto` |",
+        "| network | float | min/max | `auto` | lost by min/max (points) | won back | "
+        "file (bytes) | divergence, min/max → `auto` |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, found in sorted(json.loads(RESULTS.read_text()).items()):
