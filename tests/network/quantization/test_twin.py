@@ -191,6 +191,19 @@ def test_learned_bounds_and_scales_have_gradients(library: Any) -> None:
     assert not is_twin(float_model(twin))
 
 
+def test_learned_bounds_begin_with_the_first_batch(library: Any) -> None:
+    model = folded(tiny_models.dense(library))
+    twin = twin_of(model, plan_for(model), estimator="learned")
+    twin.compile("sgd", "sparse_categorical_crossentropy")
+    inputs = SAMPLES[:, 0, 0, :1] * np.ones((1, 8), np.float32)
+    twin.fit(inputs, LABELS % 3, batch_size=32, verbose=0)
+    found = plan_of_twin(twin).activations
+    assert (found["x"].low, found["x"].high) == pytest.approx((inputs.min(), inputs.max()))
+    assert all(one.low is not None for one in found.values())
+    twin.fit(inputs, LABELS % 3, batch_size=32, verbose=0)
+    assert plan_of_twin(twin).activations["hidden"] != found["hidden"]
+
+
 def test_what_a_model_does_not_have_cannot_be_planned(library: Any) -> None:
     model = folded(tiny_models.dense(library))
     with pytest.raises(UsageError, match=r"weight 'nowhere/kernel', which model 'dense'.*hidden"):

@@ -32,6 +32,19 @@ _OVER_TIME = ("Conv1D", "DepthwiseConv1D")
 Estimator = Literal["average", "learned", "fixed"]
 
 
+def has_free_scales(kind: str, layer: Any) -> bool:
+    """Whether a file can have other scales of a kernel than its greatest weights over 127.
+
+    The converter does not read the scales of a kernel that it reshapes.
+
+    Args:
+        kind: class of the layer of Keras, such as "Conv2D".
+        layer: the layer, of which the groups count.
+    """
+    grouped = kind in _OVER_TIME and getattr(layer, "groups", 1) != 1
+    return not (kind.endswith("Transpose") or grouped)
+
+
 class _Delayed(BothVersions):
     """A layer that rounds from a training step on; in inference, always."""
 
@@ -60,8 +73,8 @@ class QuantizedActivation(_Delayed):
         point: the name of the activation in the plan.
         bits: 8 or 16.
         estimator: how training finds the range: "average" follows the least and the greatest
-            value of the batches, "learned" trains both bounds by their gradients, "fixed" keeps
-            them.
+            value of the batches, "learned" trains both bounds by their gradients from those of the
+            first batch on where there are none, "fixed" keeps them.
         momentum: how much of the range stays in each step of "average".
         delay: training steps before values are rounded; ranges follow from the first on.
         rounds_training: whether values are rounded in training too. Those that a loss takes the
@@ -126,7 +139,7 @@ class QuantizedActivation(_Delayed):
         low, high = tf.convert_to_tensor(self.low), tf.convert_to_tensor(self.high)
         if averaged:
             inputs = half_away(inputs, low, high)
-        if training and observing and self.estimator == "average":
+        if training and observing and self.estimator != "fixed":
             low, high = self._moved(inputs, low, high)
         rounded = tf.cond(
             high > low,
@@ -139,7 +152,8 @@ class QuantizedActivation(_Delayed):
         """The bounds after a batch; those of the first one are taken as they are."""
         least = tf.minimum(tf.reduce_min(inputs), 0.0)
         most = tf.maximum(tf.reduce_max(inputs), 0.0)
-        kept = tf.where(high > low, self.momentum, 0.0)
+        # Without a range there is no rounding, and so no gradient to find a learned one by.
+        kept = tf.where(high > low, 1.0 if self.estimator == "learned" else self.momentum, 0.0)
         low = kept * low + (1 - kept) * least
         high = kept * high + (1 - kept) * most
         self.low.assign(low)
@@ -246,7 +260,7 @@ class QuantizedWeights(_Delayed):
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """What the layer computes with the rounded kernel."""
-        if is_exporting() and self.plain_kind in _OVER_TIME and getattr(self, "groups", 1) == 1:
+        if is_exporting() and self.is_image_in_files:
             return self._as_an_image(inputs)
         kept = self.kernel_variable
         # Past the attribute hooks of Keras, which would track or refuse a tensor.
@@ -255,6 +269,11 @@ class QuantizedWeights(_Delayed):
             return super().call(inputs)  # type: ignore[misc]
         finally:
             self.__dict__[self._holder] = kept
+
+    @property
+    def is_image_in_files(self) -> bool:
+        """Whether it is a convolution over time that files have as one of an image."""
+        return self.plain_kind in _OVER_TIME and has_free_scales(self.plain_kind, self)
 
     def _as_an_image(self, inputs: Any) -> Any:
         """A convolution over time as that of an image of height 1, which its file has.
@@ -328,7 +347,7 @@ class QuantizedWeights(_Delayed):
             kernel = np.asarray(self.rounded_values())
             eight = np.asarray(self.largest_values()) / quantization.levels * _BYTE
             found = self.converter_finds_scales()
-        if self.plain_kind in _OVER_TIME:  # see `_as_an_image`
+        if self.is_image_in_files:
             kernel = kernel[np.newaxis]
         if found or (self.plain_kind == "Dense" and quantization.axis is not None):
             # A Dense layer's scale for each channel is written into the file afterwards.
