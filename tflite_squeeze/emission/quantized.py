@@ -14,6 +14,7 @@ from tflite_squeeze.errors import InputError, UnsupportedError, UsageError
 from tflite_squeeze.network.graph import INPUT, graph_of
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+from tflite_squeeze.network.quantization.layers import has_free_scales
 from tflite_squeeze.network.quantization.points import FIXED, SAME_STEPS, kind_of, points_of
 from tflite_squeeze.network.quantization.twin import (
     float_model,
@@ -81,8 +82,9 @@ def _refuse_unwritten(source: LoadedModel) -> None:
         )
     for name, layer in quantized_layers(source.model).items():
         kind = layer.plain_kind
-        reshaped = kind.endswith(("1D", "Transpose"))
-        if reshaped and layer.quantization.axis is not None and not layer.converter_finds_scales():
+        if has_free_scales(kind, layer):
+            continue
+        if layer.quantization.axis is not None and not layer.converter_finds_scales():
             raise UnsupportedError(
                 f"the converter writes no other scales of {name!r} ({kind}) than the largest "
                 f"weight of each channel divided by 127: give {name}/kernel 8 bits and no scale"

@@ -148,14 +148,14 @@ def select(model: Any, *, only: Iterable[str] = (), protect: Iterable[str] = ())
     return Selection(targets=tuple(targets), skipped=(*skipped, *ends))
 
 
-def check_patterns(layers: list[Any], **patterns: tuple[str, ...]) -> None:
+def check_patterns(layers: list[Any], /, **patterns: tuple[str, ...]) -> None:
     """Refuses patterns that mean no layer: a misspelt one would protect nothing, silently."""
     for option, given in patterns.items():
         for pattern in given:
-            if option == "protect" and pattern in ("first", "last"):
+            if option in ("protect", "layers") and pattern in ("first", "last"):
                 continue
             if not any(matches(layer, pattern) for layer in layers):
-                names = ", ".join(layer.name for layer in layers if layer.weights)
+                names = ", ".join(dict.fromkeys(one.name for one in layers if one.weights))
                 raise UsageError(f"{option} names {pattern!r}, which matches none of {names}")
 
 

@@ -204,6 +204,32 @@ def test_wrappers_of_other_tools_are_refused_by_name() -> None:
         quantization_aware(net)
 
 
+@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+def test_layers_are_named_as_in_the_model_that_was_given(library: Any) -> None:
+    layers = library.layers
+    net = library.Sequential(
+        [
+            library.Input((8, 8, 1)),
+            layers.SeparableConv2D(4, 3, activation="relu", name="separable"),
+            layers.Conv2DTranspose(2, 3, activation="relu", name="up"),
+            layers.GlobalAveragePooling2D(name="mean"),
+            layers.Dense(4, activation="softmax", name="scores"),
+        ]
+    )
+
+    def bits(**config: Any) -> list[int | None]:
+        weights = plan_of_twin(quantization_aware(net, QuantizationAware(**config))).weights
+        return [one.bits for one in weights.values()]
+
+    assert bits(layers={"scores": 4}) == [8, 8, 8, 4]
+    assert bits(layers={"SeparableConv2D": 4}) == bits(layers={"separable": 4}) == [4, 4, 8, 8]
+    assert bits(weights=2, layers={"up": 8}) == [2, 2, 8, 2]
+    with pytest.raises(UsageError, match=r"^layers names 'nowhere', which matches none of separ"):
+        bits(layers={"nowhere": 4})
+    with pytest.raises(UsageError, match=r"\(Conv2DTranspose\) has 8 bits in every file"):
+        bits(weights=4)
+
+
 def test_learned_steps_start_at_the_least_error(model: Any) -> None:
     twin = quantization_aware(model, QuantizationAware(weights=2))
     layer = quantized_layers(twin)["conv"]

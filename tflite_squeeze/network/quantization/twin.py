@@ -23,6 +23,7 @@ from tflite_squeeze.network.quantization.layers import (
     QuantizedActivation,
     QuantizedFunction,
     QuantizedWeights,
+    has_free_scales,
     in_version,
 )
 from tflite_squeeze.network.quantization.plan import (
@@ -213,6 +214,7 @@ def _with_grid(
     delay: int,
 ) -> LayerSpec:
     spec = changed(node.source)
+    learned_scale = learned_scale and has_free_scales(node.kind, node.source)
     kernel = np.asarray(spec.weights[0])
     sharing = None if original is None else sharing_of(original, kernel, OUTPUT_AXES[node.kind])
     config = {

@@ -12,7 +12,12 @@ from tflite_squeeze.network import flavors, tfmot
 from tflite_squeeze.network.larq_library import is_larq_model
 from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.kept import kernels_of
-from tflite_squeeze.network.quantization.plan import QuantizationPlan, float32_number
+from tflite_squeeze.network.quantization.layers import has_free_scales
+from tflite_squeeze.network.quantization.plan import (
+    QuantizationPlan,
+    WeightQuantization,
+    float32_number,
+)
 from tflite_squeeze.network.quantization.twin import is_twin, kernel_name, plan_for, twin_of
 from tflite_squeeze.network.weights import check_patterns, matches, select
 from tflite_squeeze.techniques.quantization.config import QuantizationAware
@@ -61,7 +66,7 @@ def twin_for(
     """
     _refuse(model)
     plain = folded(model)
-    plan = _plan(plain, config)
+    plan = _plan(plain, config, model)
     if samples is not None:
         plan = calibrated(plain, samples, config.calibrate, plan)
     if config.learns_scales:
@@ -92,32 +97,50 @@ def _refuse(model: Any) -> None:
         )
 
 
-def _plan(plain: Any, config: QuantizationAware) -> QuantizationPlan:
-    """The plan of a folded model, with the bits of single layers."""
+def _plan(plain: Any, config: QuantizationAware, model: Any) -> QuantizationPlan:
+    """The plan of a folded model, with the bits of single layers, by their names before or then."""
     plan = plan_for(plain, weights=config.weights)
     if not plan.weights:
         raise UsageError(
             f"model {plain.name!r} has no convolution and no Dense layer whose kernel could be "
             f"quantized in training: calibrate it, with convert --quantize int8"
         )
+    owners = _owners(model)
     layers = {
-        layer.name: layer
+        kernel_name(layer.name): layer
         for layer in flavors.walk_layers(plain)
         if kernel_name(layer.name) in plan.weights
     }
-    check_patterns(list(layers.values()), protect=tuple(config.layers))
+    alike = {name: (one, owners.get(one.name, one)) for name, one in layers.items()}
+    check_patterns([one for pair in alike.values() for one in pair], layers=tuple(config.layers))
     names = list(plan.weights)
     weights = dict(plan.weights)
     for pattern, bits in config.layers.items():
         ends = {"first": names[0], "last": names[-1]}
         for name, weight in plan.weights.items():
-            layer = layers.get(name.removesuffix("/kernel"))
             named = ends[pattern] == name if pattern in ends else (
-                layer is not None and matches(layer, pattern)
+                any(matches(one, pattern) for one in alike.get(name, ()))
             )  # fmt: skip
             if named:
                 weights[name] = weight.model_copy(update={"bits": bits})
+    for name, layer in layers.items():
+        _refuse_fewer_bits(layer, weights[name])
     return plan.model_copy(update={"weights": weights})
+
+
+def _owners(model: Any) -> dict[str, Any]:
+    """The layers of a model by what the layers of their kernels are called once it is folded."""
+    by_weight = {target.name: target.layer for target in select(model).targets}
+    return {layer: by_weight[weight] for layer, (weight, _) in kernels_of(model).items()}
+
+
+def _refuse_fewer_bits(layer: Any, weight: WeightQuantization) -> None:
+    kind = type(layer).__name__
+    if weight.bits != 8 and not has_free_scales(kind, layer):
+        raise UsageError(
+            f"layer {layer.name!r} ({kind}) has 8 bits in every file: give it 8, by "
+            f'layers={{"{layer.name}": 8}} or --layer {layer.name}=8'
+        )
 
 
 def _with_least_error(plain: Any, plan: QuantizationPlan) -> QuantizationPlan:
@@ -125,7 +148,7 @@ def _with_least_error(plain: Any, plan: QuantizationPlan) -> QuantizationPlan:
     weights = dict(plan.weights)
     for target in select(plain).targets:
         name = kernel_name(target.layer.name)
-        if name in weights:
+        if name in weights and has_free_scales(target.layer_type, target.layer):
             planned = weights[name]
             columns = as_columns(
                 np.asarray(target.variable), planned.axis, depthwise=len(target.output_axes) == 2
