@@ -165,7 +165,7 @@ def _with_all_scales(plan: QuantizationPlan, network: Any) -> QuantizationPlan:
             continue
         weight, axes = weights[name], OUTPUT_AXES[node.kind]
         shape = node.source.get_weights()[0].shape
-        if weight.axis is not None and weight.axis % len(shape) != axes[0] % len(shape):
+        if weight.axis not in (None, axes[0], axes[0] + len(shape)):
             raise UsageError(
                 f"the plan counts channels of {name!r} on axis {weight.axis}, and the runtime on "
                 f"axis {axes[0]}: give that, or none for one scale"

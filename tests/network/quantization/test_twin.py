@@ -204,6 +204,22 @@ def test_learned_bounds_begin_with_the_first_batch(library: Any) -> None:
     assert plan_of_twin(twin).activations["hidden"] != found["hidden"]
 
 
+def test_ranges_follow_in_a_base_that_is_called_without_training(library: Any) -> None:
+    layers = library.layers
+    base = library.Sequential(
+        [library.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU()],
+        name="base",
+    )
+    base.trainable = False
+    photo = library.Input((8, 8, 3), name="photo")
+    features = layers.GlobalAveragePooling2D()(base(photo, training=False))
+    model = folded(library.Model(photo, layers.Dense(4)(features)))
+    twin = twin_of(model, plan_for(model))
+    twin.compile("sgd", "mse")
+    twin.fit(SAMPLES, np.ones((32, 4)), verbose=0)
+    assert all(one.low is not None for one in plan_of_twin(twin).activations.values())
+
+
 def test_what_a_model_does_not_have_cannot_be_planned(library: Any) -> None:
     model = folded(tiny_models.dense(library))
     with pytest.raises(UsageError, match=r"weight 'nowhere/kernel', which model 'dense'.*hidden"):

@@ -13,7 +13,7 @@ import numpy as np
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.flavors import Flavor
-from tflite_squeeze.network.graph import INPUT, Graph, Node, graph_of
+from tflite_squeeze.network.graph import INPUT, Graph, Node, graph_of, has_graph
 from tflite_squeeze.network.quantization.fake import largest_magnitudes
 from tflite_squeeze.network.quantization.folding import IN_FLOAT, OUTPUT_AXES
 from tflite_squeeze.network.quantization.kept import has_zeros, sharing_of
@@ -34,7 +34,14 @@ from tflite_squeeze.network.quantization.plan import (
     float32_number,
 )
 from tflite_squeeze.network.quantization.points import AVERAGES, borrowers_of, kind_of, points_of
-from tflite_squeeze.network.rewriting import Follower, LayerSpec, changed, config_of, rewritten
+from tflite_squeeze.network.rewriting import (
+    Follower,
+    LayerSpec,
+    OperationChange,
+    changed,
+    config_of,
+    rewritten,
+)
 from tflite_squeeze.network.variables import raw_variable
 
 # What makes a layer of `layers` beyond the configuration of the plain one.
@@ -148,7 +155,23 @@ def twin_of(
             )
             spec = quantizers.setdefault(point, quantizer)
             followers[key] = Follower(spec=spec, call=_call(graph, node, point))
-    return rewritten(model, layers, followers=followers)
+    return rewritten(model, layers, _in_training(model), followers)
+
+
+def _in_training(model: Any) -> dict[int, OperationChange]:
+    """Nested models without `training=False` of their own, by which ranges would not follow.
+
+    Keras 3 lets `fit` decide in any case; normalisation, for which it is given, is folded.
+    """
+
+    def call(args: Any, kwargs: Any) -> tuple[Any, Any]:
+        return args, {key: one for key, one in kwargs.items() if key != "training"}
+
+    return {
+        id(one): OperationChange(attributes={}, call=call)
+        for one in flavors.walk_layers(model)
+        if has_graph(one)
+    }
 
 
 def _names_an_output(node: Node, ends: Collection[str]) -> bool:
