@@ -40,10 +40,16 @@ def test_class_ids_become_rows_where_the_loss_takes_rows(library: Any) -> None:
 def test_other_labels_stay(library: Any) -> None:
     assert objective_of(tiny_models.dense(library)).labels(IDS) is IDS
     assert objective_of(compiled(library, "sparse_categorical_crossentropy")).labels(IDS) is IDS
-    one = library.Sequential([library.Input((8,)), library.layers.Dense(1)])
-    one.compile("adam", "mse")
-    assert objective_of(one).labels(X[:, 0]) is not None
-    assert objective_of(one).labels(X[:, 0]).shape == (48,)
+
+
+def test_numbers_are_compared_with_outputs_of_a_row_each(library: Any) -> None:
+    one = library.Sequential([library.Input((8,), name="x"), library.layers.Dense(1)])
+    for loss in ("mse", library.losses.MeanAbsoluteError()):
+        one.compile("adam", loss)
+        assert objective_of(one).labels(X[:, 0]).shape == (48, 1)
+        wanted = one.evaluate(X, X[:, :1], verbose=0)
+        for labels in (X[:, 0], X[:, :1]):
+            assert quality(one, {"x": X}, labels) == pytest.approx(wanted, rel=1e-5)
 
 
 @pytest.mark.slow

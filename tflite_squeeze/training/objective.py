@@ -52,8 +52,11 @@ class Goal:
 
         Returns:
             One-hot rows of class ids where the loss compares rows and the output has several
-            scores; all others as they are.
+            scores; one number a row where the output has; all others as they are.
         """
+        if labels is not None and self.shape[-1:] == (1,) and len(labels.shape) < len(self.shape):
+            # Beside outputs of (N, 1), labels of (N,) would be broadcast to (N, N).
+            return labels[..., None]
         if labels is None or loss_name(self.loss) not in _OF_ROWS or self.shape[-1] in (None, 1):
             return labels
         rank = len(labels.shape)
