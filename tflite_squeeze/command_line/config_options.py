@@ -153,7 +153,7 @@ def _kind(field: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_pattern(schema: Mapping[str, Any]) -> click.ParamType[Any]:
     if schema.get("type") == "integer":
-        return pattern_type("NUMBER", int, "conv_*=16")
+        return pattern_type("NUMBER", int, "conv_*=8")
     return pattern_type("FRACTION", float, "conv_*=0.5")
 
 

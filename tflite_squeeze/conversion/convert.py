@@ -272,8 +272,10 @@ def _rejection(record: ConvertRecord, path: Path, rejected: Path) -> str:
     found = record.verification
     if found is None:
         raise ValueError("a file without a check cannot have failed it")
+    planned = record.config.plan is not None
+    remedy = "and edit the plan" if planned else "calibrate on more data, or try another --quantize"
     where = f"; it diverges first at {found.diverges_at}" if found.diverges_at else ""
     return (
         f"{path} was not written, the file failed its check ({'; '.join(found.failures)}){where}: "
-        f"see {rejected}, calibrate on more data, or try another --quantize"
+        f"see {rejected}, {remedy}"
     )

@@ -62,7 +62,8 @@ def config_for_twin(source: LoadedModel, config: Convert) -> Convert:
     if opened:
         raise InputError(
             f"model {source.name!r} is a quantized network without ranges for {len(opened)} of its "
-            f"activations ({', '.join(opened[:3])}): train it, or calibrate it on samples"
+            f"activations ({', '.join(opened[:3])}): train it, or make it with `quantize`, which "
+            f"calibrates on samples"
         )
     _refuse_unwritten(source)
     return config.model_copy(update={"quantize": Quantization.INT8})

@@ -32,8 +32,7 @@ class QuantizationAware(Frozen):
     calibrate: Method = Field(
         default="minmax",
         description="How the ranges of activations are chosen before the training: minmax, "
-        "percentile, mse (least squared error), entropy, or auto for the one with the least "
-        "squared error.",
+        "percentile, mse (least squared error) or entropy.",
     )
     samples: int = Field(
         default=256, ge=1, description="Number of samples that ranges are calibrated on."
