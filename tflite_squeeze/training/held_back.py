@@ -17,6 +17,8 @@ from tflite_squeeze.training.quality import predict, quality_of
 Array = NDArray[Any]
 
 LOOKED_AT = 1_000
+# Of small examples more, since looks at 1,000 of one state differ by chance as much as states do.
+_MOST_LOOKED_AT, _MOST_BYTES = 5_000, 2**25
 # With fewer, the best of several states is the luckiest one.
 _FEWEST = 100
 
@@ -91,8 +93,13 @@ def is_held_back(data: Data) -> bool:
 
 
 def sample_of(data: Data) -> Sample:
-    """The examples that are looked at while a model is trained: up to 1,000 of the validation."""
-    return data.sample("validation", LOOKED_AT)
+    """The examples that are looked at while a model is trained: up to 5,000 of the validation.
+
+    Of examples that take more than 32 MiB together, up to 1,000.
+    """
+    one = data.sample("validation", 1)
+    size = max(1, sum(array.nbytes for array in one.inputs.values()))
+    return data.sample("validation", int(np.clip(_MOST_BYTES // size, LOOKED_AT, _MOST_LOOKED_AT)))
 
 
 def far_from(original: Any, model: Any, data: Data) -> Callable[[Sequence[Array]], float]:

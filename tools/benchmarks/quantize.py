@@ -39,6 +39,7 @@ from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.files.files import write_atomically
+from tflite_squeeze.network.flavors import input_specs
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.runtime.run import run_file
@@ -125,7 +126,7 @@ def int8(network: str, data: Any, how: FineTune) -> dict[str, Any]:
     """Float trained as long and then calibrated, and trained quantized, from the same weights."""
     model = load_model(MODELS / f"{network}.keras").model
     longer = copy_of(model)
-    finetune(longer, load_data(data), how)
+    finetune(longer, load_data(data).fitted_to(input_specs(longer)), how)
     twin, _ = quantize(model, QuantizationAware(), data, how)
     return {
         "float": _file(longer), "float then int8": _file(longer, data, quantize="int8"),
