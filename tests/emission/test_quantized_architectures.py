@@ -280,7 +280,8 @@ def test_what_a_plan_keeps_in_float_is_float_in_the_file(library: str, kept: str
 def test_scales_that_the_converter_cannot_write_are_refused() -> None:
     layers = LIBRARIES["keras"].layers
     given = LIBRARIES["keras"].Input((6, 2))
-    plain = folded(LIBRARIES["keras"].Model(given, layers.Conv1D(2, 3, name="short")(given)))
+    grouped = layers.Conv1D(2, 3, groups=2, name="short")
+    plain = folded(LIBRARIES["keras"].Model(given, grouped(given)))
     twin = twin_of(plain, plan_for(plain, weights=4))
     _answers(twin, _samples(twin), training=True)
     with pytest.raises(UnsupportedError, match=r"'short' .Conv1D.*give short/kernel 8 bits"):
