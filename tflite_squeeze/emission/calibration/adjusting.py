@@ -25,7 +25,7 @@ from tflite_squeeze.emission.calibration.rounding import compensated
 from tflite_squeeze.emission.calibration.weight_scales import as_columns, largest, least_error
 from tflite_squeeze.network.graph import Node, graph_of
 from tflite_squeeze.network.least_squares import rows
-from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+from tflite_squeeze.network.quantization.folding import is_depthwise
 from tflite_squeeze.network.quantization.kept import values_shared
 from tflite_squeeze.network.quantization.plan import QuantizationPlan, WeightQuantization
 from tflite_squeeze.network.quantization.twin import kernel_name
@@ -212,7 +212,7 @@ def scales_of(node: Node, kernel: Array, weight: WeightQuantization) -> Array:
     """The scales of a kernel: those of its plan, else from its greatest magnitudes, (channels,)."""
     if weight.scale is not None:
         return np.asarray(weight.scale)
-    depthwise = len(OUTPUT_AXES[node.kind]) == 2
+    depthwise = is_depthwise(node.kind)
     return largest(as_columns(kernel, weight.axis, depthwise=depthwise), weight.levels)
 
 
@@ -226,7 +226,7 @@ def with_clipped_kernels(model: Any, plan: QuantizationPlan) -> QuantizationPlan
     weights = dict(plan.weights)
     for name, (node, weight) in quantized_kernels(model, plan).items():
         if weight.scale is None and node.kind in _FREE_SCALES:
-            depthwise = len(OUTPUT_AXES[node.kind]) == 2
+            depthwise = is_depthwise(node.kind)
             columns = as_columns(node.source.get_weights()[0], weight.axis, depthwise=depthwise)
             scale = tuple(float(one) for one in least_error(columns, weight.levels))
             weights[kernel_name(name)] = weight.model_copy(update={"scale": scale})

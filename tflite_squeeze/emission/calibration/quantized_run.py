@@ -17,7 +17,7 @@ from tflite_squeeze.network.quantization.fake import (
     fake_weights,
     largest_magnitudes,
 )
-from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+from tflite_squeeze.network.quantization.folding import OUTPUT_AXES, is_depthwise
 from tflite_squeeze.network.quantization.plan import QuantizationPlan, WeightQuantization
 from tflite_squeeze.network.quantization.twin import kernel_name
 from tflite_squeeze.network.running import Running
@@ -99,7 +99,7 @@ def kernel_on_grid(node: Node, kernel: Array, weight: WeightQuantization) -> Arr
         kernel: float32.
         weight: what it is quantized to.
     """
-    depthwise = len(OUTPUT_AXES[node.kind]) == 2
+    depthwise = is_depthwise(node.kind)
     if weight.scale is None:
         largest = np.asarray(largest_magnitudes(kernel, weight, depthwise=depthwise))
     else:

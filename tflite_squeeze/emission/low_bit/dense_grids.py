@@ -47,27 +47,32 @@ def with_dense_grids(tflite: bytes, twin: Any) -> bytes:
     ]
     replacements = []
     for name, layer in wanted.items():
-        found = [_replacement(layer, *one) for one in _like(layer, stored)]
-        if not found:
+        written = next(_like(layer, stored), None)
+        if written is None:
             raise UnsupportedError(
                 f"the file has the weights of {name!r} in another operator than FULLY_CONNECTED, "
                 f"which the scales of its plan cannot be written for: give it 8 bits"
             )
-        replacements += found[:1]
+        replacements.append(_replacement(layer, written))
     return with_weights(tflite, replacements)
 
 
-def _like(layer: Any, stored: list[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
-    """The weights of a file that are a layer's, rounded to other steps: (integers, values)."""
+def _like(layer: Any, stored: list[tuple[Array, Array]]) -> Iterator[Array]:
+    """The integers of a file that are a layer's weights, rounded to other steps.
+
+    Args:
+        layer: a Dense layer of a twin.
+        stored: (integers, values) of the file's weights.
+    """
     kernel = np.asarray(layer.rounded_values()).T
     for values, real in stored:
         if real.shape == kernel.shape:
             steps = np.abs(kernel).max(axis=1, keepdims=True) / 127
             if np.all(np.abs(real - kernel) <= _SLACK * steps / 2 + 1e-12):
-                yield values, real
+                yield values
 
 
-def _replacement(layer: Any, written: Array, _real: Array) -> Replacement:
+def _replacement(layer: Any, written: Array) -> Replacement:
     kernel = np.asarray(layer.rounded_values()).T
     scales = np.resize(np.asarray(layer.largest_values()) / layer.quantization.levels, len(kernel))
     return Replacement(

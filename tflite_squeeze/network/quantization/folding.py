@@ -268,6 +268,11 @@ def _reshape(name: str, shape: Sequence[int | None]) -> LayerSpec:
     return LayerSpec(kind="Reshape", config={"name": name, "target_shape": list(shape)}, weights=())
 
 
+def is_depthwise(kind: str) -> bool:
+    """Whether the two last axes of the kernels of a kind of layers together count outputs."""
+    return len(OUTPUT_AXES[kind]) == 2
+
+
 def unfolded(model: Any) -> tuple[str, ...]:
     """The names of normalisations that a folded model still has."""
     layers = flavors.walk_layers(model)

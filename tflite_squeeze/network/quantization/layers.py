@@ -18,7 +18,7 @@ from tflite_squeeze.network.quantization.fake import (
     largest_magnitudes,
     with_learned_steps,
 )
-from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
+from tflite_squeeze.network.quantization.folding import OUTPUT_AXES, is_depthwise
 from tflite_squeeze.network.quantization.kept import shared_kernel, shared_table, with_zeros
 from tflite_squeeze.network.quantization.plan import ActivationQuantization, WeightQuantization
 from tflite_squeeze.network.variables import raw_variable
@@ -225,7 +225,7 @@ class QuantizedWeights(_Delayed):
     @property
     def depthwise(self) -> bool:
         """Whether the two last axes of the kernel together count channels."""
-        return len(OUTPUT_AXES[self.plain_kind]) == 2
+        return is_depthwise(self.plain_kind)
 
     def build(self, shape: Any) -> None:
         """Adds the learned scale, which weights share a value, and a count of steps."""

@@ -15,7 +15,7 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.graph import INPUT, Graph, Node, graph_of, has_graph
 from tflite_squeeze.network.quantization.fake import largest_magnitudes
-from tflite_squeeze.network.quantization.folding import IN_FLOAT, OUTPUT_AXES
+from tflite_squeeze.network.quantization.folding import IN_FLOAT, OUTPUT_AXES, is_depthwise
 from tflite_squeeze.network.quantization.kept import has_zeros, sharing_of
 from tflite_squeeze.network.quantization.layers import (
     LAYERS,
@@ -258,7 +258,7 @@ def _with_grid(
 
 def _start(node: Node, weight: WeightQuantization) -> Any:
     """The greatest values of a grid whose steps are trained: of the plan, or of the kernel."""
-    depthwise = len(OUTPUT_AXES[node.kind]) == 2
+    depthwise = is_depthwise(node.kind)
     own = largest_magnitudes(node.source.get_weights()[0], weight, depthwise=depthwise)
     if weight.scale is None:
         return np.asarray(own)
