@@ -193,7 +193,7 @@ def ridge(
 
 
 def ridge_depthwise(x: Array, y: Array, start: Array, alpha: float = 1e-2) -> tuple[Array, Array]:
-    """The same for a depthwise kernel: a regression for each channel, all in one batch.
+    """The same for a depthwise kernel: a regression for each channel.
 
     Args:
         x: rows, (n, taps, channels).
@@ -205,21 +205,17 @@ def ridge_depthwise(x: Array, y: Array, start: Array, alpha: float = 1e-2) -> tu
         W (taps, channels, multiplier) and b (channels · multiplier,), float64.
     """
     channels, multiplier = start.shape[1:]
-    x = np.asarray(x, np.float64).transpose(2, 0, 1)
-    y = np.asarray(y, np.float64).reshape(-1, channels, multiplier).transpose(1, 0, 2)
-    mean, answer = x.mean(axis=1, keepdims=True), y.mean(axis=1, keepdims=True)
-    x, y = x - mean, y - answer
-    turned, count = x.transpose(0, 2, 1), x.shape[1]
-    begun = np.asarray(start, np.float64).transpose(1, 0, 2)
-    matrix = _towards(turned @ x / count, turned @ y / count, begun, alpha)
-    return matrix.transpose(1, 0, 2), (answer - mean @ matrix).reshape(channels * multiplier)
+    y = y.reshape(-1, channels, multiplier)
+    solved = [ridge(x[..., at], y[:, at], start[:, at], alpha) for at in range(channels)]
+    matrices, shifts = zip(*solved, strict=True)
+    return np.stack(matrices, axis=1), np.concatenate(shifts)
 
 
 def _towards(covariance: Array, crossed: Array, start: Array, alpha: float) -> Array:
-    """W₀ + (H + λ)⁻¹ (XᵀY - H W₀), for one system or a batch of them."""
-    size = covariance.shape[-1]
-    penalty = alpha * np.trace(covariance, axis1=-2, axis2=-1) / size + _FLOOR
-    damped = covariance + np.asarray(penalty)[..., np.newaxis, np.newaxis] * np.eye(size)
+    """W₀ + (H + λ)⁻¹ (XᵀY - H W₀)."""
+    size = len(covariance)
+    penalty = alpha * np.trace(covariance) / size + _FLOOR
+    damped = covariance + penalty * np.eye(size)
     return np.asarray(start + np.linalg.solve(damped, crossed - covariance @ start))
 
 
