@@ -1,0 +1,1 @@
+"""Files whose quantization differs from layer to layer, chosen by what the answers lose."""
