@@ -11,7 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.network.loading import ModelKind, load_model, load_tflite
+from tflite_squeeze.files.tflite_file import read_tflite
+from tflite_squeeze.network.loading import ModelKind, load_model
 
 TFLITE = b"\x1c\0\0\0TFL3" + bytes(64)
 FLAVORS = {"keras": keras, "tf_keras": tf_keras}
@@ -106,7 +107,7 @@ def test_tflite_files_and_bytes(tmp_path: Path) -> None:
     path.write_bytes(TFLITE)
     from_file, from_bytes = load_model(path), load_model(TFLITE)
     assert from_file.kind is from_bytes.kind is ModelKind.TFLITE
-    assert from_file.model == TFLITE == load_tflite(path)
+    assert from_file.model == TFLITE == read_tflite(path)
     assert from_file.sha256 == from_bytes.sha256
 
 
@@ -115,7 +116,7 @@ def test_what_is_no_tflite_file_is_refused_as_one(tmp_path: Path, content: bytes
     path = tmp_path / "tiny.tflite"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"not a \.tflite file"):
-        load_tflite(path)
+        read_tflite(path)
     with pytest.raises(InputError, match=r"not a \.tflite file"):
         load_model(content)
     with pytest.raises(InputError, match=r"empty|damaged|not a model"):

@@ -129,7 +129,7 @@ def test_what_is_wrong_is_told_with_its_line(old: str, new: str, said: str) -> N
         ("- 1", "r.yaml:1: a recipe is a mapping"),
         ("steps: 3", "r.yaml:1: steps: 3: "),
         ("steps:\n  - finetune: {}", "r.yaml:2: steps.1: a step names no technique"),
-        ("steps:\n\n  - 7", "r.yaml:3: steps.1: 7: "),
+        ("steps:\n\n  - 7", "r.yaml:3: steps.1: 7 stands where"),
         ("a: \x01", "r.yaml:1: it is not YAML"),
     ],
 )

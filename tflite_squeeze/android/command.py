@@ -19,6 +19,7 @@ from tflite_squeeze.command_line.output import (
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.files.files import check_folder, read_file
+from tflite_squeeze.files.tflite_file import read_tflite
 
 if TYPE_CHECKING:
     from tflite_squeeze.android.config import ExportAndroid
@@ -84,7 +85,7 @@ def _exported(tflite: Path, labels: Path | None, options: dict[str, Any]) -> "An
     """The export, on real samples where there are some."""
     from tflite_squeeze.android.export import export_android
 
-    content = read_file(tflite, "file")
+    content = read_tflite(tflite)
     named = () if labels is None else _read_labels(labels)
     if options["data"] is None and not any(options[key] for key in _ABOUT_DATA):
         return export_android(content, _config(named, stated_preprocessing()))

@@ -16,7 +16,8 @@ from tflite_squeeze.android.interface import (
 from tflite_squeeze.android.known_files import known_of
 from tflite_squeeze.android.project import Project, dependencies
 from tflite_squeeze.android.record import AndroidRecord, ExportedFile
-from tflite_squeeze.files.files import read_file, write_folder
+from tflite_squeeze.files.files import write_folder
+from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.tflite.signatures import LEGACY_UINT8, quantization_name
 
 
@@ -79,7 +80,7 @@ def export_android(
         PosixPath('lenet_5_android')
     """
     config = config or ExportAndroid()
-    content = tflite if isinstance(tflite, bytes) else read_file(Path(tflite), "file")
+    content = tflite if isinstance(tflite, bytes) else read_tflite(tflite)
     interface = android_interface(content)
     known = known_of(content, interface, config)
     asset = asset_of(content, interface, config, known)

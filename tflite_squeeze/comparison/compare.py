@@ -15,7 +15,7 @@ from tflite_squeeze.comparison.record import (
 )
 from tflite_squeeze.comparison.runtimes import RUNTIMES, figures_on
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.files.files import read_file
+from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.tflite.signatures import quantization_name
 from tflite_squeeze.tflite.size import download_bytes
@@ -78,7 +78,7 @@ def compare(
 
 def _read(paths: Sequence[Path | str]) -> dict[str, bytes]:
     """Content by path; the same path once."""
-    return {str(path): read_file(Path(path), "file") for path in paths}
+    return {str(path): read_tflite(path) for path in paths}
 
 
 def _sizes(name: str, content: bytes) -> FileCompared:

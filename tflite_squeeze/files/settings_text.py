@@ -181,6 +181,10 @@ def _explained(
     if first["type"] == "extra_forbidden":
         reason = _unknown_key(str(path[-1]), path[:-1], kind)
         where = where.removesuffix(str(path[-1])).rstrip(".") or f"the {what}"
+    elif first["type"] == "model_type":
+        given = "nothing" if first["input"] is None else repr(first["input"])
+        keys = ", ".join(_keys_at(path, kind))
+        reason = f"{given[:80]} stands where fields belong: give some of {keys}"
     elif isinstance(first["input"], str | int | float | bool):
         reason = f"{first['input']!r}: {reason}"
     start = f"{_place(file, lines, path)}:"

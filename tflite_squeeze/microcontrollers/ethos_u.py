@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tflite_squeeze.errors import UnsupportedError
-from tflite_squeeze.files.files import read_file
+from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.microcontrollers.ethos_u_record import CpuOperator, EthosUProfile, EthosURecord
 from tflite_squeeze.microcontrollers.remedies import (
     AS_DENSE_INT8,
@@ -46,7 +46,7 @@ def profile_ethos_u(
         437671
     """
     config = config or EthosUProfile()
-    content = tflite if isinstance(tflite, bytes) else read_file(Path(tflite), "file")
+    content = tflite if isinstance(tflite, bytes) else read_tflite(tflite)
     _check_dense(read_model(content), config)
     answer = run_in_child(
         "ethos_u",

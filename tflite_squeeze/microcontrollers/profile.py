@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import UnsupportedError
-from tflite_squeeze.files.files import read_file
+from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.microcontrollers.graph import (
     check_supported,
     keeps_state,
@@ -89,7 +89,7 @@ def profile_micro(tflite: bytes | Path | str, config: MicroProfile | None = None
         21616
     """
     config = config or MicroProfile()
-    content = tflite if isinstance(tflite, bytes) else read_file(Path(tflite), "file")
+    content = tflite if isinstance(tflite, bytes) else read_tflite(tflite)
     model = read_model(content)
     inputs = example_inputs(content, config.examples, config.seed)
     run = run_micro(content, list(inputs.values()), time_limit_s=config.time_limit_s)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tflite_squeeze.errors import InputError, UsageError, reason_of
 from tflite_squeeze.files.files import is_file, is_folder, read_file
+from tflite_squeeze.files.tflite_file import is_tflite, refuse_foreign
 from tflite_squeeze.network.compiling import compiled_as_saved
 from tflite_squeeze.network.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
 from tflite_squeeze.network.larq_library import has_larq_layers, larq
@@ -79,7 +80,7 @@ def load_model(
     if isinstance(source, LoadedModel):
         return source
     if isinstance(source, bytes):
-        _refuse_foreign(source, "the model's bytes")
+        refuse_foreign(source, "the model's bytes")
         return LoadedModel(
             model=source,
             kind=ModelKind.TFLITE,
@@ -93,7 +94,7 @@ def load_model(
         return _load_folder(path, allow_unsafe=allow_unsafe)
     content = read_file(path, "model")
     sha256 = hashlib.sha256(content).hexdigest()
-    if content[4:8] == b"TFL3":
+    if is_tflite(content):
         return LoadedModel(
             model=content, kind=ModelKind.TFLITE, name=path.stem, sha256=sha256, path=path
         )
@@ -162,25 +163,6 @@ def model_of(source: Any, *, keep_prunable: bool = False) -> tuple[Any, tuple[st
         return source, ()
     loaded = with_layers(load_model(source, keep_prunable=keep_prunable))
     return loaded.model, loaded.notes
-
-
-def load_tflite(path: Path) -> bytes:
-    """Reads a `.tflite` file and refuses anything else.
-
-    Raises:
-        InputError: the file is missing, unreadable or lacks the TFL3 identifier.
-    """
-    content = read_file(path, "file")
-    _refuse_foreign(content, str(path))
-    return content
-
-
-def _refuse_foreign(content: bytes, what: str) -> None:
-    if content[4:8] != b"TFL3":
-        raise InputError(
-            f"{what} is not a .tflite file (no TFL3 identifier): convert a Keras model first, "
-            f"with tflite-squeeze convert"
-        )
 
 
 def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:

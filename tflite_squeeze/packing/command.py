@@ -15,6 +15,7 @@ from tflite_squeeze.command_line.output import (
 )
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.files.files import check_output, read_file, write_atomically
+from tflite_squeeze.files.tflite_file import read_tflite
 
 
 @click.command("pack", epilog="Example: tflite-squeeze pack lenet_5.tflite -o lenet_5.tflite.sqz")
@@ -54,7 +55,7 @@ def pack_command(
     nothing over gzip -9 is refused, with both sizes.
     """
     check_outputs([output, reader], json_target, force=force, inputs=[tflite])
-    content = read_file(tflite, "file")
+    content = read_tflite(tflite)
     with progress(ctx, f"packing {tflite}"):
         from tflite_squeeze.packing import sqz_reader
         from tflite_squeeze.packing.pack import pack

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.errors import InputError, RuntimeFailure, SqueezeError
-from tflite_squeeze.files.files import read_file
+from tflite_squeeze.errors import RuntimeFailure, SqueezeError
+from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.profiling.record import (
     LatencyStats,
     Memory,
@@ -47,12 +47,7 @@ def profile(tflite: bytes | Path | str, config: Profile | None = None) -> Profil
     """
     config = config or Profile()
     path = None if isinstance(tflite, bytes) else Path(tflite)
-    content = tflite if isinstance(tflite, bytes) else read_file(Path(tflite), "file")
-    if path is not None and content[4:8] != b"TFL3":
-        raise InputError(
-            f"{path} is not a .tflite file (no TFL3 identifier): convert a Keras model first, "
-            f"with tflite-squeeze convert"
-        )
+    content = tflite if isinstance(tflite, bytes) else read_tflite(tflite)
     size = size_ledger(content)
     request = config.model_dump()
     larq = runs_in_larq(content, config.runtime)

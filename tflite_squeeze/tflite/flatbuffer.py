@@ -16,6 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import InputError, UnsupportedError
+from tflite_squeeze.files.tflite_file import IDENTIFIER, refuse_foreign
 from tflite_squeeze.tflite.checks import Damaged, check_indexes, check_tables
 from tflite_squeeze.tflite.fields import (
     buffer_bytes,
@@ -27,7 +28,6 @@ from tflite_squeeze.tflite.fields import (
 
 ModelT: TypeAlias = Any  # schema.ModelT, which comes without type annotations
 
-_IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # LiteRT's kernels read weights in place and expect them so
 _LARGEST_BYTES = 2**31 - 1  # offsets inside a flatbuffer are signed 32 bits
 
@@ -50,11 +50,7 @@ def read_model(tflite: bytes) -> ModelT:
         >>> len(read_model(Path("lenet.tflite").read_bytes()).subgraphs)
         1
     """
-    if tflite[4:8] != _IDENTIFIER:
-        raise InputError(
-            "these bytes are not a .tflite file (no TFL3 identifier): convert a Keras model "
-            "first, with tflite-squeeze convert"
-        )
+    refuse_foreign(tflite, "what was given")
     try:
         root = schema.Model.GetRootAs(tflite)
         check_tables(root, len(tflite))
@@ -97,7 +93,7 @@ def pack_model(model: ModelT) -> bytes:
             f"quantize the model"
         )
     builder = flatbuffers.Builder(weights_bytes + 4096)
-    builder.Finish(packed.Pack(builder), _IDENTIFIER)
+    builder.Finish(packed.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
 
 

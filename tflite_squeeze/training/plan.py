@@ -27,6 +27,7 @@ class Needs:
         steps: at least, so that small data is enough to recover on.
         rate: factor of the usual learning rate.
         augment: what is done to the examples where there are few of them.
+        folds: whether batch normalizations are folded away before the training.
         momentum: the model's own, of the moving statistics of its batch normalizations; None
             where it has none.
     """
@@ -34,6 +35,7 @@ class Needs:
     passes: int = 3
     steps: int = 600
     rate: float = 1.0
+    folds: bool = False
     momentum: float | None = None
     augment: tuple[str, ...] = ()
 

@@ -44,12 +44,12 @@ def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: 
     names the tensor at which it diverges first.
     """
     check_json(options["json_target"], force=options["force"], inputs=[model, tflite])
-    from tflite_squeeze.network.loading import load_tflite
+    from tflite_squeeze.files.tflite_file import read_tflite
     from tflite_squeeze.verification.limits import Verify
     from tflite_squeeze.verification.tables import verdict, verify_tables
 
     config = config_of(Verify)
-    content = load_tflite(tflite)
+    content = read_tflite(tflite)
     with progress(ctx, f"Verifying {tflite}"):
         source = open_model(model, options)
         from tflite_squeeze.verification.verify import verify

@@ -15,8 +15,9 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.state import fresh_states, stateful_layers
 from tflite_squeeze.emission.trace import prepared
 from tflite_squeeze.errors import InputError, UnsupportedError
+from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.network.larq_library import is_larq_model
-from tflite_squeeze.network.loading import LoadedModel, load_model, load_tflite
+from tflite_squeeze.network.loading import LoadedModel, load_model
 from tflite_squeeze.runtime.larq_files import is_larq_file
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.flatbuffer import read_model, select_operators
@@ -106,7 +107,7 @@ def verify(
     started = time.perf_counter()
     config = config or Verify()
     source, notes = prepared(load_model(model))
-    content = tflite if isinstance(tflite, bytes) else load_tflite(Path(tflite))
+    content = tflite if isinstance(tflite, bytes) else read_tflite(tflite)
     if reason := why_unverifiable(content):
         raise UnsupportedError(f"the file cannot be verified here: {reason}")
     samples = None if data is None else load_data(data)

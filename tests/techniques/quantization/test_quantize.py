@@ -71,6 +71,9 @@ def test_without_labels_the_original_teaches(model: Any) -> None:
     assert record.before is None
     assert record.calibrated_divergence is not None
     assert record.history["loss"]
+    told = " ".join(record.notes)
+    assert "chosen for" in told
+    assert "batch normalization" not in told  # it is folded
 
 
 def test_one_shot_is_calibration_alone(model: Any) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.files.files import read_file
+from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.microcontrollers.export.config import ExportMicro
 from tflite_squeeze.microcontrollers.export.golden import (
     MicroGolden,
@@ -68,7 +68,7 @@ def export_micro(tflite: bytes | Path | str, config: ExportMicro | None = None) 
         ['README.md', 'main.c']
     """
     config = config or ExportMicro()
-    content = tflite if isinstance(tflite, bytes) else read_file(Path(tflite), "file")
+    content = tflite if isinstance(tflite, bytes) else read_tflite(tflite)
     model = read_model(content)
     check_supported(model)
     inputs, outputs = c_tensors(model)
