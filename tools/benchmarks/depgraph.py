@@ -154,7 +154,7 @@ def peer() -> None:
 @main.command()
 def here() -> None:
     """Narrows to the MACs that the peer left."""
-    from tflite_squeeze import Distill, FineTune, Narrow, load_model, narrow
+    from tflite_squeeze import Distill, FineTune, Narrow, distill, load_model, narrow
     from tflite_squeeze.conversion.convert import convert
     from tflite_squeeze.emission.config import Convert
     from tflite_squeeze.tflite.footprint import footprint
@@ -171,16 +171,16 @@ def here() -> None:
             continue
         model = load_model(WORK / f"{name}.keras").model
         config = Narrow(budget="macs", keep=found["macs"], multiple=4)
-        cut, _ = narrow(model, config, data, one_shot=True)
-        how = FineTune(steps=STEPS, batch=BATCH, learning_rate=RATE, teacher="original",
-                       distill=Distill(temperature=2.0))  # fmt: skip
-        trained, record = narrow(model, config, data, how)
-        assert record.search is not None
+        cut, record = narrow(model, config, data, one_shot=True)
+        before = _accuracy(cut, known)
+        how = FineTune(steps=STEPS, batch=BATCH, learning_rate=RATE)
+        # as `narrow` itself trains, without a second search
+        trained, _ = distill(cut, Distill(temperature=2.0), data, model, how)
         _keep({
             f"{name} {share} here": {
                 "whole": _accuracy(model, known),
                 "macs": macs(trained) / macs(model),
-                "before": _accuracy(cut, known),
+                "before": before,
                 "after": _accuracy(trained, known),
                 "seconds": record.seconds,
             }

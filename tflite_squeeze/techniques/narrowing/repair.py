@@ -32,6 +32,7 @@ Array = NDArray[Any]
 # Prototypes on two networks: more samples win little, less ridge makes small samples fit noise.
 RIDGE = 1e-2
 _PLACES = 64  # of an image, at random
+_FEW_PLACES = 16  # where a channel has weights for its own taps alone
 _FLOOR = 1e-4  # of the old variance, below which a channel counts as constant
 _RIGID = 1e9  # a ridge at which weights stay what they are
 _LEAST_SCALE = 1e-3  # of a normalisation, below which nothing can be made up for through it
@@ -180,7 +181,7 @@ class _Repair:
     def _depthwise(
         self, layer: Any, given: Array, wanted: Array, kernel: Array
     ) -> tuple[Array, Array]:
-        x, y = paired_rows(layer, given, wanted, _PLACES, self._random)
+        x, y = paired_rows(layer, given, wanted, _FEW_PLACES, self._random)
         taps = kernel.reshape(-1, *kernel.shape[-2:])
         pruned = taps == 0
         solved, shift = ridge_depthwise(x, y, taps, _RIGID if pruned.any() else self._alpha)
