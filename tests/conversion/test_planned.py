@@ -114,19 +114,35 @@ def test_what_no_file_can_follow_is_one_line(
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("weights", "activations", "said"),
-    [
-        ({"conv/kernel": WeightQuantization(bits=None)}, {}, "the weight 'conv/kernel' in float"),
-        ({}, {"conv": None, "image": None}, "keeps the activation 'image', 'conv' in float"),
-    ],
-)
-def test_calibration_leaves_nothing_in_float(
-    model: Any, plan: QuantizationPlan, weights: Any, activations: Any, said: str
-) -> None:
-    given = changed(plan, weights=weights, activations=activations)
-    with pytest.raises(UsageError, match=f"{said}.*leave --calibrate out"):
-        convert(model, Convert(plan=given, calibrate="minmax"), DATA)
+@pytest.mark.parametrize("calibrate", [None, "auto"])
+def test_layers_kept_in_float_with_and_without_calibration(library: Any, calibrate: Any) -> None:
+    model = tiny_models.convolutional(library)
+    config = Convert(quantize="int8", keep_float=("image", "type:Conv2D"), calibrate=calibrate)
+    record = convert(model, config, DATA).record
+    assert record.passed
+    assert (record.calibration is None) == (calibrate is None)
+    kinds = {one.split(" ")[0] for one in record.float_operators}
+    assert kinds == {"CONV_2D", "RESHAPE", "FULLY_CONNECTED", "QUANTIZE"}
+    assert record.config.plan is not None
+    assert record.config.plan.weights.keys() == {"scores_linear/kernel"}
+    assert record.config.plan.activations.keys() == {"scores_linear", "scores"}
+
+
+def test_what_calibration_finds_is_what_a_float_part_answers(model: Any) -> None:
+    config = Convert(quantize="int8", keep_float=("conv",), calibrate="auto")
+    converted = convert(model, config, DATA)
+    assert converted.record.verification is not None
+    assert converted.record.verification.outputs[0].sqnr_db > 40
+    plain = convert(model, config.model_copy(update={"keep_float": ()}), DATA)
+    assert plain.record.float_operators == ()
+
+
+def test_kernels_in_float_between_integers_have_no_file(model: Any, plan: QuantizationPlan) -> None:
+    given = changed(plan, weights={"conv/kernel": WeightQuantization(bits=None)})
+    with pytest.raises(
+        UsageError, match=r"'conv/kernel' in float between .*: keep 'conv' in float"
+    ):
+        convert(model, Convert(plan=given), DATA)
 
 
 def test_a_plan_keeps_layers_in_float(model: Any, plan: QuantizationPlan) -> None:
@@ -149,6 +165,10 @@ def test_models_that_take_no_plan(model: Any, plan: QuantizationPlan) -> None:
     function = tf.function(tf.abs).get_concrete_function(tf.TensorSpec((1, 2)))
     with pytest.raises(UsageError, match="--plan quantizes Keras models"):
         convert(function, Convert(plan=plan))
+    with pytest.raises(UsageError, match="--keep-float quantizes Keras models"):
+        convert(function, Convert(quantize="int8", keep_float=("abs",)), np.zeros((4, 2)))
+    with pytest.raises(ValidationError, match="keep_float conv needs quantize='int8', not 'none'"):
+        Convert(keep_float=("conv",))
     with pytest.raises(ValidationError, match="not float16 for litert: leave quantize"):
         Convert(plan=plan, quantize="float16")
     with pytest.raises(ValidationError, match="not none for larq: leave quantize and runtime out"):

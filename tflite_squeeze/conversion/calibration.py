@@ -13,11 +13,12 @@ from tflite_squeeze.emission.calibration.steps import quantized_by_calibration
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network.flavors import input_specs
+from tflite_squeeze.network.graph import graph_of
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.biases import round_biases
 from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.plan import QuantizationPlan
-from tflite_squeeze.network.quantization.twin import plan_for, twin_of
+from tflite_squeeze.network.quantization.twin import kernel_name, plan_for, twin_of
 from tflite_squeeze.training.divergence import Divergence
 
 Array = NDArray[Any]
@@ -49,7 +50,7 @@ def calibrated_source(
             f"--calibrate out, so that TensorFlow's converter calibrates it"
         )
     if plan is None and not config.per_channel_dense:
-        plan = _per_tensor(source.model)
+        plan = eight_bits(folded(source.model), per_channel_dense=False)
     count = config.calibration_samples
     fitted = samples.fitted_to(input_specs(source.model))
     found = quantized_by_calibration(
@@ -68,14 +69,21 @@ def _judge(model: Any, answers: Sequence[Array]) -> Callable[[Sequence[Array]], 
     return Divergence(model, answers).of
 
 
-def _per_tensor(model: Any) -> QuantizationPlan:
-    """8 bits for all, Dense kernels with one scale each."""
-    network = folded(model)
+def eight_bits(network: Any, *, per_channel_dense: bool) -> QuantizationPlan:
+    """The plan of 8 bits for all.
+
+    Args:
+        network: what `folded` returned.
+        per_channel_dense: whether Dense kernels have a scale for each output, or one.
+    """
     plan = plan_for(network)
-    weights = {
-        name: weight.model_copy(update={"axis": None})
-        if type(network.get_layer(name.rpartition("/")[0])).__name__ == "Dense"
-        else weight
-        for name, weight in plan.weights.items()
+    if per_channel_dense:
+        return plan
+    whole = {
+        kernel_name(node.layer): plan.weights[kernel_name(node.layer)].model_copy(
+            update={"axis": None}
+        )
+        for node in graph_of(network).nodes.values()
+        if node.kind == "Dense"
     }
-    return plan.model_copy(update={"weights": weights})
+    return plan.model_copy(update={"weights": {**plan.weights, **whole}})

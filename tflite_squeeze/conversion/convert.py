@@ -37,6 +37,9 @@ from tflite_squeeze.verification.record import Verify, refused_record
 from tflite_squeeze.verification.verify import verify, why_unverifiable
 
 _NOT_ASKED = "the check was left out, as asked"
+_NONE_IN_FLOAT = (
+    "no operator computes in float: the converter merged what keep_float names into others"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +143,8 @@ def convert(
     seconds = time.perf_counter() - started
     about = _about(source, config, samples)
     told = (*notes, *about.get("notes", ()), *file.emitted.notes)
+    if config.keep_float and not file.emitted.float_operators:
+        told = (*told, _NONE_IN_FLOAT)
     record = ConvertRecord(
         source=source_of(source),
         config=config,
@@ -160,7 +165,7 @@ def convert(
 
 def _given(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
     """The model that is converted: quantized here, if so asked, or as it is."""
-    if config.plan is not None:
+    if config.plan is not None or config.keep_float:
         twin = planned(source, config, samples)
     elif is_quantized_twin(source) or config.calibrate is None or samples is None:
         twin = Twin(source=source, config=config)

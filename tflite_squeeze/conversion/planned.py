@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.conversion.calibration import calibrated_source
+from tflite_squeeze.conversion.calibration import calibrated_source, eight_bits
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.calibration.calibrate import calibrated
 from tflite_squeeze.emission.calibration.record import CalibrationRecord
@@ -20,8 +20,10 @@ from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network.graph import graph_of
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.biases import round_biases
-from tflite_squeeze.network.quantization.folding import OUTPUT_AXES, folded
+from tflite_squeeze.network.quantization.folding import IN_FLOAT, OUTPUT_AXES, folded
+from tflite_squeeze.network.quantization.in_float import without_layers
 from tflite_squeeze.network.quantization.plan import ActivationQuantization, QuantizationPlan
+from tflite_squeeze.network.quantization.points import roundings_of
 from tflite_squeeze.network.quantization.twin import (
     kernel_name,
     plan_for,
@@ -51,28 +53,29 @@ class Twin:
 
 
 def planned(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
-    """The twin of a model by the plan of a conversion.
+    """The twin of a model by the plan of a conversion, without the layers that it keeps in float.
 
     Args:
         source: the model, which `prepared` has seen.
-        config: with a plan.
+        config: with a plan, or with layers to keep in float of one for 8 bits.
         samples: to calibrate the ranges on that the plan leaves open.
 
     Raises:
         UsageError: the model is not of Keras, has a plan of its own, or the plan does not fit it.
         InputError: ranges are open, and there are no samples.
     """
+    option = "--keep-float" if config.plan is None else "--plan"
     if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
-        raise UsageError(f"--plan quantizes Keras models; {source.name!r} is none: leave it out")
+        raise UsageError(f"{option} quantizes Keras models; {source.name!r} is none: leave it out")
     if is_quantized_twin(source):
         raise UsageError(
             f"model {source.name!r} is a quantized network, which has a plan of its own: leave "
-            f"--plan out"
+            f"{option} out"
         )
     network = folded(source.model)
-    plan = _fitting(config.plan or plan_for(network), network, source.name)
-    if config.calibrate is not None:
-        _refuse_floats(plan, network)
+    plan = config.plan or eight_bits(network, per_channel_dense=config.per_channel_dense)
+    plan = without_layers(plan, source.model, network, config.keep_float)
+    plan = _fitting(plan, network, source.name)
     opened = [name for name, one in plan.activations.items() if one.low is None]
     if samples is None and config.calibrate is not None:
         raise uncalibrated(Quantization.INT8)
@@ -105,6 +108,7 @@ def _fitting(plan: QuantizationPlan, network: Any, name: str) -> QuantizationPla
     refuse_strangers(name, plan, whole)
     plan = _quantized_part(plan)
     _refuse_wide(plan)
+    _refuse_float_kernels(plan, network)
     return _with_fixed_ranges(_with_all_scales(plan, network), whole)
 
 
@@ -131,21 +135,6 @@ def _quantized_part(plan: QuantizationPlan) -> QuantizationPlan:
     )
 
 
-def _refuse_floats(plan: QuantizationPlan, network: Any) -> None:
-    """Calibration looks for ranges of all activations."""
-    whole = plan_for(network)
-    for what, given, there in (
-        ("weight", plan.weights, whole.weights),
-        ("activation", plan.activations, whole.activations),
-    ):
-        if floats := [name for name in there if name not in given]:
-            raise UsageError(
-                f"the plan keeps the {what} {_some(floats)} in float, and --calibrate quantizes "
-                f"all: give each weight 8, 4 or 2 bits and each activation 8, or leave --calibrate "
-                f"out"
-            )
-
-
 def _refuse_wide(plan: QuantizationPlan) -> None:
     """Files of plans have 8 bits between operators."""
     wide = [name for name, one in plan.activations.items() if one.bits == 16]
@@ -154,6 +143,21 @@ def _refuse_wide(plan: QuantizationPlan) -> None:
             f"the plan gives 16 bits to {_some(wide)}, and files of plans have activations of 8: "
             f"give it 8, or convert with --quantize int16x8 and without --plan"
         )
+
+
+def _refuse_float_kernels(plan: QuantizationPlan, network: Any) -> None:
+    """The converter makes integers of kernels between rounded activations."""
+    roundings, graph = roundings_of(network), graph_of(network)
+    for node in graph.nodes.values():
+        kernel = kernel_name(node.layer)
+        if node.kind not in OUTPUT_AXES or node.kind in IN_FLOAT or kernel in plan.weights:
+            continue
+        around = roundings[node.layer], roundings[graph.nodes[node.inputs[0].node].layer]
+        if all(points and points <= plan.activations.keys() for points in around):
+            raise UsageError(
+                f"the plan keeps {kernel!r} in float between activations of 8 bits, where files "
+                f"have integers: keep {_some(around[0])} in float, too"
+            )
 
 
 def _with_all_scales(plan: QuantizationPlan, network: Any) -> QuantizationPlan:

@@ -37,6 +37,11 @@ class Convert(Frozen):
         description="What each weight and activation of a Keras model becomes; makes an int8 file, "
         "and calibrates on data the activations that have no range.",
     )
+    keep_float: tuple[str, ...] = Field(
+        default=(),
+        description="Patterns of layers, operations, inputs and outputs of a Keras model that an "
+        "int8 file computes in float, by name or type.",
+    )
     io_dtype: Literal["float32", "int8", "uint8"] = Field(
         default="float32",
         description="Type of the file's inputs and outputs; int8 and uint8 need int8 quantization.",
@@ -107,6 +112,11 @@ class Convert(Frozen):
         if self.calibrate is not None and not integer:
             raise ValueError(
                 f"calibrate {self.calibrate!r} needs quantize='int8', not {self.quantize.value!r}"
+            )
+        if self.keep_float and not integer:
+            raise ValueError(
+                f"keep_float {', '.join(self.keep_float)} needs quantize='int8', not "
+                f"{self.quantize.value!r}"
             )
         if self.runtime == "larq" and (
             self.quantize not in (Quantization.NONE, Quantization.DYNAMIC) or self.batch != 1

@@ -22,6 +22,7 @@ from tflite_squeeze.emission.trace import Traced, layers_of, prepared, traced
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.files.temporary import no_room, temporary_folder
 from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.network.quantization.twin import quantized_activations
 from tflite_squeeze.tflite.flatbuffer import operator_names, with_description
 from tflite_squeeze.tflite.signatures import float_operators
 from tflite_squeeze.tflite.tidy import with_facts
@@ -70,7 +71,7 @@ def emit(
     Example:
         >>> tflite = emit(load_model("models/lenet_5.keras"), Convert()).tflite
     """
-    mixed = has_float_parts(source)
+    mixed = has_float_parts(source, config)
     if config.quantize.calibrates and not calibration and not mixed:
         raise uncalibrated(config.quantize)
     chatter = Chatter()
@@ -78,7 +79,11 @@ def emit(
         source, notes = prepared(source)
     with temporary_folder() as folder, fresh_states(source):
         given = None if mixed else calibration or {}
-        job = _Job(config, given, folder, chatter, frozenset(layers_of(source)))
+        how = config
+        if mixed and not quantized_activations(source.model):
+            # Where nothing has a range, the converter would quantize as in the dynamic mode.
+            how = config.model_copy(update={"quantize": Quantization.NONE})
+        job = _Job(how, given, folder, chatter, frozenset(layers_of(source)))
         model = job.traced(source)
         tflite = job.converted(model)
     if config.quantize is Quantization.INT8:

@@ -13,6 +13,7 @@ from tflite_squeeze.emission.low_bit.dense_grids import with_dense_grids
 from tflite_squeeze.emission.low_bit.emit import has_few_values
 from tflite_squeeze.emission.low_bit.narrowed import OPERATORS, narrowed
 from tflite_squeeze.emission.low_bit.record import LowBitRecord, NarrowedTensor
+from tflite_squeeze.emission.low_bit.stored_grids import with_stored_grids
 from tflite_squeeze.emission.low_bit.weight_only import with_stored_weights
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.quantized import is_quantized_twin
@@ -94,7 +95,9 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
 def _of_twin(source: LoadedModel, config: Convert, calibration: dict[str, Batches] | None) -> Made:
     """The file of a quantized network: its integers, stored in as few bits as they need."""
     emitted, kernels = emit(source, config, calibration), shared_kernels(source)
-    shared, tensors = with_shared_scales(with_dense_grids(emitted.tflite, source.model), kernels)
+    stored, left = with_stored_grids(emitted.tflite, source.model)
+    gridded = with_dense_grids(stored, source.model, left)
+    shared, tensors = with_shared_scales(gridded, kernels)
     tflite = tidied(shared)
     records: Sequence[NarrowedTensor] = ()
     if config.low_bit != "off":

@@ -92,12 +92,14 @@ def _refuse_unwritten(source: LoadedModel) -> None:
             )
 
 
-def has_float_parts(source: LoadedModel) -> bool:
-    """Whether the plan of a twin leaves kernels or activations in float.
+def has_float_parts(source: LoadedModel, config: Convert) -> bool:
+    """Whether a twin is to compute in float what its plan leaves out.
 
     Without samples, TensorFlow's converter makes integers of what has a range and leaves the rest
     in float. With them it would find ranges for all.
     """
+    if config.keep_float:  # perhaps a layer that a plan has no entry for
+        return True
     if not is_quantized_twin(source):
         return False
     if any(node.kind in OUTPUT_AXES for node in graph_of(source.model).nodes.values()):
@@ -129,7 +131,7 @@ def stand_in_batches(source: LoadedModel, config: Convert) -> dict[str, Any]:
     Raises:
         InputError: there are layers with ranges inside.
     """
-    if has_float_parts(source):
+    if has_float_parts(source, config):
         return {}
     inside = calibrated_inside(source)
     if inside:

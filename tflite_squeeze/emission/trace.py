@@ -15,6 +15,7 @@ from tflite_squeeze.emission.endpoints import (
     fixed_specs,
     refuse_converted,
 )
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.recurrent import Recurrence, recurrence_for_tflite
 from tflite_squeeze.emission.state import captured_variables
 from tflite_squeeze.errors import InputError
@@ -109,7 +110,8 @@ def traced(source: LoadedModel, config: Convert, *, unroll: bool, fuse: bool = T
         UsageError: a shape contradicts the model's.
         InputError: a shape stays open, or the model cannot be called on it.
     """
-    with exporting(), _recurrence(source, unroll=unroll, fuse=fuse) as done:
+    grids = config.quantize is not Quantization.NONE
+    with exporting(grids=grids), _recurrence(source, unroll=unroll, fuse=fuse) as done:
         functions = {
             endpoint.name: _trace(
                 endpoint, fixed_specs(endpoint, config.batch, config.input_shapes)

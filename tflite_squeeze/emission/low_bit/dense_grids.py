@@ -1,6 +1,6 @@
 """Dense weights of a quantized network, whose scales for each output the converter cannot write."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,13 @@ Array = NDArray[Any]
 _SLACK = 1.02
 
 
-def with_dense_grids(tflite: bytes, twin: Any) -> bytes:
+def with_dense_grids(tflite: bytes, twin: Any, left: Collection[str] = ()) -> bytes:
     """Writes the integers and the scales of a twin's Dense layers.
 
     Args:
         tflite: the file as the converter made it of the twin.
         twin: the quantized network.
+        left: names of layers whose weights the file has in float.
 
     Returns:
         The file; as it is where the converter found the scales itself.
@@ -36,7 +37,7 @@ def with_dense_grids(tflite: bytes, twin: Any) -> bytes:
     wanted = {
         name: layer
         for name, layer in quantized_layers(twin).items()
-        if layer.plain_kind == "Dense" and not layer.converter_finds_scales()
+        if layer.plain_kind == "Dense" and name not in left and not layer.converter_finds_scales()
     }
     if not wanted:
         return tflite

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS
 from tflite_squeeze.emission.low_bit.few_bits import OperatorWeight, float_weights, store
-from tflite_squeeze.tflite.edits import new_operator, new_tensor
+from tflite_squeeze.tflite.edits import consumers, new_operator, new_tensor
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.tidy import tidied
 
@@ -45,7 +45,7 @@ def with_stored_weights(tflite: bytes, *, rounded: bool = False) -> tuple[bytes,
             other += 1
         else:
             continue
-        _behind_dequantize(model, weight, codes, scales)
+        behind_dequantize(model, weight, codes, scales)
     if not exact + other:
         return tflite, ()
     notes = []
@@ -56,11 +56,21 @@ def with_stored_weights(tflite: bytes, *, rounded: bool = False) -> tuple[bytes,
     return tidied(pack_model(model)), tuple(notes)
 
 
-def _behind_dequantize(model: Any, weight: OperatorWeight, codes: Any, scales: Any) -> None:
-    graph, operator = weight.graph, weight.operator
+def behind_dequantize(model: Any, weight: OperatorWeight, codes: Any, scales: Any) -> None:
+    """Stores a float weight in 8 bits, and lets its operators read what a DEQUANTIZE makes of them.
+
+    Args:
+        model: the schema's object model; changed in place.
+        weight: which; it may be read by several operators.
+        codes: signed integers of the weight's shape.
+        scales: (channels,).
+    """
+    graph = weight.graph
+    readers = consumers(graph, weight.index)
     read = new_tensor(graph, weight.index, weight.values.shape)
     store(model, weight, codes, scales, "int8")
-    operator.inputs = np.asarray([operator.inputs[0], read, *operator.inputs[2:]], np.int32)
+    for reader in readers:
+        reader.inputs = np.where(reader.inputs == weight.index, read, reader.inputs)
     added = new_operator(
         model,
         "DEQUANTIZE",
@@ -69,5 +79,5 @@ def _behind_dequantize(model: Any, weight: OperatorWeight, codes: Any, scales: A
         schema.DequantizeOptionsT(),
         version=_DEQUANTIZE_VERSION,
     )
-    at = next(place for place, one in enumerate(graph.operators) if one is operator)
+    at = next(place for place, one in enumerate(graph.operators) if one is readers[0])
     graph.operators.insert(at, added)

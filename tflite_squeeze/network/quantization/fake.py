@@ -14,17 +14,23 @@ import tensorflow as tf
 from tflite_squeeze.network.quantization.plan import WeightQuantization
 
 _exported: ContextVar[bool] = ContextVar("exported", default=False)
+_gridded: ContextVar[bool] = ContextVar("gridded", default=True)
 LEAST = 1e-8  # of a magnitude: a channel of zeros has steps too
 
 
 @contextmanager
-def exporting() -> Iterator[None]:
-    """Within it, quantized layers are traced with constants, which the converter reads."""
-    token = _exported.set(True)
+def exporting(*, grids: bool = True) -> Iterator[None]:
+    """Within it, quantized layers are traced with constants, which the converter reads.
+
+    Args:
+        grids: whether the converter is to read the scales of kernels; else they are floats.
+    """
+    tokens = _exported.set(True), _gridded.set(grids)
     try:
         yield
     finally:
-        _exported.reset(token)
+        _exported.reset(tokens[0])
+        _gridded.reset(tokens[1])
 
 
 def is_exporting() -> bool:
@@ -140,6 +146,8 @@ def exported_weights(
         depthwise: whether the two last axes together count channels.
     """
     kernel = tf.constant(values)
+    if not _gridded.get():
+        return kernel
     if quantization.axis is None:
         return tf.quantization.fake_quant_with_min_max_vars(
             kernel, float(-largest), float(largest), narrow_range=True

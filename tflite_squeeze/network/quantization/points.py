@@ -83,6 +83,36 @@ def borrowers_of(model: object) -> dict[str, str]:
     return _borrowers(graph_of(model))
 
 
+def roundings_of(model: object) -> dict[str, frozenset[str]]:
+    """The activations that round what each node of a folded model puts out.
+
+    That may be itself, another whose range it borrows, a ReLU or a concatenation behind it, or
+    what a reshape got its values from. Nothing rounds integers, nor the insides of an LSTM.
+
+    Args:
+        model: a model that `folded` has made, of either version of Keras.
+
+    Returns:
+        Names in `points_of`, by the name of what puts a tensor out.
+    """
+    graph = graph_of(model)
+    points = {**{name: name for name in points_of(model)}, **_borrowers(graph)}
+    found: dict[str, frozenset[str]] = {}
+    for node in graph.nodes.values():
+        there = frozenset(_rounding(graph, node, points))
+        found[node.layer] = found.get(node.layer, frozenset()) | there
+    return found
+
+
+def _rounding(graph: Graph, node: Node, points: dict[str, str]) -> Iterator[str]:
+    if node.layer in points:
+        yield points[node.layer]
+    elif kind_of(node) in SAME_STEPS and node.inputs:
+        yield from _rounding(graph, graph.nodes[node.inputs[0].node], points)
+    elif node.kind not in _STATEFUL and len(node.tensors) == 1 and _floats(node):
+        yield from (points[one.layer] for one in _readers(graph, node) if one.layer in points)
+
+
 def _borrowers(graph: Graph) -> dict[str, str]:
     parents: dict[str, Node] = {}
     for node in graph.nodes.values():

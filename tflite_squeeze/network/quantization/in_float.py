@@ -1,0 +1,97 @@
+"""Layers that a plan leaves in float, by patterns of their names and types."""
+
+import difflib
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network.flavors import output_names
+from tflite_squeeze.network.graph import Node, graph_of
+from tflite_squeeze.network.quantization.plan import QuantizationPlan
+from tflite_squeeze.network.quantization.points import roundings_of
+from tflite_squeeze.network.quantization.twin import kernel_name
+from tflite_squeeze.network.weights import matches
+
+# What `folded` adds to the names of the layers that it makes of one.
+_PARTS = ("", "_linear", "_depthwise", "_float", "_image", "_scaled")
+_NAMED = 8
+
+
+def without_layers(
+    plan: QuantizationPlan, model: Any, network: Any, patterns: Iterable[str]
+) -> QuantizationPlan:
+    """A plan that leaves layers in float: their kernels, and what they put out.
+
+    Args:
+        plan: of the network.
+        model: the Keras model, whose layers, operations, inputs and outputs are named.
+        network: what `folded` made of it.
+        patterns: of names or types, such as "boxes", "block_*", "type:Softmax"; the name of a
+            nested model means all in it.
+
+    Returns:
+        The plan without the entries of these layers. What rounds several tensors, as that of a
+        concatenation does its operands, goes with each of them.
+
+    Raises:
+        UsageError: a pattern matches nothing.
+
+    Example:
+        >>> without_layers(plan, model, folded(model), ["scores"]).activations.keys()
+        dict_keys(['image', 'conv'])
+    """
+    units, roundings = _Units(model, network), roundings_of(network)
+    layers = {layer for pattern in patterns for layer in units.matching(pattern)}
+    weights = {kernel_name(layer) for layer in layers}
+    points = {point for layer in layers for point in roundings[layer]}
+    return QuantizationPlan(
+        weights={name: one for name, one in plan.weights.items() if name not in weights},
+        activations={name: one for name, one in plan.activations.items() if name not in points},
+    )
+
+
+class _Units:
+    """The layers of a model, and what became of them in its folded network."""
+
+    def __init__(self, model: Any, network: Any) -> None:
+        self._original = graph_of(model)
+        self._folded = dict.fromkeys(node.layer for node in graph_of(network).nodes.values())
+        names = output_names(model)
+        ends = self._original.ends
+        named = list(ends) if isinstance(ends, dict) else names
+        values = self._original.outputs
+        self._outputs = dict(zip(named, values, strict=True)) if len(named) == len(values) else {}
+
+    def matching(self, pattern: str) -> list[str]:
+        """The folded layers that a pattern means."""
+        found = [layer for layer in self._folded if fnmatchcase(layer, pattern)]
+        for node in self._original.nodes.values():
+            if self._means(pattern, node):
+                found += self._became(node)
+        if not found:
+            raise self._nothing(pattern)
+        return found
+
+    def _means(self, pattern: str, node: Node) -> bool:
+        ends = (name for name, value in self._outputs.items() if value.node == node.name)
+        names = (node.layer, node.name, *node.path, *ends)
+        return any(fnmatchcase(name, pattern) for name in names) or (
+            node.source is not None and matches(node.source, pattern)
+        )
+
+    def _became(self, node: Node) -> list[str]:
+        """The names of what `folded` made of a layer; of a normalisation, what took it in."""
+        found = [node.layer + part for part in _PARTS if node.layer + part in self._folded]
+        if found or not node.inputs:
+            return found
+        return self._became(self._original.nodes[node.inputs[0].node])
+
+    def _nothing(self, pattern: str) -> UsageError:
+        names = dict.fromkeys(
+            [*(node.layer for node in self._original.nodes.values()), *self._outputs]
+        )
+        near = difflib.get_close_matches(pattern, names, n=_NAMED, cutoff=0.0)
+        more = f" and {len(names) - len(near)} more" if len(names) > len(near) else ""
+        return UsageError(f"keep_float names {pattern!r}, which matches none of "
+                          f"{', '.join(near)}{more}")  # fmt: skip
