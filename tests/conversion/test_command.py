@@ -211,7 +211,8 @@ def test_models_that_cannot_be_used(run: Any, files: Any, out: Path, tmp_path: P
         "missing.keras": "does not exist",
     }.items():
         assert said in run("convert", tmp_path / name, "-o", out).refused()
-    assert "is a .tflite file already" in run("convert", files.tflite, "-o", out).refused()
+    (tmp_path / "cut.tflite").write_bytes(files.tflite.read_bytes()[:600])
+    assert "damaged" in run("convert", tmp_path / "cut.tflite", "-o", out).refused()
     assert _left(out) == []
 
 

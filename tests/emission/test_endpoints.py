@@ -87,9 +87,11 @@ def test_a_concrete_function_with_positional_and_unnamed_results() -> None:
     assert outputs["output_1"].numpy().tolist() == [[3.0, 5.0]]
 
 
-def test_a_tflite_file_is_not_converted_again() -> None:
+def test_the_signature_of_a_file_can_be_read_and_not_called() -> None:
+    endpoint = _only(dense_file())
+    assert {name: spec.shape for name, spec in endpoint.inputs.items()} == {"x": (1, 3)}
     with pytest.raises(UsageError, match=r"is a \.tflite file already: pass the Keras model"):
-        endpoints_of(load_model(dense_file()))
+        endpoint.call({})
 
 
 def _open(**shapes: tuple[int | None, ...] | None) -> Endpoint:

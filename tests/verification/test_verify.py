@@ -12,7 +12,7 @@ from tests.tiny_models import LIBRARIES, examples
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
-from tflite_squeeze.errors import InputError, UnsupportedError, UsageError
+from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.tflite.flatbuffer import operator_names, pack_model, read_model
 from tflite_squeeze.tflite.signatures import LEGACY_UINT8
 from tflite_squeeze.verification.record import Verify
@@ -197,11 +197,6 @@ def test_labels_of_other_classes_are_refused(trained: Any, good: bytes, labels: 
     y[0] = labels[0]
     with pytest.raises(InputError, match="but output 'scores' has 3 classes"):
         verify(trained.model, good, (trained.x, y))
-
-
-def test_a_tflite_file_is_no_model_to_compare_with(good: bytes) -> None:
-    with pytest.raises(UsageError, match="already"):
-        verify(good, good)
 
 
 def test_a_file_for_flex_cannot_be_verified_here() -> None:

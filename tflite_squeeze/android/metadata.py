@@ -4,9 +4,6 @@ The buffer TFLITE_METADATA holds a table of the public metadata schema; the file
 are in an uncompressed ZIP archive appended to the model.
 """
 
-import io
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,13 +17,11 @@ from tflite_squeeze.android.metadata_schema import (
     encoded,
 )
 from tflite_squeeze.data.preprocessing import Preprocessing
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.tflite.attached import attached_files, with_attached_files
 from tflite_squeeze.tflite.flatbuffer import metadata_of, with_metadata
 
 _KEY = "TFLITE_METADATA"
 _PARSER = "1.0.0"  # every field that is written here has been in the schema since then
-_LARGEST_FILE_BYTES = 1 << 24
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # no time of day, so that equal input gives equal bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,13 +164,7 @@ def with_model_metadata(tflite: bytes, metadata: Fields, files: Mapping[str, byt
         >>> read_model_metadata(with_model_metadata(tflite, {"name": "lenet"}, {})).fields
         {'name': 'lenet'}
     """
-    written = io.BytesIO(with_metadata(tflite, {_KEY: encoded(metadata)}))
-    if files:
-        # Appended, as the readers expect it: offsets count from the start of the whole file.
-        with zipfile.ZipFile(written, "a", zipfile.ZIP_STORED) as archive:
-            for name, content in files.items():
-                archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
-    return written.getvalue()
+    return with_attached_files(with_metadata(tflite, {_KEY: encoded(metadata)}), files)
 
 
 def read_model_metadata(tflite: bytes) -> FoundMetadata | None:
@@ -193,23 +182,4 @@ def read_model_metadata(tflite: bytes) -> FoundMetadata | None:
     content = metadata_of(tflite).get(_KEY)
     if content is None:
         return None
-    return FoundMetadata(fields=decoded(content), files=_archived(tflite))
-
-
-def _archived(tflite: bytes) -> dict[str, bytes]:
-    source = io.BytesIO(tflite)
-    if not zipfile.is_zipfile(source):
-        return {}
-    try:
-        with zipfile.ZipFile(source) as archive:
-            for info in archive.infolist():
-                if info.file_size > _LARGEST_FILE_BYTES:
-                    raise InputError(
-                        f"the file {info.filename!r} behind the model has {info.file_size:,} "
-                        f"bytes: associated files are read up to {_LARGEST_FILE_BYTES:,}"
-                    )
-            return {info.filename: archive.read(info) for info in archive.infolist()}
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise InputError(
-            f"the files appended to the model cannot be read ({error}): write its metadata again"
-        ) from error
+    return FoundMetadata(fields=decoded(content), files=attached_files(tflite))

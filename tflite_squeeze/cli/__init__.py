@@ -26,10 +26,13 @@ from tflite_squeeze.version import __version__
 
 _BEFORE_TECHNIQUES = commands_in(
     {
-        "convert": ("conversion.command", "Turn a Keras model into a verified .tflite file."),
+        "convert": (
+            "conversion.command",
+            "Turn a Keras model, or a float .tflite file, into a verified .tflite file.",
+        ),
         "verify": (
             "verification.command",
-            "Check that a .tflite file gives the same outputs as its Keras model.",
+            "Check that a .tflite file gives the same outputs as the model that it came from.",
         ),
         "profile": ("profiling.command", "Measure latency, memory and size of a .tflite file."),
         "compare": (

@@ -1,4 +1,4 @@
-"""`tflite-squeeze convert`: a Keras model in, a verified `.tflite` out."""
+"""`tflite-squeeze convert`: a Keras model or a float file in, a verified `.tflite` out."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,10 +66,11 @@ CONVERT = "tflite_squeeze.emission.config:Convert"
 @json_option
 @click.pass_context
 def convert_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
-    """Turn a Keras model into a verified .tflite file.
+    """Turn a Keras model, or a float .tflite file, into a verified .tflite file.
 
-    MODEL is a .keras or .h5 file of Keras 3 or tf_keras, or a SavedModel folder. A file that
-    fails verification is written as OUTPUT.rejected.tflite instead of OUTPUT; the exit code is 1.
+    MODEL is a .keras or .h5 file of Keras 3 or tf_keras, a SavedModel folder, or a .tflite file
+    of floats, which is quantized and verified against itself. A file that fails verification is
+    written as OUTPUT.rejected.tflite instead of OUTPUT; the exit code is 1.
     """
     data_file = Path(options["data"]) if options["data"] else None
     files = (model, options["labels_file"], options["plan_file"], data_file)

@@ -1,4 +1,4 @@
-"""Converts a Keras model to a verified `.tflite` file."""
+"""Converts a Keras model, or a `.tflite` file of floats, to a verified `.tflite` file."""
 
 import hashlib
 import time
@@ -27,14 +27,15 @@ from tflite_squeeze.emission.quantized import (
 from tflite_squeeze.emission.shared_values.record import shared_in_file
 from tflite_squeeze.emission.sparse.decision import Decided, with_best_encoding
 from tflite_squeeze.emission.trace import prepared
-from tflite_squeeze.errors import CheckFailed, InputError, RuntimeFailure
+from tflite_squeeze.errors import CheckFailed, InputError, RuntimeFailure, UsageError
 from tflite_squeeze.files.files import check_output, write_atomically
-from tflite_squeeze.network.loading import LoadedModel, load_model
+from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
+from tflite_squeeze.tflite.attached import attached_files, with_attached_files
 from tflite_squeeze.tflite.flatbuffer import count_operators
 from tflite_squeeze.tflite.size import size_ledger
 from tflite_squeeze.tflite.tidy import with_facts
 from tflite_squeeze.verification.record import Verify, refused_record
-from tflite_squeeze.verification.verify import verify, why_unverifiable
+from tflite_squeeze.verification.verify import quantization_of, verify, why_unverifiable
 
 _NOT_ASKED = "the check was left out, as asked"
 _NONE_IN_FLOAT = (
@@ -103,7 +104,8 @@ def convert(
     """Converts a model and checks that the file gives the model's outputs.
 
     Args:
-        model: a model of either version of Keras, a SavedModel, concrete functions, or a path.
+        model: a model of either version of Keras, a SavedModel, concrete functions, the bytes of
+            a `.tflite` file of floats, or a path.
         config: how to convert; float32 with a batch of 1 by default.
         data: real samples to calibrate and verify on: `Data`, or anything `load_data` takes.
             Without them int8 and int16x8 are refused, and the check runs on random numbers.
@@ -127,6 +129,8 @@ def convert(
         raise uncalibrated(config.quantize)
     samples = None if data is None else load_data(data)
     source, notes = prepared(load_model(model))
+    if source.kind is ModelKind.TFLITE:
+        config = _config_for_file(source, config)
     if samples is not None and not config.labels and samples.class_names:
         config = config.model_copy(update={"labels": samples.class_names})
     started = time.perf_counter()
@@ -140,6 +144,9 @@ def convert(
     # What LiteRT does not run cannot be measured in it.
     sparsity = config.sparsity if config.runtime == "litert" else "dense"
     decided = with_best_encoding(_with_more_facts(file, samples), sparsity)
+    if source.kind is ModelKind.TFLITE:
+        whole = with_attached_files(decided.tflite, attached_files(source.model))
+        decided = replace(decided, tflite=whole)
     seconds = time.perf_counter() - started
     about = _about(source, config, samples)
     told = (*notes, *about.get("notes", ()), *file.emitted.notes)
@@ -161,6 +168,30 @@ def convert(
         unchecked = record.model_copy(update={"unverified": unverified})
         return replace(converted, record=unchecked)
     return _verified(converted, source, samples, verification)
+
+
+def _config_for_file(source: LoadedModel, config: Convert) -> Convert:
+    """The options for a `.tflite` file, with the batch that it has.
+
+    Raises:
+        UsageError: an option asks for what only a model can give.
+    """
+    what = f"{source.path or source.name} is a .tflite file"
+    if config.allow_select_ops:
+        raise UsageError(f"{what}, whose operators stay as they are: leave --allow-select-ops out")
+    batches = {
+        spec.shape[0]
+        for endpoint in endpoints_of(source)
+        for spec in endpoint.inputs.values()
+        if spec.shape.rank
+    }
+    batch = "dynamic" if None in batches or not batches else min(batches)
+    if "batch" in config.model_fields_set and config.batch != batch:
+        raise UsageError(
+            f"{what} with a batch of {batch}, which stays: leave --batch {config.batch} out, or "
+            f"convert the Keras model"
+        )
+    return config.model_copy(update={"batch": batch})
 
 
 def _given(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
@@ -196,6 +227,8 @@ def _verified(
 ) -> Converted:
     """The same, with the comparison in its record."""
     quantization = converted.record.config.quantize
+    if source.kind is ModelKind.TFLITE and quantization is Quantization.NONE:
+        quantization = quantization_of(converted.tflite)
     if converted.record.low_bit is not None and converted.record.low_bit.stored:
         quantization = Quantization.DYNAMIC
     try:

@@ -18,7 +18,7 @@ class Source(Frozen):
 
     Attributes:
         name: its name.
-        kind: "keras", "tf_keras", "saved_model" or "functions".
+        kind: "keras", "tf_keras", "saved_model", "functions" or "tflite".
         sha256: hash of the file, or of configuration and weights of an object.
         path: the file that it was read from, if any.
         model_bytes: size of the file or folder, if it was read from one.

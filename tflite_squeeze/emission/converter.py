@@ -96,7 +96,7 @@ def emit(
             *notes,
             *model.notes,
             *chatter.worth_telling(),
-            *_island_notes(islands, config),
+            *island_notes(islands, config),
         ),
         chatter=tuple(chatter.lines),
         float_operators=islands,
@@ -290,7 +290,13 @@ def labelled(tflite: bytes, source: LoadedModel, config: Convert) -> bytes:
     )
 
 
-def _island_notes(islands: tuple[str, ...], config: Convert) -> tuple[str, ...]:
+def island_notes(islands: tuple[str, ...], config: Convert) -> tuple[str, ...]:
+    """What a report says about the operators of an integer file that compute in floats.
+
+    Args:
+        islands: what `float_operators` found.
+        config: how it was converted.
+    """
     if not islands:
         return ()
     shown = ", ".join(islands[:5]) + (" …" if len(islands) > 5 else "")

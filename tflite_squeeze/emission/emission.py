@@ -7,6 +7,7 @@ from typing import Literal
 from tflite_squeeze.emission.chatter import Chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import Batches, Emitted, emit, labelled
+from tflite_squeeze.emission.from_file.emit import emit_from_file
 from tflite_squeeze.emission.larq import larq_file
 from tflite_squeeze.emission.low_bit.decision import Packed, with_low_bits
 from tflite_squeeze.emission.low_bit.dense_grids import with_dense_grids
@@ -21,7 +22,7 @@ from tflite_squeeze.emission.shared_values.kernels import SharedKernel, shared_k
 from tflite_squeeze.emission.shared_values.scales import with_shared_scales
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.larq_library import is_larq_model
-from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.tidy import tidied
 from tflite_squeeze.tflite.weights import weights_of
@@ -68,7 +69,8 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
         return _for_larq(source, config)
     if is_quantized_twin(source):
         return _of_twin(source, config, calibration)
-    emitted, kernels = emit(source, config, calibration), shared_kernels(source)
+    emit_it = emit_from_file if source.kind is ModelKind.TFLITE else emit
+    emitted, kernels = emit_it(source, config, calibration), shared_kernels(source)
     shared, tensors = with_shared_scales(emitted.tflite, kernels)
     tflite = tidied(shared)
     dynamic = config.quantize is Quantization.DYNAMIC
@@ -77,7 +79,7 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
     exact = tflite
     if dynamic and has_few_values(tflite):
         plain = config.model_copy(update={"quantize": Quantization.NONE})
-        exact = tidied(emit(source, plain).tflite)
+        exact = tidied(emit_it(source, plain).tflite)
     packed = with_low_bits(exact, config.low_bit, config.quantize)
     if packed.record is None:
         packed = Packed(tflite=tflite, record=None)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
+from tflite_squeeze.tflite.signatures import FileSignature, signatures_of
 
 Tensors = dict[str, Any]
 
@@ -32,13 +33,13 @@ def endpoints_of(source: LoadedModel) -> list[Endpoint]:
     """The signatures of a model, in a fixed order.
 
     Args:
-        source: anything but a `.tflite` file.
+        source: the model; the signatures of a `.tflite` file can be read, and not called.
 
     Raises:
-        UsageError: it is a `.tflite` file already.
-        InputError: the shapes of its inputs are not known.
+        InputError: the shapes of its inputs are not known, or the file is damaged.
     """
-    refuse_converted(source)
+    if source.kind is ModelKind.TFLITE:
+        return [_file_endpoint(source, signature) for signature in signatures_of(source.model)]
     if source.kind in (ModelKind.KERAS, ModelKind.TF_KERAS):
         return [_keras_endpoint(source.model)]
     functions = source.model
@@ -58,6 +59,22 @@ def refuse_converted(source: LoadedModel) -> None:
             f"{source.path or source.name} is a .tflite file already: pass the Keras model it "
             f"came from"
         )
+
+
+def _file_endpoint(source: LoadedModel, signature: FileSignature) -> Endpoint:
+    def call(_: Tensors) -> Tensors:
+        refuse_converted(source)
+        return {}
+
+    specs = {
+        name: tf.TensorSpec(
+            [None if size < 0 else size for size in shape],
+            tf.string if signature.types[name] == "bytes" else signature.types[name],
+            name=name,
+        )
+        for name, shape in signature.inputs.items()
+    }
+    return Endpoint(name=signature.name or "", inputs=specs, call=call)
 
 
 def _keras_endpoint(model: Any) -> Endpoint:

@@ -23,6 +23,9 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.fake import exporting
 from tflite_squeeze.network.rewriting import as_float32
+from tflite_squeeze.tflite.fields import text
+from tflite_squeeze.tflite.flatbuffer import read_model
+from tflite_squeeze.tflite.tensor_values import tensor_values
 
 _KERAS_KINDS = (ModelKind.KERAS, ModelKind.TF_KERAS)
 
@@ -50,10 +53,11 @@ def prepared(source: LoadedModel) -> tuple[LoadedModel, tuple[str, ...]]:
     """The model in float32, with finite weights only, and notes on what had to change.
 
     Raises:
-        InputError: a weight is NaN or infinite.
-        UsageError: it is a `.tflite` file already.
+        InputError: a weight is NaN or infinite; in a `.tflite` file, a constant is NaN.
     """
-    refuse_converted(source)
+    if source.kind is ModelKind.TFLITE:
+        _refuse_broken_constants(source)
+        return source, source.notes
     refuse_broken_weights(source)
     if source.kind not in _KERAS_KINDS:
         return source, source.notes
@@ -93,6 +97,21 @@ def refuse_broken_weights(source: LoadedModel) -> None:
             )
 
 
+def _refuse_broken_constants(source: LoadedModel) -> None:
+    """Raises for the first constant of a file with NaN; masks are made of infinities."""
+    model = read_model(source.model)
+    for subgraph, graph in enumerate(model.subgraphs):
+        for index, tensor in enumerate(graph.tensors):
+            values = tensor_values(model, subgraph, index)
+            if values is None or values.dtype.kind != "f" or not np.isnan(values).any():
+                continue
+            raise InputError(
+                f"constant {text(tensor.name)} of file {source.name!r} holds "
+                f"{np.isnan(values).sum()} NaN values of {values.size}: train the model again, or "
+                f"load an earlier checkpoint"
+            )
+
+
 def _variables_in(source: LoadedModel, signature: str) -> list[Any]:
     return list(source.model.signatures[signature].graph.variables)
 
@@ -107,9 +126,10 @@ def traced(source: LoadedModel, config: Convert, *, unroll: bool, fuse: bool = T
         fuse: whether LSTM layers are traced in the form that the converter fuses.
 
     Raises:
-        UsageError: a shape contradicts the model's.
+        UsageError: a shape contradicts the model's, or it is a `.tflite` file.
         InputError: a shape stays open, or the model cannot be called on it.
     """
+    refuse_converted(source)
     grids = config.quantize is not Quantization.NONE
     with exporting(grids=grids), _recurrence(source, unroll=unroll, fuse=fuse) as done:
         functions = {

@@ -20,11 +20,14 @@ class FileSignature:
         name: its key; None for a file without signatures.
         inputs: shape by input name, batch included, -1 where open.
         outputs: shape by output name, the same way.
+        types: of each input what it is fed with: float32 where the file quantizes it, else its
+            tensor's own type.
     """
 
     name: str | None
     inputs: dict[str, Shape]
     outputs: dict[str, Shape]
+    types: dict[str, str]
 
 
 def signatures_of(tflite: bytes) -> list[FileSignature]:
@@ -37,35 +40,39 @@ def signatures_of(tflite: bytes) -> list[FileSignature]:
     found = []
     for signature in items(model.signatureDefs):
         tensors = model.subgraphs[signature.subgraphIndex].tensors
-
-        def shapes(entries: Any, tensors: Any = tensors) -> dict[str, Shape]:
-            return {text(item.name): _shape(tensors[item.tensorIndex]) for item in items(entries)}
-
-        found.append(
-            FileSignature(
-                name=text(signature.signatureKey),
-                inputs=shapes(signature.inputs),
-                outputs=shapes(signature.outputs),
-            )
+        inputs, outputs = (
+            {text(item.name): tensors[item.tensorIndex] for item in items(entries)}
+            for entries in (signature.inputs, signature.outputs)
         )
+        found.append(_signature(text(signature.signatureKey), inputs, outputs))
     return found or [_main_subgraph(model)]
 
 
 def _main_subgraph(model: Any) -> FileSignature:
     graph = model.subgraphs[0]
-    return FileSignature(
-        name=None, inputs=_named(graph, graph.inputs), outputs=_named(graph, graph.outputs)
-    )
+    return _signature(None, _named(graph, graph.inputs), _named(graph, graph.outputs))
 
 
-def _named(graph: Any, indices: Any) -> dict[str, Shape]:
-    """Shapes by tensor name; a name that is empty or taken gets its tensor's index."""
-    named: dict[str, Shape] = {}
+def _named(graph: Any, indices: Any) -> dict[str, Any]:
+    """Tensors by name; one whose name is empty or taken gets its index."""
+    named: dict[str, Any] = {}
     for index in items(indices):
         tensor = graph.tensors[index]
         name = text(tensor.name) or "tensor"
-        named[name if name not in named else f"{name}#{index}"] = _shape(tensor)
+        named[name if name not in named else f"{name}#{index}"] = tensor
     return named
+
+
+def _signature(name: str | None, inputs: dict[str, Any], outputs: dict[str, Any]) -> FileSignature:
+    return FileSignature(
+        name=name,
+        inputs={key: _shape(tensor) for key, tensor in inputs.items()},
+        outputs={key: _shape(tensor) for key, tensor in outputs.items()},
+        types={
+            key: "float32" if len(scales_of(tensor)) else dtype_name(tensor)
+            for key, tensor in inputs.items()
+        },
+    )
 
 
 def _shape(tensor: Any) -> Shape:

@@ -1,4 +1,4 @@
-"""`tflite-squeeze verify`: compares a file's outputs with its Keras model's."""
+"""`tflite-squeeze verify`: compares a file's outputs with those of what it came from."""
 
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,11 @@ from tflite_squeeze.errors import CheckFailed
 @json_option
 @click.pass_context
 def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: Any) -> None:
-    """Check that a .tflite file gives the same outputs as its Keras model.
+    """Check that a .tflite file gives the same outputs as the model that it came from.
 
-    Both run on the same samples. If the file fails, the exit code is 1 and the report
-    names the tensor at which it diverges first.
+    MODEL is a Keras model, a SavedModel folder or another .tflite file. Both run on the same
+    samples. If the file fails, the exit code is 1 and the report names the tensor at which it
+    diverges first.
     """
     check_json(options["json_target"], force=options["force"], inputs=[model, tflite])
     from tflite_squeeze.files.tflite_file import read_tflite

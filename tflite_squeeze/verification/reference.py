@@ -15,7 +15,7 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import emit
 from tflite_squeeze.emission.endpoints import Endpoint
 from tflite_squeeze.errors import InputError, SqueezeError
-from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.runtime.fidelity import largest_difference, sqnr_db
 from tflite_squeeze.runtime.run import Tensor, run_file
 from tflite_squeeze.verification.parts import compare_parts, worst_part
@@ -185,7 +185,7 @@ def divergence(
     signatures: tuple[str, str | None],
     config: Convert,
 ) -> tuple[tuple[TensorFidelity, ...], tuple[str, ...]]:
-    """Runs a float conversion of the model and the file on a few examples, all tensors kept.
+    """Runs the file and what it is compared with on a few examples, all tensors kept.
 
     Args:
         source: the model.
@@ -198,11 +198,10 @@ def divergence(
     Returns:
         The comparison, and notes when there is none.
     """
-    float_config = Convert(batch=config.batch, input_shapes=config.input_shapes)
     few = {name: array[:8] for name, array in inputs.items()}
     try:
         reference = run_file(
-            emit(source, float_config).tflite, few, signature=signatures[0], keep_tensors=True
+            _beside(source, config), few, signature=signatures[0] or None, keep_tensors=True
         )
         there = {file_inputs[name]: array for name, array in few.items()}
         found = run_file(tflite, there, signature=signatures[1], keep_tensors=True)
@@ -212,3 +211,11 @@ def divergence(
     if not tensors:
         return (), ("no comparison inside the file: no tensor name occurs in both files",)
     return tensors, ()
+
+
+def _beside(source: LoadedModel, config: Convert) -> bytes:
+    """The file that another is compared with inside: a float conversion, or the source itself."""
+    if source.kind is ModelKind.TFLITE:
+        return bytes(source.model)
+    plain = Convert(batch=config.batch, input_shapes=config.input_shapes)
+    return emit(source, plain).tflite

@@ -1,4 +1,4 @@
-"""The Keras model and its file on the same samples."""
+"""A model, or the file that another came from, and the file on the same samples."""
 
 import time
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from tflite_squeeze.emission.trace import prepared
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.network.larq_library import is_larq_model
-from tflite_squeeze.network.loading import LoadedModel, load_model
+from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
 from tflite_squeeze.runtime.larq_files import is_larq_file
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.flatbuffer import read_model, select_operators
@@ -83,10 +83,10 @@ def verify(
     *,
     quantization: Quantization | None = None,
 ) -> VerifyRecord:
-    """Checks that a file gives the same outputs as the Keras model that it came from.
+    """Checks that a file gives the same outputs as the model that it came from.
 
     Args:
-        model: the model, or a path to it.
+        model: the model, a `.tflite` file before it was changed, or a path to either.
         tflite: the file, or a path to it.
         data: real samples: `Data`, or anything that `load_data` takes; random ones when None.
         config: the limits for the file.
@@ -108,11 +108,11 @@ def verify(
     config = config or Verify()
     source, notes = prepared(load_model(model))
     content = tflite if isinstance(tflite, bytes) else read_tflite(tflite)
-    if reason := why_unverifiable(content):
-        raise UnsupportedError(f"the file cannot be verified here: {reason}")
+    for one in (content, source.model):
+        if isinstance(one, bytes) and (reason := why_unverifiable(one)):
+            raise UnsupportedError(f"the file cannot be verified here: {reason}")
     samples = None if data is None else load_data(data)
-    found = quantization_name(content)
-    kind = quantization or Quantization("int8" if found == LEGACY_UINT8 else found)
+    kind = quantization or quantization_of(content)
     larq = is_larq_file(content)
     binary = larq or is_larq_model(source.model)
     tolerance = tolerance_of(config, kind, binary=binary)
@@ -123,9 +123,7 @@ def verify(
     keeps_state = bool(stateful_layers(source))
     for comparison in comparisons:
         with fresh_states(source):
-            reference = reference_outputs(
-                comparison.endpoint, comparison.specs, comparison.samples.inputs
-            )
+            reference = _reference(source, comparison, threads=config.threads)
         answers = _file_outputs(comparison, content, threads=config.threads, stream=keeps_state)
         _compare(comparison, reference, answers, tolerance, by_prediction=binary)
     outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
@@ -139,7 +137,7 @@ def verify(
     real = all(comparison.samples.real for comparison in comparisons)
     told = (
         *notes,
-        *((_LEGACY,) if found == LEGACY_UINT8 else ()),
+        *((_LEGACY,) if quantization_name(content) == LEGACY_UINT8 else ()),
         *(note for item in comparisons for note in item.samples.about.get("notes", ())),
         *(note for item in comparisons for note in item.notes),
         *more,
@@ -162,6 +160,19 @@ def verify(
         notes=tuple(dict.fromkeys(told)),
         seconds=time.perf_counter() - started,
     )
+
+
+def quantization_of(tflite: bytes) -> Quantization:
+    """The quantization whose limits a file is held to.
+
+    Args:
+        tflite: the file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    found = quantization_name(tflite)
+    return Quantization("int8" if found == LEGACY_UINT8 else found)
 
 
 def why_unverifiable(tflite: bytes) -> str | None:
@@ -217,6 +228,15 @@ def _begun(
     }
     samples = _samples(endpoint, specs, examples, data, config)
     return _Comparison(endpoint=endpoint, there=there, inputs=inputs, specs=specs, samples=samples)
+
+
+def _reference(source: LoadedModel, begun: _Comparison, *, threads: int) -> dict[str, NDArray[Any]]:
+    """What the model answers, or the file that stands for it."""
+    if source.kind is ModelKind.TFLITE:
+        name = begun.endpoint.name or None
+        given = begun.samples.inputs
+        return run_file(source.model, given, signature=name, threads=threads).outputs
+    return reference_outputs(begun.endpoint, begun.specs, begun.samples.inputs)
 
 
 def _file_outputs(

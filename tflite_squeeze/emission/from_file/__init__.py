@@ -1,0 +1,1 @@
+"""A `.tflite` file of floats → the same file quantized."""

@@ -1,0 +1,101 @@
+"""A `.tflite` file as the source of a conversion: what it takes, and what it becomes."""
+
+from collections.abc import Mapping
+
+from tflite_squeeze.emission.chatter import Chatter
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.converter import Batches, Emitted, island_notes, labelled
+from tflite_squeeze.emission.from_file.integers import with_integers
+from tflite_squeeze.emission.from_file.weights import (
+    widened,
+    with_float16_weights,
+    with_int8_weights,
+)
+from tflite_squeeze.emission.quantization import Quantization, uncalibrated
+from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
+from tflite_squeeze.emission.repairs import repaired
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.tflite.flatbuffer import metadata_of, with_metadata
+from tflite_squeeze.tflite.signatures import float_operators, quantization_name
+
+# What a converter says of its own conversion, and the oldest runtime for its own operators.
+_CONVERTERS_OWN = frozenset({"CONVERSION_METADATA", "min_runtime_version"})
+
+
+def emit_from_file(
+    source: LoadedModel, config: Convert, calibration: Mapping[str, Batches] | None = None
+) -> Emitted:
+    """Quantizes a `.tflite` file.
+
+    Args:
+        source: the file.
+        config: the options.
+        calibration: by signature, a function that returns batches of real samples by input name,
+            preprocessed, of exactly the shapes that the file takes; int8 and int16x8 only.
+
+    Returns:
+        The file with the source's signatures, names and metadata.
+
+    Raises:
+        UsageError: the file is quantized already.
+        InputError: there are no samples to calibrate on.
+        UnsupportedError: the file has what cannot be quantized.
+    """
+    chatter, mode = Chatter(), config.quantize
+    if mode is Quantization.NONE:
+        return Emitted(tflite=labelled(source.model, source, config), notes=(), chatter=())
+    plain, notes = _floats(source, mode)
+    islands: tuple[str, ...] = ()
+    if mode is Quantization.FLOAT16:
+        tflite, more = with_float16_weights(plain)
+        notes = (*notes, *more)
+    elif mode is Quantization.DYNAMIC:
+        tflite = with_int8_weights(plain, per_channel_dense=config.per_channel_dense)
+    else:
+        if not calibration:
+            raise uncalibrated(mode)
+        tflite = with_integers(plain, config, calibration, chatter)
+        if mode is Quantization.INT8:
+            tflite = with_sound_lstm_scales(tflite)
+        tflite = _with_metadata_of(source.model, repaired(tflite))
+        islands = float_operators(tflite)
+        notes = (*notes, *chatter.worth_telling(), *island_notes(islands, config))
+    return Emitted(
+        tflite=labelled(tflite, source, config),
+        notes=notes,
+        chatter=tuple(chatter.lines),
+        float_operators=islands,
+    )
+
+
+def _floats(source: LoadedModel, mode: Quantization) -> tuple[bytes, tuple[str, ...]]:
+    """The file in float32, and what had to change for that.
+
+    Raises:
+        UsageError: it is quantized.
+    """
+    found = quantization_name(source.model)
+    if found == "none":
+        return source.model, ()
+    if found == "float16" and mode is not Quantization.FLOAT16:
+        plain, count = widened(source.model)
+        if quantization_name(plain) == "none":
+            return plain, (
+                f"{count} constants of the file are float16: they were widened to float32 first, "
+                f"which changes no value",
+            )
+    raise UsageError(
+        f"model {source.path or source.name} is quantized already ({found}): pass the float file "
+        f"or the Keras model that it came from, or --quantize none to tidy it only"
+    )
+
+
+def _with_metadata_of(before: bytes, after: bytes) -> bytes:
+    """The new file with what the old one says about itself."""
+    kept = {
+        name: content
+        for name, content in metadata_of(before).items()
+        if name not in _CONVERTERS_OWN
+    }
+    return with_metadata(after, kept) if kept else after

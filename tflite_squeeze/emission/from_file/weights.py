@@ -1,0 +1,245 @@
+"""Weights of a file in fewer bytes, its inputs and outputs in float as they were.
+
+Both modes are those of TensorFlow's converter, on a graph that it has already written: float16
+behind a DEQUANTIZE, which the runtime undoes once; or int8 for the operators whose kernels
+quantize their inputs on every run ("dynamic").
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS
+from tflite_squeeze.tflite.edits import new_operator, new_tensor, operator_code
+from tflite_squeeze.tflite.fields import dtype_name, integers, text
+from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
+from tflite_squeeze.tflite.links import Links
+from tflite_squeeze.tflite.tensor_values import tensor_values
+from tflite_squeeze.tflite.tidy import tidied
+
+Array = NDArray[Any]
+
+# A DEQUANTIZE and its tensor take about as many bytes as that many halves save.
+_FEW_HALVES = 64
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    """How an operator takes weights of 8 bits.
+
+    Attributes:
+        slots: the inputs that are weights.
+        axis: of them, the one with a scale for each index; None for one scale in all.
+        version: of the operator, that takes them.
+    """
+
+    slots: tuple[int, ...]
+    axis: int | None
+    version: int
+
+
+_KERNELS = {
+    "FULLY_CONNECTED": _Kernel((1,), 0, 12),
+    "CONV_2D": _Kernel((1,), 0, 5),
+    "DEPTHWISE_CONV_2D": _Kernel((1,), 3, 6),
+    "TRANSPOSE_CONV": _Kernel((1,), 0, 2),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _Kernel(tuple(range(1, 9)), None, 3),
+    "GATHER": _Kernel((0,), None, 2),
+}
+
+
+def with_int8_weights(
+    tflite: bytes, *, per_channel_dense: bool = True, least: int = FEW_WEIGHTS
+) -> bytes:
+    """A file whose large weights are 8-bit integers, which its operators multiply as such.
+
+    Args:
+        tflite: a float file.
+        per_channel_dense: whether FULLY_CONNECTED has a scale for each output.
+        least: how many weights a tensor has at least; smaller ones stay in float.
+
+    Returns:
+        The file, with tables of GATHER in 8 bits too, and a DEQUANTIZE behind them.
+
+    Raises:
+        InputError: the file is damaged.
+
+    Example:
+        >>> len(with_int8_weights(tflite)) < len(tflite)
+        True
+    """
+    model = read_model(tflite)
+    for subgraph in range(len(model.subgraphs)):
+        links = Links(model, subgraph)
+        for tensor, values in list(_float_constants(links, least)):
+            readers = links.readers.get(tensor, [])
+            name = links.names[readers[0]] if readers else ""
+            kernel = _KERNELS.get(name)
+            if kernel is None or not np.isfinite(values).all():
+                continue
+            if not _all_weights(links, tensor, name):
+                continue
+            axis = None if name == "FULLY_CONNECTED" and not per_channel_dense else kernel.axis
+            _store(model, links.graph.tensors[tensor], values, axis)
+            for operator in [links.graph.operators[at] for at in readers]:
+                operator.opcodeIndex = operator_code(model, name, kernel.version)
+                if hasattr(operator.builtinOptions, "asymmetricQuantizeInputs"):
+                    operator.builtinOptions.asymmetricQuantizeInputs = True
+                if name == "GATHER":
+                    _dequantize_behind(model, links.graph, operator)
+    return pack_model(model)
+
+
+def _all_weights(links: Links, tensor: int, name: str) -> bool:
+    """Whether all who read a tensor are such operators, and read it as weights."""
+    for at in links.readers[tensor]:
+        given = integers(links.graph.operators[at].inputs)
+        slots = {slot for slot, one in enumerate(given) if one == tensor}
+        if links.names[at] != name or not slots <= set(_KERNELS[name].slots):
+            return False
+        if name == "CONV_2D" and _is_grouped(links, given):
+            return False
+    return tensor not in links.ends
+
+
+def _is_grouped(links: Links, given: tuple[int, ...]) -> bool:
+    """The runtime's kernel that quantizes its inputs knows no groups."""
+    return links.shape(given[0])[-1] != links.shape(given[1])[-1]
+
+
+def _store(model: Any, tensor: Any, values: Array, axis: int | None) -> None:
+    """Gives a tensor integers of 8 bits, symmetric, in place of its values."""
+    others = None if axis is None else tuple(one for one in range(values.ndim) if one != axis)
+    largest = np.abs(values).max(axis=others, keepdims=True)
+    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    codes = np.clip(np.rint(values / scales), -127, 127).astype(np.int8)
+    tensor.type = schema.TensorType.INT8
+    tensor.quantization = schema.QuantizationParametersT(
+        scale=scales.reshape(-1),
+        zeroPoint=np.zeros(scales.size, np.int64),
+        quantizedDimension=axis or 0,
+    )
+    tensor.buffer = _buffer(model, codes)
+
+
+def _dequantize_behind(model: Any, graph: Any, operator: Any) -> None:
+    """Lets a GATHER put out integers, and gives who reads it the floats."""
+    table, output = graph.tensors[int(operator.inputs[0])], int(operator.outputs[0])
+    between = new_tensor(graph, output, integers(graph.tensors[output].shape))
+    graph.tensors[between].shapeSignature = graph.tensors[output].shapeSignature
+    graph.tensors[between].type = schema.TensorType.INT8
+    graph.tensors[between].quantization = table.quantization
+    operator.outputs = np.asarray([between], np.int32)
+    added = new_operator(
+        model, "DEQUANTIZE", [between], [output], schema.DequantizeOptionsT(), version=2
+    )
+    _insert_behind(graph, operator, added)
+
+
+def _insert_behind(graph: Any, operator: Any, added: Any) -> None:
+    at = next(place for place, one in enumerate(graph.operators) if one is operator)
+    graph.operators.insert(at + 1, added)
+
+
+def with_float16_weights(
+    tflite: bytes, *, least: int = _FEW_HALVES
+) -> tuple[bytes, tuple[str, ...]]:
+    """A file that stores its constants in 16 bits; the runtime widens them as it loads the file.
+
+    Args:
+        tflite: a float file.
+        least: how many numbers a constant has at least; smaller ones stay in float32.
+
+    Returns:
+        The file, and a note on constants that 16 bits cannot hold.
+
+    Raises:
+        InputError: the file is damaged.
+
+    Example:
+        >>> smaller, notes = with_float16_weights(tflite)
+    """
+    model = read_model(tflite)
+    beyond: list[str] = []
+    for subgraph in range(len(model.subgraphs)):
+        links = Links(model, subgraph)
+        added = []
+        for tensor, values in list(_float_constants(links, least)):
+            if np.abs(values).max() > np.finfo(np.float16).max:
+                beyond.append(text(links.graph.tensors[tensor].name))
+            elif links.readers.get(tensor) and tensor not in links.ends:
+                added.append(_half(model, links.graph, tensor, values))
+        links.graph.operators[:0] = added
+    return pack_model(model), _beyond_note(beyond)
+
+
+def _half(model: Any, graph: Any, tensor: int, values: Array) -> Any:
+    """Puts a constant's halves into a tensor of their own, and what widens them behind it."""
+    stored = new_tensor(graph, tensor, values.shape)
+    graph.tensors[stored].type = schema.TensorType.FLOAT16
+    graph.tensors[stored].buffer = _buffer(model, values.astype(np.float16))
+    graph.tensors[tensor].buffer = 0
+    return new_operator(
+        model, "DEQUANTIZE", [stored], [tensor], schema.DequantizeOptionsT(), version=3
+    )
+
+
+def _beyond_note(names: list[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    return (
+        f"{len(names)} constants stay in float32, since they have values beyond what float16 "
+        f"holds: {', '.join(names[:3])}",
+    )
+
+
+def _float_constants(links: Links, least: int) -> Iterator[tuple[int, Array]]:
+    """The float32 constants of a subgraph that have at least so many values."""
+    for tensor, about in enumerate(links.graph.tensors):
+        if dtype_name(about) != "float32" or about.sparsity is not None or about.isVariable:
+            continue
+        values = tensor_values(links.model, links.subgraph, tensor)
+        if values is not None and values.size >= least:
+            yield tensor, values
+
+
+def _buffer(model: Any, values: Array) -> int:
+    model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
+    return len(model.buffers) - 1
+
+
+def widened(tflite: bytes) -> tuple[bytes, int]:
+    """A file of float16 weights with the same weights in float32, without DEQUANTIZE.
+
+    Args:
+        tflite: any file.
+
+    Returns:
+        The file, and how many constants were widened; the same bytes where there are none.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    model = read_model(tflite)
+    count = 0
+    for subgraph in range(len(model.subgraphs)):
+        links = Links(model, subgraph)
+        gone = []
+        for at, name in enumerate(links.names):
+            inputs = links.inputs(at)
+            if name != "DEQUANTIZE" or not inputs or links.dtype(inputs[0]) != "float16":
+                continue
+            values = tensor_values(model, subgraph, inputs[0])
+            if values is not None:
+                output = links.graph.tensors[links.outputs(at)[0]]
+                output.buffer = _buffer(model, values.astype(np.float32))
+                gone.append(links.graph.operators[at])
+        links.graph.operators = [
+            one for one in links.graph.operators if not any(one is other for other in gone)
+        ]
+        count += len(gone)
+    return (tidied(pack_model(model)), count) if count else (tflite, 0)
