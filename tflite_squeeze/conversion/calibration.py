@@ -1,6 +1,6 @@
 """A model on its way to int8 by its own calibration instead of the converter's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,13 +51,11 @@ def calibrated_source(
         )
     if plan is None and not config.per_channel_dense:
         plan = eight_bits(folded(source.model), per_channel_dense=False)
-    count = config.calibration_samples
-    fitted = samples.fitted_to(input_specs(source.model))
     found = quantized_by_calibration(
         source.model,
-        fitted.sample("calibration", count + _HELD_BACK).inputs,
-        Calibrate(method=config.calibrate, samples=count),
-        judge=_judge,
+        samples_for(source.model, config, samples),
+        Calibrate(method=config.calibrate, samples=config.calibration_samples),
+        judge=judged_by_divergence,
         plan=plan,
     )
     twin = twin_of(found.model, found.plan)
@@ -65,7 +63,16 @@ def calibrated_source(
     return replace(source, model=twin), found.record
 
 
-def _judge(model: Any, answers: Sequence[Array]) -> Callable[[Sequence[Array]], float]:
+def samples_for(model: Any, config: Convert, samples: Data) -> Mapping[str, Array]:
+    """Samples to calibrate on, and behind them others to judge by, by the name of the input."""
+    fitted = samples.fitted_to(input_specs(model))
+    return fitted.sample("calibration", config.calibration_samples + _HELD_BACK).inputs
+
+
+def judged_by_divergence(
+    model: Any, answers: Sequence[Array]
+) -> Callable[[Sequence[Array]], float]:
+    """How far other answers are from a model's."""
     return Divergence(model, answers).of
 
 

@@ -37,7 +37,9 @@ CONVERT = "tflite_squeeze.emission.config:Convert"
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The .tflite to write."
 )
-@config_options(CONVERT, "quantize", "calibrate", "keep_float", "io_dtype")
+@config_options(
+    CONVERT, "quantize", "calibrate", "weight_bits", "minimize", "keep_float", "io_dtype"
+)
 @click.option(
     "--plan",
     "plan_file",

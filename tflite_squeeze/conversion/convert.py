@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tflite_squeeze.conversion.calibration import calibrated_source
+from tflite_squeeze.conversion.few_bits import with_few_bits
 from tflite_squeeze.conversion.planned import Twin, planned
 from tflite_squeeze.conversion.record import ConvertRecord, Source
 from tflite_squeeze.data.data import Data, load_data
@@ -127,6 +128,11 @@ def convert(
     # What can be refused without the model is refused before it is loaded.
     if config.quantize.calibrates and data is None and config.plan is None:
         raise uncalibrated(config.quantize)
+    if config.plan is not None and config.weight_bits is not None:
+        raise UsageError(
+            f"weight_bits {config.weight_bits} and a plan, which gives bits to each weight: leave "
+            f"one of them out"
+        )
     samples = None if data is None else load_data(data)
     source, notes = prepared(load_model(model))
     if source.kind is ModelKind.TFLITE:
@@ -140,7 +146,7 @@ def convert(
         calibration = _calibration(given.source, config, samples, seen)
     elif is_quantized_twin(given.source):
         calibration = stand_in_batches(given.source, config)
-    file = made(given.source, config, calibration)
+    file = made(given.source, config, calibration, given.grids)
     # What LiteRT does not run cannot be measured in it.
     sparsity = config.sparsity if config.runtime == "litert" else "dense"
     decided = with_best_encoding(_with_more_facts(file, samples), sparsity)
@@ -149,7 +155,7 @@ def convert(
         decided = replace(decided, tflite=whole)
     seconds = time.perf_counter() - started
     about = _about(source, config, samples)
-    told = (*notes, *about.get("notes", ()), *file.emitted.notes)
+    told = (*notes, *given.notes, *about.get("notes", ()), *file.emitted.notes)
     if config.keep_float and not file.emitted.float_operators:
         told = (*told, _NONE_IN_FLOAT)
     record = ConvertRecord(
@@ -196,7 +202,9 @@ def _config_for_file(source: LoadedModel, config: Convert) -> Convert:
 
 def _given(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
     """The model that is converted: quantized here, if so asked, or as it is."""
-    if config.plan is not None or config.keep_float:
+    if config.weight_bits is not None:
+        twin = with_few_bits(source, config, config.weight_bits, samples)
+    elif config.plan is not None or config.keep_float:
         twin = planned(source, config, samples)
     elif is_quantized_twin(source) or config.calibrate is None or samples is None:
         twin = Twin(source=source, config=config)
@@ -218,6 +226,7 @@ def _told_by_file(file: Made, decided: Decided) -> dict[str, Any]:
         "sparsity": decided.record,
         "low_bit": file.low_bit,
         "narrowed": tuple(file.narrowed),
+        "few_bits": tuple(file.few_bits),
         "sharing": shared_in_file(decided.tflite, file.kernels, file.tensors),
     }
 

@@ -14,6 +14,7 @@ from tflite_squeeze.emission.calibration.calibrate import calibrated
 from tflite_squeeze.emission.calibration.record import CalibrationRecord
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
+from tflite_squeeze.emission.low_bit.grids import Grid
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.quantized import is_quantized_twin
 from tflite_squeeze.errors import InputError, UsageError
@@ -44,12 +45,16 @@ class Twin:
         config: the options; a plan in them has all ranges.
         examples: number of samples that ranges of a plan were calibrated on.
         record: what `--calibrate` did.
+        grids: of a model in float whose kernels are on them.
+        notes: for the report.
     """
 
     source: LoadedModel
     config: Convert
     examples: int = 0
     record: CalibrationRecord | None = None
+    grids: tuple[Grid, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def planned(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tflite_squeeze.emission.calibration.record import CalibrationRecord
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.emission.low_bit.record import LowBitRecord, NarrowedTensor
+from tflite_squeeze.emission.low_bit.record import FewBitTensor, LowBitRecord, NarrowedTensor
 from tflite_squeeze.emission.shared_values.record import SharedInFile
 from tflite_squeeze.emission.sparse.record import SparsityRecord
 from tflite_squeeze.frozen import Frozen
@@ -49,6 +49,7 @@ class ConvertRecord(Displayed):
         sparsity: how zeros among the weights were stored.
         low_bit: how weights with two or three values were stored; None without any.
         narrowed: integer weights that fit into 4 bits, and how they were stored.
+        few_bits: float weights that were rounded to 8, 4 or 2 bits, beside float activations.
         sharing: how kernels whose weights share values were stored.
         notes: further notes.
         convert_seconds: time of the conversion, without loading.
@@ -70,6 +71,7 @@ class ConvertRecord(Displayed):
     sparsity: SparsityRecord | None = None
     low_bit: LowBitRecord | None = None
     narrowed: tuple[NarrowedTensor, ...] = ()
+    few_bits: tuple[FewBitTensor, ...] = ()
     sharing: tuple[SharedInFile, ...] = ()
     notes: tuple[str, ...] = ()
     convert_seconds: float

@@ -9,7 +9,7 @@ from tflite_squeeze.emission.low_bit.record import LowBitMode
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.sparse.plan import SparsityMode
 from tflite_squeeze.frozen import Frozen
-from tflite_squeeze.network.quantization.plan import QuantizationPlan
+from tflite_squeeze.network.quantization.plan import QuantizationPlan, WeightBits
 
 
 class Convert(Frozen):
@@ -45,6 +45,17 @@ class Convert(Frozen):
     io_dtype: Literal["float32", "int8", "uint8"] = Field(
         default="float32",
         description="Type of the file's inputs and outputs; int8 and uint8 need int8 quantization.",
+    )
+    weight_bits: WeightBits | None = Field(
+        default=None,
+        description="Bits of the weights of convolutions and Dense layers in dynamic and int8 "
+        "files, after training: 8, 4 or 2, with a scale a channel. With data, the rounding of a "
+        "weight makes up for that of those before it, and biases are corrected.",
+    )
+    minimize: Literal["bytes", "latency"] = Field(
+        default="bytes",
+        description='Where weight_bits are fewer than 8: "bytes" takes them everywhere, "latency" '
+        "leaves 8 where fewer are slow, in convolutions larger than 1x1 and depthwise ones.",
     )
     batch: int | Literal["dynamic"] = Field(
         default=1,
@@ -117,6 +128,13 @@ class Convert(Frozen):
             raise ValueError(
                 f"keep_float {', '.join(self.keep_float)} needs quantize='int8', not "
                 f"{self.quantize.value!r}"
+            )
+        if self.weight_bits is not None and (
+            self.quantize not in (Quantization.DYNAMIC, Quantization.INT8) or self.runtime == "larq"
+        ):
+            raise ValueError(
+                f"weight_bits {self.weight_bits} needs quantize='dynamic' or 'int8' and runtime "
+                f"'litert', not {self.quantize.value!r} and {self.runtime!r}"
             )
         if self.runtime == "larq" and (
             self.quantize not in (Quantization.NONE, Quantization.DYNAMIC) or self.batch != 1

@@ -12,8 +12,14 @@ from tflite_squeeze.emission.larq import larq_file
 from tflite_squeeze.emission.low_bit.decision import Packed, with_low_bits
 from tflite_squeeze.emission.low_bit.dense_grids import with_dense_grids
 from tflite_squeeze.emission.low_bit.emit import has_few_values
+from tflite_squeeze.emission.low_bit.float_files import (
+    has_other_weights,
+    in_few_bits,
+    with_float_weights,
+)
+from tflite_squeeze.emission.low_bit.grids import Grid
 from tflite_squeeze.emission.low_bit.narrowed import OPERATORS, narrowed
-from tflite_squeeze.emission.low_bit.record import LowBitRecord, NarrowedTensor
+from tflite_squeeze.emission.low_bit.record import FewBitTensor, LowBitRecord, NarrowedTensor
 from tflite_squeeze.emission.low_bit.stored_grids import with_stored_grids
 from tflite_squeeze.emission.low_bit.weight_only import with_stored_weights
 from tflite_squeeze.emission.quantization import Quantization
@@ -23,6 +29,7 @@ from tflite_squeeze.emission.shared_values.scales import with_shared_scales
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.larq_library import is_larq_model
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
+from tflite_squeeze.network.quantization.plan import WeightBits
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.tidy import tidied
 from tflite_squeeze.tflite.weights import weights_of
@@ -37,6 +44,7 @@ class Made:
         emitted: the converter's result.
         low_bit: how weights with two or three values were stored; None without any.
         narrowed: integer weights that fit into 4 bits, and how they were stored.
+        few_bits: float weights that were rounded, and how they were stored.
         kernels: those of the model that share few values.
         tensors: the tensor of each that was found in the file.
     """
@@ -45,11 +53,17 @@ class Made:
     emitted: Emitted
     low_bit: LowBitRecord | None = None
     narrowed: Sequence[NarrowedTensor] = ()
+    few_bits: Sequence[FewBitTensor] = ()
     kernels: Sequence[SharedKernel] = ()
     tensors: Mapping[str, str] = field(default_factory=dict)
 
 
-def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] | None) -> Made:
+def made(
+    source: LoadedModel,
+    config: Convert,
+    calibration: dict[str, Batches] | None,
+    grids: Sequence[Grid] = (),
+) -> Made:
     """Converts a model for the requested runtime.
 
     Scales keep shared values shared. Weights of two or three values are found in a float file
@@ -59,6 +73,7 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
         source: the model.
         config: the options.
         calibration: batches by signature, for the integer modes.
+        grids: those that kernels of the model are on, in a file with activations in float.
 
     Raises:
         UsageError: the file is for Larq Compute Engine, and the model has no layers of Larq.
@@ -69,6 +84,8 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
         return _for_larq(source, config)
     if is_quantized_twin(source):
         return _of_twin(source, config, calibration)
+    if config.weight_bits is not None and config.quantize is Quantization.DYNAMIC:
+        return _in_few_bits(source, config, config.weight_bits, grids)
     emit_it = emit_from_file if source.kind is ModelKind.TFLITE else emit
     emitted, kernels = emit_it(source, config, calibration), shared_kernels(source)
     shared, tensors = with_shared_scales(emitted.tflite, kernels)
@@ -94,6 +111,28 @@ def made(source: LoadedModel, config: Convert, calibration: dict[str, Batches] |
     )
 
 
+def _in_few_bits(
+    source: LoadedModel, config: Convert, bits: WeightBits, grids: Sequence[Grid]
+) -> Made:
+    """A file whose convolutions and Dense layers have weights in few bits.
+
+    What else has weights, such as LSTM, gets those of the converter's dynamic mode.
+    """
+    plain = config.model_copy(update={"quantize": Quantization.NONE})
+    emit_it = emit_from_file if source.kind is ModelKind.TFLITE else emit
+    emitted = emit_it(source, plain)
+    base = tidied(emitted.tflite)
+    if has_other_weights(base):
+        emitted = emit_it(source, config)
+        base = with_float_weights(tidied(emitted.tflite), base)
+    found = in_few_bits(base, bits, minimize=config.minimize, known=grids)
+    return Made(
+        tflite=labelled(found.tflite, source, config),
+        emitted=emitted,
+        few_bits=found.tensors,
+    )
+
+
 def _of_twin(source: LoadedModel, config: Convert, calibration: dict[str, Batches] | None) -> Made:
     """The file of a quantized network: its integers, stored in as few bits as they need."""
     emitted, kernels = emit(source, config, calibration), shared_kernels(source)
@@ -103,7 +142,7 @@ def _of_twin(source: LoadedModel, config: Convert, calibration: dict[str, Batche
     tflite = tidied(shared)
     records: Sequence[NarrowedTensor] = ()
     if config.low_bit != "off":
-        forced = config.low_bit in ("int2", "int4")
+        forced = config.low_bit in ("int2", "int4") or config.weight_bits is not None
         operators = OPERATORS if forced else ("FULLY_CONNECTED",)
         least_bits: Literal[4, 2] = 4 if config.low_bit == "int4" else 2
         tflite, records = narrowed(tflite, operators=operators, least_bits=least_bits)

@@ -35,7 +35,7 @@ from tflite_squeeze.network.running import DEPTHWISE, SOLVED, Running, samples_t
 Array = NDArray[Any]
 
 # Kernels that a file holds with scales other than those of their greatest weights.
-_FREE_SCALES = ("Dense", "Conv1D", "Conv2D", *DEPTHWISE)
+FREE_SCALES = ("Dense", "Conv1D", "Conv2D", *DEPTHWISE)
 _PLACES = 64  # of an image, at random
 _BATCH = 64
 _WIDEST = 8192  # rows: a larger matrix of moments would take more than half a gigabyte
@@ -145,7 +145,7 @@ class _Adjusting:
         node.source.set_weights([kernel_on_grid(node, kernel, weight), *rest])
 
     def _why_nearest(self, node: Node, kernel: Array) -> str:
-        if node.kind not in _FREE_SCALES or not node.plain_call:
+        if node.kind not in FREE_SCALES or not node.plain_call:
             return f"the inputs of its kernel are not known row by row ({node.kind})"
         if node.name not in self.once:
             return "it is called several times"
@@ -225,7 +225,7 @@ def with_clipped_kernels(model: Any, plan: QuantizationPlan) -> QuantizationPlan
     """
     weights = dict(plan.weights)
     for name, (node, weight) in quantized_kernels(model, plan).items():
-        if weight.scale is None and node.kind in _FREE_SCALES:
+        if weight.scale is None and node.kind in FREE_SCALES:
             depthwise = is_depthwise(node.kind)
             columns = as_columns(node.source.get_weights()[0], weight.axis, depthwise=depthwise)
             scale = tuple(float(one) for one in least_error(columns, weight.levels))

@@ -36,7 +36,7 @@ from tflite_squeeze.tflite.tensor_values import tensor_values
 from tflite_squeeze.tflite.tidy import tidied
 
 # What the operators' versions are for weights of 8 bits or fewer with a scale per channel.
-_VERSIONS = {"FULLY_CONNECTED": 12, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6}
+VERSIONS = {"FULLY_CONNECTED": 12, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6}
 FEW_WEIGHTS = 1024  # the converter's dynamic mode too leaves fewer in float
 
 Array = NDArray[Any]
@@ -130,7 +130,7 @@ def _store_exactly(
         kind = "int8"
         reason = reason or "the runtime's depthwise kernels take no fewer than 8 bits"
     codes = np.sign(weight.values).astype(np.int8)
-    _write(model, weight, codes, weight.scale, kind)
+    write_integers(model, weight, codes, weight.scale, kind)
     per_row = np.moveaxis(codes, weight.axis, 0).reshape(len(weight.scale), -1)
     return LowBitTensor(
         tensor=before,
@@ -176,7 +176,7 @@ def cover(model: Any, weight: OperatorWeight) -> None:
         fusedActivationFunction=operator.builtinOptions.fusedActivationFunction, keepNumDims=True
     )
     operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
-    operator.opcodeIndex = operator_code(model, "FULLY_CONNECTED", _VERSIONS["FULLY_CONNECTED"])
+    operator.opcodeIndex = operator_code(model, "FULLY_CONNECTED", VERSIONS["FULLY_CONNECTED"])
     outputs, _, _, inputs = weight.values.shape
     weight.tensor.shape = np.asarray([outputs, inputs], np.int32)
     weight.tensor.shapeSignature = None
@@ -184,11 +184,13 @@ def cover(model: Any, weight: OperatorWeight) -> None:
 
 def _round_to_int8(model: Any, weight: OperatorWeight) -> None:
     if weight.values.size >= FEW_WEIGHTS:
-        _write(model, weight, *weight.rounded(), "int8")
+        write_integers(model, weight, *weight.rounded(), "int8")
 
 
-def _write(model: Any, weight: OperatorWeight, codes: Array, scales: Array, kind: Stored) -> None:
+def write_integers(
+    model: Any, weight: OperatorWeight, codes: Array, scales: Array, kind: Stored
+) -> None:
     """Replaces float values that the operator itself reads with codes and scales."""
     store(model, weight, codes, scales, kind)
     name = operator_name(model, weight.operator)
-    weight.operator.opcodeIndex = operator_code(model, name, _VERSIONS[name])
+    weight.operator.opcodeIndex = operator_code(model, name, VERSIONS[name])

@@ -56,6 +56,31 @@ class NarrowedTensor(Frozen):
     reason: str = ""
 
 
+class FewBitTensor(Frozen):
+    """A weight of a float file that was rounded to 8, 4 or 2 bits.
+
+    Attributes:
+        tensor: its name in the file.
+        layer: the layer of the network whose grid it is on; empty where its scales were found in
+            the file, with the least squared error.
+        operator: the operator that reads it, as it was before.
+        shape: its shape, outputs first.
+        stored: the type that it is stored in; float32 where fewer bits take more bytes.
+        form: "integers" where the operator multiplies them, "dequantized" where it gets floats.
+        bytes_before: its bytes as float32.
+        bytes_after: as stored, with scales.
+    """
+
+    tensor: str
+    layer: str = ""
+    operator: str
+    shape: tuple[int, ...]
+    stored: Literal["int2", "int4", "int8", "float32"]
+    form: Literal["integers", "dequantized", "float"]
+    bytes_before: int
+    bytes_after: int
+
+
 class LowBitRecord(Displayed):
     """The forms that were tried, and the one that was kept.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tflite_squeeze.emission.low_bit.record import LowBitRecord, NarrowedTensor
+from tflite_squeeze.emission.low_bit.record import FewBitTensor, LowBitRecord, NarrowedTensor
 from tflite_squeeze.tables.table import Cell, Table, first_name
 
 
@@ -78,5 +78,33 @@ def narrowed_tables(records: Sequence[NarrowedTensor]) -> tuple[Table, ...]:
         columns=("tensor", "operator", "largest", "stored", "int8 (bytes)", "now (bytes)", "why"),
         rows=tuple(rows),
         notes=(f"{before:,} bytes in 8 bits, {after:,} now, with the same numbers and scales",),
+    )
+    return (table,)
+
+
+def few_bit_tables(records: Sequence[FewBitTensor]) -> tuple[Table, ...]:
+    """Float weights that were rounded, and how their operators take them; no table without any.
+
+    Args:
+        records: what `in_few_bits` returned.
+    """
+    if not records:
+        return ()
+    before, after = (
+        sum(getattr(one, name) for one in records) for name in ("bytes_before", "bytes_after")
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (one.layer or first_name(one.tensor), one.operator, one.stored, one.form,
+         one.bytes_before, one.bytes_after)
+        for one in records
+    ]  # fmt: skip
+    notes = [f"{before:,} bytes in float32, {after:,} now, scales included"]
+    if any(one.form == "integers" for one in records):
+        notes.append("operators that multiply integers quantize their inputs to 8 bits each run")
+    table = Table(
+        title="Weights in few bits",
+        columns=("layer", "operator", "stored", "multiplied as", "float32 (bytes)", "now (bytes)"),
+        rows=tuple(rows),
+        notes=tuple(notes),
     )
     return (table,)

@@ -10,12 +10,17 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS
-from tflite_squeeze.emission.low_bit.few_bits import OperatorWeight, float_weights, store
+from tflite_squeeze.emission.low_bit.few_bits import (
+    OperatorWeight,
+    Stored,
+    float_weights,
+    store,
+)
 from tflite_squeeze.tflite.edits import consumers, new_operator, new_tensor
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.tidy import tidied
 
-_DEQUANTIZE_VERSION = 2  # takes int8
+_DEQUANTIZE_VERSIONS: dict[Stored, int] = {"int8": 2, "int4": 6, "int2": 6}
 
 
 def with_stored_weights(tflite: bytes, *, rounded: bool = False) -> tuple[bytes, tuple[str, ...]]:
@@ -56,19 +61,22 @@ def with_stored_weights(tflite: bytes, *, rounded: bool = False) -> tuple[bytes,
     return tidied(pack_model(model)), tuple(notes)
 
 
-def behind_dequantize(model: Any, weight: OperatorWeight, codes: Any, scales: Any) -> None:
-    """Stores a float weight in 8 bits, and lets its operators read what a DEQUANTIZE makes of them.
+def behind_dequantize(
+    model: Any, weight: OperatorWeight, codes: Any, scales: Any, kind: Stored = "int8"
+) -> None:
+    """Stores a float weight in few bits; its operators read what a DEQUANTIZE makes of them.
 
     Args:
         model: the schema's object model; changed in place.
         weight: which; it may be read by several operators.
         codes: signed integers of the weight's shape.
         scales: (channels,).
+        kind: the type in which codes are stored.
     """
     graph = weight.graph
     readers = consumers(graph, weight.index)
     read = new_tensor(graph, weight.index, weight.values.shape)
-    store(model, weight, codes, scales, "int8")
+    store(model, weight, codes, scales, kind)
     for reader in readers:
         reader.inputs = np.where(reader.inputs == weight.index, read, reader.inputs)
     added = new_operator(
@@ -77,7 +85,7 @@ def behind_dequantize(model: Any, weight: OperatorWeight, codes: Any, scales: An
         [weight.index],
         [read],
         schema.DequantizeOptionsT(),
-        version=_DEQUANTIZE_VERSION,
+        version=_DEQUANTIZE_VERSIONS[kind],
     )
     at = next(place for place, one in enumerate(graph.operators) if one is readers[0])
     graph.operators.insert(at, added)

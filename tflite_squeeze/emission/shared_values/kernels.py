@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.kept import values_shared
+from tflite_squeeze.network.quantization.plan import WeightQuantization
 from tflite_squeeze.network.weights import select
 
 
@@ -38,8 +39,14 @@ def shared_kernels(source: LoadedModel) -> list[SharedKernel]:
     for target in select(source.model).targets:
         weights: NDArray[Any] = np.asarray(target.variable)
         # Quantized layers that know of sharing have scales that keep it.
-        own = getattr(target.layer, "shared_values", 0)
+        own = getattr(target.layer, "shared_values", 0) or _has_few_levels(target.layer)
         if (values := values_shared(weights)) and not own:
             matrix = target.matrix(weights).astype(np.float64)
             found.append(SharedKernel(name=target.name, matrix=matrix, values=values))
     return found
+
+
+def _has_few_levels(layer: Any) -> bool:
+    """Whether a quantized layer has a grid of so few levels that weights share values by it."""
+    grid = getattr(layer, "quantization", None)
+    return isinstance(grid, WeightQuantization) and grid.bits in (4, 2)
