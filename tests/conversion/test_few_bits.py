@@ -1,5 +1,6 @@
 """Conversions to weights of few bits: nearer with samples, in both forms, and refusals."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_what_contradicts_weight_bits_is_refused() -> None:
         convert(twin_of(network, plan_for(network)), DYNAMIC)
 
 
-def test_functions_are_rounded_to_the_nearest() -> None:
+def test_functions_are_rounded_to_the_nearest(tmp_path: Path) -> None:
     kernel = np.random.default_rng(0).normal(size=(32, 16)).astype(np.float32)
     function = tf.function(lambda x: {"y": x @ kernel}).get_concrete_function(
         x=tf.TensorSpec([1, 32], tf.float32)
@@ -99,5 +100,8 @@ def test_functions_are_rounded_to_the_nearest() -> None:
     made = convert(function, DYNAMIC, tiny_models.examples(8, 32), verification=LOOSE)
     assert [one.stored for one in made.record.few_bits] == ["int4"]
     assert any("no graph of Keras layers" in note for note in made.record.notes)
+    path = made.save(tmp_path / "four.tflite")
+    with pytest.raises(UsageError, match="quantized already"):
+        convert(path, DYNAMIC)
     with pytest.raises(UsageError, match="needs a Keras model"):
         convert(function, Convert(quantize="int8", weight_bits=4), tiny_models.examples(8, 32))

@@ -119,10 +119,11 @@ def _in_few_bits(
     What else has weights, such as LSTM, gets those of the converter's dynamic mode.
     """
     plain = config.model_copy(update={"quantize": Quantization.NONE})
-    emit_it = emit_from_file if source.kind is ModelKind.TFLITE else emit
+    from_file = source.kind is ModelKind.TFLITE
+    emit_it = emit_from_file if from_file else emit
     emitted = emit_it(source, plain)
     base = tidied(emitted.tflite)
-    if has_other_weights(base):
+    if from_file or has_other_weights(base):  # and refuses files that are quantized already
         emitted = emit_it(source, config)
         base = with_float_weights(tidied(emitted.tflite), base)
     found = in_few_bits(base, bits, minimize=config.minimize, known=grids)
