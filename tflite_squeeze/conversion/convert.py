@@ -202,9 +202,10 @@ def _config_for_file(source: LoadedModel, config: Convert) -> Convert:
 
 def _given(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
     """The model that is converted: quantized here, if so asked, or as it is."""
+    by_name = config.keep_float and source.kind is not ModelKind.TFLITE
     if config.weight_bits is not None:
         twin = with_few_bits(source, config, config.weight_bits, samples)
-    elif config.plan is not None or config.keep_float:
+    elif config.plan is not None or by_name:
         twin = planned(source, config, samples)
     elif is_quantized_twin(source) or config.calibrate is None or samples is None:
         twin = Twin(source=source, config=config)

@@ -39,8 +39,8 @@ class Convert(Frozen):
     )
     keep_float: tuple[str, ...] = Field(
         default=(),
-        description="Patterns of layers, operations, inputs and outputs of a Keras model that an "
-        "int8 file computes in float, by name or type.",
+        description="Patterns of layers, operations, inputs and outputs of a Keras model, or of "
+        "operators of a .tflite file, that an int8 file computes in float, by name or type.",
     )
     io_dtype: Literal["float32", "int8", "uint8"] = Field(
         default="float32",

@@ -199,7 +199,7 @@ def float_operators(tflite: bytes) -> tuple[str, ...]:
             if name == "DEQUANTIZE" and set(outputs) <= ends:
                 continue
             if any(_is_real(subgraph.tensors[index]) for index in inputs + outputs):
-                label = subgraph.tensors[outputs[0]].name.decode() if outputs else ""
+                label = text(subgraph.tensors[outputs[0]].name) if outputs else ""
                 found.append(f"{name} → {label}")
     return tuple(found)
 

