@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.conversion.calibration import calibrated_source
 from tflite_squeeze.conversion.few_bits import with_few_bits
+from tflite_squeeze.conversion.mixed.chosen_bits import with_chosen_bits
 from tflite_squeeze.conversion.planned import Twin, planned
 from tflite_squeeze.conversion.record import ConvertRecord, Source
 from tflite_squeeze.data.data import Data, load_data
@@ -35,6 +36,7 @@ from tflite_squeeze.tflite.attached import attached_files, with_attached_files
 from tflite_squeeze.tflite.flatbuffer import count_operators
 from tflite_squeeze.tflite.size import size_ledger
 from tflite_squeeze.tflite.tidy import with_facts
+from tflite_squeeze.training.progress import Working, printed
 from tflite_squeeze.verification.record import Verify, refused_record
 from tflite_squeeze.verification.verify import quantization_of, verify, why_unverifiable
 
@@ -101,6 +103,7 @@ def convert(
     data: Any = None,
     *,
     verification: Verify | None = Verify(),  # noqa: B008  # frozen
+    working: Working | None = None,
 ) -> Converted:
     """Converts a model and checks that the file gives the model's outputs.
 
@@ -111,6 +114,8 @@ def convert(
         data: real samples to calibrate and verify on: `Data`, or anything `load_data` takes.
             Without them int8 and int16x8 are refused, and the check runs on random numbers.
         verification: the limits for the file; None leaves the check out.
+        working: told of the progress of a search for layers that stay in float: what is done, how
+            many steps, of how many.
 
     Returns:
         The file and its record, whether it passed or not; `Converted.save` writes a file that
@@ -140,8 +145,28 @@ def convert(
     if samples is not None and not config.labels and samples.class_names:
         config = config.model_copy(update={"labels": samples.class_names})
     started = time.perf_counter()
-    given = _given(source, config, samples)
+
+    def build(given: Twin, samples: Data | None, limits: Verify | None) -> Converted:
+        return _built(source, notes, given, samples, limits, started)
+
+    if config.weight_bits == "auto":
+        tell = working or printed(0)
+        return with_chosen_bits(source, config, samples, verification, build, tell)
+    return build(_given(source, config, samples), samples, verification)
+
+
+def _built(
+    source: LoadedModel,
+    notes: tuple[str, ...],
+    given: Twin,
+    samples: Data | None,
+    verification: Verify | None,
+    started: float,
+) -> Converted:
+    """The file of what is converted in a model's place, and its check."""
     config, seen, calibration = given.config, {"twin": given.examples}, None
+    if is_quantized_twin(given.source):
+        config = config_for_twin(given.source, config)
     if config.quantize.calibrates and samples is not None:
         calibration = _calibration(given.source, config, samples, seen)
     elif is_quantized_twin(given.source):
@@ -202,19 +227,15 @@ def _config_for_file(source: LoadedModel, config: Convert) -> Convert:
 
 def _given(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
     """The model that is converted: quantized here, if so asked, or as it is."""
+    if config.weight_bits is not None and config.weight_bits != "auto":
+        return with_few_bits(source, config, config.weight_bits, samples)
     by_name = config.keep_float and source.kind is not ModelKind.TFLITE
-    if config.weight_bits is not None:
-        twin = with_few_bits(source, config, config.weight_bits, samples)
-    elif config.plan is not None or by_name:
-        twin = planned(source, config, samples)
-    elif is_quantized_twin(source) or config.calibrate is None or samples is None:
-        twin = Twin(source=source, config=config)
-    else:
-        made_here, record = calibrated_source(source, config, samples)
-        twin = Twin(source=made_here, config=config, record=record)
-    if not is_quantized_twin(twin.source):
-        return twin
-    return replace(twin, config=config_for_twin(twin.source, twin.config))
+    if config.plan is not None or by_name:
+        return planned(source, config, samples)
+    if is_quantized_twin(source) or config.calibrate is None or samples is None:
+        return Twin(source=source, config=config)
+    made_here, record = calibrated_source(source, config, samples)
+    return Twin(source=made_here, config=config, record=record)
 
 
 def _told_by_file(file: Made, decided: Decided) -> dict[str, Any]:

@@ -47,14 +47,16 @@ def with_few_bits(
         InputError: a tensor is NaN or infinite on the samples.
         UsageError: the model is a quantized network, or integers are asked of one not of Keras.
     """
-    if is_quantized_twin(source):
-        raise UsageError(
-            f"model {source.name!r} is a quantized network, which has bits of its own: leave "
-            f"--weight-bits out"
-        )
+    refuse_quantized(source)
     graphed = source.kind in (ModelKind.KERAS, ModelKind.TF_KERAS) and has_graph(source.model)
     if config.quantize is Quantization.INT8:
-        return _integers(source, config, bits, samples, graphed=graphed)
+        if not graphed:
+            raise UsageError(
+                f"--weight-bits {bits} in int8 files needs a Keras model with a graph of layers, "
+                f"and {source.name!r} is none: use --quantize dynamic, or leave --weight-bits out"
+            )
+        plan = plan_of_bits(folded(source.model), config, bits)
+        return integers_of(source, config, plan, samples)
     if samples is None or not graphed:
         return Twin(source=source, config=config, notes=(_NEAREST if graphed else _NO_GRAPH,))
     given = samples_for(source.model, config, samples)
@@ -72,19 +74,32 @@ def with_few_bits(
     )
 
 
-def _integers(
-    source: LoadedModel, config: Convert, bits: WeightBits, samples: Data | None, *, graphed: bool
-) -> Twin:
-    """The twin of the plan that `--weight-bits` stands for, in int8 files."""
-    if not graphed:
+def refuse_quantized(source: LoadedModel) -> None:
+    """Refuses a model whose weights have bits of their own.
+
+    Raises:
+        UsageError: it is a quantized network.
+    """
+    if is_quantized_twin(source):
         raise UsageError(
-            f"--weight-bits {bits} in int8 files needs a Keras model with a graph of layers, and "
-            f"{source.name!r} is none: use --quantize dynamic, or leave --weight-bits out"
+            f"model {source.name!r} is a quantized network, which has bits of its own: leave "
+            f"--weight-bits out"
         )
-    network = folded(source.model)
-    plan = plan_for(network)
-    few = plan_of_bits(network, config, bits).weights
-    whole = plan.model_copy(update={"weights": {**plan.weights, **few}})
+
+
+def integers_of(
+    source: LoadedModel, config: Convert, few: QuantizationPlan, samples: Data | None
+) -> Twin:
+    """The quantized twin of a model, for an int8 file with weights of few bits.
+
+    Args:
+        source: a Keras model with a graph of layers.
+        config: the options.
+        few: of its kernels.
+        samples: to calibrate on.
+    """
+    plan = plan_for(folded(source.model))
+    whole = plan.model_copy(update={"weights": {**plan.weights, **few.weights}})
     update = {"plan": whole, "calibrate": config.calibrate or "auto"}
     return planned(source, config.model_copy(update=update), samples)
 

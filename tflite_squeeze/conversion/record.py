@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tflite_squeeze.conversion.mixed.bits_record import BitsRecord
 from tflite_squeeze.emission.calibration.record import CalibrationRecord
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.low_bit.record import FewBitTensor, LowBitRecord, NarrowedTensor
@@ -50,6 +51,7 @@ class ConvertRecord(Displayed):
         low_bit: how weights with two or three values were stored; None without any.
         narrowed: integer weights that fit into 4 bits, and how they were stored.
         few_bits: float weights that were rounded to 8, 4 or 2 bits, beside float activations.
+        bits: how many the weights of each layer got; None where that was not searched.
         sharing: how kernels whose weights share values were stored.
         notes: further notes.
         convert_seconds: time of the conversion, without loading.
@@ -72,6 +74,7 @@ class ConvertRecord(Displayed):
     low_bit: LowBitRecord | None = None
     narrowed: tuple[NarrowedTensor, ...] = ()
     few_bits: tuple[FewBitTensor, ...] = ()
+    bits: BitsRecord | None = None
     sharing: tuple[SharedInFile, ...] = ()
     notes: tuple[str, ...] = ()
     convert_seconds: float

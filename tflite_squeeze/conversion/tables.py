@@ -1,5 +1,6 @@
 """A conversion as tables."""
 
+from tflite_squeeze.conversion.mixed.bits_tables import bits_tables
 from tflite_squeeze.conversion.record import ConvertRecord
 from tflite_squeeze.emission.calibration.tables import calibration_tables
 from tflite_squeeze.emission.low_bit.tables import few_bit_tables, low_bit_tables, narrowed_tables
@@ -18,7 +19,8 @@ def convert_tables(record: ConvertRecord) -> list[Table]:
     checks = verify_tables(record.verification, record.notes) if record.verification else []
     sparsity = sparsity_tables(record.sparsity) if record.sparsity else ()
     low_bit = low_bit_tables(record.low_bit) if record.low_bit else ()
-    narrowed = (*narrowed_tables(record.narrowed), *few_bit_tables(record.few_bits))
+    bits = bits_tables(record.bits) if record.bits else ()
+    narrowed = (*bits, *narrowed_tables(record.narrowed), *few_bit_tables(record.few_bits))
     sharing = sharing_tables(record.sharing)
     calibration = calibration_tables(record.calibration) if record.calibration else ()
     return [_summary(record), *calibration, *sharing, *low_bit, *narrowed, *sparsity, *checks]

@@ -46,10 +46,11 @@ class Convert(Frozen):
         default="float32",
         description="Type of the file's inputs and outputs; int8 and uint8 need int8 quantization.",
     )
-    weight_bits: WeightBits | None = Field(
+    weight_bits: WeightBits | Literal["auto"] | None = Field(
         default=None,
         description="Bits of the weights of convolutions and Dense layers in dynamic and int8 "
-        "files, after training: 8, 4 or 2, with a scale a channel. With data, the rounding of a "
+        'files, after training: 8, 4, 2, or "auto" for the fewest bytes, layer by layer, with '
+        "which accuracy falls by no more than max_drop (0.01). With data, the rounding of a "
         "weight makes up for that of those before it, and biases are corrected.",
     )
     minimize: Literal["bytes", "latency"] = Field(

@@ -85,7 +85,8 @@ def made(
     if is_quantized_twin(source):
         return _of_twin(source, config, calibration)
     if config.weight_bits is not None and config.quantize is Quantization.DYNAMIC:
-        return _in_few_bits(source, config, config.weight_bits, grids)
+        bits = 8 if config.weight_bits == "auto" else config.weight_bits
+        return _in_few_bits(source, config, bits, grids)
     emit_it = emit_from_file if source.kind is ModelKind.TFLITE else emit
     emitted, kernels = emit_it(source, config, calibration), shared_kernels(source)
     shared, tensors = with_shared_scales(emitted.tflite, kernels)

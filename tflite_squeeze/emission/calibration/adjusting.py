@@ -67,6 +67,7 @@ def adjusted(
     *,
     rounding: bool = True,
     bias: bool = True,
+    alone: bool = False,
     seed: int = 0,
 ) -> Adjusted:
     """Puts the kernels of a network on their grids, and corrects its biases.
@@ -78,6 +79,8 @@ def adjusted(
             fit into memory at once.
         rounding: whether kernels are rounded with compensation, or to the nearest.
         bias: whether biases are corrected.
+        alone: whether each kernel makes up for its own rounding as if all else was in float, to
+            be tried by itself; else for that of the layers before it, too.
         seed: of the places that are looked at.
 
     Returns:
@@ -88,7 +91,7 @@ def adjusted(
     some = {name: values[:count] for name, values in samples.items()}
     made = copy_of(model)
     work = _Adjusting(Running(graph, model, some), made, plan, some, seed)
-    return work.run(rounding=rounding, bias=bias)
+    return work.run(rounding=rounding, bias=bias, alone=alone)
 
 
 @dataclass
@@ -112,16 +115,22 @@ class _Adjusting:
         self.random = np.random.default_rng(self.seed)
         self.once = {nodes[0].name for nodes in graph.calls().values() if len(nodes) == 1}
 
-    def run(self, *, rounding: bool, bias: bool) -> Adjusted:
+    def run(self, *, rounding: bool, bias: bool, alone: bool) -> Adjusted:
+        put_aside: dict[str, tuple[Any, list[Array]]] = {}
         for name, node in self.running.graph.nodes.items():
             before = self.original.graph.nodes[name]
             if node.layer in self.kernels and node.layer == node.name:
                 self._put_on_grid(node, rounding=rounding)
                 if bias:
                     self._correct(node, self.original.before_activation(before))
+                if alone:
+                    put_aside[node.layer] = node.source, node.source.get_weights()
+                    node.source.set_weights(before.source.get_weights())
             for side, one in ((self.original, before), (self.running, node)):
                 side.run(one)
                 side.forget(one)
+        for layer, weights in put_aside.values():
+            layer.set_weights(weights)
         return Adjusted(
             model=self.made,
             plan=self.plan.model_copy(update={"weights": {**self.plan.weights, **self.scales}}),
