@@ -61,12 +61,9 @@ def refuse_converted(source: LoadedModel) -> None:
         )
 
 
-def _file_endpoint(source: LoadedModel, signature: FileSignature) -> Endpoint:
-    def call(_: Tensors) -> Tensors:
-        refuse_converted(source)
-        return {}
-
-    specs = {
+def file_specs(signature: FileSignature) -> dict[str, tf.TensorSpec]:
+    """What a signature of a file takes, by input name, None where it leaves a dimension open."""
+    return {
         name: tf.TensorSpec(
             [None if size < 0 else size for size in shape],
             tf.string if signature.types[name] == "bytes" else signature.types[name],
@@ -74,7 +71,14 @@ def _file_endpoint(source: LoadedModel, signature: FileSignature) -> Endpoint:
         )
         for name, shape in signature.inputs.items()
     }
-    return Endpoint(name=signature.name or "", inputs=specs, call=call)
+
+
+def _file_endpoint(source: LoadedModel, signature: FileSignature) -> Endpoint:
+    def call(_: Tensors) -> Tensors:
+        refuse_converted(source)
+        return {}
+
+    return Endpoint(name=signature.name or "", inputs=file_specs(signature), call=call)
 
 
 def _keras_endpoint(model: Any) -> Endpoint:

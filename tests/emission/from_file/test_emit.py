@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from tests.tiny_files import dense_file
 from tests.tiny_models import LIBRARIES, dense, examples, recurrent
@@ -14,7 +15,7 @@ from tflite_squeeze.emission.from_file.weights import with_float16_weights, with
 from tflite_squeeze.errors import InputError, UnsupportedError, UsageError
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.runtime.run import run_file
-from tflite_squeeze.tflite.flatbuffer import metadata_of, with_metadata
+from tflite_squeeze.tflite.flatbuffer import metadata_of, pack_model, read_model, with_metadata
 from tflite_squeeze.tflite.signatures import quantization_name
 from tflite_squeeze.tflite.tidy import facts_of
 
@@ -108,3 +109,11 @@ def test_a_file_without_signatures_is_calibrated_too() -> None:
     config = Convert(quantize="int8")
     emitted = emit_from_file(load_model(dense_file()), config, {"": batches})
     assert quantization_name(emitted.tflite) == "int8"
+
+
+def test_an_operator_that_the_calibrator_lacks_is_named(plain: bytes) -> None:
+    model = read_model(plain)
+    model.operatorCodes[0].builtinCode = schema.BuiltinOperator.CUSTOM
+    model.operatorCodes[0].customCode = "Own"
+    with pytest.raises(UnsupportedError, match="cannot run the operator Own"):
+        _emitted(pack_model(model), "int8")

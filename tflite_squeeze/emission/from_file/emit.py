@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tflite_squeeze.emission.chatter import Chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import Batches, Emitted, island_notes, labelled
-from tflite_squeeze.emission.from_file.integers import with_integers
+from tflite_squeeze.emission.from_file.integers import calibrated
 from tflite_squeeze.emission.from_file.kept import (
     Kept,
     kept_in_float,
@@ -52,7 +52,7 @@ def emit_from_file(
     chatter, mode = Chatter(), config.quantize
     if mode is Quantization.NONE:
         return Emitted(tflite=labelled(source.model, source, config), notes=(), chatter=())
-    plain, notes = _floats(source, mode)
+    plain, notes = floats_of(source, mode)
     islands: tuple[str, ...] = ()
     if mode is Quantization.FLOAT16:
         tflite, more = with_float16_weights(plain)
@@ -66,7 +66,7 @@ def emit_from_file(
         if config.keep_float:
             plain = with_names(plain)
             kept = kept_in_float(plain, config.keep_float)
-        tflite = with_integers(plain, config, calibration, chatter, kept.operators)
+        tflite = calibrated(plain, config, calibration, chatter).quantized(kept.operators)
         if rounded := rounded_in_file(tflite, kept):
             raise UnsupportedError(
                 f"TensorFlow's quantizer rounds {', '.join(rounded[:3])} all the same: name what "
@@ -86,8 +86,12 @@ def emit_from_file(
     )
 
 
-def _floats(source: LoadedModel, mode: Quantization) -> tuple[bytes, tuple[str, ...]]:
+def floats_of(source: LoadedModel, mode: Quantization) -> tuple[bytes, tuple[str, ...]]:
     """The file in float32, and what had to change for that.
+
+    Args:
+        source: the file.
+        mode: what it is to become.
 
     Raises:
         UsageError: it is quantized.

@@ -2,13 +2,16 @@
 
 TensorFlow's converter calibrates and quantizes a float `.tflite` file that it has written itself.
 Both steps take any such file, so a file that others wrote becomes what its model would have
-become.
+become. Neither has a public name.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
@@ -19,17 +22,63 @@ from tflite_squeeze.tflite.fields import integers, items, text
 from tflite_squeeze.tflite.flatbuffer import operator_names, read_model
 from tflite_squeeze.tflite.signatures import signatures_of
 
+# Custom operators that TensorFlow's own interpreter has.
+_CUSTOM = frozenset({"NumericVerify", "Mfcc", "AudioSpectrogram", "TFLite_Detection_PostProcess"})
 Batches = Callable[[], Iterator[dict[str, NDArray[Any]]]]
 
 
-def with_integers(
-    tflite: bytes,
-    config: Convert,
-    calibration: Mapping[str, Batches],
-    chatter: Chatter,
-    in_float: Collection[str] = (),
-) -> bytes:
-    """Quantizes weights and activations of a float file.
+@dataclass(frozen=True, kw_only=True)
+class Calibrated:
+    """A float file whose tensors have ranges, to be quantized as often as is wanted.
+
+    Attributes:
+        tflite: the float file; with int8 in mind, with ranges.
+        config: int8 or int16x8, and the type of inputs and outputs.
+        work: TensorFlow's calibrator.
+        samples: what it is fed with.
+        chatter: where that goes what TensorFlow prints.
+    """
+
+    tflite: bytes
+    config: Convert
+    work: Any
+    samples: Callable[[], Iterator[Any]]
+    chatter: Chatter
+
+    def quantized(self, in_float: Collection[str] = ()) -> bytes:
+        """The file with integers, but for operators that have no integer kernel.
+
+        Args:
+            in_float: names of what operators put out that compute in float all the same; int8 only.
+
+        Raises:
+            UnsupportedError: TensorFlow refuses it.
+        """
+        with _refusals(self.config, self.chatter):
+            from tensorflow.lite.python.convert import mlir_quantize
+
+            if self.config.quantize is Quantization.INT16X8:
+                return bytes(
+                    self.work.calibrate_and_quantize(
+                        self.samples, tf.float32, tf.float32, True, tf.int16, tf.int64
+                    )
+                )
+            dtype = tf.as_dtype(self.config.io_dtype)
+            return bytes(
+                mlir_quantize(
+                    self.tflite,
+                    input_data_type=dtype,
+                    output_data_type=dtype,
+                    disable_per_channel_for_dense_layers=not self.config.per_channel_dense,
+                    denylisted_nodes=list(in_float) or None,
+                )
+            )
+
+
+def calibrated(
+    tflite: bytes, config: Convert, calibration: Mapping[str, Batches], chatter: Chatter
+) -> Calibrated:
+    """Finds the ranges of all tensors of a float file.
 
     Args:
         tflite: the file.
@@ -37,44 +86,36 @@ def with_integers(
         calibration: by signature ("" for a file without any), a function that returns batches of
             real samples by input name, of the shapes that the file takes.
         chatter: where that goes what TensorFlow prints.
-        in_float: names of what operators put out that compute in float all the same.
-
-    Returns:
-        The file, whose operators without an integer kernel stay in float.
 
     Raises:
-        UnsupportedError: the file has a loop, or TensorFlow refuses it.
+        UnsupportedError: the file has a loop or an operator that TensorFlow cannot run.
     """
-    if any("WHILE" in names for names in operator_names(tflite)):
+    names = {name for graph in operator_names(tflite) for name in graph}
+    custom = sorted(names - vars(schema.BuiltinOperator).keys() - _CUSTOM)
+    if "WHILE" in names or custom:
+        what = f"run the operator {custom[0]}" if custom else "calibrate a WHILE loop"
         raise UnsupportedError(
-            f"--quantize {config.quantize.value} cannot calibrate a WHILE loop, and this file has "
-            f"one: use --quantize dynamic or float16"
+            f"--quantize {config.quantize.value} cannot {what}, and this file has one: use "
+            f"--quantize dynamic or float16"
         )
-    with caught_chatter(chatter):
-        # TensorFlow has no public name for what its converter does with its own float file.
-        from tensorflow.lite.python.convert import mlir_quantize
-        from tensorflow.lite.python.convert_phase import ConverterError
+    with _refusals(config, chatter):
         from tensorflow.lite.python.optimize import calibrator
 
+        work = calibrator.Calibrator(calibrator.add_intermediate_tensors(tflite))
+        samples = _samples(tflite, calibration)
+        if config.quantize is not Quantization.INT16X8:
+            tflite = work.calibrate(samples)
+    return Calibrated(tflite=tflite, config=config, work=work, samples=samples, chatter=chatter)
+
+
+@contextmanager
+def _refusals(config: Convert, chatter: Chatter) -> Iterator[None]:
+    """Turns what TensorFlow raises into one line."""
+    with caught_chatter(chatter):
+        from tensorflow.lite.python.convert_phase import ConverterError
+
         try:
-            work = calibrator.Calibrator(calibrator.add_intermediate_tensors(tflite))
-            samples = _samples(tflite, calibration)
-            if config.quantize is Quantization.INT16X8:
-                return bytes(
-                    work.calibrate_and_quantize(
-                        samples, tf.float32, tf.float32, True, tf.int16, tf.int64
-                    )
-                )
-            dtype = tf.as_dtype(config.io_dtype)
-            return bytes(
-                mlir_quantize(
-                    work.calibrate(samples),
-                    input_data_type=dtype,
-                    output_data_type=dtype,
-                    disable_per_channel_for_dense_layers=not config.per_channel_dense,
-                    denylisted_nodes=list(in_float) or None,
-                )
-            )
+            yield
         except (ConverterError, ValueError, RuntimeError, TypeError) as error:
             raise UnsupportedError(
                 f"TensorFlow cannot quantize this file to {config.quantize.value} "
