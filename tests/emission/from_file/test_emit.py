@@ -81,7 +81,7 @@ def test_what_the_file_says_of_itself_stays(plain: bytes) -> None:
 def test_halves_are_widened_before_they_become_integers(plain: bytes) -> None:
     halves, _ = with_float16_weights(plain, least=1)
     emitted = _emitted(halves, "int8")
-    assert "constants of the file are float16" in emitted.notes[0]
+    assert "constants of the file are float16 or sparse" in emitted.notes[0]
     assert quantization_name(emitted.tflite) == "int8"
 
 

@@ -12,6 +12,7 @@ from tflite_squeeze.emission.from_file.weights import (
     with_float16_weights,
     with_int8_weights,
 )
+from tflite_squeeze.emission.sparse.emit import sparsify
 from tflite_squeeze.runtime.run import run_cases
 from tflite_squeeze.tflite.fields import text
 from tflite_squeeze.tflite.flatbuffer import operator_names, read_model
@@ -100,3 +101,18 @@ def test_numbers_beyond_halves_stay_in_float() -> None:
 
 def test_a_file_without_halves_is_the_same() -> None:
     assert widened(dense_file()) == (dense_file(), 0)
+
+
+def test_sparse_weights_become_dense() -> None:
+    dense = np.zeros((64, 64), np.float32)
+    dense[::8] = 1.0
+    maker = FileMaker()
+    x, y = maker.tensor("x", (1, 64)), maker.tensor("y", (1, 64))
+    kernel = maker.tensor("w", dense.shape, data=dense)
+    maker.operator("FULLY_CONNECTED", [x, kernel], [y], schema.FullyConnectedOptionsT())
+    sparse = sparsify(maker.file([x], [y]), "sparse").tflite
+    assert "DENSIFY" in operator_names(sparse)[0]
+    plain, count = widened(sparse)
+    assert (count, "DENSIFY" in operator_names(plain)[0]) == (1, False)
+    (found,) = run_cases(plain, [{"x": np.ones((1, 64), np.float32)}])
+    assert found["y"].tolist() == [([64.0] + [0.0] * 7) * 8]

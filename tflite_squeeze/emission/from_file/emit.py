@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tflite_squeeze.emission.chatter import Chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import Batches, Emitted, island_notes, labelled
+from tflite_squeeze.emission.from_file.builtin import with_builtin_operators
 from tflite_squeeze.emission.from_file.integers import calibrated
 from tflite_squeeze.emission.from_file.kept import (
     Kept,
@@ -28,6 +29,12 @@ from tflite_squeeze.tflite.signatures import float_operators, quantization_name
 
 # What a converter says of its own conversion, and the oldest runtime for its own operators.
 _CONVERTERS_OWN = frozenset({"CONVERSION_METADATA", "min_runtime_version"})
+
+
+_WIDENED = (
+    "{} constants of the file are float16 or sparse: they were stored as dense float32 first, "
+    "which changes no value"
+)
 
 
 def emit_from_file(
@@ -97,19 +104,15 @@ def floats_of(source: LoadedModel, mode: Quantization) -> tuple[bytes, tuple[str
         UsageError: it is quantized.
     """
     found = quantization_name(source.model)
-    if found == "none":
-        return source.model, ()
-    if found == "float16" and mode is not Quantization.FLOAT16:
-        plain, count = widened(source.model)
-        if quantization_name(plain) == "none":
-            return plain, (
-                f"{count} constants of the file are float16: they were widened to float32 first, "
-                f"which changes no value",
-            )
-    raise UsageError(
-        f"model {source.path or source.name} is quantized already ({found}): pass the float file "
-        f"or the Keras model that it came from, or --quantize none to tidy it only"
-    )
+    plain, count = widened(source.model)
+    if quantization_name(plain) != "none" or found == mode.value:
+        raise UsageError(
+            f"model {source.path or source.name} is quantized already ({found}): pass the float "
+            f"file or the Keras model that it came from, or --quantize none to tidy it only"
+        )
+    plain, replaced = with_builtin_operators(plain)
+    notes = [_WIDENED.format(count)] if count else []
+    return plain, (*notes, *replaced)
 
 
 def _with_metadata_of(before: bytes, after: bytes) -> bytes:

@@ -213,13 +213,14 @@ def _buffer(model: Any, values: Array) -> int:
 
 
 def widened(tflite: bytes) -> tuple[bytes, int]:
-    """A file of float16 weights with the same weights in float32, without DEQUANTIZE.
+    """A file with its float weights as they are multiplied: dense, and in float32.
 
     Args:
         tflite: any file.
 
     Returns:
-        The file, and how many constants were widened; the same bytes where there are none.
+        The file, and how many constants were behind a DENSIFY or a DEQUANTIZE of float16; the same
+        bytes where there are none.
 
     Raises:
         InputError: the file is damaged.
@@ -228,18 +229,25 @@ def widened(tflite: bytes) -> tuple[bytes, int]:
     count = 0
     for subgraph in range(len(model.subgraphs)):
         links = Links(model, subgraph)
-        gone = []
-        for at, name in enumerate(links.names):
-            inputs = links.inputs(at)
-            if name != "DEQUANTIZE" or not inputs or links.dtype(inputs[0]) != "float16":
-                continue
-            values = tensor_values(model, subgraph, inputs[0])
-            if values is not None:
-                output = links.graph.tensors[links.outputs(at)[0]]
-                output.buffer = _buffer(model, values.astype(np.float32))
-                gone.append(links.graph.operators[at])
-        links.graph.operators = [
-            one for one in links.graph.operators if not any(one is other for other in gone)
-        ]
-        count += len(gone)
+        kept = []
+        # In order of execution, so that what is behind a DENSIFY is a constant by then.
+        for at, operator in enumerate(links.graph.operators):
+            if links.names[at] in ("DENSIFY", "DEQUANTIZE") and _fold(links, at):
+                count += 1
+            else:
+                kept.append(operator)
+        links.graph.operators = kept
     return (tidied(pack_model(model)), count) if count else (tflite, 0)
+
+
+def _fold(links: Links, at: int) -> bool:
+    """Gives what an operator puts out the values that it would; whether these are floats."""
+    source, target = links.inputs(at)[0], links.outputs(at)[0]
+    if not links.dtype(source).startswith("float"):
+        return False
+    values = tensor_values(links.model, links.subgraph, source)
+    if values is None:
+        return False
+    about = links.graph.tensors[target]
+    about.buffer = _buffer(links.model, values.astype(dtype_name(about)))
+    return True
