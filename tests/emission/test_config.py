@@ -29,7 +29,7 @@ def test_defaults_ask_for_a_float_file_of_batch_one() -> None:
 
 @pytest.mark.parametrize("quantize", Quantization)
 def test_only_integer_activations_are_calibrated(quantize: Quantization) -> None:
-    assert quantize.calibrates is (quantize in ("int8", "int16x8"))
+    assert quantize.calibrates is (quantize in ("int8", "int16x8", "mixed"))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_one_lost_column_is_named_with_a_remedy() -> None:
     assert line == (
         "column 4 varies in the model and is constant in the file: give each part with a "
         "different scale an output of its own, leave offsets to the app, or use "
-        "--quantize int16x8 or float16"
+        "--quantize mixed"
     )
 
 
@@ -58,7 +58,7 @@ def test_the_only_part_needs_no_name_and_no_output_of_its_own() -> None:
     (line,) = lost_parts(compare_parts(reference, 0 * reference + 300, 6), 6, INT8)
     assert line == (
         "it varies in the model and is constant in the file: leave its scale and offset to the "
-        "app, or use --quantize int16x8 or float16"
+        "app, or use --quantize mixed"
     )
 
 

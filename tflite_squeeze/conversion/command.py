@@ -13,9 +13,9 @@ from tflite_squeeze.command_line.output import (
     check_json,
     force_option,
     json_option,
-    progress,
     say,
     show,
+    working,
     write_json,
 )
 from tflite_squeeze.errors import InputError
@@ -24,6 +24,7 @@ from tflite_squeeze.files.files import check_output, read_file
 if TYPE_CHECKING:
     from tflite_squeeze.conversion.convert import Converted
     from tflite_squeeze.emission.config import Convert
+    from tflite_squeeze.training.progress import Working
     from tflite_squeeze.verification.limits import Verify
 
 CONVERT = "tflite_squeeze.emission.config:Convert"
@@ -81,20 +82,24 @@ def convert_command(ctx: click.Context, /, model: Path, output: Path, **options:
     check_json(options["json_target"], force=options["force"], inputs=[*inputs, output])
     config = _config(options)
     verification = _verification(options)
-    with progress(ctx, f"Converting {model}"):
-        converted = _convert(model, config, verification, options)
+    with working(ctx, f"Converting {model}") as tell:
+        converted = _convert(model, config, verification, options, tell)
     if ctx.obj["verbose"]:
         click.echo("\n".join(converted.chatter), err=True)
     _write(ctx, converted, output, options)
 
 
 def _convert(
-    model: Path, config: "Convert", verification: "Verify | None", options: dict[str, Any]
+    model: Path,
+    config: "Convert",
+    verification: "Verify | None",
+    options: dict[str, Any],
+    tell: "Working",
 ) -> "Converted":
     source = open_model(model, options)
     from tflite_squeeze.conversion.convert import convert
 
-    return convert(source, config, open_data(options), verification=verification)
+    return convert(source, config, open_data(options), verification=verification, working=tell)
 
 
 def _write(ctx: click.Context, converted: "Converted", output: Path, options: Any) -> None:

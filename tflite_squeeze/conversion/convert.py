@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.conversion.calibration import calibrated_source
 from tflite_squeeze.conversion.few_bits import with_few_bits
 from tflite_squeeze.conversion.mixed.chosen_bits import with_chosen_bits
+from tflite_squeeze.conversion.mixed.mixed import mixed
 from tflite_squeeze.conversion.planned import Twin, planned
 from tflite_squeeze.conversion.record import ConvertRecord, Source
 from tflite_squeeze.data.data import Data, load_data
@@ -37,7 +38,7 @@ from tflite_squeeze.tflite.flatbuffer import count_operators
 from tflite_squeeze.tflite.size import size_ledger
 from tflite_squeeze.tflite.tidy import with_facts
 from tflite_squeeze.training.progress import Working, printed
-from tflite_squeeze.verification.record import Verify, refused_record
+from tflite_squeeze.verification.record import Verify, VerifyRecord, refused_record, tolerance_of
 from tflite_squeeze.verification.verify import quantization_of, verify, why_unverifiable
 
 _NOT_ASKED = "the check was left out, as asked"
@@ -152,6 +153,10 @@ def convert(
     if config.weight_bits == "auto":
         tell = working or printed(0)
         return with_chosen_bits(source, config, samples, verification, build, tell)
+    if config.quantize is Quantization.MIXED:
+        if samples is None or verification is None:
+            raise UsageError("--quantize mixed chooses by the check: leave --no-verify out")
+        return mixed(source, config, samples, verification, build, working or printed(0))
     return build(_given(source, config, samples), samples, verification)
 
 
@@ -341,10 +346,27 @@ def _rejection(record: ConvertRecord, path: Path, rejected: Path) -> str:
     found = record.verification
     if found is None:
         raise ValueError("a file without a check cannot have failed it")
-    planned = record.config.plan is not None
-    remedy = "and edit the plan" if planned else "calibrate on more data, or try another --quantize"
+    remedy = "calibrate on more data, or try another --quantize"
+    if record.mixed is not None:
+        remedy = "loosen the limits, or use --quantize float16"
+    elif record.config.plan is not None:
+        remedy = "and edit the plan"
+    elif record.config.quantize is Quantization.INT8:
+        remedy = f"and keep in float what needs it: {_mixed_command(record, found, path)}"
     where = f"; it diverges first at {found.diverges_at}" if found.diverges_at else ""
     return (
         f"{path} was not written, the file failed its check ({'; '.join(found.failures)}){where}: "
         f"see {rejected}, {remedy}"
     )
+
+
+def _mixed_command(record: ConvertRecord, check: VerifyRecord, path: Path) -> str:
+    """The command that finds the layers which have to stay in float."""
+    limits, usual = check.tolerance, tolerance_of(Verify(), check.quantization)
+    parts = ["tflite-squeeze convert", record.source.path or "MODEL", "-o", str(path)]
+    parts += ["--quantize mixed --data", str(record.data.get("source") or "DATA")]
+    if limits.strict:
+        parts.append(f"--max-drop {limits.max_drop:g}")
+    if limits.min_sqnr_db != usual.min_sqnr_db:
+        parts.append(f"--min-sqnr-db {limits.min_sqnr_db:g}")
+    return " ".join(parts)

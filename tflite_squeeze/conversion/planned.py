@@ -22,7 +22,7 @@ from tflite_squeeze.network.graph import graph_of
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.biases import round_biases
 from tflite_squeeze.network.quantization.folding import IN_FLOAT, OUTPUT_AXES, folded
-from tflite_squeeze.network.quantization.in_float import without_layers
+from tflite_squeeze.network.quantization.in_float import with_float_operands, without_layers
 from tflite_squeeze.network.quantization.plan import ActivationQuantization, QuantizationPlan
 from tflite_squeeze.network.quantization.points import roundings_of
 from tflite_squeeze.network.quantization.twin import (
@@ -95,7 +95,7 @@ def planned(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
         return Twin(source=twin, config=config.model_copy(update={"plan": plan}), record=record)
     examples = 0
     if opened and samples is not None:
-        given = _inputs(source, config, samples)
+        given = calibration_inputs(source, config, samples)
         examples = len(next(iter(given.values())))
         plan = calibrated(network, given, "mse", plan)
     twin = replace(source, model=twin_of(network, plan))
@@ -111,7 +111,7 @@ def _fitting(plan: QuantizationPlan, network: Any, name: str) -> QuantizationPla
     """
     whole = plan_for(network)
     refuse_strangers(name, plan, whole)
-    plan = _quantized_part(plan)
+    plan = with_float_operands(_quantized_part(plan), network)
     _refuse_wide(plan)
     _refuse_float_kernels(plan, network)
     return _with_fixed_ranges(_with_all_scales(plan, network), whole)
@@ -210,8 +210,10 @@ def _with_fixed_ranges(plan: QuantizationPlan, whole: QuantizationPlan) -> Quant
     return plan.model_copy(update={"activations": activations})
 
 
-def _inputs(source: LoadedModel, config: Convert, samples: Data) -> dict[str, NDArray[Any]]:
-    """Samples to calibrate on, by input name."""
+def calibration_inputs(
+    source: LoadedModel, config: Convert, samples: Data
+) -> dict[str, NDArray[Any]]:
+    """Samples to calibrate on, (N, ...) by input name."""
     (endpoint,) = endpoints_of(source)
     fitted = samples.fitted_to(fixed_specs(endpoint, config.batch, config.input_shapes))
     batches = list(fitted.calibration_batches(config.calibration_samples, _BATCH))

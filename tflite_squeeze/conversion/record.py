@@ -3,6 +3,7 @@
 from typing import Any
 
 from tflite_squeeze.conversion.mixed.bits_record import BitsRecord
+from tflite_squeeze.conversion.mixed.record import MixedRecord
 from tflite_squeeze.emission.calibration.record import CalibrationRecord
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.low_bit.record import FewBitTensor, LowBitRecord, NarrowedTensor
@@ -43,6 +44,7 @@ class ConvertRecord(Displayed):
         operators: how often each operator occurs.
         float_operators: in an integer file, the operators that still compute in floating point.
         calibration_examples: number of real samples that ranges were calibrated on.
+        mixed: which layers were left in float, and why; None where that was not looked for.
         calibration: the steps that were tried; None where TensorFlow's converter calibrated.
         data: where they come from and how they were preprocessed.
         verification: the comparison with the model; None when there was none.
@@ -66,6 +68,7 @@ class ConvertRecord(Displayed):
     operators: dict[str, int]
     float_operators: tuple[str, ...] = ()
     calibration_examples: int = 0
+    mixed: MixedRecord | None = None
     calibration: CalibrationRecord | None = None
     data: dict[str, Any] = {}
     verification: VerifyRecord | None = None

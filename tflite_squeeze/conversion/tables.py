@@ -1,6 +1,7 @@
 """A conversion as tables."""
 
 from tflite_squeeze.conversion.mixed.bits_tables import bits_tables
+from tflite_squeeze.conversion.mixed.tables import mixed_tables
 from tflite_squeeze.conversion.record import ConvertRecord
 from tflite_squeeze.emission.calibration.tables import calibration_tables
 from tflite_squeeze.emission.low_bit.tables import few_bit_tables, low_bit_tables, narrowed_tables
@@ -23,7 +24,17 @@ def convert_tables(record: ConvertRecord) -> list[Table]:
     narrowed = (*bits, *narrowed_tables(record.narrowed), *few_bit_tables(record.few_bits))
     sharing = sharing_tables(record.sharing)
     calibration = calibration_tables(record.calibration) if record.calibration else ()
-    return [_summary(record), *calibration, *sharing, *low_bit, *narrowed, *sparsity, *checks]
+    mixed = mixed_tables(record.mixed) if record.mixed else ()
+    return [
+        _summary(record),
+        *mixed,
+        *calibration,
+        *sharing,
+        *low_bit,
+        *narrowed,
+        *sparsity,
+        *checks,
+    ]
 
 
 def _summary(record: ConvertRecord) -> Table:

@@ -144,6 +144,16 @@ class Data:
         # Notes of an earlier fit are not carried over: this one starts from the raw data again.
         return _built(self.raw, plans, self.preprocessing, (*self.raw.notes, *notes))
 
+    def with_parts(self, *, validation: RawPart, calibration: RawPart) -> "Data":
+        """The same data with other examples as its parts, in the form of those that it has.
+
+        Args:
+            validation: what accuracy is measured on.
+            calibration: what ranges are calibrated on.
+        """
+        raw = replace(self.raw, validation=validation, calibration=calibration)
+        return _built(raw, self.plans, self.preprocessing, self.notes)
+
     def _batches(self, part: Part, count: int | None, batch: int) -> Iterator[Sample]:
         raw: RawPart | None = getattr(self.raw, part)
         if raw is None:

@@ -23,7 +23,8 @@ class Convert(Frozen):
     quantize: Quantization = Field(
         default=Quantization.NONE,
         description="Type that weights and activations are quantized to; int8 and int16x8 are "
-        "calibrated on data.",
+        "calibrated on data, and mixed is int8 but for the fewest layers of a Keras model without "
+        "which the check or a limit would fail.",
     )
     calibrate: Method | Literal["auto"] | None = Field(
         default=None,
@@ -116,7 +117,7 @@ class Convert(Frozen):
                 f"a plan makes an int8 file for litert, not {self.quantize.value} for "
                 f"{self.runtime}: leave quantize and runtime out, or the plan"
             )
-        integer = self.quantize is Quantization.INT8 or self.plan is not None
+        integer = self.quantize in (Quantization.INT8, Quantization.MIXED) or self.plan is not None
         if self.io_dtype != "float32" and not integer:
             raise ValueError(
                 f"io_dtype {self.io_dtype} needs quantize='int8', not {self.quantize.value!r}"

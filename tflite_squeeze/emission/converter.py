@@ -16,12 +16,13 @@ from tflite_squeeze.emission.failures import unsupported
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.quantized import has_float_parts
 from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
-from tflite_squeeze.emission.repairs import repaired
+from tflite_squeeze.emission.repairs import repaired, without_marks
 from tflite_squeeze.emission.state import fresh_states
 from tflite_squeeze.emission.trace import Traced, layers_of, prepared, traced
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.files.temporary import no_room, temporary_folder
 from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.network.quantization.layers import MARK
 from tflite_squeeze.network.quantization.twin import quantized_activations
 from tflite_squeeze.tflite.flatbuffer import operator_names, with_description
 from tflite_squeeze.tflite.signatures import float_operators
@@ -88,7 +89,7 @@ def emit(
         tflite = job.converted(model)
     if config.quantize is Quantization.INT8:
         tflite = with_sound_lstm_scales(tflite)
-    tflite = repaired(tflite)
+    tflite = repaired(without_marks(tflite, MARK))
     islands = float_operators(tflite) if config.quantize.calibrates else ()
     return Emitted(
         tflite=labelled(tflite, source, config),

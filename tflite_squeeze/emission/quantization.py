@@ -16,11 +16,12 @@ class Quantization(StrEnum):
     DYNAMIC = "dynamic"
     INT8 = "int8"
     INT16X8 = "int16x8"
+    MIXED = "mixed"
 
     @property
     def calibrates(self) -> bool:
         """Whether activation ranges have to be measured on real samples."""
-        return self in (Quantization.INT8, Quantization.INT16X8)
+        return self in (Quantization.INT8, Quantization.INT16X8, Quantization.MIXED)
 
 
 def uncalibrated(quantize: Quantization) -> InputError:

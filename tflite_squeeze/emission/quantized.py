@@ -15,7 +15,13 @@ from tflite_squeeze.network.graph import INPUT, graph_of
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
 from tflite_squeeze.network.quantization.layers import has_free_scales
-from tflite_squeeze.network.quantization.points import FIXED, SAME_STEPS, kind_of, points_of
+from tflite_squeeze.network.quantization.points import (
+    FIXED,
+    SAME_STEPS,
+    has_floats,
+    kind_of,
+    points_of,
+)
 from tflite_squeeze.network.quantization.twin import (
     float_model,
     is_twin,
@@ -117,7 +123,7 @@ def calibrated_inside(source: LoadedModel) -> tuple[str, ...]:
     for node in graph_of(source.model).nodes.values():
         kind = kind_of(node)
         known = kind in SAME_STEPS or kind in _SINGLE or node.kind.startswith("Quantized")
-        if not known:
+        if not known and has_floats(node):
             found.append(f"{node.layer} ({node.kind})")
     return tuple(dict.fromkeys(found))
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tflite_squeeze.tflite.edits import new_operator, new_tensor
-from tflite_squeeze.tflite.fields import dtype_name, integers, zero_points_of
+from tflite_squeeze.tflite.edits import consumers, new_operator, new_tensor
+from tflite_squeeze.tflite.fields import dtype_name, integers, operator_name, text, zero_points_of
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.links import Links
 from tflite_squeeze.tflite.structure import SharedState, UnequalScale, shared_states, unequal_scales
@@ -45,6 +45,34 @@ def repaired(tflite: bytes) -> bytes:
             _rescale(model, links.graph, one)
         changed |= bool(states or moved)
     return pack_model(model) if changed else tflite
+
+
+def without_marks(tflite: bytes, mark: str) -> bytes:
+    """A file without operators that only kept the converter from quantizing what they take.
+
+    Args:
+        tflite: the file.
+        mark: what their names hold.
+    """
+    model = read_model(tflite)
+    found = False
+    for graph in model.subgraphs:
+        for operator in list(graph.operators):
+            before, after = int(operator.inputs[0]), int(operator.outputs[0])
+            if operator_name(model, operator) != "FLOOR" or mark not in text(
+                graph.tensors[after].name
+            ):
+                continue
+            for reader in consumers(graph, after):
+                reader.inputs = np.where(reader.inputs == after, before, reader.inputs)
+            if after in integers(graph.outputs):
+                (source,) = (one for one in graph.operators if before in integers(one.outputs))
+                for reader in consumers(graph, before):
+                    reader.inputs = np.where(reader.inputs == before, after, reader.inputs)
+                source.outputs = np.where(source.outputs == before, after, source.outputs)
+            graph.operators.remove(operator)
+            found = True
+    return pack_model(model) if found else tflite
 
 
 def _separate(model: Any, graph: Any, state: SharedState) -> None:

@@ -21,6 +21,7 @@ _DTYPES = {
     Quantization.DYNAMIC: ("int8", "float32"),
     Quantization.INT8: ("int8",),
     Quantization.INT16X8: ("int8",),
+    Quantization.MIXED: ("int8", "float32"),
 }
 _DYNAMIC_FROM = 1024
 # Weights of so few values may be stored in less than a byte.
@@ -66,7 +67,8 @@ def file_claims(claims: Mapping[str, Claimed], model: Any, settings: Convert) ->
     found = []
     for target in select(model).targets:
         claim = claims.get(target.name, Claimed())
-        dtypes = _DTYPES[settings.quantize] if claim.bits is None else ()
+        kind = Quantization.MIXED if settings.keep_float else settings.quantize
+        dtypes = _DTYPES[kind] if claim.bits is None else ()
         if settings.quantize is Quantization.DYNAMIC and target.size >= _DYNAMIC_FROM:
             dtypes = ("int8",)
         if dtypes and (claim.distinct or 4) <= _TERNARY and settings.low_bit != "off":

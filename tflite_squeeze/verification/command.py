@@ -45,6 +45,7 @@ def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: 
     diverges first.
     """
     check_json(options["json_target"], force=options["force"], inputs=[model, tflite])
+    from tflite_squeeze.emission.quantization import Quantization
     from tflite_squeeze.files.tflite_file import read_tflite
     from tflite_squeeze.verification.limits import Verify
     from tflite_squeeze.verification.tables import verdict, verify_tables
@@ -59,5 +60,6 @@ def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: 
     show(ctx, verify_tables(record))
     write_json(options["json_target"], record, force=options["force"])
     if not record.passed:
-        raise CheckFailed(f"{tflite} {verdict(record)}: convert it again, or loosen the limits")
+        again = "with --quantize mixed" if record.quantization is Quantization.INT8 else "again"
+        raise CheckFailed(f"{tflite} {verdict(record)}: convert it {again}, or loosen the limits")
     say(ctx, f"{tflite}: {verdict(record)}")

@@ -77,6 +77,7 @@ _LEAST_SQNR_DB = {
     Quantization.DYNAMIC: 15.0,
     Quantization.INT8: 8.0,
     Quantization.INT16X8: 15.0,
+    Quantization.MIXED: 8.0,
 }
 
 
@@ -90,6 +91,7 @@ _LEAST_AGREEMENT = {
     Quantization.DYNAMIC: 0.90,
     Quantization.INT8: 0.85,
     Quantization.INT16X8: 0.90,
+    Quantization.MIXED: 0.85,
 }
 
 

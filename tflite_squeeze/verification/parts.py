@@ -13,16 +13,16 @@ _LISTED = 8
 _FEW = 0.05
 
 _ALONE = {
-    Quantization.INT8: "leave its scale and offset to the app, or use --quantize int16x8 or "
-    "float16",
+    Quantization.INT8: "leave its scale and offset to the app, or use --quantize mixed",
     Quantization.INT16X8: "leave its scale and offset to the app, or use --quantize float16",
 }
 _REMEDIES = {
     Quantization.INT8: "give each part with a different scale an output of its own, "
-    "leave offsets to the app, or use --quantize int16x8 or float16",
+    "leave offsets to the app, or use --quantize mixed",
     Quantization.INT16X8: "give each part with a different scale an output of its own, "
     "leave offsets to the app, or use --quantize float16",
     Quantization.DYNAMIC: "use --quantize float16",
+    Quantization.MIXED: "use --quantize float16",
     Quantization.FLOAT16: "use --quantize none",
     Quantization.NONE: "convert the model again",
 }

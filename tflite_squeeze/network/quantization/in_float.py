@@ -9,7 +9,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.flavors import output_names
 from tflite_squeeze.network.graph import Node, graph_of
 from tflite_squeeze.network.quantization.plan import QuantizationPlan
-from tflite_squeeze.network.quantization.points import roundings_of
+from tflite_squeeze.network.quantization.points import following, roundings_of
 from tflite_squeeze.network.quantization.twin import kernel_name
 from tflite_squeeze.network.weights import matches
 
@@ -45,10 +45,33 @@ def without_layers(
     layers = {layer for pattern in patterns for layer in units.matching(pattern)}
     weights = {kernel_name(layer) for layer in layers}
     points = {point for layer in layers for point in roundings[layer]}
-    return QuantizationPlan(
+    left = QuantizationPlan(
         weights={name: one for name, one in plan.weights.items() if name not in weights},
         activations={name: one for name, one in plan.activations.items() if name not in points},
     )
+    return with_float_operands(left, network)
+
+
+def with_float_operands(plan: QuantizationPlan, network: Any) -> QuantizationPlan:
+    """A plan in which what stays in float takes floats, where the converter would round it else.
+
+    It gives a concatenation the steps of one operand, and a softmax those of its fixed range,
+    whether they have a range or not.
+
+    Args:
+        plan: of the network.
+        network: what `folded` returned.
+    """
+    pairs, activations = following(network), dict(plan.activations)
+    while spread := {
+        operand
+        for points, operands in pairs
+        if points and not points <= activations.keys()
+        for operand in operands & activations.keys()
+    }:
+        for name in spread:
+            del activations[name]
+    return plan.model_copy(update={"activations": activations})
 
 
 class _Units:

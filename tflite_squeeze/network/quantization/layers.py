@@ -29,6 +29,9 @@ _BYTE = 127
 
 _OVER_TIME = ("Conv1D", "DepthwiseConv1D")
 
+# The name of what stands behind a function in float while it is converted.
+MARK = "stays_in_float"
+
 Estimator = Literal["average", "learned", "fixed"]
 
 
@@ -389,16 +392,24 @@ class QuantizedWeights(_Delayed):
 
 
 class QuantizedFunction(BothVersions):
-    """An activation of which a file computes a part as an operator of its own, and rounds it.
+    """An activation that a file does not compute as one operator between two ranges.
+
+    Of some a file computes a part as an operator of its own, and rounds it. Others have a fixed
+    range, which the converter would spread from a function in float to what takes its values: in
+    files it finds a mark behind them, which it cannot quantize and which is taken out again.
 
     Args:
-        function: "swish", the sigmoid of which is rounded, or Keras 3's "hard_sigmoid", of which
-            the part from 0 to 6 is.
+        function: "swish", the sigmoid of which is rounded; Keras 3's "hard_sigmoid", of which the
+            part from 0 to 6 is; "sigmoid", "tanh" or "softmax" in float.
     """
 
     keras_name = "QuantizedFunction"
 
-    def __init__(self, function: Literal["swish", "hard_sigmoid"], **settings: Any) -> None:
+    def __init__(
+        self,
+        function: Literal["swish", "hard_sigmoid", "sigmoid", "tanh", "softmax"],
+        **settings: Any,
+    ) -> None:
         super().__init__(**settings)
         self.function = function
 
@@ -410,7 +421,10 @@ class QuantizedFunction(BothVersions):
         """The activation, rounded inside but not at its end."""
         if self.function == "swish":
             return inputs * fake_activation(tf.sigmoid(inputs), 0.0, 255 / 256, 8)
-        return fake_activation(tf.nn.relu6(inputs + 3.0), 0.0, 6.0, 8) / 6.0
+        if self.function == "hard_sigmoid":
+            return fake_activation(tf.nn.relu6(inputs + 3.0), 0.0, 6.0, 8) / 6.0
+        values = getattr(tf.nn, self.function)(inputs)
+        return tf.floor(values, name=MARK) if is_exporting() else values
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the input."""

@@ -36,6 +36,8 @@ _JOINED = frozenset({
 _SHRUNK = frozenset({"MaxPooling1D", "MaxPooling2D", "UpSampling2D:bilinear"})
 # Their outputs get a range with the ones inside: the converter refuses one behind a fused LSTM.
 _STATEFUL = frozenset({"LSTM", "Bidirectional"})
+# The converter refuses integers as what these put out.
+_NO_INTEGERS = frozenset({"CategoryEncoding", "OneHot", "tf.one_hot"})
 # An operator before them applies them.
 _FUSED = frozenset({"Activation:relu", "Activation:relu6", "ReLU", "ReLU:6", "Relu", "Relu6"})
 _FUSING = frozenset({*OUTPUT_AXES, "Add", "Subtract", "Multiply"}) - UNFUSING
@@ -109,21 +111,42 @@ def _rounding(graph: Graph, node: Node, points: dict[str, str]) -> Iterator[str]
         yield points[node.layer]
     elif kind_of(node) in SAME_STEPS and node.inputs:
         yield from _rounding(graph, graph.nodes[node.inputs[0].node], points)
-    elif node.kind not in _STATEFUL and len(node.tensors) == 1 and _floats(node):
+    elif node.kind not in _STATEFUL and len(node.tensors) == 1 and has_floats(node):
         yield from (points[one.layer] for one in _readers(graph, node) if one.layer in points)
+
+
+def following(model: object) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """What the converter gives steps to by itself, if what it takes has some.
+
+    Those are concatenations and the like, which get the steps of one operand, and functions with a
+    fixed range.
+
+    Args:
+        model: a model that `folded` has made, of either version of Keras.
+
+    Returns:
+        For each, the activations that round it and those that round what it takes.
+    """
+    graph, roundings = graph_of(model), roundings_of(model)
+    found = []
+    for node in graph.nodes.values():
+        if kind_of(node) in _JOINED or _called(node) in (*FIXED, "log_softmax", "logsoftmax"):
+            operands = (roundings[graph.nodes[value.node].layer] for value in node.inputs)
+            found.append((roundings[node.layer], frozenset[str]().union(*operands)))
+    return found
 
 
 def _borrowers(graph: Graph) -> dict[str, str]:
     parents: dict[str, Node] = {}
     for node in graph.nodes.values():
-        if kind_of(node) in _JOINED and len(node.tensors) == 1 and _floats(node):
+        if kind_of(node) in _JOINED and len(node.tensors) == 1 and has_floats(node):
             for value in node.inputs:
                 operand = _operand(graph, graph.nodes[value.node])
                 if operand is not None and operand.path == node.path:
                     parents.setdefault(operand.layer, node)
     found = {layer: node.layer for layer, node in _roots(graph, parents).items()}
     for node in graph.nodes.values():
-        if not node.inputs or not _floats(node):
+        if not node.inputs or not has_floats(node):
             continue
         before = graph.nodes[node.inputs[0].node]
         rounds = kind_of(node) in _MEANS and not _applies(graph, node)
@@ -191,7 +214,7 @@ def _operand(graph: Graph, node: Node) -> Node | None:
     while kind_of(node) in _MOVED or (kind_of(node) in _SHRUNK and _only_reader(graph, node)):
         node = graph.nodes[node.inputs[0].node]
     open_range = _called(node) not in FIXED and node.kind != INPUT
-    return node if open_range and kind_of(node) not in SAME_STEPS and _floats(node) else None
+    return node if open_range and kind_of(node) not in SAME_STEPS and has_floats(node) else None
 
 
 def _only_reader(graph: Graph, node: Node) -> bool:
@@ -207,10 +230,10 @@ def _origin(graph: Graph, node: Node) -> Node:
 
 def _is_point(graph: Graph, node: Node) -> bool:
     if (
-        node.kind in _STATEFUL
+        node.kind in _STATEFUL | _NO_INTEGERS
         or len(node.tensors) != 1
         or kind_of(node) in SAME_STEPS
-        or not _floats(node)
+        or not has_floats(node)
     ):
         return False
     ends = any(value.node == node.name for value in graph.outputs)
@@ -260,6 +283,7 @@ def _called(node: Node) -> str:
     return _activation(node) if node.kind == "Activation" else node.kind.lower()
 
 
-def _floats(node: Node) -> bool:
+def has_floats(node: Node) -> bool:
+    """Whether a node of a model puts out numbers in float32, and not integers."""
     dtype = getattr(node.tensors[0].dtype, "name", node.tensors[0].dtype)
     return str(dtype) == "float32" and (node.kind == INPUT or node.source is not None)

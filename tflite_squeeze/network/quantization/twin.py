@@ -33,7 +33,13 @@ from tflite_squeeze.network.quantization.plan import (
     WeightQuantization,
     float32_number,
 )
-from tflite_squeeze.network.quantization.points import AVERAGES, borrowers_of, kind_of, points_of
+from tflite_squeeze.network.quantization.points import (
+    AVERAGES,
+    FIXED,
+    borrowers_of,
+    kind_of,
+    points_of,
+)
 from tflite_squeeze.network.rewriting import (
     Follower,
     LayerSpec,
@@ -53,6 +59,11 @@ _IN_PARTS = {
     "Activation:swish": "swish", "Activation:silu": "swish", "Silu": "swish", "tf.nn.silu": "swish",
     "Activation:hard_sigmoid": "hard_sigmoid", "HardSigmoid": "hard_sigmoid",
 }  # fmt: skip
+
+_FIXED = {
+    **{f"Activation:{name}": name for name in FIXED},
+    **{name.capitalize(): name for name in ("sigmoid", "tanh")},
+}
 
 
 def plan_for(
@@ -140,7 +151,9 @@ def twin_of(
         point = borrowed.get(node.layer, node.layer)
         activation = plan.activations.get(point)
         if _is_rounded_inside(node, activation, flavor):
-            layers[key] = [_rounded_inside(node, flavor)]
+            layers[key] = [_function(node, _IN_PARTS[kind_of(node)], flavor)]
+        elif activation is None and _spreads_its_range(graph, node):
+            layers[key] = [_function(node, _FIXED[kind_of(node)], flavor)]
         if activation is not None and activation.bits is not None:
             how: Estimator = "fixed" if point in fixed else estimator
             kind = in_version(QuantizedActivation.keras_name, flavor)
@@ -197,8 +210,13 @@ def _is_rounded_inside(
     return bool(own) and node.plain_call and activation is not None and activation.bits == 8
 
 
-def _rounded_inside(node: Node, flavor: Flavor) -> LayerSpec:
-    config = {"name": node.source.name, "function": _IN_PARTS[kind_of(node)]}
+def _spreads_its_range(graph: Graph, node: Node) -> bool:
+    """Whether a function has a fixed range that a converter would give to what reads it, too."""
+    return kind_of(node) in _FIXED and node.plain_call and bool(graph.consumers(node.name))
+
+
+def _function(node: Node, function: str, flavor: Flavor) -> LayerSpec:
+    config = {"name": node.source.name, "function": function}
     return LayerSpec(
         kind=in_version(QuantizedFunction.keras_name, flavor), config=config, weights=()
     )
