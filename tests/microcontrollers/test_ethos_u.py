@@ -6,8 +6,11 @@ from types import SimpleNamespace
 import pytest
 from pydantic import ValidationError
 
+from tests.emission.low_bit.integer_layers import integer_layer
+from tests.emission.low_bit.test_narrowed import codes
 from tests.runtime.runtime_files import int8_dense_file, named_dense_file
 from tests.tiny_files import FileMaker, dense_file, quantization
+from tflite_squeeze.emission.low_bit.narrowed import narrowed
 from tflite_squeeze.errors import InputError, RuntimeFailure, UnsupportedError
 from tflite_squeeze.microcontrollers.ethos_u import profile_ethos_u
 from tflite_squeeze.microcontrollers.ethos_u_compiler import ethos_u_job, reasons_in
@@ -135,3 +138,11 @@ def test_sparse_weights_are_refused_with_the_command_for_dense_ones() -> None:
         profile_ethos_u(maker.file([x], [dense]))
     assert "DENSIFY (1x: 0:0)" in str(caught.value)
     assert "--quantize int8 --sparsity dense" in str(caught.value)
+
+
+def test_weights_of_four_bits_are_refused_with_the_command_for_eight() -> None:
+    few, _ = narrowed(integer_layer("FULLY_CONNECTED", codes((6, 64))))
+    with pytest.raises(UnsupportedError) as caught:
+        profile_ethos_u(few)
+    assert "weights of 4 or 2 bits in FULLY_CONNECTED (1x: 0:0)" in str(caught.value)
+    assert "--low-bit off" in str(caught.value)

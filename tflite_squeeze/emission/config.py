@@ -56,8 +56,10 @@ class Convert(Frozen):
     )
     minimize: Literal["bytes", "latency"] = Field(
         default="bytes",
-        description='Where weight_bits are fewer than 8: "bytes" takes them everywhere, "latency" '
-        "leaves 8 where fewer are slow, in convolutions larger than 1x1 and depthwise ones.",
+        description='Of dynamic files, and of weight_bits fewer than 8: "bytes" takes these '
+        'everywhere; "latency" leaves 8 where fewer are slow, in convolutions larger than 1x1 and '
+        "depthwise ones, and lets operators multiply 8-bit weights of dynamic files as integers "
+        "or as floats, whatever is measured to be faster.",
     )
     batch: int | Literal["dynamic"] = Field(
         default=1,

@@ -17,6 +17,7 @@ from tflite_squeeze.emission.low_bit.float_files import (
     in_few_bits,
     with_float_weights,
 )
+from tflite_squeeze.emission.low_bit.float_forms import fastest_form
 from tflite_squeeze.emission.low_bit.grids import Grid
 from tflite_squeeze.emission.low_bit.narrowed import OPERATORS, narrowed
 from tflite_squeeze.emission.low_bit.record import FewBitTensor, LowBitRecord, NarrowedTensor
@@ -93,23 +94,34 @@ def made(
     tflite = tidied(shared)
     dynamic = config.quantize is Quantization.DYNAMIC
     if config.low_bit == "off" or not (dynamic or config.quantize is Quantization.NONE):
-        return Made(tflite=tflite, emitted=emitted, kernels=kernels, tensors=tensors)
+        plain = Made(tflite=tflite, emitted=emitted, kernels=kernels, tensors=tensors)
+        return _in_fastest_form(plain, config)
     exact = tflite
     if dynamic and has_few_values(tflite):
-        plain = config.model_copy(update={"quantize": Quantization.NONE})
-        exact = tidied(emit_it(source, plain).tflite)
+        in_float = config.model_copy(update={"quantize": Quantization.NONE})
+        exact = tidied(emit_it(source, in_float).tflite)
     packed = with_low_bits(exact, config.low_bit, config.quantize)
     if packed.record is None:
         packed = Packed(tflite=tflite, record=None)
     if is_larq_model(source.model):
         emitted = replace(emitted, notes=(*emitted.notes, _STOCK_NOTE))
-    return Made(
+    found = Made(
         tflite=packed.tflite,
         emitted=emitted,
         low_bit=packed.record,
         kernels=kernels,
         tensors=tensors,
     )
+    return _in_fastest_form(found, config)
+
+
+def _in_fastest_form(found: Made, config: Convert) -> Made:
+    """A dynamic file whose operators multiply what is faster, where time counts."""
+    if config.quantize is not Quantization.DYNAMIC or config.minimize != "latency":
+        return found
+    tflite, told = fastest_form(found.tflite)
+    emitted = replace(found.emitted, notes=(*found.emitted.notes, *told))
+    return replace(found, tflite=tflite, emitted=emitted)
 
 
 def _in_few_bits(

@@ -10,7 +10,9 @@ from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.microcontrollers.ethos_u_record import CpuOperator, EthosUProfile, EthosURecord
 from tflite_squeeze.microcontrollers.remedies import (
     AS_DENSE_INT8,
+    AS_EIGHT_BITS,
     AS_INT8,
+    few_bit_places,
     operator_places,
     places_text,
 )
@@ -47,7 +49,9 @@ def profile_ethos_u(
     """
     config = config or EthosUProfile()
     content = tflite if isinstance(tflite, bytes) else read_tflite(tflite)
-    _check_dense(read_model(content), config)
+    model = read_model(content)
+    _check_dense(model, config)
+    _check_weight_bits(model, config)
     answer = run_in_child(
         "ethos_u",
         content,
@@ -88,6 +92,17 @@ def _check_dense(model: Any, config: EthosUProfile) -> None:
             f"{config.accelerator} takes dense weights, and compresses zeros itself; this file "
             f"unpacks sparse ones with {places_text(sparse)}: convert the model again with dense "
             f"weights ({AS_DENSE_INT8})"
+        )
+
+
+def _check_weight_bits(model: Any, config: EthosUProfile) -> None:
+    """Refuses weights of 4 and 2 bits, on which Vela crashes."""
+    few = few_bit_places(model, lambda _graph, _operator, _name: True)
+    if few:
+        raise UnsupportedError(
+            f"Vela, the compiler for {config.accelerator}, takes weights of 8 bits, and this file "
+            f"has weights of 4 or 2 bits in {places_text(few)}: convert the model again with 8 "
+            f"({AS_EIGHT_BITS})"
         )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.microcontrollers.remedies import (
     AS_DENSE_INT8,
+    AS_EIGHT_BITS,
     AS_INT8,
+    few_bit_places,
     operator_places,
     places_text,
 )
@@ -133,8 +135,9 @@ def check_supported(model: Any) -> None:
         model: what `read_model` returned.
 
     Raises:
-        UnsupportedError: an operator that TFLM has no kernel for, float16 weights, an input or
-            output of a type that TFLM does not pass in or out, or an input with an open shape.
+        UnsupportedError: an operator that TFLM has no kernel for, float16 weights, weights of few
+            bits where TFLM takes 8, an input or output of a type that TFLM does not pass in or
+            out, or an input with an open shape.
     """
     missing = operator_places(model, lambda _graph, _at, name: resolver_method(name) is None)
     if missing:
@@ -147,6 +150,7 @@ def check_supported(model: Any) -> None:
             f"TFLM does not compute with float16, which {places_text(halves)} takes: convert the "
             f"model again as int8 ({AS_INT8}), or with --quantize none"
         )
+    _check_weight_bits(model)
     for end in (*main_inputs(model), *main_outputs(model)):
         if end.dtype not in HANDED_OVER:
             raise UnsupportedError(
@@ -155,6 +159,28 @@ def check_supported(model: Any) -> None:
                 f"convert the model again with inputs and outputs of {', '.join(HANDED_OVER)}"
             )
     _check_shapes(model)
+
+
+def _check_weight_bits(model: Any) -> None:
+    """Refuses weights of few bits that no kernel of TFLM takes, found by trying each."""
+    few = few_bit_places(model, _takes_too_few_bits)
+    if few:
+        raise UnsupportedError(
+            f"TFLM takes weights of 4 bits in integer convolutions, and in FULLY_CONNECTED with "
+            f"one scale for all, and none of 2; this file has others in {places_text(few)}: "
+            f"convert the model again with weights of 8 bits ({AS_EIGHT_BITS})"
+        )
+
+
+def _takes_too_few_bits(graph: Any, operator: Any, name: str) -> bool:
+    if len(operator.inputs) < 2:
+        return True
+    source, weights = (graph.tensors[int(operator.inputs[at])] for at in (0, 1))
+    if dtype_name(weights) != "int4" or dtype_name(source) not in ("int8", "int16"):
+        return True
+    if name in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        return False
+    return name != "FULLY_CONNECTED" or len(scales_of(weights)) > 1
 
 
 def refusal(said: str, quantization: str) -> UnsupportedError:

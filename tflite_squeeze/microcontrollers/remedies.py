@@ -4,11 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from tflite_squeeze.tables.table import listed
-from tflite_squeeze.tflite.fields import operator_name
+from tflite_squeeze.tflite.fields import dtype_name, integers, operator_name
 
 AS_INT8 = "tflite-squeeze convert MODEL --quantize int8 --data DATA -o FILE.tflite"
 AS_DENSE_INT8 = (
     "tflite-squeeze convert MODEL --quantize int8 --sparsity dense --data DATA -o FILE.tflite"
+)
+
+AS_EIGHT_BITS = (
+    "tflite-squeeze convert MODEL --quantize int8 --low-bit off --data DATA -o FILE.tflite, and no "
+    "--weight-bits"
 )
 
 # Graph, operator, its name → whether it is meant.
@@ -39,3 +44,23 @@ def places_text(places: dict[str, list[str]]) -> str:
         'DENSIFY (2x: 0:0, 0:2)'
     """
     return ", ".join(f"{name} ({len(at)}x: {listed(tuple(at), 2)})" for name, at in places.items())
+
+
+def few_bit_places(model: Any, chosen: Chosen) -> dict[str, list[str]]:
+    """Operators that read weights of 4 or 2 bits, and where they are.
+
+    Args:
+        model: what `read_model` returned.
+        chosen: which of them.
+    """
+    return operator_places(
+        model,
+        lambda graph, operator, name: (
+            any(
+                dtype_name(graph.tensors[at]) in ("int4", "int2")
+                for at in integers(operator.inputs)
+                if at >= 0
+            )
+            and chosen(graph, operator, name)
+        ),
+    )

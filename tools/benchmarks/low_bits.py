@@ -84,6 +84,13 @@ def run(only: str) -> None:
         _time(model)
 
 
+def _specs(path: Path) -> Any:
+    from tflite_squeeze.network.flavors import input_specs
+    from tflite_squeeze.network.loading import load_model
+
+    return input_specs(load_model(path).model)
+
+
 def _file(model: str, kind: str) -> Path:
     return FILES / f"{model}.{kind}.tflite".replace(" ", "_")
 
@@ -108,6 +115,7 @@ def worked(model: str, kind: str) -> dict[str, Any]:
 
     where = MODELS[model]
     data = load_data(str(REPOSITORY / where) if where.endswith(".npz") else where)
+    data = data.fitted_to(_specs(REPOSITORY / "models" / model))
     if kind in OURS:
         tflite, more = _here(model, kind, data)
     else:
@@ -152,9 +160,7 @@ def accuracy(tflite: bytes, data: Any) -> float:
     test = data.sample("validation", None)
     (name,) = signatures_of(tflite)[0].inputs
     (values,) = test.inputs.values()
-    spec = signatures_of(tflite)[0].inputs[name]
-    shape = (len(values), *[int(one) for one in spec.shape[1:]])
-    (scores,) = run_file(tflite, {name: values.reshape(shape)}).outputs.values()
+    (scores,) = run_file(tflite, {name: values}).outputs.values()
     return round(float(np.mean(scores.argmax(-1).reshape(-1) == test.labels.reshape(-1))), 4)
 
 

@@ -1,5 +1,6 @@
 """Few bits beside activations in float: every operator runs with exactly the rounded weights."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tflite_squeeze.emission.low_bit.float_files import (
     in_few_bits,
     with_float_weights,
 )
+from tflite_squeeze.emission.low_bit.float_forms import fastest_form, with_dequantized
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.tflite.flatbuffer import operator_names, read_model
 from tflite_squeeze.tflite.tensor_values import dequantized, tensor_values
@@ -120,3 +122,21 @@ def test_what_the_converter_rounded_is_float_again() -> None:
     wide = in_few_bits(plain, 8).tflite
     assert answers(with_float_weights(wide, plain)).tobytes() == answers(plain).tobytes()
     assert not has_other_weights(plain)
+
+
+def test_weights_that_are_dequantized_once_give_the_answers_of_floats() -> None:
+    for case in ("dense", "3x3"):
+        file = in_few_bits(layer(case), 8).tflite
+        once = with_dequantized(file, [OPERATORS[case][0]])
+        assert operator_names(once) == [["DEQUANTIZE", *operator_names(file)[0]]]
+        exact, before, after = (answers(one) for one in (layer(case), file, once))
+        assert np.abs(after - exact).max() < np.abs(before - exact).max()
+        assert with_dequantized(file, ["DEPTHWISE_CONV_2D"]) == file
+
+
+def test_the_fastest_form_is_told() -> None:
+    file = in_few_bits(layer("dense"), 8).tflite
+    chosen, (note,) = fastest_form(file)
+    assert chosen in (file, with_dequantized(file, ["FULLY_CONNECTED"]))
+    assert re.search(r"as (integers|floats), the fastest here: integers .* us, floats", note)
+    assert fastest_form(layer("dense")) == (layer("dense"), ())
