@@ -97,7 +97,7 @@ def test_a_file_that_fails_is_written_beside_the_path(plain: bytes, tmp_path: Pa
         ({"batch": 4}, UsageError, "a batch of 1, which stays: leave --batch 4 out"),
         ({"allow_select_ops": True}, UsageError, "leave --allow-select-ops out"),
         ({"runtime": "larq"}, UsageError, "for models with Larq's layers"),
-        ({"quantize": "int8", "calibrate": "mse"}, InputError, "--calibrate needs a Keras model"),
+        ({"quantize": "int8", "calibrate": "mse"}, UsageError, "leave --calibrate out"),
         ({"quantize": "int8", "plan": {}}, UsageError, "--plan quantizes Keras models"),
     ],
 )
@@ -114,3 +114,32 @@ def test_a_file_with_nan_is_refused(plain: bytes) -> None:
     broken = _file(model).replace(np.float32(0.7071).tobytes(), np.float32(np.nan).tobytes())
     with pytest.raises(InputError, match=r"constant .* holds \d+ NaN values of \d+"):
         convert(broken)
+
+
+def test_mixed_leaves_the_fewest_operators_in_float() -> None:
+    keras = LIBRARIES["keras"]
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8,), name="x")
+    hidden = keras.layers.Dense(16, activation="relu", name="hidden")(image)
+    boxes = keras.layers.Rescaling(300.0)(keras.layers.Dense(4, name="boxes")(hidden))
+    scores = keras.layers.Dense(3, activation="softmax", name="scores")(hidden)
+    source = _file(keras.Model(image, keras.layers.Concatenate(name="all")([boxes, scores])))
+    data = examples(256, 8)
+    assert not convert(source, Convert(quantize="int8"), data).record.passed
+    converted = convert(source, Convert(quantize="mixed"), data)
+    record = converted.record.mixed
+    assert converted.record.passed
+    assert record is not None
+    # What puts boxes beside scores, and no more.
+    assert len(record.kept) == 1
+    assert "columns" in record.kept[0].without
+    assert record.int8_bytes is not None
+    assert record.bytes <= 1.3 * record.int8_bytes
+    assert (record.chosen_on, record.apart) == (64, True)
+
+
+def test_mixed_is_int8_where_that_passes(plain: bytes) -> None:
+    converted = convert(plain, Convert(quantize="mixed"), examples(256, 8))
+    assert converted.record.mixed is not None
+    assert converted.record.mixed.kept == ()
+    assert converted.record.float_operators == ()

@@ -215,6 +215,10 @@ def _config_for_file(source: LoadedModel, config: Convert) -> Convert:
     what = f"{source.path or source.name} is a .tflite file"
     if config.allow_select_ops:
         raise UsageError(f"{what}, whose operators stay as they are: leave --allow-select-ops out")
+    if config.calibrate is not None:
+        raise UsageError(
+            f"{what}, whose ranges TensorFlow's calibrator finds: leave --calibrate out"
+        )
     batches = {
         spec.shape[0]
         for endpoint in endpoints_of(source)

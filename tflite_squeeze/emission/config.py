@@ -23,8 +23,8 @@ class Convert(Frozen):
     quantize: Quantization = Field(
         default=Quantization.NONE,
         description="Type that weights and activations are quantized to; int8 and int16x8 are "
-        "calibrated on data, and mixed is int8 but for the fewest layers of a Keras model without "
-        "which the check or a limit would fail.",
+        "calibrated on data, and mixed is int8 but for the fewest layers of a Keras model, or "
+        "operators of a file, without which the check or a limit would fail.",
     )
     calibrate: Method | Literal["auto"] | None = Field(
         default=None,

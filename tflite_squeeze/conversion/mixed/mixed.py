@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tflite_squeeze.conversion.calibration import calibrated_source, eight_bits
+from tflite_squeeze.conversion.mixed.file_search import FileSearch
 from tflite_squeeze.conversion.mixed.judging import Judge
 from tflite_squeeze.conversion.mixed.record import KeptInFloat, MixedRecord
 from tflite_squeeze.conversion.mixed.search import Search, samples_for
@@ -109,6 +110,11 @@ class _Mixing:
     def run(self) -> "Converted":
         base = None
         first = Twin(source=self.source, config=self.config)
+        if self.source.kind is ModelKind.TFLITE:
+            self._everywhere(first)
+            if self.int8 is not None and self.int8.record.passed:
+                return self._recorded(self.int8, ())
+            return self._searched_in_file()
         if self.config.keep_float or self.config.calibrate is not None:
             base = self._base()
             first = self._twin(*base)
@@ -179,6 +185,24 @@ class _Mixing:
             self.notes = (*self.notes, _ALL)
         others = (KeptInFloat(name=one, kind="inside") for one in inside)
         return self._recorded(found, (*search.told(kept), *others))
+
+    def _searched_in_file(self) -> "Converted":
+        """The same of a `.tflite` file, whose units are its operators."""
+        tolerance = tolerance_of(self.verify, Quantization.INT8)
+        search = FileSearch(self.source, self.config, self.parts.choosing, tolerance, self.tell)
+        self.losses, self.chosen_on = search.losses, search.chosen_on
+        self.calibrated_on = search.calibrated_on
+        kept = search.fewest()
+        while True:
+            named = (*self.config.keep_float, *(one.keep for one in kept))
+            config = self.config.model_copy(update={"keep_float": tuple(dict.fromkeys(named))})
+            found = self._file(Twin(source=self.source, config=config))
+            if found.record.passed or len(kept) == len(search.order):
+                break
+            kept = search.more(kept) if self.files < _MOST_FILES else search.order
+        if len(kept) == len(search.order):
+            self.notes = (*self.notes, _ALL)
+        return self._recorded(found, search.told(kept))
 
     def _attempts(self, search: Search) -> Iterator[tuple[Sequence[Unit], Sequence[str]]]:
         """What might stay in float: units, and layers that compute inside by no range of a plan."""
