@@ -1,5 +1,7 @@
 """Dead weight goes, answers and names stay."""
 
+from itertools import pairwise
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -7,7 +9,7 @@ from tests.emission.sparse.sparse_files import answer, dense_chain
 from tests.tiny_files import FileMaker, dense_file, quantization
 from tflite_squeeze.tflite.fields import text
 from tflite_squeeze.tflite.flatbuffer import metadata_of, pack_model, read_model, with_metadata
-from tflite_squeeze.tflite.tidy import tidied
+from tflite_squeeze.tflite.tidy import tidied, with_short_names
 
 
 def _cluttered() -> bytes:
@@ -108,3 +110,15 @@ def test_equal_quantization_is_written_once_and_read_back() -> None:
     assert all(one.quantization.scale.tolist() == [0.5] * 50 for one in tensors)
     assert all(one.quantization.zeroPoint.tolist() == [0] * 50 for one in tensors)
     assert all(one.quantization.quantizedDimension == 1 for one in tensors)
+
+
+def test_short_names_stay_unique_and_those_outside_as_they_are() -> None:
+    maker = FileMaker()
+    names = ("a;in", "w/MatMul", "w/MatMul;w/Relu;w/Add", "w/MatMul;w/Relu", "w/Relu;out")
+    tensors = [maker.tensor(name, (1, 2)) for name in names]
+    for before, after in pairwise(tensors):
+        maker.operator("RELU", [before], [after])
+    file = with_short_names(maker.file([tensors[0]], [tensors[-1]]))
+    (graph,) = read_model(file).subgraphs
+    found = [one.name.decode() for one in graph.tensors]
+    assert found == ["a;in", "w/MatMul", "w/Relu", "w/MatMul;w/Relu", "w/Relu;out"]

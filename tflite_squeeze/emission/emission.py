@@ -32,7 +32,7 @@ from tflite_squeeze.network.larq_library import is_larq_model
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.plan import WeightBits
 from tflite_squeeze.tflite.flatbuffer import read_model
-from tflite_squeeze.tflite.tidy import tidied
+from tflite_squeeze.tflite.tidy import tidied, with_short_names
 from tflite_squeeze.tflite.weights import weights_of
 
 
@@ -160,6 +160,8 @@ def _of_twin(source: LoadedModel, config: Convert, calibration: dict[str, Batche
         operators = OPERATORS if forced else ("FULLY_CONNECTED",)
         least_bits: Literal[4, 2] = 4 if config.low_bit == "int4" else 2
         tflite, records = narrowed(tflite, operators=operators, least_bits=least_bits)
+    if config.weight_bits is not None and config.minimize == "bytes":
+        tflite = tidied(with_short_names(tflite))
     return Made(tflite=tflite, emitted=emitted, kernels=kernels, tensors=tensors, narrowed=records)
 
 

@@ -48,6 +48,30 @@ def tidied(tflite: bytes) -> bytes:
     return tidy if len(tidy) < len(tflite) else tflite
 
 
+def with_short_names(tflite: bytes) -> bytes:
+    """Leaves one of the names of fused operators to each tensor inside, the first that is free.
+
+    Args:
+        tflite: the file's content.
+
+    Returns:
+        A file with the same names of inputs and outputs, and unique ones inside as before.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    model = read_model(tflite)
+    for graph in model.subgraphs:
+        ends = {*_listed(graph, "inputs"), *_listed(graph, "outputs")}
+        names = [text(tensor.name) for tensor in graph.tensors]
+        taken = {name for at, name in enumerate(names) if at in ends or ";" not in name}
+        for tensor, name in zip(graph.tensors, names, strict=True):
+            if name not in taken:
+                tensor.name = next((one for one in name.split(";") if one not in taken), name)
+                taken.add(tensor.name)
+    return pack_model(model)
+
+
 def _drop_tensors(model: Any, subgraph: int) -> None:
     graph = model.subgraphs[subgraph]
     signatures = [one for one in items(model.signatureDefs) if one.subgraphIndex == subgraph]

@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("what", choices=["run", "worker", "table"])
     parser.add_argument("--only", help="models whose names contain this")
     parser.add_argument("--model", help="of a worker")
-    parser.add_argument("--kind", help="of a worker")
+    parser.add_argument("--kind", help="of a worker; or the one kind that is run")
     given = parser.parse_args()
     if given.what == "table":
         PAGE.write_text(page(known()), encoding="utf-8")
@@ -58,7 +58,7 @@ def main() -> None:
     elif given.what == "worker":
         print(json.dumps(worked(given.model, given.kind)))  # read by `run`
     else:
-        run(given.only or "")
+        run(given.only or "", given.kind)
 
 
 def known() -> dict[str, dict[str, Any]]:
@@ -66,11 +66,13 @@ def known() -> dict[str, dict[str, Any]]:
     return dict(json.loads(RESULTS.read_text())) if RESULTS.exists() else {}
 
 
-def run(only: str) -> None:
+def run(only: str, one_kind: str | None = None) -> None:
     """Makes and measures the files that are missing, then the times of each model's in turns."""
     FILES.mkdir(exist_ok=True)
     for model in (one for one in MODELS if only in one):
         for kind in (*OURS, *PEER):
+            if one_kind not in (None, kind):
+                continue
             if kind in known().get(model, {}) and _file(model, kind).exists():
                 continue
             command = [sys.executable, __file__, "worker", "--model", model, "--kind", kind]
@@ -81,7 +83,8 @@ def run(only: str) -> None:
             }  # fmt: skip
             _keep(model, kind, row)
             sys.stderr.write(f"{model}, {kind}: {row}\n")
-        _time(model)
+        if one_kind is None:
+            _time(model)
 
 
 def _specs(path: Path) -> Any:

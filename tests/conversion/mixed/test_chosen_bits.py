@@ -33,8 +33,8 @@ def chosen(model: Any, config: Convert, max_drop: float) -> Converted:
 
 
 @pytest.mark.slow
-def test_a_wider_limit_takes_fewer_bits(library: Any) -> None:
-    model = tiny_models.convolutional(library)
+def test_a_wider_limit_takes_fewer_bits() -> None:
+    model = tiny_models.convolutional(LIBRARIES["keras"])
     strict, wide = (chosen(model, AUTO, drop) for drop in (0.0, 0.5))
     assert strict.record.passed
     assert wide.record.passed
@@ -55,8 +55,8 @@ def test_a_wider_limit_takes_fewer_bits(library: Any) -> None:
 
 
 @pytest.mark.slow
-def test_an_int8_file(library: Any) -> None:
-    model = tiny_models.convolutional(library)
+def test_an_int8_file_of_the_other_version() -> None:
+    model = tiny_models.convolutional(LIBRARIES["tf_keras"])
     made = chosen(model, AUTO.model_copy(update={"quantize": Quantization.INT8}), 0.1)
     assert made.record.passed
     assert made.record.float_operators == ()

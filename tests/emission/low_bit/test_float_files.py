@@ -7,22 +7,16 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests import tiny_models
 from tests.emission.low_bit.test_emit import layer_file
 from tests.emission.sparse.sparse_files import answer
-from tests.tiny_models import LIBRARIES
-from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.emission.converter import emit
 from tflite_squeeze.emission.low_bit.float_files import (
     has_other_weights,
     in_few_bits,
     with_float_weights,
 )
 from tflite_squeeze.emission.low_bit.float_forms import fastest_form, with_dequantized
-from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.tflite.flatbuffer import operator_names, read_model
 from tflite_squeeze.tflite.tensor_values import dequantized, tensor_values
-from tflite_squeeze.tflite.tidy import tidied
 
 
 def weights(*shape: int) -> np.ndarray:
@@ -105,16 +99,6 @@ def test_weights_too_few_to_pay_for_scales_stay_in_float() -> None:
     )
     (record,) = in_few_bits(before, 4).tensors
     assert (record.stored, record.bytes_after) == ("float32", 64)
-
-
-def test_names_inside_stay_unique() -> None:
-    model = load_model(tiny_models.convolutional(LIBRARIES["keras"]))
-    made = in_few_bits(tidied(emit(model, Convert()).tflite), 4)
-    (graph,) = read_model(made.tflite).subgraphs
-    names = [one.name for one in graph.tensors]
-    assert len(set(names)) == len(names)
-    assert not any(b";" in name for name in names[1:-2])
-    assert graph.tensors[graph.inputs[0]].name == b"serving_default_image:0"
 
 
 def test_what_the_converter_rounded_is_float_again() -> None:

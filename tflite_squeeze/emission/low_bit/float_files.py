@@ -40,7 +40,7 @@ from tflite_squeeze.emission.low_bit.weight_only import behind_dequantize
 from tflite_squeeze.network.quantization.plan import WeightBits
 from tflite_squeeze.tflite.fields import integers, text
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
-from tflite_squeeze.tflite.tidy import tidied
+from tflite_squeeze.tflite.tidy import tidied, with_short_names
 from tflite_squeeze.tflite.weights import weights_of
 
 Array = NDArray[Any]
@@ -99,9 +99,10 @@ def in_few_bits(
         fewest = bits if minimize == "bytes" or _is_fast(weight) else 8
         grid = grid_for(rows, fewest, known)
         done.append(_stored(model, weight, grid))
+    stored = pack_model(model)
     if minimize == "bytes":
-        _shorten_names(model)
-    return FewBits(tflite=tidied(pack_model(model)), tensors=tuple(done))
+        stored = with_short_names(stored)
+    return FewBits(tflite=tidied(stored), tensors=tuple(done))
 
 
 def has_other_weights(tflite: bytes) -> bool:
@@ -196,16 +197,3 @@ def _read_directly(
     if _is_matrix(weight):
         cover(model, weight)
     write_integers(model, weight, codes, scales, kind)
-
-
-def _shorten_names(model: Any) -> None:
-    """Leaves one of the names of fused operators to each tensor inside, the first that is free."""
-    for graph in model.subgraphs:
-        ends = {*integers(graph.inputs), *integers(graph.outputs)}
-        names = [text(tensor.name) for tensor in graph.tensors]
-        taken = {name for at, name in enumerate(names) if at in ends or ";" not in name}
-        for tensor, name in zip(graph.tensors, names, strict=True):
-            if name not in taken:
-                short = next((one for one in name.split(";") if one not in taken), name)
-                taken.add(short)
-                tensor.name = short

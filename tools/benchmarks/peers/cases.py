@@ -52,8 +52,7 @@ PEERS = {
     "quantizer": Peer(
         title="LiteRT quantizer",
         how="The PyPI package litert-quantizer (once ai-edge-quantizer) on the float file that "
-        "`convert` writes, with its ready recipes and the same 256 images. Four bits after "
-        "training is what this project has not: its smallest file stands against it.",
+        "`convert` writes, with its ready recipes and the same 256 images.",
         needs="litert-quantizer",
     ),
     "prune": Peer(

@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from litert_quantizer import quantizer, recipe
 
@@ -14,12 +15,12 @@ from .converter import own_file
 from .files import beside
 from .results import Row
 
-# Recipe → mode here, and why that one where it is not the same.
-RECIPES = {
-    "dynamic_wi8_afp32": ("dynamic", ""),
-    "static_wi8_ai8": ("int8", ""),
-    "weight_only_wi8_afp32": ("dynamic", ""),
-    "dynamic_wi4_afp32": ("dynamic", "4 bits against 8: there is no such mode here"),
+# Recipe → mode and options here.
+RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
+    "dynamic_wi8_afp32": ("dynamic", {}),
+    "static_wi8_ai8": ("int8", {}),
+    "weight_only_wi8_afp32": ("dynamic", {}),
+    "dynamic_wi4_afp32": ("dynamic", {"weight_bits": 4}),
 }
 
 
@@ -48,8 +49,8 @@ def quantized(network: str, recipes: Sequence[str], *, quick: bool = False) -> I
     model = reference_model(network)
     float_file = own_file(model, "none", data)
     for name in recipes:
-        mode, note = RECIPES[name]
+        mode, options = RECIPES[name]
         peer = quantized_by_peer(float_file, name, data)
-        here = own_file(model, mode, data)
+        here = own_file(model, mode, data, **options)
         what = f"{network}, {name} / {mode} here"
-        yield from beside(what, here, peer, data, quick=quick, note=note)
+        yield from beside(what, here, peer, data, quick=quick)
