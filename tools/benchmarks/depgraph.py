@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import click
 import numpy as np
+from measured_table import renew_page
 
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.files.files import write_atomically
@@ -194,7 +195,7 @@ def _accuracy(model: Any, known: Any) -> float:
 
 @main.command()
 def table() -> None:
-    """Prints the figures of both side by side."""
+    """Writes the figures of both side by side into docs/measured/narrow.md."""
     known = _known()
     rows = [
         "| network | whole | MACs, DepGraph | here | no training, DepGraph | here | "
@@ -208,7 +209,7 @@ def table() -> None:
         peer = known[f"{name} {share} peer"]
         cells = [f"{one[what]:.1%}" for what in ("macs", "before", "after") for one in (peer, own)]
         rows.append(f"| {name} | {own['whole']:.1%} | {' | '.join(cells)} |")
-    print("\n".join(rows))
+    renew_page("narrow", "depgraph", "\n".join(rows))
 
 
 def _known() -> dict[str, Any]:

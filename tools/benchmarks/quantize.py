@@ -178,9 +178,11 @@ def tfmot_beside(network: str, data: Any, how: FineTune) -> dict[str, Any]:
 
     twin, _ = quantize(model, QuantizationAware(), data, how)
     peer = compiled(tfmot.quantization.keras.quantize_model(copy_of(model)))
-    order = np.random.default_rng(how.seed).permutation(len(x))[: STEPS[network] * BATCH]
-    peer.fit(x[order], y[order], batch_size=BATCH, epochs=STEPS[network] * BATCH // len(order),
-             verbose=0)  # fmt: skip
+    # as many steps of whole batches
+    random, count = np.random.default_rng(how.seed), STEPS[network] * BATCH
+    passes = [random.permutation(len(x)) for _ in range(-(-count // len(x)))]
+    order = np.concatenate(passes)[:count]
+    peer.fit(x[order], y[order], batch_size=BATCH, shuffle=False, verbose=0)
     converter = tf.lite.TFLiteConverter.from_keras_model(peer)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     files = {"here": _file(twin), "TFMOT": bytes(converter.convert())}
@@ -189,9 +191,9 @@ def tfmot_beside(network: str, data: Any, how: FineTune) -> dict[str, Any]:
     times: dict[str, list[float]] = {name: [] for name in timed}
     for _ in range(_ROUNDS + 1):
         for name, one in timed.items():
-            began = time.perf_counter()
+            began = time.process_time()
             one.fit(x[few], y[few], batch_size=BATCH, verbose=0)
-            times[name].append((time.perf_counter() - began) / _TIMED * 1e3)
+            times[name].append((time.process_time() - began) / _TIMED * 1e3)
     steps = {f"{name} step ms": float(np.median(one[1:])) for name, one in times.items()}
     return {**files, **steps}
 

@@ -153,6 +153,9 @@ class QuantizedActivation(_Delayed):
 
     def _moved(self, inputs: Any, low: Any, high: Any) -> tuple[Any, Any]:
         """The bounds after a batch; those of the first one are taken as they are."""
+        # A batch is observed, not trained by its extremes, whose gradients would cost as much time
+        # as all the rounding.
+        inputs = tf.stop_gradient(inputs)
         least = tf.minimum(tf.reduce_min(inputs), 0.0)
         most = tf.maximum(tf.reduce_max(inputs), 0.0)
         # Without a range there is no rounding, and so no gradient to find a learned one by.
