@@ -49,6 +49,11 @@ def test_data_too_few_for_the_shape_are_refused() -> None:
         _values((2, 2), "float32", np.float32([1]))
 
 
+def test_a_shape_beyond_all_numbers_is_damage_even_with_a_zero_in_it() -> None:
+    with pytest.raises(InputError, match="too few for the shape"):
+        _values((0, 2**30, 2**30, 2**30), "int8", b"1234")
+
+
 def _level(size=None, segments=None, indices=None, kind="Uint16"):
     if size is not None:
         return schema.DimensionMetadataT(format=schema.DimensionType.DENSE, denseSize=size)

@@ -22,6 +22,7 @@ from tflite_squeeze.tflite.fields import (
 Array = NDArray[Any]
 
 _PACKED_BITS = {"int4": 4, "uint4": 4, "int2": 2}
+_MOST_ELEMENTS = 2**34  # of a file of 2 GB
 # A file of a few bytes may describe a sparse tensor of any size. One number kept of 4096 is far
 # sparser than anything that still answers correctly; small tensors may be emptier.
 _MOST_ELEMENTS_PER_VALUE, _FEW_ELEMENTS = 4096, 2**16
@@ -55,7 +56,9 @@ def tensor_values(model: Any, subgraph: int, tensor: int) -> Array | None:
     values = _numbers(data, dtype_name(about), stored)
     if values is None:
         return None
-    if values.size < stored or stored < 0:
+    # Of a shape with a 0 in it, NumPy still multiplies the other numbers.
+    endless = about.sparsity is None and math.prod(max(size, 1) for size in shape) > _MOST_ELEMENTS
+    if values.size < stored or stored < 0 or endless:
         raise InputError(
             f"the .tflite file is damaged (tensor {text(about.name)!r} has {len(data):,} bytes, "
             f"too few for the shape {list(shape)}): convert or copy it again"

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.tiny_files import dense_file
+from tests.tiny_files import FileMaker, dense_file
 from tests.tiny_models import LIBRARIES, dense, examples, recurrent
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.from_file.emit import emit_from_file
 from tflite_squeeze.emission.from_file.weights import with_float16_weights, with_int8_weights
-from tflite_squeeze.errors import InputError, UnsupportedError, UsageError
+from tflite_squeeze.errors import InputError, RuntimeFailure, UnsupportedError, UsageError
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.flatbuffer import metadata_of, pack_model, read_model, with_metadata
@@ -117,3 +117,16 @@ def test_an_operator_that_the_calibrator_lacks_is_named(plain: bytes) -> None:
     model.operatorCodes[0].customCode = "Own"
     with pytest.raises(UnsupportedError, match="cannot run the operator Own"):
         _emitted(pack_model(model), "int8")
+
+
+def test_a_file_that_does_not_run_is_refused_before_the_calibrator_crashes_on_it() -> None:
+    maker = FileMaker()
+    x, y = maker.tensor("x", (1, 3)), maker.tensor("y", (1, 5))
+    shape = maker.tensor("s", (2,), "int32", data=np.int32([1, 5]))
+    maker.operator("RESHAPE", [x, shape], [y], schema.ReshapeOptionsT())
+
+    def batches() -> Any:
+        yield {"x": np.ones((1, 3), np.float32)}
+
+    with pytest.raises(RuntimeFailure):
+        emit_from_file(load_model(maker.file([x], [y])), Convert(quantize="int8"), {"": batches})

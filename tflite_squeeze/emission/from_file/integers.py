@@ -5,6 +5,7 @@ Both steps take any such file, so a file that others wrote becomes what its mode
 become. Neither has a public name.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import UnsupportedError, reason_of
+from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.fields import integers, items, text
 from tflite_squeeze.tflite.flatbuffer import operator_names, read_model
 from tflite_squeeze.tflite.signatures import signatures_of
@@ -89,6 +91,7 @@ def calibrated(
 
     Raises:
         UnsupportedError: the file has a loop or an operator that TensorFlow cannot run.
+        RuntimeFailure: it cannot be run at all.
     """
     names = {name for graph in operator_names(tflite) for name in graph}
     custom = sorted(names - vars(schema.BuiltinOperator).keys() - _CUSTOM)
@@ -98,6 +101,7 @@ def calibrated(
             f"--quantize {config.quantize.value} cannot {what}, and this file has one: use "
             f"--quantize dynamic or float16"
         )
+    _try(tflite, calibration)
     with _refusals(config, chatter):
         from tensorflow.lite.python.optimize import calibrator
 
@@ -106,6 +110,17 @@ def calibrated(
         if config.quantize is not Quantization.INT16X8:
             tflite = work.calibrate(samples)
     return Calibrated(tflite=tflite, config=config, work=work, samples=samples, chatter=chatter)
+
+
+def _try(tflite: bytes, calibration: Mapping[str, Batches]) -> None:
+    """Runs the file once in a process of its own: in the calibrator, a damaged one ends this one.
+
+    Raises:
+        RuntimeFailure: it does not run.
+    """
+    for name, batches in calibration.items():
+        for given in itertools.islice(batches(), 1):
+            run_file(tflite, given, signature=name or None)
 
 
 @contextmanager
