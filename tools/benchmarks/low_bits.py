@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measured_table import renew_page
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 RESULTS = HERE / "low_bits.json"
-PAGE = REPOSITORY / "docs" / "measured" / "low_bits.md"
 FILES = Path(tempfile.gettempdir()) / "low_bits"
 
 MODELS = {
@@ -43,18 +43,6 @@ OURS: dict[str, dict[str, Any]] = {
 }
 HALF = "half of int8 by training, seed {}"
 SEEDS = (0, 1, 2)
-READING = """## Reading it
-
-- 4 bits everywhere take fewer bytes than the peer's on all six models, little fewer where Dense layers are all there is: both
-  store the same integers, and only names differ. On the five image classifiers they are more accurate, since weights make up
-  for each other's rounding; the peer rounds to the nearest.
-- The peer leaves depthwise convolutions and LSTMs in float: MobileNetV1-0.25 and the network with an LSTM are where most bytes
-  are won. The accuracies of the latter stand on 512 examples, of which one is 0.2 %: no difference is sound there.
-- `auto` is as accurate as its limit asks, not as accurate as it could be: LeNet-5 loses 0.16 points and takes 0.56 of the
-  peer's bytes, with 2 bits in the layer that has most weights.
-- Time: 4 bits are as fast as 8 in Dense layers and 1x1 convolutions, and slow in all others on x86; a file for latency keeps 8
-  bits there.
-"""
 PEER = {
     "litert-quantizer dynamic_wi4": "dynamic_wi4_afp32",
         "litert-quantizer weight_only_wi4": "weight_only_wi4_afp32"}  # fmt: skip
@@ -69,8 +57,7 @@ def main() -> None:
     parser.add_argument("--kind", help="of a worker; or the one kind that is run")
     given = parser.parse_args()
     if given.what == "table":
-        PAGE.write_text(page(known()), encoding="utf-8")
-        sys.stderr.write(f"{PAGE}: written\n")
+        renew_page("low_bits", "files", table(known()))
     elif given.what == "worker":
         print(json.dumps(worked(given.model, given.kind)))  # read by `run`
     elif given.what == "half":
@@ -206,44 +193,28 @@ def accuracy(tflite: bytes, data: Any) -> float:
     return round(float(np.mean(scores.argmax(-1).reshape(-1) == test.labels.reshape(-1))), 4)
 
 
-def page(results: dict[str, dict[str, Any]]) -> str:
-    """The measured page."""
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """All files, model by model."""
     lines = [
-        "# Few bits, measured", "",
-        "Files whose weights have 8, 4 or 2 bits after training, from the models of this\n"
-        "repository, beside those that litert-quantizer 0.11 makes of the same float files.\n"
-        "Accuracy is that on the whole test set, times are medians of files that took turns in one\n"
-        "process (LiteRT 2.3, x86-64, one thread). `auto` may lose 1 % of accuracy on the check's\n"
-        "samples. A ratio of bytes below 1 is smaller than the peer's dynamic file of 4 bits.",
-        "",
-    ]  # fmt: skip
+        "| model | file | bytes | / peer's 4 bits | accuracy | run, µs | layers of 8, 4, 2 bits |",
+        "|---|---|---:|---:|---:|---:|---|",
+    ]
     for model, rows in results.items():
         peer = rows.get("litert-quantizer dynamic_wi4", {})
-        lines += [
-            f"## {model}", "",
-            "| file | bytes | / peer's 4 bits | accuracy | run, µs |", "|---|---:|---:|---:|---:|",
-        ]  # fmt: skip
         trained = [kind for kind in rows if kind.startswith(HALF.partition("{")[0])]
-        for kind in (*OURS, *trained, *PEER):
-            row = rows.get(kind, {})
+        for kind in (one for one in (*OURS, *trained, *PEER) if one in rows):
+            row = rows[kind]
             if "bytes" not in row:
-                if "error" in row:
-                    lines.append(f"| {kind} | none: {row['error']} | | | |")
+                lines.append(f"| {model} | {kind} | none: {row['error']} | | | | |")
                 continue
-            share = f"{row['bytes'] / peer['bytes']:.2f}" if "bytes" in peer else ""
+            share = f"{row['bytes'] / peer['bytes']:.3f}" if "bytes" in peer else ""
             failed = "" if row.get("passed", True) else " (failed its check)"
+            chosen = list(row.get("bits", {}).values())
+            count = ", ".join(str(chosen.count(bits)) for bits in (8, 4, 2)) if chosen else ""
             lines.append(
-                f"| {kind}{failed} | {row['bytes']:,} | {share} | {row['accuracy']:.2%} | "
-                f"{row.get('us', '')} |"
+                f"| {model} | {kind}{failed} | {row['bytes']:,} | {share} | "
+                f"{row['accuracy']:.2%} | {row.get('us', '')} | {count} |"
             )
-        lines.append("")
-        chosen = rows.get("dynamic, auto", {}).get("bits")
-        if chosen:
-            count = {bits: list(chosen.values()).count(bits) for bits in (8, 4, 2)}
-            told = ", ".join(f"{many} of {bits} bits" for bits, many in count.items() if many)
-            lines += [f"`auto` chose layers: {told}.", ""]
-    lines.append(READING)
-    lines += ["By `python tools/benchmarks/low_bits.py run` and `table`.", ""]
     return "\n".join(lines)
 
 

@@ -32,3 +32,11 @@ def test_bits_after_some_moves() -> None:
     found = moves({"dense": choices((8, 100, 0.0), (4, 50, 0.1), (2, 25, 0.4))})
     assert bits_after(found[:1], {"dense": 8, "conv": 8}) == {"dense": 4, "conv": 8}
     assert bits_after(found, {"dense": 8}) == {"dense": 2}
+
+
+def test_what_saves_next_to_nothing_is_left_out() -> None:
+    found = moves({
+        "large": choices((8, 100_000, 0.0), (4, 50_000, 0.1)),
+        "small": choices((8, 90, 0.0), (4, 45, 0.0)),
+    })  # fmt: skip
+    assert [one.layer for one in found] == ["large"]

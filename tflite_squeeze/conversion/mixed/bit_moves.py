@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+_LEAST_SHARE = 1e-3  # of all bytes, that a move saves to be worth a loss
+
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
@@ -38,7 +40,8 @@ def moves(choices: Mapping[str, Sequence[Choice]]) -> list[Move]:
     """The moves of all layers from their most to their fewest bits.
 
     Of each layer they are those of the lower convex hull of loss over bytes, so that the first
-    moves of the list are the least loss for the bytes that they save, if losses add up.
+    moves of the list are the least loss for the bytes that they save, if losses add up. What saves
+    less than a thousandth of all bytes is left out.
 
     Args:
         choices: by layer, in any order.
@@ -54,17 +57,20 @@ def moves(choices: Mapping[str, Sequence[Choice]]) -> list[Move]:
         >>> moves({"dense": free})
         [Move(layer='dense', bits=4, loss_per_byte=0.002)]
     """
-    found = [move for layer, points in choices.items() for move in _hull(layer, points)]
+    whole = sum(max(one.bytes for one in points) for points in choices.values())
+    least = _LEAST_SHARE * whole
+    found = [move for layer, points in choices.items() for move in _hull(layer, points, least)]
     return sorted(found, key=lambda move: move.loss_per_byte)
 
 
-def _hull(layer: str, points: Sequence[Choice]) -> list[Move]:
+def _hull(layer: str, points: Sequence[Choice], least_saved: float) -> list[Move]:
     left = sorted(points, key=lambda one: -one.bytes)
     at, found = left[0], []
     while smaller := [one for one in left if one.bytes < at.bytes]:
         # Of equal slopes the longest, so that the hull has no point in between.
         best = min(smaller, key=lambda one: (_slope(at, one), one.bytes))
-        found.append(Move(layer=layer, bits=best.bits, loss_per_byte=_slope(at, best)))
+        if at.bytes - best.bytes >= least_saved:
+            found.append(Move(layer=layer, bits=best.bits, loss_per_byte=_slope(at, best)))
         at = best
     return found
 
