@@ -57,7 +57,7 @@ class Judge:
             answers: one after the other, (N, ...).
         """
         compared = self._compared(self._by_name(answers))
-        return failures_of(compared, self._tolerance, Quantization.INT8)
+        return failures_of(compared, self._tolerance, Quantization.MIXED)
 
     def _compared(self, answers: Mapping[str, Array]) -> tuple[OutputFidelity, ...]:
         return tuple(

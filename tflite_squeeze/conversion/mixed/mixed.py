@@ -108,25 +108,43 @@ class _Mixing:
     losses: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> "Converted":
-        base = None
         first = Twin(source=self.source, config=self.config)
         if self.source.kind is ModelKind.TFLITE:
             self._everywhere(first)
             if self.int8 is not None and self.int8.record.passed:
                 return self._recorded(self.int8, ())
             return self._searched_in_file()
-        if self.config.keep_float or self.config.calibrate is not None:
-            base = self._base()
+        base, refusal = self._base_or_why_not()
+        if base is not None and (self.config.keep_float or self.config.calibrate is not None):
             first = self._twin(*base)
         self._everywhere(first)
         if self.int8 is not None and self.int8.record.passed:
             return self._recorded(self.int8, ())
-        if refusal := self._why_not():
-            if self.int8 is None:
-                raise UnsupportedError(f"{'; '.join(self.int8_failures)}; {refusal}")
-            self.notes = (*self.notes, refusal)
-            return self._recorded(self.int8, ())
-        return self._searched(*(base or self._base()))
+        if base is not None:
+            return self._searched(*base)
+        if self.int8 is None:
+            raise UnsupportedError(f"{'; '.join(self.int8_failures)}; {refusal}")
+        self.notes = (*self.notes, refusal)
+        return self._recorded(self.int8, ())
+
+    def _base_or_why_not(self) -> tuple[tuple[Any, QuantizationPlan] | None, str]:
+        """What layers are looked for in, or why there are none to be found.
+
+        The converter's calibrator ends the process at an infinite activation; this refuses it.
+        """
+        kinds = (ModelKind.KERAS, ModelKind.TF_KERAS)
+        refusal = (
+            f"layers that could stay in float are found in Keras models with a graph of layers, "
+            f"and {self.source.name!r} is none"
+        )
+        if self.source.kind in kinds and has_graph(self.source.model):
+            try:
+                return self._base(), ""
+            except UsageError as error:
+                refusal = str(error)
+        if self.config.keep_float or self.config.calibrate is not None:
+            raise UsageError(refusal)
+        return None, refusal
 
     def _everywhere(self, first: Twin) -> None:
         """The file that is int8 everywhere."""
@@ -137,16 +155,6 @@ class _Mixing:
             return
         check = self.int8.record.verification
         self.int8_failures = check.failures if check is not None else ()
-
-    def _why_not(self) -> str:
-        """Why there is nothing to look for in a model, or ""."""
-        kinds = (ModelKind.KERAS, ModelKind.TF_KERAS)
-        if self.source.kind in kinds and has_graph(self.source.model):
-            return ""
-        return (
-            f"layers that could stay in float are found in Keras models with a graph of layers, "
-            f"and {self.source.name!r} is none"
-        )
 
     def _file(self, given: Twin) -> "Converted":
         self.tell("checking files", self.files, _MOST_FILES)
@@ -214,8 +222,10 @@ class _Mixing:
         if kept or inside:
             yield kept, inside
         while len(kept) < len(search.order):
+            plan = search.plan_with(kept)
             kept = search.more(kept) if self.files < _MOST_FILES else search.order
-            yield kept, inside
+            if search.plan_with(kept) != plan:
+                yield kept, inside
 
     def _search(self, network: Any, plan: QuantizationPlan) -> Search:
         (endpoint,) = endpoints_of(self.source)

@@ -93,10 +93,15 @@ class Search:
                 name=unit.name,
                 kind=unit.kind,
                 loss=self.losses[unit.alone.name],
-                without=next(iter(self._failures([one for one in kept if one is not unit])), ""),
+                without=self._first_failure([one for one in kept if one is not unit]),
             )
             for unit in kept
         )
+
+    def _first_failure(self, kept: Sequence[Unit]) -> str:
+        """Why the answers fail, without the remedy behind it; "" where they do not."""
+        first = next(iter(self._failures(kept)), "")
+        return ": ".join(first.split(": ")[:2])
 
     def _passes(self, kept: Sequence[Unit]) -> bool:
         self._tries += 1
