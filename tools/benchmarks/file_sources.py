@@ -57,6 +57,7 @@ REFUSALS = {
     "cannot run the operator": "refused: custom operator",
     "op resolver for calibration": "refused: custom operator",
     "WHILE": "refused: a loop",
+    "open beyond the batch": "refused: open shape",
     "": "refused",
 }
 
@@ -87,7 +88,8 @@ def fetch() -> None:
 @click.argument("names", nargs=-1)
 @click.option("--seconds", default=160, help="When to end.")
 @click.option("--again", is_flag=True, help="Do what is among the results, too.")
-def run(names: tuple[str, ...], seconds: int, again: bool) -> None:
+@click.option("--mixed", is_flag=True, help="Search for float operators where int8 fails.")
+def run(names: tuple[str, ...], seconds: int, again: bool, mixed: bool) -> None:
     """Converts what is not among the results yet."""
     begun = time.monotonic()
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -99,15 +101,15 @@ def run(names: tuple[str, ...], seconds: int, again: bool) -> None:
         if time.monotonic() - begun > seconds:
             print("time is up: run again")
             return
-        found[name] = _in_process(path)
+        found[name] = _in_process(path, ["--mixed"] * mixed)
         print(name, json.dumps(found[name]), flush=True)
         RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
     print("all done")
 
 
-def _in_process(path: Path) -> dict[str, Any]:
+def _in_process(path: Path, options: list[str]) -> dict[str, Any]:
     """The results of one file, as far as its process came."""
-    command = [sys.executable, __file__, "one", str(path)]
+    command = [sys.executable, __file__, "one", str(path), *options]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
         said, code = ended.stdout, ended.returncode
@@ -209,13 +211,14 @@ def _cell(row: dict[str, Any] | None, mode: str) -> str:
 
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path))
-def one(path: Path) -> None:
+@click.option("--mixed", is_flag=True)
+def one(path: Path, mixed: bool) -> None:
     """Converts one file in all modes, and prints a line each."""
-    for row in _rows(path):
+    for row in _rows(path, mixed=mixed):
         print(json.dumps(row), flush=True)
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def _rows(path: Path, *, mixed: bool) -> Iterator[dict[str, Any]]:
     from tflite_squeeze.conversion.convert import convert
     from tflite_squeeze.emission.config import Convert
     from tflite_squeeze.errors import SqueezeError
@@ -243,7 +246,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         if made.record.mixed is not None:
             row["in_float"] = len(made.record.mixed.kept)
         if check is not None and not check.passed:
-            modes = ["mixed", *modes] if mode == "int8" else modes
+            modes = ["mixed", *modes] if mode == "int8" and mixed else modes
             row |= {"failures": check.failures[:2], "diverges_at": check.diverges_at}
         yield {mode: row}
 
