@@ -58,10 +58,10 @@ def without_marks(tflite: bytes, mark: str) -> bytes:
     found = False
     for graph in model.subgraphs:
         for operator in list(graph.operators):
+            if operator_name(model, operator) != "FLOOR":
+                continue
             before, after = int(operator.inputs[0]), int(operator.outputs[0])
-            if operator_name(model, operator) != "FLOOR" or mark not in text(
-                graph.tensors[after].name
-            ):
+            if mark not in text(graph.tensors[after].name):
                 continue
             for reader in consumers(graph, after):
                 reader.inputs = np.where(reader.inputs == after, before, reader.inputs)

@@ -5,6 +5,7 @@ from typing import Any
 
 from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.fields import dtype_name, integers, operator_name
+from tflite_squeeze.tflite.weights import constant_buffers
 
 AS_INT8 = "tflite-squeeze convert MODEL --quantize int8 --data DATA -o FILE.tflite"
 AS_DENSE_INT8 = (
@@ -53,13 +54,14 @@ def few_bit_places(model: Any, chosen: Chosen) -> dict[str, list[str]]:
         model: what `read_model` returned.
         chosen: which of them.
     """
+    stored = constant_buffers(model)
     return operator_places(
         model,
         lambda graph, operator, name: (
             any(
                 dtype_name(graph.tensors[at]) in ("int4", "int2")
                 for at in integers(operator.inputs)
-                if at >= 0
+                if at >= 0 and graph.tensors[at].buffer in stored
             )
             and chosen(graph, operator, name)
         ),
