@@ -1,7 +1,8 @@
 """A model on its way to int8 by its own calibration instead of the converter's."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from tflite_squeeze.emission.calibration.config import Calibrate
 from tflite_squeeze.emission.calibration.record import CalibrationRecord
 from tflite_squeeze.emission.calibration.steps import quantized_by_calibration
 from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.converter import Batches
+from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network.flavors import input_specs
 from tflite_squeeze.network.graph import graph_of
@@ -67,6 +70,47 @@ def samples_for(model: Any, config: Convert, samples: Data) -> Mapping[str, Arra
     """Samples to calibrate on, and behind them others to judge by, by the name of the input."""
     fitted = samples.fitted_to(input_specs(model))
     return fitted.sample("calibration", config.calibration_samples + _HELD_BACK).inputs
+
+
+def calibration_batches(
+    source: LoadedModel, config: Convert, samples: Data, seen: dict[str, int]
+) -> dict[str, Batches]:
+    """Batches of real samples for every signature, in exactly the shapes of the file.
+
+    Args:
+        source: the model, or a `.tflite` file.
+        config: the batch, the shapes of open inputs and how many samples.
+        samples: to calibrate on.
+        seen: gets, by signature, how many examples were read from its batches.
+
+    Returns:
+        By signature, a function that returns batches by input name.
+    """
+    batches: dict[str, Batches] = {}
+    for endpoint in endpoints_of(source):
+        specs = fixed_specs(endpoint, config.batch, config.input_shapes)
+        sizes = {spec.shape[0] for spec in specs.values() if spec.shape.rank}
+        batch = next((int(size) for size in sizes if size), 1)
+        fitted = samples.fitted_to(specs)
+        count = config.calibration_samples
+        batches[endpoint.name] = partial(_batches, fitted, count, batch, endpoint.name, seen)
+    return batches
+
+
+def _batches(
+    samples: Data, count: int, batch: int, signature: str, seen: dict[str, int]
+) -> Iterator[dict[str, Array]]:
+    """Whole batches only, since the file takes no other; `seen` counts their examples."""
+    seen[signature] = 0
+    for inputs in samples.calibration_batches(count, batch):
+        if len(next(iter(inputs.values()))) == batch:
+            seen[signature] += batch
+            yield inputs
+    if not seen[signature]:
+        raise InputError(
+            f"data has fewer examples than the batch of {batch} to calibrate on: pass more, or "
+            f"--batch 1"
+        )
 
 
 def judged_by_divergence(

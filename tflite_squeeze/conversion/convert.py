@@ -2,15 +2,11 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from tflite_squeeze.conversion.calibration import calibrated_source
+from tflite_squeeze.conversion.calibration import calibrated_source, calibration_batches
 from tflite_squeeze.conversion.few_bits import with_few_bits
 from tflite_squeeze.conversion.mixed.chosen_bits import with_chosen_bits
 from tflite_squeeze.conversion.mixed.mixed import mixed
@@ -18,7 +14,6 @@ from tflite_squeeze.conversion.planned import Twin, planned
 from tflite_squeeze.conversion.record import ConvertRecord, Source
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.emission.converter import Batches
 from tflite_squeeze.emission.emission import Made, made
 from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
@@ -30,16 +25,17 @@ from tflite_squeeze.emission.quantized import (
 from tflite_squeeze.emission.shared_values.record import shared_in_file
 from tflite_squeeze.emission.sparse.decision import Decided, with_best_encoding
 from tflite_squeeze.emission.trace import prepared
-from tflite_squeeze.errors import CheckFailed, InputError, RuntimeFailure, UsageError
+from tflite_squeeze.errors import CheckFailed, RuntimeFailure, UsageError
 from tflite_squeeze.files.files import check_output, write_atomically
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
 from tflite_squeeze.tflite.attached import attached_files, with_attached_files
 from tflite_squeeze.tflite.flatbuffer import count_operators
+from tflite_squeeze.tflite.signatures import quantization_name
 from tflite_squeeze.tflite.size import size_ledger
 from tflite_squeeze.tflite.tidy import with_facts
 from tflite_squeeze.training.progress import Working, printed
 from tflite_squeeze.verification.record import Verify, VerifyRecord, refused_record, tolerance_of
-from tflite_squeeze.verification.verify import quantization_of, verify, why_unverifiable
+from tflite_squeeze.verification.verify import held_to, verify, why_unverifiable
 
 _NOT_ASKED = "the check was left out, as asked"
 _NONE_IN_FLOAT = (
@@ -173,7 +169,7 @@ def _built(
     if is_quantized_twin(given.source):
         config = config_for_twin(given.source, config)
     if config.quantize.calibrates and samples is not None:
-        calibration = _calibration(given.source, config, samples, seen)
+        calibration = calibration_batches(given.source, config, samples, seen)
     elif is_quantized_twin(given.source):
         calibration = stand_in_batches(given.source, config)
     file = made(given.source, config, calibration, given.grids)
@@ -268,7 +264,7 @@ def _verified(
     """The same, with the comparison in its record."""
     quantization = converted.record.config.quantize
     if source.kind is ModelKind.TFLITE and quantization is Quantization.NONE:
-        quantization = quantization_of(converted.tflite)
+        quantization = held_to(quantization_name(converted.tflite))
     if converted.record.low_bit is not None and converted.record.low_bit.stored:
         quantization = Quantization.DYNAMIC
     try:
@@ -296,37 +292,6 @@ def _about(source: LoadedModel, config: Convert, samples: Data | None) -> dict[s
         return {}
     specs = fixed_specs(endpoints_of(source)[0], config.batch, config.input_shapes)
     return samples.fitted_to(specs).describe()
-
-
-def _calibration(
-    source: LoadedModel, config: Convert, samples: Data, seen: dict[str, int]
-) -> dict[str, Batches]:
-    """Batches of real samples for every signature, in exactly the shapes of the file."""
-    batches: dict[str, Batches] = {}
-    for endpoint in endpoints_of(source):
-        specs = fixed_specs(endpoint, config.batch, config.input_shapes)
-        sizes = {spec.shape[0] for spec in specs.values() if spec.shape.rank}
-        batch = next((int(size) for size in sizes if size), 1)
-        fitted = samples.fitted_to(specs)
-        count = config.calibration_samples
-        batches[endpoint.name] = partial(_batches, fitted, count, batch, endpoint.name, seen)
-    return batches
-
-
-def _batches(
-    samples: Data, count: int, batch: int, signature: str, seen: dict[str, int]
-) -> Iterator[dict[str, NDArray[Any]]]:
-    """Whole batches only, since the file takes no other; `seen` counts their examples."""
-    seen[signature] = 0
-    for inputs in samples.calibration_batches(count, batch):
-        if len(next(iter(inputs.values()))) == batch:
-            seen[signature] += batch
-            yield inputs
-    if not seen[signature]:
-        raise InputError(
-            f"data has fewer examples than the batch of {batch} to calibrate on: pass more, or "
-            f"--batch 1"
-        )
 
 
 def source_of(source: LoadedModel) -> Source:

@@ -72,11 +72,7 @@ def planned(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
     option = "--keep-float" if config.plan is None else "--plan"
     if source.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
         raise UsageError(f"{option} quantizes Keras models; {source.name!r} is none: leave it out")
-    if is_quantized_twin(source):
-        raise UsageError(
-            f"model {source.name!r} is a quantized network, which has a plan of its own: leave "
-            f"{option} out"
-        )
+    refuse_own_plan(source, option)
     network = folded(source.model)
     plan = config.plan or eight_bits(network, per_channel_dense=config.per_channel_dense)
     plan = without_layers(plan, source.model, network, config.keep_float)
@@ -101,6 +97,23 @@ def planned(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
     twin = replace(source, model=twin_of(network, plan))
     round_biases(twin.model)
     return Twin(source=twin, config=config.model_copy(update={"plan": plan}), examples=examples)
+
+
+def refuse_own_plan(source: LoadedModel, option: str) -> None:
+    """Refuses a model that is quantized already.
+
+    Args:
+        source: the model.
+        option: what would quantize it again.
+
+    Raises:
+        UsageError: it is a quantized network.
+    """
+    if is_quantized_twin(source):
+        raise UsageError(
+            f"model {source.name!r} is a quantized network, which has a plan of its own: leave "
+            f"{option} out"
+        )
 
 
 def _fitting(plan: QuantizationPlan, network: Any, name: str) -> QuantizationPlan:

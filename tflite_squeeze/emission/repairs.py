@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_squeeze.tflite.edits import consumers, new_operator, new_tensor
+from tflite_squeeze.tflite.edits import new_operator, new_tensor, producer, read_instead
 from tflite_squeeze.tflite.fields import dtype_name, integers, operator_name, text, zero_points_of
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.links import Links
@@ -54,6 +54,8 @@ def without_marks(tflite: bytes, mark: str) -> bytes:
         tflite: the file.
         mark: what their names hold.
     """
+    if mark.encode() not in tflite:
+        return tflite
     model = read_model(tflite)
     found = False
     for graph in model.subgraphs:
@@ -63,12 +65,12 @@ def without_marks(tflite: bytes, mark: str) -> bytes:
             before, after = int(operator.inputs[0]), int(operator.outputs[0])
             if mark not in text(graph.tensors[after].name):
                 continue
-            for reader in consumers(graph, after):
-                reader.inputs = np.where(reader.inputs == after, before, reader.inputs)
+            read_instead(graph, after, before)
             if after in integers(graph.outputs):
-                (source,) = (one for one in graph.operators if before in integers(one.outputs))
-                for reader in consumers(graph, before):
-                    reader.inputs = np.where(reader.inputs == before, after, reader.inputs)
+                source = producer(graph, before)
+                if source is None:
+                    raise ValueError(f"nothing computes what {mark!r} stands behind")
+                read_instead(graph, before, after)
                 source.outputs = np.where(source.outputs == before, after, source.outputs)
             graph.operators.remove(operator)
             found = True

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 from tflite_squeeze.tflite.fields import integers, operator_name
 
@@ -79,9 +80,35 @@ def new_tensor(graph: Any, like: int, shape: Sequence[int]) -> int:
     return len(graph.tensors) - 1
 
 
+def new_buffer(model: Any, values: NDArray[Any]) -> int:
+    """Adds a buffer with the bytes of some values.
+
+    Args:
+        model: the schema's object model; changed in place.
+        values: of any type and shape.
+
+    Returns:
+        Its index.
+    """
+    model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
+    return len(model.buffers) - 1
+
+
 def consumers(graph: Any, tensor: int) -> list[Any]:
     """The operators of a subgraph that read a tensor."""
     return [operator for operator in graph.operators if tensor in integers(operator.inputs)]
+
+
+def read_instead(graph: Any, tensor: int, other: int) -> None:
+    """Lets all operators that read a tensor read another in its place."""
+    for reader in consumers(graph, tensor):
+        inputs = np.asarray(reader.inputs, np.int32)
+        reader.inputs = np.where(inputs == tensor, other, inputs)
+
+
+def place_of(graph: Any, operator: Any) -> int:
+    """Where an operator stands among those of its subgraph."""
+    return next(place for place, one in enumerate(graph.operators) if one is operator)
 
 
 def producer(graph: Any, tensor: int) -> Any | None:
@@ -104,8 +131,7 @@ def merge_reshapes(model: Any, graph: Any) -> None:
         if after in integers(graph.outputs):
             continue
         if _same_shape(graph.tensors[before], graph.tensors[after]):
-            for reader in consumers(graph, after):
-                reader.inputs = np.where(reader.inputs == after, before, reader.inputs)
+            read_instead(graph, after, before)
         if not consumers(graph, after):
             graph.operators.remove(operator)
             # What is left holds the same values: it takes over the name that readers know.

@@ -112,7 +112,8 @@ def verify(
         if isinstance(one, bytes) and (reason := why_unverifiable(one)):
             raise UnsupportedError(f"the file cannot be verified here: {reason}")
     samples = None if data is None else load_data(data)
-    kind = quantization or quantization_of(content)
+    found = quantization_name(content)
+    kind = quantization or held_to(found)
     larq = is_larq_file(content)
     binary = larq or is_larq_model(source.model)
     tolerance = tolerance_of(config, kind, binary=binary)
@@ -137,7 +138,7 @@ def verify(
     real = all(comparison.samples.real for comparison in comparisons)
     told = (
         *notes,
-        *((_LEGACY,) if quantization_name(content) == LEGACY_UINT8 else ()),
+        *((_LEGACY,) if found == LEGACY_UINT8 else ()),
         *(note for item in comparisons for note in item.samples.about.get("notes", ())),
         *(note for item in comparisons for note in item.notes),
         *more,
@@ -162,16 +163,12 @@ def verify(
     )
 
 
-def quantization_of(tflite: bytes) -> Quantization:
+def held_to(found: str) -> Quantization:
     """The quantization whose limits a file is held to.
 
     Args:
-        tflite: the file.
-
-    Raises:
-        InputError: the file is damaged.
+        found: the file's own, as `quantization_name` says it.
     """
-    found = quantization_name(tflite)
     return Quantization("int8" if found == LEGACY_UINT8 else found)
 
 

@@ -4,7 +4,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tflite_squeeze.conversion.mixed.choice import fewest, shortest, without_needless
+from tflite_squeeze.conversion.mixed.choice import (
+    fewest,
+    half_as_many_more,
+    shortest,
+    without_needless,
+)
 
 
 def needing(*needed: str, tried: list[str] | None = None) -> Callable[[Sequence[str]], bool]:
@@ -35,3 +40,9 @@ def test_few_trials_by_doubling_and_bisection() -> None:
 def test_the_least_sensitive_are_tried_first() -> None:
     # Either of the last two would do beside the first.
     assert without_needless("abc", lambda kept: "a" in kept and len(kept) > 1) == ["a", "b"]
+
+
+def test_half_as_many_more_from_the_front_of_the_order() -> None:
+    assert half_as_many_more("abcdef", "") == ["a"]
+    assert half_as_many_more("abcdef", "bcde") == ["a", "b", "c", "d", "e", "f"]
+    assert half_as_many_more("abcdef", "abcdef") == list("abcdef")

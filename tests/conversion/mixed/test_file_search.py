@@ -6,6 +6,7 @@ import pytest
 
 from tests.tiny_models import LIBRARIES, dense, examples
 from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.conversion.mixed.choice import half_as_many_more
 from tflite_squeeze.conversion.mixed.file_search import FileSearch, Operator, operators_of
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.emission.config import Convert
@@ -44,7 +45,7 @@ def test_the_noise_of_each_operator_is_known(plain: bytes) -> None:
     assert list(search.losses.values()) == sorted(search.losses.values(), reverse=True)
     assert (search.calibrated_on, search.chosen_on) == (32, 64)
     assert search.fewest() == []
-    assert len(search.more([])) == 1
+    assert len(half_as_many_more(search.order, [])) == 1
 
 
 def test_what_no_integer_reaches_stays_in_float(plain: bytes) -> None:

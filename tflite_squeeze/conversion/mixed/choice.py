@@ -52,6 +52,25 @@ def shortest(order: Sequence[Unit], passes: Passes[Unit]) -> int:
     return enough
 
 
+def half_as_many_more(order: Sequence[Unit], kept: Sequence[Unit]) -> list[Unit]:
+    """Half as many units again, one at least: the first of those that are left.
+
+    Args:
+        order: the most sensitive first.
+        kept: some of them.
+
+    Returns:
+        All of them, in their order.
+
+    Example:
+        >>> half_as_many_more("abcdef", "ce")
+        ['a', 'c', 'e']
+    """
+    left = [unit for unit in order if unit not in kept]
+    wanted = [*kept, *left[: max(1, len(kept) // 2)]]
+    return [unit for unit in order if unit in wanted]
+
+
 def without_needless(kept: Sequence[Unit], passes: Passes[Unit]) -> list[Unit]:
     """Leaves out what is not needed, the least sensitive first.
 

@@ -1,13 +1,14 @@
 """Which operators of a `.tflite` file have to stay in float, measured on samples."""
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 
+from tflite_squeeze.conversion.calibration import calibration_batches
 from tflite_squeeze.conversion.mixed.choice import fewest
 from tflite_squeeze.conversion.mixed.judging import noise
 from tflite_squeeze.conversion.mixed.record import KeptInFloat
@@ -97,11 +98,11 @@ class FileSearch:
         self._config, self._tolerance, self._tell = config, tolerance, tell
         self._plain = with_names(floats_of(source, Quantization.INT8)[0])
         self._runs = [_Run(one, self._plain, samples) for one in signatures_of(self._plain)]
-        count = config.calibration_samples
-        batches = {one.name: partial(one.batches, count) for one in self._runs}
+        seen: dict[str, int] = {}
+        batches = calibration_batches(source, config, samples, seen)
         self._calibrated = calibrated(self._plain, config, batches, Chatter())
         self.chosen_on = max(one.count for one in self._runs)
-        self.calibrated_on = max(one.fed for one in self._runs)
+        self.calibrated_on = max(seen.values())
         self._tries = 0
         units = operators_of(self._plain)
         loss = _added_noise(units, self._runs, self._file(()))
@@ -111,12 +112,6 @@ class FileSearch:
     def fewest(self) -> list[Operator]:
         """The operators that have to stay in float for the answers to pass."""
         return fewest(self.order, self._passes)
-
-    def more(self, kept: Sequence[Operator]) -> list[Operator]:
-        """Half as many operators again, one at least: the noisiest of those that are left."""
-        left = [unit for unit in self.order if unit not in kept]
-        wanted = {unit.name for unit in [*kept, *left[: max(1, len(kept) // 2)]]}
-        return [unit for unit in self.order if unit.name in wanted]
 
     def told(self, kept: Sequence[Operator]) -> tuple[KeptInFloat, ...]:
         """What a record says of those that are kept.
@@ -157,25 +152,13 @@ class _Run:
     """One signature, the samples for it and what the float file answers."""
 
     def __init__(self, signature: FileSignature, plain: bytes, samples: Data) -> None:
-        self.name = signature.name or ""
         specs = file_specs(signature)
-        self._data = samples.fitted_to(specs)
-        self._batch = max([*(spec.shape[0] or 1 for spec in specs.values() if spec.shape.rank), 1])
-        self.fed = 0
-        sample = self._data.sample("validation", _SAMPLES)
+        sample = samples.fitted_to(specs).sample("validation", _SAMPLES)
         self.count, self._inputs = sample.count, sample.inputs
         self._answer = partial(run_file, signature=signature.name)
         self.tensors = self._tensors(plain)
         self._known = self._answer(plain, sample.inputs).outputs
         self._labels, _ = labels_by_output(sample.labels, self._known)
-
-    def batches(self, count: int) -> Iterator[dict[str, Array]]:
-        """Whole batches to calibrate on."""
-        self.fed = 0
-        for inputs in self._data.calibration_batches(count, self._batch):
-            if len(next(iter(inputs.values()))) == self._batch:
-                self.fed += self._batch
-                yield inputs
 
     def _tensors(self, tflite: bytes) -> dict[str, Array]:
         found = self._answer(tflite, self._inputs, keep_tensors=True).tensors

@@ -30,9 +30,6 @@ class Judge:
         answers: of the float model, one after the other, (N, ...).
         labels: of the samples, as in `Data.sample`; None without.
         tolerance: the limits.
-
-    Attributes:
-        notes: labels that belong to no output.
     """
 
     def __init__(
@@ -41,7 +38,7 @@ class Judge:
         self._order = graph_of(network).outputs
         self._names: Mapping[str, Value] = named_outputs(network, graph_of(network).ends)
         self._known = self._by_name(answers)
-        self._labels, self.notes = labels_by_output(labels, self._known)
+        self._labels, _ = labels_by_output(labels, self._known)
         self._tolerance = tolerance
 
     @property

@@ -3,22 +3,23 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tflite_squeeze.conversion.calibration import calibrated_source, eight_bits
+from tflite_squeeze.conversion.mixed.choice import half_as_many_more
 from tflite_squeeze.conversion.mixed.file_search import FileSearch
 from tflite_squeeze.conversion.mixed.judging import Judge
 from tflite_squeeze.conversion.mixed.record import KeptInFloat, MixedRecord
 from tflite_squeeze.conversion.mixed.search import Search, samples_for
 from tflite_squeeze.conversion.mixed.units import Unit
-from tflite_squeeze.conversion.planned import Twin, calibration_inputs
+from tflite_squeeze.conversion.planned import Twin, calibration_inputs, refuse_own_plan
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.dividing import Divided, divided
 from tflite_squeeze.emission.calibration.calibrate import calibrated
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.emission.quantization import Quantization
-from tflite_squeeze.emission.quantized import calibrated_inside, is_quantized_twin
+from tflite_squeeze.emission.quantized import calibrated_inside
 from tflite_squeeze.errors import RuntimeFailure, UnsupportedError, UsageError
 from tflite_squeeze.network.graph import has_graph
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 # (what is converted in the model's place, samples, limits) → the file and its check.
 Build = Callable[[Twin, Data, Verify], "Converted"]
 
+_Unit = TypeVar("_Unit")
 _MOST_FILES = 8
 _UNLABELLED = (
     "there are no labels: the limit of accuracy is one of agreement with the model's own answers"
@@ -71,11 +73,7 @@ def mixed(
         UsageError: the model is a quantized network, which has a plan of its own.
         UnsupportedError: the converter refuses the model.
     """
-    if is_quantized_twin(source):
-        raise UsageError(
-            f"model {source.name!r} is a quantized network, which has a plan of its own: leave "
-            f"--quantize mixed out"
-        )
+    refuse_own_plan(source, "--quantize mixed")
     started = time.perf_counter()
     parts = divided(samples)
     config = config.model_copy(update={"quantize": Quantization.INT8})
@@ -207,7 +205,7 @@ class _Mixing:
             found = self._file(Twin(source=self.source, config=config))
             if found.record.passed or len(kept) == len(search.order):
                 break
-            kept = search.more(kept) if self.files < _MOST_FILES else search.order
+            kept = self._more(search.order, kept)
         if len(kept) == len(search.order):
             self.notes = (*self.notes, _ALL)
         return self._recorded(found, search.told(kept))
@@ -223,9 +221,13 @@ class _Mixing:
             yield kept, inside
         while len(kept) < len(search.order):
             plan = search.plan_with(kept)
-            kept = search.more(kept) if self.files < _MOST_FILES else search.order
+            kept = self._more(search.order, kept)
             if search.plan_with(kept) != plan:
                 yield kept, inside
+
+    def _more(self, order: list[_Unit], kept: Sequence[_Unit]) -> list[_Unit]:
+        """The units to leave in float next; all of them for the last file."""
+        return half_as_many_more(order, kept) if self.files < _MOST_FILES else order
 
     def _search(self, network: Any, plan: QuantizationPlan) -> Search:
         (endpoint,) = endpoints_of(self.source)

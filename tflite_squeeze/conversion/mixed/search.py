@@ -72,12 +72,6 @@ class Search:
         """The units that have to stay in float for the answers to pass; none where all may go."""
         return fewest(self.order, self._passes)
 
-    def more(self, kept: Sequence[Unit]) -> list[Unit]:
-        """Half as many units again, one at least: the most sensitive of those that are left."""
-        left = [unit for unit in self.order if unit not in kept]
-        wanted = {id(unit) for unit in [*kept, *left[: max(1, len(kept) // 2)]]}
-        return [unit for unit in self.order if id(unit) in wanted]
-
     def plan_with(self, kept: Sequence[Unit]) -> QuantizationPlan:
         """The plan with some units in float."""
         return with_float_operands(left_in_float(self.plan, kept), self.network)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tflite_squeeze.tflite.edits import operator_code
+from tflite_squeeze.tflite.edits import new_buffer, operator_code
 from tflite_squeeze.tflite.fields import shape_of
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.links import Links
@@ -50,12 +50,11 @@ def _replace(model: Any, links: Links, at: int) -> bool:
         return False
     if min(shape) < 1:
         return False
-    model.buffers.append(schema.BufferT(data=np.asarray(shape, np.int32).view(np.uint8)))
     links.graph.tensors.append(
         schema.TensorT(
             shape=np.asarray([len(shape)], np.int32),
             type=schema.TensorType.INT32,
-            buffer=len(model.buffers) - 1,
+            buffer=new_buffer(model, np.asarray(shape, np.int32)),
             name=b"output_shape",
         )
     )

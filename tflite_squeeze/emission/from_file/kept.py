@@ -1,6 +1,5 @@
 """Operators of a file that stay in float, by patterns of their names and types."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,13 +11,12 @@ import numpy as np
 from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS
 from tflite_squeeze.emission.low_bit.few_bits import stored_weights
 from tflite_squeeze.emission.low_bit.weight_only import behind_dequantize
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network.quantization.in_float import matches_none
 from tflite_squeeze.tflite.fields import dtype_name, items, text
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.links import Links
 from tflite_squeeze.tflite.structure import MOVED_INPUTS
 
-_NAMED = 8
 # What exporters append to the name of a layer that they call again.
 _AGAIN = re.compile(r"_\d+$")
 
@@ -185,10 +183,7 @@ def _meaning(pattern: str, names: list[str]) -> set[str]:
     found = found or {name for name in names if fnmatchcase(_AGAIN.sub("", name), pattern)}
     if found:
         return found
-    parts = list(dict.fromkeys(name for name in names if name and not set("/;") & set(name)))
-    near = difflib.get_close_matches(pattern, parts, n=_NAMED, cutoff=0.0)
-    more = f" and {len(parts) - len(near)} more" if len(parts) > len(near) else ""
-    raise UsageError(f"keep_float names {pattern!r}, which matches none of {', '.join(near)}{more}")
+    raise matches_none(pattern, (name for name in names if name and not set("/;") & set(name)))
 
 
 def rounded_in_file(tflite: bytes, kept: Kept) -> tuple[str, ...]:

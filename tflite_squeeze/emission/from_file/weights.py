@@ -14,7 +14,14 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS
-from tflite_squeeze.tflite.edits import new_operator, new_tensor, operator_code
+from tflite_squeeze.emission.low_bit.few_bits import rounded_to_bytes, store_codes
+from tflite_squeeze.tflite.edits import (
+    new_buffer,
+    new_operator,
+    new_tensor,
+    operator_code,
+    place_of,
+)
 from tflite_squeeze.tflite.fields import dtype_name, integers, text
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.links import Links
@@ -84,7 +91,8 @@ def with_int8_weights(
             if not _all_weights(links, tensor, name):
                 continue
             axis = None if name == "FULLY_CONNECTED" and not per_channel_dense else kernel.axis
-            _store(model, links.graph.tensors[tensor], values, axis)
+            codes, scales = rounded_to_bytes(values, axis)
+            store_codes(model, links.graph.tensors[tensor], codes, scales, "int8", axis or 0)
             for operator in [links.graph.operators[at] for at in readers]:
                 operator.opcodeIndex = operator_code(model, name, kernel.version)
                 if hasattr(operator.builtinOptions, "asymmetricQuantizeInputs"):
@@ -111,21 +119,6 @@ def _is_grouped(links: Links, given: tuple[int, ...]) -> bool:
     return links.shape(given[0])[-1] != links.shape(given[1])[-1]
 
 
-def _store(model: Any, tensor: Any, values: Array, axis: int | None) -> None:
-    """Gives a tensor integers of 8 bits, symmetric, in place of its values."""
-    others = None if axis is None else tuple(one for one in range(values.ndim) if one != axis)
-    largest = np.abs(values).max(axis=others, keepdims=True)
-    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-    codes = np.clip(np.rint(values / scales), -127, 127).astype(np.int8)
-    tensor.type = schema.TensorType.INT8
-    tensor.quantization = schema.QuantizationParametersT(
-        scale=scales.reshape(-1),
-        zeroPoint=np.zeros(scales.size, np.int64),
-        quantizedDimension=axis or 0,
-    )
-    tensor.buffer = _buffer(model, codes)
-
-
 def _dequantize_behind(model: Any, graph: Any, operator: Any) -> None:
     """Lets a GATHER put out integers, and gives who reads it the floats."""
     table, output = graph.tensors[int(operator.inputs[0])], int(operator.outputs[0])
@@ -137,12 +130,7 @@ def _dequantize_behind(model: Any, graph: Any, operator: Any) -> None:
     added = new_operator(
         model, "DEQUANTIZE", [between], [output], schema.DequantizeOptionsT(), version=2
     )
-    _insert_behind(graph, operator, added)
-
-
-def _insert_behind(graph: Any, operator: Any, added: Any) -> None:
-    at = next(place for place, one in enumerate(graph.operators) if one is operator)
-    graph.operators.insert(at + 1, added)
+    graph.operators.insert(place_of(graph, operator) + 1, added)
 
 
 def with_float16_weights(
@@ -181,7 +169,7 @@ def _half(model: Any, graph: Any, tensor: int, values: Array) -> Any:
     """Puts a constant's halves into a tensor of their own, and what widens them behind it."""
     stored = new_tensor(graph, tensor, values.shape)
     graph.tensors[stored].type = schema.TensorType.FLOAT16
-    graph.tensors[stored].buffer = _buffer(model, values.astype(np.float16))
+    graph.tensors[stored].buffer = new_buffer(model, values.astype(np.float16))
     graph.tensors[tensor].buffer = 0
     return new_operator(
         model, "DEQUANTIZE", [stored], [tensor], schema.DequantizeOptionsT(), version=3
@@ -205,11 +193,6 @@ def _float_constants(links: Links, least: int) -> Iterator[tuple[int, Array]]:
         values = tensor_values(links.model, links.subgraph, tensor)
         if values is not None and values.size >= least:
             yield tensor, values
-
-
-def _buffer(model: Any, values: Array) -> int:
-    model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
-    return len(model.buffers) - 1
 
 
 def widened(tflite: bytes) -> tuple[bytes, int]:
@@ -249,5 +232,5 @@ def _fold(links: Links, at: int) -> bool:
     if values is None:
         return False
     about = links.graph.tensors[target]
-    about.buffer = _buffer(links.model, values.astype(dtype_name(about)))
+    about.buffer = new_buffer(links.model, values.astype(dtype_name(about)))
     return True

@@ -9,7 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tflite_squeeze.tflite.edits import consumers
+from tflite_squeeze.tflite.edits import consumers, new_buffer
 from tflite_squeeze.tflite.fields import dtype_name, operator_name
 from tflite_squeeze.tflite.tensor_values import tensor_values
 
@@ -53,13 +53,29 @@ class OperatorWeight:
 
     def rounded(self) -> tuple[Array, NDArray[np.float32]]:
         """The values in 8 bits, and the scale of each channel."""
-        rows = np.moveaxis(self.values, self.axis, 0).reshape(self.values.shape[self.axis], -1)
-        largest = np.abs(rows).max(axis=1)
-        scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-        shape = [1] * self.values.ndim
-        shape[self.axis] = -1
-        codes = np.rint(self.values / scales.reshape(shape))
-        return np.clip(codes, -127, 127).astype(np.int8), scales
+        return rounded_to_bytes(self.values, self.axis)
+
+
+def rounded_to_bytes(values: Array, axis: int | None) -> tuple[Array, NDArray[np.float32]]:
+    """Values in 8 bits, symmetric, and their scales.
+
+    Args:
+        values: float32.
+        axis: that of the channels, which have a scale each; None for one scale.
+
+    Returns:
+        int8 of the values' shape, and (channels,) or (1,).
+
+    Example:
+        >>> rounded_to_bytes(np.float32([[127.0, -1.0], [0.0, 0.0]]), 0)[0]
+        array([[127,  -1],
+               [  0,   0]], dtype=int8)
+    """
+    others = tuple(one for one in range(values.ndim) if one != axis)
+    largest = np.abs(values).max(axis=others, keepdims=True)
+    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    codes = np.clip(np.rint(values / scales), -127, 127).astype(np.int8)
+    return codes, scales.reshape(-1)
 
 
 def float_weights(model: Any) -> Iterator[OperatorWeight]:
@@ -97,6 +113,12 @@ def stored_weights(model: Any, dtype: str, inputs: tuple[str, ...]) -> Iterator[
                 values=values,
                 axis=OUTPUT_AXES[name],
             )
+
+
+def distinct_weights(model: Any, dtype: str, inputs: tuple[str, ...]) -> list[OperatorWeight]:
+    """The same as `stored_weights`, each weight once however many operators read it."""
+    weights = stored_weights(model, dtype, inputs)
+    return list({(id(one.graph), one.index): one for one in weights}.values())
 
 
 def weighted_operators(model: Any) -> Iterator[tuple[int, Any]]:
@@ -146,15 +168,29 @@ def store(model: Any, weight: OperatorWeight, codes: Array, scales: Array, kind:
         scales: (channels,).
         kind: the type in which codes are stored.
     """
-    tensor = weight.tensor
+    store_codes(model, weight.tensor, codes, scales, kind, weight.axis)
+
+
+def store_codes(
+    model: Any, tensor: Any, codes: Array, scales: Array, kind: Stored, axis: int
+) -> None:
+    """Gives a tensor codes and scales in place of its values.
+
+    Args:
+        model: the schema's object model; changed in place.
+        tensor: one of its tensors.
+        codes: signed integers of the values' shape.
+        scales: (channels,), or (1,).
+        kind: the type in which codes are stored.
+        axis: of the channels; 0 for one scale.
+    """
     tensor.type = getattr(schema.TensorType, kind.upper())
     tensor.quantization = schema.QuantizationParametersT(
         scale=np.asarray(scales, np.float32),
         zeroPoint=np.zeros(len(scales), np.int64),  # the runtime wants one for each scale
-        quantizedDimension=weight.axis,
+        quantizedDimension=axis,
     )
-    model.buffers.append(schema.BufferT(data=packed(codes, BITS[kind]).tobytes()))
-    tensor.buffer = len(model.buffers) - 1
+    tensor.buffer = new_buffer(model, packed(codes, BITS[kind]))
 
 
 def packed(codes: Array, bits: int) -> NDArray[np.uint8]:

@@ -38,6 +38,7 @@ from tflite_squeeze.emission.low_bit.grids import Grid, grid_for
 from tflite_squeeze.emission.low_bit.record import FewBitTensor
 from tflite_squeeze.emission.low_bit.weight_only import behind_dequantize
 from tflite_squeeze.network.quantization.plan import WeightBits
+from tflite_squeeze.tflite.edits import new_buffer
 from tflite_squeeze.tflite.fields import integers, text
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.tidy import tidied, with_short_names
@@ -143,8 +144,7 @@ def with_float_weights(tflite: bytes, original: bytes) -> bytes:
         if values is not None and values.shape == weight.values.shape:
             weight.tensor.type = schema.TensorType.FLOAT32
             weight.tensor.quantization = None
-            model.buffers.append(schema.BufferT(data=values.tobytes()))
-            weight.tensor.buffer = len(model.buffers) - 1
+            weight.tensor.buffer = new_buffer(model, values)
     return tidied(pack_model(model))
 
 

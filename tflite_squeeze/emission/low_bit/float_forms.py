@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ai_edge_litert import schema_py_generated as schema
 
-from tflite_squeeze.emission.low_bit.few_bits import OUTPUT_AXES, stored_weights
+from tflite_squeeze.emission.low_bit.few_bits import OUTPUT_AXES, distinct_weights
 from tflite_squeeze.emission.low_bit.weight_only import behind_dequantize
 from tflite_squeeze.runtime.turns import in_turns
 from tflite_squeeze.tflite.fields import scales_of
@@ -37,8 +37,9 @@ def with_dequantized(tflite: bytes, operators: Sequence[str]) -> bytes:
         InputError: the file is damaged.
     """
     model = read_model(tflite)
-    weights = [one for one in stored_weights(model, "int8", ("float32",)) if one.name in operators]
-    for weight in {(id(one.graph), one.index): one for one in weights}.values():
+    found = distinct_weights(model, "int8", ("float32",))
+    weights = [one for one in found if one.name in operators]
+    for weight in weights:
         behind_dequantize(model, weight, weight.values, scales_of(weight.tensor))
         read = weight.graph.tensors[int(weight.operator.inputs[1])]
         read.type, read.quantization = schema.TensorType.FLOAT32, None

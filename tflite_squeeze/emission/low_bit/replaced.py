@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.emission.low_bit.few_bits import OperatorWeight, store, stored_weights
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.tflite.edits import consumers
+from tflite_squeeze.tflite.edits import consumers, new_buffer
 from tflite_squeeze.tflite.fields import dtype_name, integers, scales_of, text
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.tensor_values import dequantized, tensor_values
@@ -184,5 +184,4 @@ def _store_bias(model: Any, tensor: Any, bias: Array, steps: Array) -> None:
     tensor.quantization = schema.QuantizationParametersT(
         scale=steps.astype(np.float32), zeroPoint=np.zeros(len(steps), np.int64)
     )
-    model.buffers.append(schema.BufferT(data=codes.astype(dtype_name(tensor)).tobytes()))
-    tensor.buffer = len(model.buffers) - 1
+    tensor.buffer = new_buffer(model, codes.astype(dtype_name(tensor)))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS
-from tflite_squeeze.emission.low_bit.few_bits import OperatorWeight, stored_weights
+from tflite_squeeze.emission.low_bit.few_bits import OperatorWeight, distinct_weights
 from tflite_squeeze.emission.low_bit.weight_only import behind_dequantize
 from tflite_squeeze.network.quantization.twin import quantized_layers, scales_of
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
@@ -38,8 +38,7 @@ def with_stored_grids(tflite: bytes, twin: Any) -> tuple[bytes, frozenset[str]]:
     layers = {name: (_as_in_files(layer), layer) for name, layer in quantized_layers(twin).items()}
     found: set[str] = set()
     changed = False
-    weights = list(stored_weights(model, "float32", ("float32",)))
-    for weight in {(id(one.graph), one.index): one for one in weights}.values():
+    for weight in distinct_weights(model, "float32", ("float32",)):
         names = [one for one, (kernel, _) in layers.items() if _equal(weight, kernel)]
         found.update(names)
         if names and weight.values.size >= FEW_WEIGHTS:

@@ -16,7 +16,7 @@ from tflite_squeeze.emission.low_bit.few_bits import (
     float_weights,
     store,
 )
-from tflite_squeeze.tflite.edits import consumers, new_operator, new_tensor
+from tflite_squeeze.tflite.edits import consumers, new_operator, new_tensor, place_of, read_instead
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.tidy import tidied
 
@@ -74,11 +74,10 @@ def behind_dequantize(
         kind: the type in which codes are stored.
     """
     graph = weight.graph
-    readers = consumers(graph, weight.index)
+    first = consumers(graph, weight.index)[0]
     read = new_tensor(graph, weight.index, weight.values.shape)
     store(model, weight, codes, scales, kind)
-    for reader in readers:
-        reader.inputs = np.where(reader.inputs == weight.index, read, reader.inputs)
+    read_instead(graph, weight.index, read)
     added = new_operator(
         model,
         "DEQUANTIZE",
@@ -87,5 +86,4 @@ def behind_dequantize(
         schema.DequantizeOptionsT(),
         version=_DEQUANTIZE_VERSIONS[kind],
     )
-    at = next(place for place, one in enumerate(graph.operators) if one is readers[0])
-    graph.operators.insert(at, added)
+    graph.operators.insert(place_of(graph, first), added)

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tflite_squeeze.emission.shared_values.kernels import SharedKernel
-from tflite_squeeze.tflite.edits import consumers
+from tflite_squeeze.tflite.edits import consumers, new_buffer
 from tflite_squeeze.tflite.fields import (
     dtype_name,
     integers,
@@ -143,7 +142,7 @@ def _rescale(
         [shape[axis], *(size for at, size in enumerate(shape) if at != axis)]
     )
     stored = np.ascontiguousarray(np.moveaxis(moved, 0, axis))
-    about.buffer = _new_buffer(model, stored)
+    about.buffer = new_buffer(model, stored)
     about.quantization = copy.deepcopy(about.quantization)
     single = bool(np.all(scales == scales[0]))
     written = scales[:1] if single else scales
@@ -176,7 +175,7 @@ def _follow(
     own = np.resize(scales_of(bias).astype(np.float64), values.size)
     numbers = np.rint(values * own / (step * scales)).clip(limits.min, limits.max)
     changed = copy.copy(bias)
-    changed.buffer = _new_buffer(model, numbers.astype(values.dtype))
+    changed.buffer = new_buffer(model, numbers.astype(values.dtype))
     changed.quantization = copy.deepcopy(bias.quantization)
     written = (step * (scales[:1] if single else scales)).astype(np.float32)
     changed.quantization.scale = written
@@ -191,8 +190,3 @@ def _follow(
 def _inputs_of(reader: Any, model: Any) -> int:
     """The tensor of activations that an operator reads."""
     return int(reader.inputs[2 if operator_name(model, reader) == "TRANSPOSE_CONV" else 0])
-
-
-def _new_buffer(model: Any, values: Array) -> int:
-    model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
-    return len(model.buffers) - 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tflite_squeeze.tflite.edits import new_operator, new_tensor
+from tflite_squeeze.tflite.edits import new_buffer, new_operator, new_tensor, place_of
 from tflite_squeeze.tflite.fields import integers, scales_of, shape_of
 
 _INT8_CONVOLUTION = 3  # the operator's version that takes int8
@@ -60,7 +60,7 @@ def cover(model: Any, subgraph: int, operator: Any, taps: int) -> None:
         ),
         _reshape(model, graph, answer, result),
     ]
-    at = next(place for place, one in enumerate(graph.operators) if one is operator)
+    at = place_of(graph, operator)
     graph.operators[at : at + 1] = chain
 
 
@@ -85,8 +85,7 @@ def _zero_bias(model: Any, graph: Any, source: int, kernel: int) -> int:
         bias.quantization = schema.QuantizationParametersT(
             scale=scale.astype(np.float32), zeroPoint=np.zeros(len(scale), np.int64)
         )
-    model.buffers.append(schema.BufferT(data=bytes(4 * outputs)))
-    bias.buffer = len(model.buffers) - 1
+    bias.buffer = new_buffer(model, np.zeros(outputs, np.int32))
     graph.tensors.append(bias)
     return len(graph.tensors) - 1
 

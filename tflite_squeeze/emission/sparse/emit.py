@@ -28,7 +28,7 @@ from tflite_squeeze.emission.sparse.plan import Encoding, SparsityMode, Sparsity
 from tflite_squeeze.emission.sparse.tensor import encoded
 from tflite_squeeze.emission.sparse.weights import LayerWeights, layer_weights, sparse_kernels
 from tflite_squeeze.errors import CheckFailed, UsageError
-from tflite_squeeze.tflite.edits import consumers, merge_reshapes, new_operator, new_tensor
+from tflite_squeeze.tflite.edits import merge_reshapes, new_operator, new_tensor, read_instead
 from tflite_squeeze.tflite.fields import integers, items, text
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.tensor_values import tensor_values
@@ -170,9 +170,7 @@ def _write(model: Any, weights: LayerWeights, costed: Costed) -> None:
     about = graph.tensors[weights.tensor]
     about.shape = copy.copy(graph.tensors[weights.read].shape)  # a DEQUANTIZE keeps the shape
     unpacked = new_tensor(graph, weights.tensor, integers(about.shape))
-    for reader in consumers(graph, weights.tensor):
-        inputs = np.asarray(reader.inputs, np.int32)
-        reader.inputs = np.where(inputs == weights.tensor, unpacked, inputs)
+    read_instead(graph, weights.tensor, unpacked)
     graph.operators.insert(0, new_operator(model, "DENSIFY", [weights.tensor], [unpacked]))
     sparse = encoded(weights.values, costed.layout)
     model.buffers.append(schema.BufferT(data=sparse.data))

@@ -8,6 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tflite_squeeze.emission.sparse.layouts import Layout, integer_bytes, rows_of
+from tflite_squeeze.tflite.edits import new_buffer
 from tflite_squeeze.tflite.fields import operator_name
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.tensor_values import tensor_values
@@ -99,8 +100,7 @@ def _write_out(model: Any, subgraph: int, tensor: int) -> None:
     values = tensor_values(model, subgraph, tensor)
     if about.sparsity is None or values is None:
         return
-    model.buffers.append(schema.BufferT(data=values.tobytes()))
-    about.buffer, about.sparsity = len(model.buffers) - 1, None
+    about.buffer, about.sparsity = new_buffer(model, values), None
 
 
 def _dense_level(size: int) -> Any:

@@ -18,6 +18,21 @@ _PARTS = ("", "_linear", "_depthwise", "_float", "_image", "_scaled")
 _NAMED = 8
 
 
+def matches_none(pattern: str, names: Iterable[str]) -> UsageError:
+    """The error for a pattern of `keep_float` that matches nothing.
+
+    Args:
+        pattern: which.
+        names: what it might have matched; the nearest are listed.
+    """
+    there = dict.fromkeys(names)
+    near = difflib.get_close_matches(pattern, there, n=_NAMED, cutoff=0.0)
+    more = f" and {len(there) - len(near)} more" if len(there) > len(near) else ""
+    return UsageError(
+        f"keep_float names {pattern!r}, which matches none of {', '.join(near)}{more}"
+    )
+
+
 def without_layers(
     plan: QuantizationPlan, model: Any, network: Any, patterns: Iterable[str]
 ) -> QuantizationPlan:
@@ -111,10 +126,5 @@ class _Units:
         return self._became(self._original.nodes[node.inputs[0].node])
 
     def _nothing(self, pattern: str) -> UsageError:
-        names = dict.fromkeys(
-            [*(node.layer for node in self._original.nodes.values()), *self._outputs]
-        )
-        near = difflib.get_close_matches(pattern, names, n=_NAMED, cutoff=0.0)
-        more = f" and {len(names) - len(near)} more" if len(names) > len(near) else ""
-        return UsageError(f"keep_float names {pattern!r}, which matches none of "
-                          f"{', '.join(near)}{more}")  # fmt: skip
+        layers = (node.layer for node in self._original.nodes.values())
+        return matches_none(pattern, [*layers, *self._outputs])
