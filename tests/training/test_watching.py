@@ -16,7 +16,7 @@ from tflite_squeeze.techniques.sharing.cluster import cluster
 from tflite_squeeze.techniques.sharing.config import Cluster
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune
-from tflite_squeeze.training.held_back import HeldBack
+from tflite_squeeze.training.held_back import HeldBack, Seen
 from tflite_squeeze.training.plan import planned
 from tflite_squeeze.training.quality import quality
 from tflite_squeeze.training.watching import CollapseError, Watch, gentler, is_lost, watched
@@ -201,10 +201,35 @@ def test_a_callback_that_is_not_settled_keeps_a_state_from_counting(library: Any
     for settled in (True, False):
         other = type("Other", (), {"settled": settled})()
         watch = Watch(
-            held, [other], 10, start=(0.0, 0.6), checks=False, selects=True, ends_early=False
+            held,
+            [other],
+            10,
+            start=(Seen(badness=0.0), 0.6),
+            checks=False,
+            selects=True,
+            ends_early=False,
         )
         watch.set_model(model)
         watch.on_train_begin()
         model.layers[-1].set_weights([np.zeros((8, 3)), np.zeros(3)])
         assert bool(watch.keep_best(model)) == settled
         assert (accuracy(model) == 1.0) == settled
+
+
+@pytest.mark.parametrize(
+    ("wrong", "steps", "kept"), [(3, 10, False), (12, 10, True), (3, 20, True)]
+)
+def test_a_state_that_is_better_by_chance_does_not_replace_the_end_of_a_whole_training(
+    library: Any, wrong: int, steps: int, kept: bool
+) -> None:
+    model = knowing(library)
+    labels = Y[120:].copy()
+    labels[:wrong] = (labels[:wrong] + 1) % 3
+    data = {**DATA, "y_test": labels}
+    held = HeldBack(model, load_data(data).fitted_to(input_specs(model)))
+    better = Seen(badness=2 / 120, wrong=np.arange(120) >= 118)
+    watch = Watch(held, [], steps, start=(better, 0.6), checks=False, selects=True, ends_early=True)
+    watch.set_model(model)
+    watch.on_train_begin()
+    watch._step = 10
+    assert bool(watch.keep_best(model)) == kept

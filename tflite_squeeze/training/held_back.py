@@ -1,6 +1,7 @@
 """How bad a model in training is, on examples that it is not trained on where there are any."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from tflite_squeeze.network.flavors import input_specs
 from tflite_squeeze.training.divergence import Divergence
 from tflite_squeeze.training.objective import Objective, objective_of
 from tflite_squeeze.training.parts import training_part
-from tflite_squeeze.training.quality import predict, quality_of
+from tflite_squeeze.training.quality import predict, quality_of, right_answers
 
 Array = NDArray[Any]
 
@@ -21,6 +22,39 @@ LOOKED_AT = 1_000
 _MOST_LOOKED_AT, _MOST_BYTES = 5_000, 2**25
 # With fewer, the best of several states is the luckiest one.
 _FEWEST = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one look at a model found.
+
+    Attributes:
+        badness: one number, lower for better models.
+        wrong: (N,) which examples a classifier got wrong; None of other models and without labels.
+    """
+
+    badness: float
+    wrong: Array | None = None
+
+    def clearly_worse_than(self, other: "Seen") -> bool:
+        """Whether it is worse by more than a standard error of the difference.
+
+        Without examples that are right or wrong, any difference is clear.
+
+        Reference: Breiman et al. 1984, "Classification and Regression Trees", the rule of one
+        standard error.
+
+        Example:
+            >>> half = Seen(badness=0.5, wrong=np.array([True, True, False, False]))
+            >>> quarter = Seen(badness=0.25, wrong=np.array([True, False, False, False]))
+            >>> half.clearly_worse_than(quarter)
+            False
+        """
+        if self.wrong is None or other.wrong is None:
+            return self.badness > other.badness
+        difference = self.wrong.astype(float) - other.wrong
+        error = float(np.std(difference)) / np.sqrt(len(difference))
+        return self.badness - other.badness > error
 
 
 class HeldBack:
@@ -61,6 +95,14 @@ class HeldBack:
         Args:
             trained: the model, or one that has it inside.
         """
+        return self.look(trained).badness
+
+    def look(self, trained: Any) -> Seen:
+        """How bad a model is now, and on which examples.
+
+        Args:
+            trained: the model, or one that has it inside.
+        """
         return self._of(predict(trained, self._sample.inputs, like=self._model))
 
     def badness_of_chance(self, trained: Any) -> float:
@@ -69,16 +111,18 @@ class HeldBack:
         same = tf.nest.map_structure(
             lambda one: np.broadcast_to(np.mean(one, 0, keepdims=True), one.shape), answers
         )
-        return self._of(same)
+        return self._of(same).badness
 
-    def _of(self, answers: Any) -> float:
+    def _of(self, answers: Any) -> Seen:
         flat = self._objective.flat(answers)
         if not all(np.isfinite(one).all() for one in flat):
-            return float("inf")
-        if self._sample.labels is not None:
-            value = quality_of(self._objective, answers, self._sample.labels)
-            return 1 - value if self.measure == "accuracy" else value
-        return 0.0 if self._taught is None else self._taught(flat)
+            return Seen(badness=float("inf"))
+        if self._sample.labels is None:
+            return Seen(badness=0.0 if self._taught is None else self._taught(flat))
+        if self.measure == "loss":
+            return Seen(badness=quality_of(self._objective, answers, self._sample.labels))
+        wrong = ~right_answers(self._objective, answers, self._sample.labels)
+        return Seen(badness=float(np.mean(wrong)), wrong=wrong)
 
     def text(self, badness: float) -> str:
         """What is told of it: "accuracy 91.2%"."""

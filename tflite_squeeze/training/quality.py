@@ -47,10 +47,28 @@ def quality_of(objective: Objective, answers: Any, labels: Any) -> float:
     """
     if not objective.classifies:
         return float(objective.loss(labels, answers))
+    return float(np.mean(right_answers(objective, answers, labels)))
+
+
+def right_answers(objective: Objective, answers: Any, labels: Any) -> Array:
+    """Which examples a classifier has answered right.
+
+    Args:
+        objective: of the model, which classifies.
+        answers: its own, in its structure.
+        labels: (N, ...) class ids or one-hot rows.
+
+    Returns:
+        (N,) booleans.
+
+    Raises:
+        InputError: a label is no class of the model.
+    """
     (outputs,), (known,) = objective.flat(answers), objective.split(labels)
     if outputs.shape[-1] == 1:
-        return float(np.mean((outputs[:, 0] >= 0.5) == np.asarray(known).ravel()))
-    return float(np.mean(np.argmax(outputs, axis=-1) == class_ids(known, outputs.shape[-1])))
+        return np.asarray((outputs[:, 0] >= 0.5) == np.asarray(known).ravel())
+    ids = class_ids(known, outputs.shape[-1])
+    return np.asarray(np.argmax(outputs, axis=-1) == ids)
 
 
 def class_ids(labels: Any, classes: int) -> Array:

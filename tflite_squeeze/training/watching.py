@@ -9,7 +9,7 @@ import numpy as np
 from tflite_squeeze.network.variables import callback_class
 from tflite_squeeze.training.callback import StepCallback
 from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.held_back import HeldBack
+from tflite_squeeze.training.held_back import HeldBack, Seen
 from tflite_squeeze.training.plan import whole_length
 
 LOOKS = 10
@@ -42,7 +42,7 @@ class Watch(callback_class()):  # type: ignore[misc]
         others: the callbacks of the same training; states count where none of them has a
             `settled` that is False.
         steps: of the whole training.
-        start: (badness, badness of chance) before it.
+        start: (what is seen, badness of chance) before it.
         checks: whether to look for a collapse at the first look.
         selects: whether a state from before the end may be kept.
         ends_early: whether the training may end when nothing more comes.
@@ -54,7 +54,7 @@ class Watch(callback_class()):  # type: ignore[misc]
         others: Sequence[Any],
         steps: int,
         *,
-        start: tuple[float, float],
+        start: tuple[Seen, float],
         checks: bool,
         selects: bool,
         ends_early: bool,
@@ -66,7 +66,7 @@ class Watch(callback_class()):  # type: ignore[misc]
         self._selects = selects and held.decides
         self._patience = _PATIENCE if ends_early and self._selects else None
         self._step = self._since = 0
-        self._best: tuple[float, int, list[Any]] | None = None
+        self._best: tuple[Seen, int, list[Any]] | None = None
         self._initial: list[Any] = []
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -87,17 +87,19 @@ class Watch(callback_class()):  # type: ignore[misc]
         self._step += 1
 
     def _look(self) -> None:
-        badness = self._held.badness(self.model)
+        seen, (start, chance) = self._held.look(self.model), self._start
+        badness = seen.badness
         if not np.isfinite(badness) or (
-            self._checks and self._step == self._every and is_lost(badness, *self._start)
+            self._checks and self._step == self._every and is_lost(badness, start.badness, chance)
         ):
             raise CollapseError(badness, self._step)
         if not self._selects or not self._counts():
             return
         self._since += 1
-        if self._best is None or badness <= self._best[0]:
-            self._since = 0 if self._best is None or badness < self._best[0] else self._since
-            self._best = badness, self._step, state_of(self.model)
+        best = np.inf if self._best is None else self._best[0].badness
+        if badness <= best:
+            self._since = 0 if badness < best else self._since
+            self._best = seen, self._step, state_of(self.model)
         if self._patience is not None and self._since >= self._patience:
             self.model.stop_training = True  # at the end of the epoch
 
@@ -105,18 +107,23 @@ class Watch(callback_class()):  # type: ignore[misc]
         return all(getattr(one, "settled", True) for one in self._others)
 
     def keep_best(self, trained: Any) -> str:
-        """Puts back the best state that counts, if the last one is worse; one line if so."""
+        """Puts back the best state that counts, if the last one is worse; one line if so.
+
+        The last of a whole training has to be clearly worse: the best of ten looks is better than
+        the others by chance, and the last steps are the smallest ones.
+        """
         if not self._selects or self._best is None:
             return ""
-        badness, step, state = self._best
-        last = self._held.badness(trained)
-        if last <= badness:
+        best, step, state = self._best
+        last = self._held.look(trained)
+        whole = self._step >= self._steps
+        if not (last.clearly_worse_than(best) if whole else last.badness > best.badness):
             return ""
         trained.set_weights(state)
         return (
             f"kept the weights as they were after {step} of {self._step} steps: "
-            f"{self._held.text(badness)} on {self._held.count} held-back examples, "
-            f"{self._held.text(last)} at the end"
+            f"{self._held.text(best.badness)} on {self._held.count} held-back examples, "
+            f"{self._held.text(last.badness)} at the end"
         )
 
     def put_back(self, trained: Any) -> None:
@@ -184,7 +191,7 @@ def watched(
         chosen: the numbers of the config that the user did not give, which alone are changed.
         selects: as in `Watch`.
     """
-    start = held.badness(trained), held.badness_of_chance(trained)
+    start = held.look(trained), held.badness_of_chance(trained)
 
     def attempt(config: FineTune, *, checks: bool) -> Watched | CollapseError:
         watch = Watch(
@@ -216,7 +223,7 @@ def watched(
     if not failed:
         assert isinstance(done, Watched)
         return done
-    tried = _tried(held, start[0], failed)
+    tried = _tried(held, start[0].badness, failed)
     if isinstance(done, Watched):
         told = f"{tried}: trained with {_how(done.config)}"
         return replace(done, notes=(told, *done.notes))
