@@ -54,7 +54,7 @@ class Seen:
             return self.badness > other.badness
         difference = self.wrong.astype(float) - other.wrong
         error = float(np.std(difference)) / np.sqrt(len(difference))
-        return self.badness - other.badness > error
+        return bool(self.badness - other.badness > error)
 
 
 class HeldBack:
