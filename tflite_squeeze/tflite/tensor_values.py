@@ -181,6 +181,16 @@ def _most_elements(stored: int) -> int:
     return _FEW_ELEMENTS + _MOST_ELEMENTS_PER_VALUE * stored
 
 
+def fewest_values(elements: int) -> int:
+    """How many values a sparse tensor of so many elements must keep to be read.
+
+    Example:
+        >>> fewest_values(1_000_000)
+        229
+    """
+    return max(-(-(elements - _FEW_ELEMENTS) // _MOST_ELEMENTS_PER_VALUE), 1)
+
+
 def _coordinates(about: Any, count: int) -> dict[int, NDArray[np.int64]]:
     """The coordinates of every stored value by dimension, block dimensions last."""
     found: dict[int, NDArray[np.int64]] = {}

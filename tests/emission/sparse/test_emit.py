@@ -39,6 +39,16 @@ def test_convolutions_answer_bit_for_bit(dtype: str, delegate: bool) -> None:
     assert answer(made.tflite, delegate=delegate) == answer(tflite, delegate=delegate)
 
 
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("delegate", [True, False])
+def test_kernels_without_a_value_stay_constants(dtype: str, delegate: bool) -> None:
+    for tflite in (convolution(dtype, zeros=1.0), dense_chain(dtype, zeros=1.0)):
+        made = sparsify(tflite)
+        assert made.plan.sparse_tensors
+        assert len(made.tflite) < len(tflite) / 2
+        assert answer(made.tflite, delegate=delegate) == answer(tflite, delegate=delegate)
+
+
 def test_reshapes_around_covering_convolutions_merge() -> None:
     (names,) = operator_names(sparsify(dense_chain()).tflite)
     # 512 inputs as 2 x 256; 96 outputs go straight into the second kernel
@@ -132,6 +142,20 @@ def test_wrong_bytes_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_layout_reads_back(layout: Layout) -> None:
     values = sparse_values((6, 2, 2, 8), 0.8, "float32")
     values[0, 0, 0, 0] = -0.0
+    found = _read_back(values, layout)
+    assert np.array_equal(found, values)
+    assert not np.signbit(found[0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("block", [1, 4])
+def test_huge_kernels_of_a_few_values_read_back(block: int) -> None:
+    values = np.zeros((600, 1, 1, 500), np.float32)
+    values[3, 0, 0, 7] = 2
+    layout = Layout(shape=values.shape, order=(0, 1, 2, 3), block=block, block_dimension=3)
+    assert np.array_equal(_read_back(values, layout), values)
+
+
+def _read_back(values: np.ndarray, layout: Layout) -> np.ndarray:
     written = encoded(values, layout)
     tensor = schema.TensorT(
         shape=np.int32(values.shape), type=0, buffer=1, name="w", sparsity=written.sparsity
@@ -141,8 +165,7 @@ def test_every_layout_reads_back(layout: Layout) -> None:
     model = schema.ModelT(version=3, operatorCodes=[], subgraphs=[graph], buffers=buffers)
     found = tensor_values(read_model(pack_model(model)), 0, 0)
     assert found is not None
-    assert np.array_equal(found, values)
-    assert not np.signbit(found[0, 0, 0, 0])
+    return found
 
 
 def test_zeros_in_blocks_are_written_in_blocks() -> None:

@@ -7,8 +7,8 @@ from tflite_squeeze.emission.sparse.layouts import (
     Layout,
     cheapest,
     dense_layouts,
-    filled_blocks,
     integer_bytes,
+    kept_blocks,
     kernel_layouts,
     rows_of,
 )
@@ -26,7 +26,7 @@ def test_rows_without_blocks() -> None:
     assert (layout.rows, layout.index_bytes) == (2, 1)
     assert rows_of(MATRIX, layout)[:, :, 0].tolist() == MATRIX.tolist()
     # three values, three positions, three row ends
-    assert layout.data_bytes(filled_blocks(MATRIX, layout), item_bytes=1) == 9
+    assert layout.data_bytes(np.count_nonzero(kept_blocks(MATRIX, layout)), item_bytes=1) == 9
     assert layout.data_bytes(3, item_bytes=4) == 12 + 3 + 3
 
 
@@ -39,12 +39,27 @@ def test_columns_walk_the_transpose() -> None:
 def test_blocks_of_inputs_and_of_outputs() -> None:
     inputs = Layout(shape=(2, 4), order=(0, 1), block=2, block_dimension=1)
     assert rows_of(MATRIX, inputs).tolist() == [[[0, 0], [5, 0]], [[0, 0], [6, 7]]]
-    assert filled_blocks(MATRIX, inputs) == 2
+    assert np.count_nonzero(kept_blocks(MATRIX, inputs)) == 2
     # two blocks of two values and a position each, three row ends
     assert inputs.data_bytes(2, item_bytes=1) == 2 * 3 + 3
     outputs = Layout(shape=(2, 4), order=(0, 1), block=2, block_dimension=0)
     assert rows_of(MATRIX, outputs).tolist() == [[[0, 0], [0, 0], [5, 6], [0, 7]]]
-    assert outputs.data_bytes(filled_blocks(MATRIX, outputs), item_bytes=1) == 2 * 3 + 2
+    assert (
+        outputs.data_bytes(np.count_nonzero(kept_blocks(MATRIX, outputs)), item_bytes=1)
+        == 2 * 3 + 2
+    )
+
+
+def test_a_kernel_without_a_value_keeps_a_zero() -> None:
+    layout = Layout(shape=(2, 4), order=(1, 0), block=2, block_dimension=1)
+    assert kept_blocks(np.zeros((2, 4)), layout).tolist() == [[True, False], [False, False]]
+
+
+def test_a_huge_kernel_keeps_as_many_values_as_readers_ask_for() -> None:
+    values = np.zeros((600, 500))  # 300,000 = 65,536 + 57.2 x 4,096
+    values[0, 1] = 1
+    kept = kept_blocks(values, Layout(shape=(600, 500), order=(0, 1)))
+    assert np.flatnonzero(kept).tolist() == list(range(58))
 
 
 def test_wide_positions_and_row_ends_cost_more() -> None:

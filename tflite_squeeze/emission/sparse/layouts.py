@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.tflite.tensor_values import fewest_values
+
 Array = NDArray[Any]
 
 # Measured on packed files: the tables of a sparse tensor with the DENSIFY operator and the dense
@@ -67,7 +69,7 @@ class Layout:
         """Bytes of values, positions and row ends.
 
         Args:
-            filled: how many blocks (elements, without blocks) hold a value that is not 0.
+            filled: how many blocks (elements, without blocks) are written.
             item_bytes: bytes of a value.
 
         Example:
@@ -137,7 +139,7 @@ def cheapest(values: Array, layouts: Iterable[Layout], tables_bytes: int) -> lis
     for layout in layouts:
         key = (layout.block_dimension, layout.block) if layout.block > 1 else (0, 1)
         if key not in filled:
-            filled[key] = filled_blocks(values, layout)
+            filled[key] = np.count_nonzero(kept_blocks(values, layout))
         size = layout.data_bytes(filled[key], values.itemsize) + tables_bytes
         blocked = layout.block > 1
         if blocked not in best or size < best[blocked].bytes:
@@ -145,9 +147,24 @@ def cheapest(values: Array, layouts: Iterable[Layout], tables_bytes: int) -> lis
     return sorted(best.values(), key=lambda costed: costed.bytes)
 
 
-def filled_blocks(values: Array, layout: Layout) -> int:
-    """How many blocks of a layout hold a value that is not 0."""
-    return int(np.count_nonzero((rows_of(values, layout) != 0).any(axis=2)))
+def kept_blocks(values: Array, layout: Layout) -> NDArray[np.bool_]:
+    """Which blocks of a layout are written: those with a value that is not 0.
+
+    Of a tensor that is all or nearly all zero, the first of the others are written, too: a buffer
+    without a byte means "no data", and readers take a huge tensor of a few bytes for damaged.
+
+    Args:
+        values: of any shape of the layout's size.
+        layout: the layout.
+
+    Returns:
+        (rows, positions).
+    """
+    kept: NDArray[np.bool_] = (rows_of(values, layout) != 0).any(axis=2)
+    missing = -(-fewest_values(values.size) // layout.block) - np.count_nonzero(kept)
+    if missing > 0:
+        kept.flat[np.flatnonzero(~kept)[:missing]] = True
+    return kept
 
 
 def rows_of(values: Array, layout: Layout) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tflite_squeeze.emission.sparse.layouts import Layout, integer_bytes, rows_of
+from tflite_squeeze.emission.sparse.layouts import Layout, integer_bytes, kept_blocks, rows_of
 from tflite_squeeze.tflite.edits import new_buffer
 from tflite_squeeze.tflite.fields import operator_name
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
@@ -40,7 +40,7 @@ def encoded(values: Array, layout: Layout) -> Encoded:
     """Writes a tensor in a sparse layout.
 
     Args:
-        values: of any shape of the layout's size; what is not 0 is kept (-0.0 becomes 0.0).
+        values: of any shape of the layout's size; -0.0 becomes 0.0 in the blocks that are kept.
         layout: the layout.
 
     Example:
@@ -48,7 +48,7 @@ def encoded(values: Array, layout: Layout) -> Encoded:
         '00000040'
     """
     rows = rows_of(values, layout)
-    filled = (rows != 0).any(axis=2)
+    filled = kept_blocks(values, layout)
     ends = np.concatenate([[0], np.cumsum(filled.sum(axis=1))])
     levels = [_dense_level(layout.outer_shape[dimension]) for dimension in layout.order[:-1]]
     positions = np.nonzero(filled)[1]
