@@ -12,7 +12,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 MODEL := models/lenet_5.keras
 SAMPLES := models/samples/fashion-mnist.npz
 
-.PHONY: help demo quick fuzz test lint docs data compilers android-tools format table notebooks benchmark clean
+.PHONY: help demo quick fuzz test lint docs data compilers android-tools browser format table notebooks benchmark clean
 
 help:
 	@echo "make demo    convert, verify, profile and inspect a reference model"
@@ -24,6 +24,7 @@ help:
 	@echo "make data    install or download Fashion-MNIST"
 	@echo "make compilers   install the compilers for Cortex-M that tests of exports use"
 	@echo "make android-tools   install what tests of exports for Android use"
+	@echo "make browser   install Chromium, in which tests of pages run"
 	@echo "make notebooks   execute the notebooks with their full settings, and keep what they put out"
 	@echo "make benchmark   every comparison with other tools that is not finished yet, and its page"
 	@echo "make table   convert and measure every reference model (for docs/measured/models.md)"
@@ -62,6 +63,7 @@ quick: $(STAMP)
 test: $(STAMP)
 	@$(MAKE) --no-print-directory data || echo "Fashion-MNIST is not to be had here: tests of the full set are skipped."
 	@$(MAKE) --no-print-directory compilers || echo "Compilers for Cortex-M are not to be had here: their tests are skipped."
+	@$(MAKE) --no-print-directory browser || echo "Chromium is not to be had here: tests of pages in it are skipped."
 	@$(MAKE) --no-print-directory android-tools || echo "Tools for Android are not to be had here: their tests are skipped."
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=90
 
@@ -97,6 +99,15 @@ compilers:
 # Debian's packaging tools and JUnit, the Kotlin compiler, the task libraries' reader of metadata.
 android-tools: $(STAMP)
 	@$(BIN)/python tools/get_android_tools.py
+
+# Debian's; Playwright drives it.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
+	  else \
+	    echo "Install it with: sudo apt install chromium" >&2; exit 1; \
+	  fi; }
 
 # Hours on two cores; what is finished is not repeated: tools/benchmarks/suite.py list.
 benchmark: $(STAMP) data

@@ -197,7 +197,8 @@ def test_help_loads_nothing_heavy() -> None:
         "from tflite_squeeze.cli import cli\n"
         "for words in ([], *([name] for name in cli.listed()), ['export', 'micro']):\n"
         "    cli.main([*words, '--help'], standalone_mode=False)\n"
-        "heavy = {'tensorflow', 'keras', 'tf_keras', 'ai_edge_litert', 'matplotlib', 'pydantic'}\n"
+        "heavy = {'tensorflow', 'keras', 'tf_keras', 'ai_edge_litert', 'matplotlib', 'pydantic',\n"
+        "         'jinja2', 'vl_convert'}\n"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or None)\n"
     )
     done = subprocess.run(

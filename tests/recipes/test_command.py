@@ -34,7 +34,7 @@ def test_a_run(run: Any, files: Any, recipe: Path, tmp_path: Path) -> None:
     arguments = ("squeeze", files.model, "--recipe", recipe, "--data", files.data, "-o", out)
     outcome = run(*arguments)
     assert (outcome.code, outcome.err) == (0, "")
-    assert f"{out}: net.tflite meets the recipe; see report.md" in outcome.out
+    assert f"{out}: net.tflite meets the recipe; see report.html" in outcome.out
     assert "every check, limit and claim is met" in outcome.out
     assert "\x1b" not in outcome.out
     report = Report.model_validate_json((out / "report.json").read_bytes())

@@ -7,84 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.tiny_models import LIBRARIES, dense
-from tflite_squeeze.conversion.convert import convert
-from tflite_squeeze.conversion.record import ConvertRecord, Source
-from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.recipes.claims_in_file import ClaimCheck
+from tests.recipes.report_records import CLAIM, LIMIT, cost, outcome_of, report_of, step_report
 from tflite_squeeze.recipes.plots import steps_plot, tensors_plot
-from tflite_squeeze.recipes.report import (
-    Baseline,
-    Claimed,
-    Latency,
-    LimitCheck,
-    Outcome,
-    Report,
-    StepReport,
-)
+from tflite_squeeze.recipes.report import Baseline, Report
 from tflite_squeeze.recipes.run import Result
 from tflite_squeeze.recipes.tables import quality_text, squeeze_tables
-from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.tables.markdown import to_markdown
-from tflite_squeeze.tflite.footprint import Footprint, TensorBytes
-from tflite_squeeze.tflite.size import size_ledger
-
-SOURCE = Source(name="net", kind="keras", sha256="0" * 64)
-TENSOR = TensorBytes(
-    tensor="a$b_" * 20, dtype="int8", bytes=40, parameters=40, zeros=9, sparse=True
-)
-LIMIT = LimitCheck(limit="raw_bytes", bound=900, found=1000, passed=False)
-CLAIM = ClaimCheck(weight="w", kind="zeros", claimed="9 or more", found="8", passed=False)
-
-
-def _cost(scale: int) -> Footprint:
-    return Footprint(raw_bytes=1000 * scale, download_bytes=900 * scale, parameters=250,
-                     nonzeros=25 * scale, distinct=7 * scale, macs=100 * scale)  # fmt: skip
-
-
-def _step(number: int, **values: Any) -> StepReport:
-    sound: dict[str, Any] = {
-        "number": number, "technique": "prune", "status": "done", "settings": {},
-        "metric": "accuracy", "before": 0.9, "after": 0.895, "file": _cost(2), "seconds": 1.5,
-        "claims": {"w": Claimed(zeros=9)}, "record": {"loss": ["Infinity"]},
-    }  # fmt: skip
-    return StepReport(**{**sound, **values})
-
-
-def _outcome(**values: Any) -> Outcome:
-    tflite = convert(dense(LIBRARIES["keras"]), verification=None).tflite
-    conversion = ConvertRecord(
-        source=SOURCE, config=Convert(), sha256="1", size=size_ledger(tflite), operators={},
-        convert_seconds=1.0,
-    )  # fmt: skip
-    sound: dict[str, Any] = {
-        "file": _cost(1), "conversion": conversion, "comparison": None, "tensors": (TENSOR,) * 30,
-        "latency": Latency(plain_us=30, start_us=20, result_us=10, over_plain=0.25,
-                           over_start=0.5),
-        "limits": (), "claims": (CLAIM.model_copy(update={"passed": True}),),
-    }  # fmt: skip
-    return Outcome(**{**sound, **values})
-
-
-def _report(**values: Any) -> Report:
-    sound: dict[str, Any] = {
-        "recipe": {"name": "r", "steps": [{}, {}]},
-        "model": SOURCE,
-        "data": {"source": "set"},
-        "machine": this_machine(),
-        "packages": {"numpy": "1.26", "absent": None},
-        "baseline": Baseline(
-            metric="accuracy", quality=0.9, plain=_cost(10), start=_cost(4), tensors=(TENSOR,)
-        ),
-        "steps": (_step(1), _step(2, status="skipped", reasons=("too lossy",), after=0.5)),
-        "outcome": _outcome(),
-        "seconds": 12.0,
-    }
-    return Report(**{**sound, **values})
 
 
 def test_through_json_and_back() -> None:
-    report = _report()
+    report = report_of()
     assert Report.model_validate_json(report.model_dump_json()) == report
     assert report.passed
     assert report.failures == ()
@@ -92,22 +24,24 @@ def test_through_json_and_back() -> None:
 
 @pytest.mark.slow(traced=True)
 def test_everything_that_is_not_met_is_told() -> None:
-    report = _report(
-        outcome=_outcome(limits=(LIMIT, LIMIT.model_copy(update={"found": None})), claims=(CLAIM,))
+    report = report_of(
+        outcome=outcome_of(
+            limits=(LIMIT, LIMIT.model_copy(update={"found": None})), claims=(CLAIM,)
+        )
     )
     assert report.failures == (
         "limit: raw_bytes is 1,000, and 900 is the limit",
         "limit: raw_bytes was not measured, and 900 is the limit",
         "claim: w has 8 (zeros), claimed was 9 or more",
     )
-    stopped = _report(steps=(_step(1, status="stopped", reasons=("a", "b")),), outcome=None)
+    stopped = report_of(steps=(step_report(1, status="stopped", reasons=("a", "b")),), outcome=None)
     assert stopped.failures == ("step 1 (prune) does not pay: a; b",)
     assert not stopped.passed
 
 
 @pytest.mark.slow(traced=True)
 def test_tables() -> None:
-    text = to_markdown(squeeze_tables(_report(outcome=_outcome(limits=(LIMIT,)))))
+    text = to_markdown(squeeze_tables(report_of(outcome=outcome_of(limits=(LIMIT,)))))
     for line in (
         "| file (bytes) | 10,000 | 1,000 | 10.0x smaller |",
         "| run, one thread (µs) | 30.0 | 10.0 | 4.00x faster |",
@@ -126,17 +60,17 @@ def test_tables() -> None:
 @pytest.mark.slow(traced=True)
 def test_what_the_numbers_rest_on_stands_below_the_first_table() -> None:
     note = "there is no test part: accuracy is measured on the train part, which is optimistic"
-    summary, *others = squeeze_tables(_report(data={"source": "set", "notes": [note]}))
+    summary, *others = squeeze_tables(report_of(data={"source": "set", "notes": [note]}))
     assert note in summary.notes
     assert all(note not in table.notes for table in others)
 
 
 @pytest.mark.slow(traced=True)
 def test_a_run_that_is_slower_says_so() -> None:
-    outcome = _outcome()
+    outcome = outcome_of()
     assert outcome.latency is not None
     slower = outcome.latency.model_copy(update={"over_plain": 1.35})
-    report = _report(outcome=outcome.model_copy(update={"latency": slower}))
+    report = report_of(outcome=outcome.model_copy(update={"latency": slower}))
     text = to_markdown(squeeze_tables(report))
     assert "1.35x SLOWER" in text
     assert "not faster than that of the unchanged model in float32: where speed matters" in text
@@ -144,11 +78,11 @@ def test_a_run_that_is_slower_says_so() -> None:
 
 @pytest.mark.slow(traced=True)
 def test_a_slower_run_that_chose_its_type_is_not_told_to_choose() -> None:
-    outcome = _outcome()
+    outcome = outcome_of()
     assert outcome.latency is not None
     slower = outcome.latency.model_copy(update={"over_plain": 1.35})
-    chosen = _report().baseline.model_copy(update={"choices_us": {"int8": 30.0, "none": 10.0}})
-    report = _report(baseline=chosen, outcome=outcome.model_copy(update={"latency": slower}))
+    chosen = report_of().baseline.model_copy(update={"choices_us": {"int8": 30.0, "none": 10.0}})
+    report = report_of(baseline=chosen, outcome=outcome.model_copy(update={"latency": slower}))
     text = to_markdown(squeeze_tables(report))
     assert "quantization none, the fastest here" in text
     assert "not faster than that of the unchanged model in float32" in text
@@ -158,7 +92,7 @@ def test_a_slower_run_that_chose_its_type_is_not_told_to_choose() -> None:
 @pytest.mark.slow(traced=True)
 def test_a_long_list_of_claims_is_cut_and_those_that_fail_come_first() -> None:
     good = CLAIM.model_copy(update={"passed": True})
-    tables = squeeze_tables(_report(outcome=_outcome(claims=(*[good] * 50, CLAIM))))
+    tables = squeeze_tables(report_of(outcome=outcome_of(claims=(*[good] * 50, CLAIM))))
     table = next(one for one in tables if one.title.startswith("Claims"))
     assert len(table.rows) == 40
     assert table.rows[0][-1] == "NOT met"
@@ -179,19 +113,21 @@ def _pixels(png: bytes) -> Any:
 def test_pictures() -> None:
     """Grey, which stands for what was not kept, is there only where a step was not kept."""
     grey = np.array([0xBB, 0xBB, 0xBB])
-    with_skipped = _pixels(steps_plot(_report()))
+    with_skipped = _pixels(steps_plot(report_of()))
     assert np.all(with_skipped == grey, axis=2).sum() > 500
-    kept = _pixels(steps_plot(_report(steps=(_step(1),))))
+    kept = _pixels(steps_plot(report_of(steps=(step_report(1),))))
     assert np.all(kept == grey, axis=2).sum() < 50
-    unlabelled = Baseline(metric="loss", quality=None, plain=_cost(3), start=_cost(2), tensors=())
-    none = _report(baseline=unlabelled, steps=(_step(1, after=None, metric="loss"),), outcome=None)
+    unlabelled = Baseline(metric="loss", quality=None, plain=cost(3), start=cost(2), tensors=())
+    none = report_of(
+        baseline=unlabelled, steps=(step_report(1, after=None, metric="loss"),), outcome=None
+    )
     assert _pixels(steps_plot(none)).shape[0] > 300
-    assert _pixels(tensors_plot(_report())).shape[1] > 1000
+    assert _pixels(tensors_plot(report_of())).shape[1] > 1000
 
 
 @pytest.mark.slow(traced=True)
 def test_a_notebook_shows_tables_and_both_pictures() -> None:
-    report = _report()
+    report = report_of()
     html = report._repr_html_()
     assert "10.0x smaller" in html
     assert html.count("data:image/png;base64,") == 2

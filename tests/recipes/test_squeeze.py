@@ -48,8 +48,8 @@ def test_a_whole_run(library: Any, npz: Path, tmp_path: Path) -> None:
     left = {file.name for file in (tmp_path / "out").iterdir()}
     assert left == {
         "state.json", "recipe.yaml", "step_1_prune.keras", "step_2_prune.keras", "dense.tflite",
-        "before", "report.json", "report.md", "steps.png",
-        "tensors.png",
+        "before", "report.json", "report.md",
+        "report.html",
     }  # fmt: skip
     assert _zeros(tmp_path / "out" / "step_1_prune.keras") == [64, 24]
     assert _zeros(tmp_path / "out" / "step_2_prune.keras") == [96, 36]

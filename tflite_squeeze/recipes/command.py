@@ -52,9 +52,9 @@ if TYPE_CHECKING:
 def squeeze_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Run a recipe: compress, convert, verify and measure a model, step by step.
 
-    The folder gets the model after each step, the .tflite, report.md, report.json, plots and the
-    recipe with every setting written out. Exits 1 when a limit, a check or a claim is not met, or a
-    step that does not pay stops the run; the report says why.
+    The folder gets the model after each step, the .tflite, report.html, report.md, report.json and
+    the recipe with every setting written out. Exits 1 when a limit, a check or a claim is not met,
+    or a step that does not pay stops the run; the report says why.
     """
     from tflite_squeeze.recipes.files import load_recipe
 
@@ -83,7 +83,7 @@ def squeeze_command(ctx: click.Context, /, model: Path, output: Path, **options:
     show(ctx, squeeze_tables(result.report))
     write_json(options["json_target"], result.report, force=options["force"])
     result.check()
-    say(ctx, f"{output}: {source.name}.tflite meets the recipe; see report.md")
+    say(ctx, f"{output}: {source.name}.tflite meets the recipe; see report.html")
 
 
 @contextmanager

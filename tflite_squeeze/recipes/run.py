@@ -15,10 +15,11 @@ from tflite_squeeze.errors import CheckFailed, RuntimeFailure
 from tflite_squeeze.network.loading import LoadedModel, load_model
 from tflite_squeeze.network.rewriting import compile_alike, copy_of
 from tflite_squeeze.packing.pack import pack
+from tflite_squeeze.page.render import report_page
 from tflite_squeeze.recipes.files import dump_recipe
 from tflite_squeeze.recipes.folder import PLAIN, START, RunFolder
 from tflite_squeeze.recipes.outcome import judged
-from tflite_squeeze.recipes.plots import steps_plot, tensors_plot
+from tflite_squeeze.recipes.page import squeeze_contents
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.report import Baseline, Report
 from tflite_squeeze.recipes.step import Before, run_step
@@ -30,8 +31,7 @@ from tflite_squeeze.tflite.footprint import footprint, tensor_bytes
 from tflite_squeeze.training.quality import metric_name, validation_quality
 from tflite_squeeze.verification.verify import verify, why_unverifiable
 
-RECIPE, REPORT, RECORD = "recipe.yaml", "report.md", "report.json"
-STEPS_PLOT, TENSORS_PLOT = "steps.png", "tensors.png"
+RECIPE, REPORT, RECORD, PAGE = "recipe.yaml", "report.md", "report.json", "report.html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,9 +236,8 @@ class Run:
             report = report.model_copy(update={"passing": self._passing()})
         if converted is not None:
             self._write_file(converted.tflite, packed, passed=report.passed)
-            self._store.put(TENSORS_PLOT, tensors_plot(report))
-        self._store.put(STEPS_PLOT, steps_plot(report))
         self._store.put(REPORT, to_markdown(squeeze_tables(report)).encode())
+        self._store.put(PAGE, report_page(squeeze_contents(report)))
         self._store.put(RECORD, (report.model_dump_json(indent=2) + "\n").encode())
         return Result(
             model=model,
@@ -294,7 +293,7 @@ def written_names(recipe: Recipe, name: str) -> list[str]:
     """
     steps = [step_name(at, step.technique) for at, step in enumerate(recipe.steps, start=1)]
     good, rejected = file_names(name)
-    fixed = (RECIPE, PLAIN, START, TENSORS_PLOT, STEPS_PLOT, REPORT, RECORD)
+    fixed = (RECIPE, PLAIN, START, REPORT, PAGE, RECORD)
     return [*fixed, *steps, *good, *rejected]
 
 

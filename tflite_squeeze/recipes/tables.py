@@ -21,9 +21,9 @@ def squeeze_tables(report: Report) -> list[Table]:
     Args:
         report: the evidence.
     """
-    tables = [_summary(report), _steps(report)]
+    tables = [summary_table(report, (*remarks(report), *_met(report))), steps_table(report)]
     if report.outcome is not None:
-        tables += [*_limits(report.outcome), _claims(report.outcome)]
+        tables += [*limit_tables(report.outcome), claims_table(report.outcome)]
         if report.outcome.conversion.verification is not None:
             tables += verify_tables(report.outcome.conversion.verification, _about_data(report))
     return [*tables, _versions(report)]
@@ -41,8 +41,13 @@ def quality_text(metric: str, value: float | None) -> str:
     return f"{value:.2%}" if metric == "accuracy" else f"{value:.4g}"
 
 
-def _summary(report: Report) -> Table:
-    """The model in float32 beside the result."""
+def summary_table(report: Report, notes: tuple[str, ...]) -> Table:
+    """The model in float32 beside the result.
+
+    Args:
+        report: the evidence.
+        notes: what stands below it.
+    """
     base, outcome = report.baseline, report.outcome
     plain = base.plain
     rows: list[tuple[Cell, ...]] = []
@@ -72,7 +77,7 @@ def _summary(report: Report) -> Table:
         title=f"{report.recipe['name']} on {report.model.name}",
         columns=("", "model in float32", "result", "result against it"),
         rows=tuple(rows),
-        notes=_verdict(report),
+        notes=notes,
     )
 
 
@@ -104,7 +109,12 @@ def _qualities(outcome: Outcome) -> list[tuple[Cell, ...]]:
     return rows
 
 
-def _verdict(report: Report) -> tuple[str, ...]:
+def remarks(report: Report) -> tuple[str, ...]:
+    """What the figures of the summary have to be read with.
+
+    Args:
+        report: the evidence.
+    """
     notes = []
     if report.baseline.quantize is not None:
         times = ", ".join(f"{kind} {us:,.1f}" for kind, us in report.baseline.choices_us.items())
@@ -125,9 +135,13 @@ def _verdict(report: Report) -> tuple[str, ...]:
             if report.baseline.quantize is None:
                 note += ": where speed matters, try `fastest_of: [int8, none]`"
             notes.append(note)
-    notes += [f"NOT met: {line}" for line in report.failures]
-    if report.passing is not None:
-        notes.append(f"{report.passing}, the unchanged model, passes its check: use that for now")
+    return tuple(notes)
+
+
+def _met(report: Report) -> tuple[str, ...]:
+    """Whether all that was asked is met, and what it took."""
+    notes = [f"NOT met: {line}" for line in report.failures]
+    notes += for_now(report)
     if report.passed:
         notes.append("every check, limit and claim is met")
     notes.append(
@@ -137,11 +151,27 @@ def _verdict(report: Report) -> tuple[str, ...]:
     return (*notes, *_about_data(report))
 
 
+def for_now(report: Report) -> list[str]:
+    """The file that may be used where the recipe is not met; empty without one.
+
+    Args:
+        report: the evidence.
+    """
+    if report.passing is None:
+        return []
+    return [f"{report.passing}, the unchanged model, passes its check: use that for now"]
+
+
 def _about_data(report: Report) -> tuple[str, ...]:
     return tuple(report.data.get("notes", ()))
 
 
-def _steps(report: Report) -> Table:
+def steps_table(report: Report) -> Table:
+    """The steps, each with the file that the model would be after it.
+
+    Args:
+        report: the evidence.
+    """
     base = report.baseline
     metric = base.metric
     start = base.start
@@ -176,7 +206,12 @@ def _step(step: StepReport) -> tuple[Cell, ...]:
     return str(step.number), step.technique, step.status, quality, *sizes, round(step.seconds, 1)
 
 
-def _limits(outcome: Outcome) -> list[Table]:
+def limit_tables(outcome: Outcome) -> list[Table]:
+    """The limits beside what was measured; no table without limits.
+
+    Args:
+        outcome: the file at the end of the run.
+    """
     if not outcome.limits:
         return []
     rows: tuple[tuple[Cell, ...], ...] = tuple(
@@ -187,8 +222,12 @@ def _limits(outcome: Outcome) -> list[Table]:
     return [Table(title="Limits", columns=("limit", "of", "bound", "found", ""), rows=rows)]
 
 
-def _claims(outcome: Outcome) -> Table:
-    """Those that fail first; a long list is cut, and the JSON has all of it."""
+def claims_table(outcome: Outcome) -> Table:
+    """The claims, those that fail first; a long list is cut, and the JSON has all of it.
+
+    Args:
+        outcome: the file at the end of the run.
+    """
     order = {False: 0, None: 1, True: 2}
     said = {False: "NOT met", None: "cannot be told", True: "met"}
     checks = sorted(outcome.claims, key=lambda check: order[check.passed])

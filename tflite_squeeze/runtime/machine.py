@@ -30,6 +30,18 @@ class Machine(Frozen):
     litert: str
     tflite_squeeze: str
 
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What a page says of it: (label, text)."""
+        return (
+            ("processor", self.cpu),
+            ("cores", f"{self.cores:,}"),
+            ("system", self.system),
+            ("Python", self.python),
+            ("LiteRT", self.litert),
+            ("tflite_squeeze", self.tflite_squeeze),
+        )
+
 
 def this_machine() -> Machine:
     """Describes the machine that this runs on.
