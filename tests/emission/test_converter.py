@@ -16,6 +16,7 @@ from tests import tiny_models
 from tests.tiny_models import LIBRARIES, TwoSignatures, examples
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import Emitted, emit
+from tflite_squeeze.emission.from_file.emit import emit_from_file
 from tflite_squeeze.errors import InputError, UnsupportedError
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.runtime.run import run_file
@@ -151,6 +152,21 @@ def test_int8_is_integer_throughout(io_dtype: str) -> None:
 def test_integers_without_samples_are_refused(quantize: str) -> None:
     with pytest.raises(InputError, match=f"--quantize {quantize} calibrates on real samples"):
         _emit(tiny_models.dense(LIBRARIES["keras"]), quantize=quantize)
+
+
+@pytest.mark.parametrize("quantize", ["int8", "int16x8"])
+def test_infinite_activations_are_refused_before_the_quantizer_crashes(quantize: str) -> None:
+    layers = LIBRARIES["keras"].layers
+    x = layers.Input((8,), name="x")
+    model = LIBRARIES["keras"].Model(x, layers.Dense(3)(layers.Activation("exponential")(x)))
+
+    def samples(largest: float) -> dict[str, Any]:
+        return {"serving_default": lambda: iter([{"x": np.full((1, 8), largest, np.float32)}])}
+
+    for source, emitting in ((model, emit), (_emit(model).tflite, emit_from_file)):
+        emitting(load_model(source), Convert(quantize=quantize), samples(1))
+        with pytest.raises(InputError, match=r"Exp' is NaN or infinite on the samples"):
+            emitting(load_model(source), Convert(quantize=quantize), samples(1000))
 
 
 def test_float_islands_are_named() -> None:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.lite.python.convert_phase import ConverterError
 
+from tflite_squeeze.emission.calibrator import infinite_ranges_refused
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.failures import unsupported
@@ -197,7 +198,7 @@ class _Job:
             ) from error
 
     def _attempt(self, folder: Path, model: Traced, config: Convert) -> bytes:
-        with caught_chatter(self._chatter):
+        with caught_chatter(self._chatter), infinite_ranges_refused():
             converter = tf.lite.TFLiteConverter.from_saved_model(
                 str(folder), signature_keys=sorted(model.functions)
             )

@@ -13,6 +13,24 @@ Array = NDArray[Any]
 _SIDE = 4096
 
 
+def refuse_infinite(name: str, low: float, high: float) -> None:
+    """Refuses samples on which a tensor has no range.
+
+    Args:
+        name: of the tensor.
+        low: its least value.
+        high: its greatest value.
+
+    Raises:
+        InputError: one is NaN or infinite.
+    """
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InputError(
+            f"tensor {name!r} is NaN or infinite on the samples: repair the model, or leave out "
+            f"the samples that cause it"
+        )
+
+
 class Histogram:
     """Counts and means of values in bins of equal width.
 
@@ -52,11 +70,7 @@ class Histogram:
         if not flat.size:
             return
         low, high = float(flat.min()), float(flat.max())
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise InputError(
-                f"tensor {self.name!r} is NaN or infinite on the samples: repair the model or "
-                f"leave out the samples that cause it"
-            )
+        refuse_infinite(self.name, low, high)
         self.low, self.high = min(self.low, low), max(self.high, high)
         self.count += flat.size
         self._make_room(max(-low, high))
