@@ -15,7 +15,9 @@ from tflite_squeeze.conversion.convert import Converted, convert, rejected_path
 from tflite_squeeze.conversion.record import ConvertRecord
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import CheckFailed, InputError, OutputError
+from tflite_squeeze.network.quantization.plan import QuantizationPlan
 from tflite_squeeze.tflite.flatbuffer import select_operators
+from tflite_squeeze.verification.limits import tolerance_of
 from tflite_squeeze.verification.record import Verify
 
 pytestmark = [pytest.mark.xdist_group("pipeline-convert"), pytest.mark.slow]
@@ -122,6 +124,44 @@ def test_a_file_that_failed_is_set_aside(impossible: Converted, tmp_path: Path) 
     (left,) = tmp_path.iterdir()
     assert left.name == "a.rejected.tflite"
     assert left.read_bytes() == impossible.tflite
+
+
+@pytest.mark.parametrize(
+    ("config", "real", "remedy"),
+    [
+        (Convert(quantize="int8"), True, "--quantize mixed --data DATA --max-drop 0.01"),
+        (Convert(quantize="int8", keep_float=("a b",)), True, "--keep-float 'a b'"),
+        (Convert(plan=QuantizationPlan()), True, "and edit the plan"),
+        (Convert(quantize="dynamic"), True, "loosen the limits, or try another --quantize"),
+        (Convert(quantize="dynamic"), False, "pass --data for real samples, or try another"),
+        (Convert(quantize="dynamic", weight_bits=4), False, "pass --data, or use --weight-bits 8"),
+        (Convert(quantize="dynamic", weight_bits="auto"), True, "use --weight-bits 8, or loosen"),
+        (Convert(quantize="int16x8"), True, "calibrate on more data"),
+    ],
+)
+def test_the_remedy_of_a_rejection_is_one_of_the_mode(
+    impossible: Converted, tmp_path: Path, config: Convert, real: bool, remedy: str
+) -> None:
+    record = impossible.record
+    assert record.verification is not None
+    limits = tolerance_of(Verify(max_drop=0.01), config.quantize)
+    check = record.verification.model_copy(
+        update={"real_samples": real, "tolerance": limits, "quantization": config.quantize}
+    )
+    values = {"config": config, "verification": check, "data": {"source": "DATA"} if real else {}}
+    failed = replace(impossible, record=record.model_copy(update=values))
+    with pytest.raises(CheckFailed) as caught:
+        failed.save(tmp_path / "a.tflite")
+    assert remedy in str(caught.value)
+
+
+def test_a_dynamic_file_of_small_weights_says_that_they_stay(trained: Any) -> None:
+    (note,) = (
+        one
+        for one in convert(trained.model, Convert(quantize="dynamic")).record.notes
+        if "stay in float32" in one
+    )
+    assert "none has 1,024 numbers" in note
 
 
 def test_where_a_rejected_file_goes() -> None:

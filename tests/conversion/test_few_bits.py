@@ -85,6 +85,8 @@ def test_what_contradicts_weight_bits_is_refused() -> None:
     model = tiny_models.dense(LIBRARIES["keras"])
     with pytest.raises(UsageError, match="weight_bits 4 and a plan"):
         convert(model, Convert(quantize="int8", weight_bits=4, plan=QuantizationPlan()))
+    with pytest.raises(UsageError, match="weight_bits 4 and a plan"):
+        convert(model, Convert(weight_bits=4, plan=QuantizationPlan()))
     with pytest.raises(InputError, match="calibrates on real samples"):
         convert(model, Convert(quantize="int8", weight_bits=4))
     network = folded(model)

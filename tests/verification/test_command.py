@@ -41,6 +41,10 @@ def test_a_corrupt_file_exits_1_and_says_where(run: Any, files: Any, corrupt: Pa
     assert "diverges first at dense" in line
     assert "hidden" in line
     assert "Inside the file" in outcome.out
+    assert line.endswith("convert it again, or loosen the limits")
+    made_up = run("verify", files.model, corrupt)
+    assert made_up.code == 1
+    assert made_up.err.strip().endswith("pass --data for real samples, or loosen the limits")
 
 
 def test_json_alone_round_trips_even_for_a_failure(run: Any, files: Any, corrupt: Path) -> None:

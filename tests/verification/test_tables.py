@@ -119,5 +119,6 @@ def test_long_names_are_cut() -> None:
 def test_verdicts() -> None:
     assert verdict(_record()) == "verified: the file answers as the model does on 64 real samples"
     assert verdict(_record(real_samples=False)).endswith("64 random inputs")
+    assert verdict(_record(examples=1)).endswith("1 real sample")
     failed = _record(passed=False, failures=("too noisy", "too wrong"), diverges_at="t3")
     assert verdict(failed) == "failed: too noisy; too wrong; it diverges first at t3"

@@ -1,6 +1,7 @@
 """Converts a Keras model, or a `.tflite` file of floats, to a verified `.tflite` file."""
 
 import hashlib
+import shlex
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.emission import Made, made
 from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
+from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.quantized import (
     config_for_twin,
@@ -38,6 +40,10 @@ from tflite_squeeze.verification.record import Verify, VerifyRecord, refused_rec
 from tflite_squeeze.verification.verify import held_to, verify, why_unverifiable
 
 _NOT_ASKED = "the check was left out, as asked"
+_NONE_IN_INTEGERS = (
+    f"all weights stay in float32: none has {FEW_WEIGHTS:,} numbers or more, and smaller ones are "
+    f"not worth it"
+)
 _NONE_IN_FLOAT = (
     "no operator computes in float: the converter merged what keep_float names into others"
 )
@@ -184,6 +190,9 @@ def _built(
     told = (*notes, *given.notes, *about.get("notes", ()), *file.emitted.notes)
     if config.keep_float and not file.emitted.float_operators:
         told = (*told, _NONE_IN_FLOAT)
+    dynamic = config.quantize is Quantization.DYNAMIC and config.runtime == "litert"
+    if dynamic and quantization_name(decided.tflite) == Quantization.NONE.value:
+        told = (*told, _NONE_IN_INTEGERS)
     record = ConvertRecord(
         source=source_of(source),
         config=config,
@@ -315,18 +324,29 @@ def _rejection(record: ConvertRecord, path: Path, rejected: Path) -> str:
     found = record.verification
     if found is None:
         raise ValueError("a file without a check cannot have failed it")
-    remedy = "calibrate on more data, or try another --quantize"
-    if record.mixed is not None:
-        remedy = "loosen the limits, or use --quantize float16"
-    elif record.config.plan is not None:
-        remedy = "and edit the plan"
-    elif record.config.quantize is Quantization.INT8:
-        remedy = f"and keep in float what needs it: {_mixed_command(record, found, path)}"
     where = f"; it diverges first at {found.diverges_at}" if found.diverges_at else ""
     return (
         f"{path} was not written, the file failed its check ({'; '.join(found.failures)}){where}: "
-        f"see {rejected}, {remedy}"
+        f"see {rejected}, {_remedy(record, found, path)}"
     )
+
+
+def _remedy(record: ConvertRecord, check: VerifyRecord, path: Path) -> str:
+    """What to try when a file failed its check."""
+    config = record.config
+    if record.mixed is not None:
+        return "loosen the limits, or use --quantize float16"
+    if config.weight_bits is not None:
+        more = "leave --weight-bits out" if config.weight_bits == 8 else "use --weight-bits 8"
+        return f"{more}, or loosen the limits" if record.data else f"pass --data, or {more}"
+    if config.plan is not None and not config.keep_float:
+        return "and edit the plan"
+    if config.quantize is Quantization.INT8:
+        return f"and keep in float what needs it: {_mixed_command(record, check, path)}"
+    if config.quantize.calibrates:
+        return "calibrate on more data, or try another --quantize"
+    other = "loosen the limits" if check.real_samples else "pass --data for real samples"
+    return f"{other}, or try another --quantize"
 
 
 def _mixed_command(record: ConvertRecord, check: VerifyRecord, path: Path) -> str:
@@ -334,6 +354,7 @@ def _mixed_command(record: ConvertRecord, check: VerifyRecord, path: Path) -> st
     limits, usual = check.tolerance, tolerance_of(Verify(), check.quantization)
     parts = ["tflite-squeeze convert", record.source.path or "MODEL", "-o", str(path)]
     parts += ["--quantize mixed --data", str(record.data.get("source") or "DATA")]
+    parts += [f"--keep-float {shlex.quote(pattern)}" for pattern in record.config.keep_float]
     if limits.strict:
         parts.append(f"--max-drop {limits.max_drop:g}")
     if limits.min_sqnr_db != usual.min_sqnr_db:

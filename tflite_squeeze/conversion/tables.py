@@ -69,6 +69,8 @@ def _model(record: ConvertRecord) -> str:
 def _quantization(record: ConvertRecord) -> str:
     config = record.config
     parts = [config.quantize.value if config.plan is None else f"{config.quantize.value} by a plan"]
+    if record.mixed is not None and not record.mixed.kept and record.passed:
+        parts[0] += ", which passes: nothing has to stay in float"
     if config.quantize.calibrates:
         examples = record.calibration_examples
         parts.append(f"calibrated on {examples} real samples" if examples else "all ranges given")

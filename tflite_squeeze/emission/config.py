@@ -133,8 +133,9 @@ class Convert(Frozen):
                 f"keep_float {', '.join(self.keep_float)} needs quantize='int8', not "
                 f"{self.quantize.value!r}"
             )
+        takes_bits = self.quantize in (Quantization.DYNAMIC, Quantization.INT8)
         if self.weight_bits is not None and (
-            self.quantize not in (Quantization.DYNAMIC, Quantization.INT8) or self.runtime == "larq"
+            not (takes_bits or self.plan is not None) or self.runtime == "larq"
         ):
             raise ValueError(
                 f"weight_bits {self.weight_bits} needs quantize='dynamic' or 'int8' and runtime "

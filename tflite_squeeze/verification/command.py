@@ -61,5 +61,6 @@ def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: 
     write_json(options["json_target"], record, force=options["force"])
     if not record.passed:
         again = "with --quantize mixed" if record.quantization is Quantization.INT8 else "again"
-        raise CheckFailed(f"{tflite} {verdict(record)}: convert it {again}, or loosen the limits")
+        remedy = f"convert it {again}" if record.real_samples else "pass --data for real samples"
+        raise CheckFailed(f"{tflite} {verdict(record)}: {remedy}, or loosen the limits")
     say(ctx, f"{tflite}: {verdict(record)}")

@@ -46,11 +46,15 @@ def verdict(record: VerifyRecord) -> str:
     Args:
         record: what was found.
     """
-    samples = "real samples" if record.real_samples else "random inputs"
     if record.passed:
-        return f"verified: the file answers as the model does on {record.examples} {samples}"
+        return f"verified: the file answers as the model does on {_samples(record)}"
     where = f"; it diverges first at {record.diverges_at}" if record.diverges_at else ""
     return f"failed: {'; '.join(record.failures)}{where}"
+
+
+def _samples(record: VerifyRecord) -> str:
+    what = "real sample" if record.real_samples else "random input"
+    return f"{record.examples} {what}{'' if record.examples == 1 else 's'}"
 
 
 def _name(item: OutputFidelity, *, several: bool) -> str:
@@ -69,11 +73,10 @@ def _fidelity(record: VerifyRecord, told: Sequence[str], *, several: bool) -> Ta
         )
         for item in record.outputs
     ]
-    samples = "real samples" if record.real_samples else "random inputs"
     limits = record.tolerance
     kind = "float32" if record.quantization is Quantization.NONE else record.quantization.value
     return Table(
-        title=f"File ({kind}) beside model, {record.examples} {samples}",
+        title=f"File ({kind}) beside model, {_samples(record)}",
         columns=("output", "max |Δ|", "mean |Δ|", "SQNR (dB)", "cosine", "same class"),
         rows=tuple(rows),
         notes=(

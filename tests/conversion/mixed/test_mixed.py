@@ -108,6 +108,8 @@ def test_where_int8_passes_nothing_stays_in_float(library: Any) -> None:
     assert record.mixed is not None
     assert (record.mixed.kept, record.mixed.files, record.mixed.losses) == ((), 1, {})
     assert record.float_operators == ()
+    (summary, *_) = convert_tables(record)
+    assert "int8, which passes: nothing has to stay in float" in str(dict(summary.rows))
 
 
 def test_without_labels_the_limit_is_one_of_agreement() -> None:

@@ -74,3 +74,5 @@ def test_a_pattern_that_matches_nothing_is_one_line_with_names() -> None:
     model = tiny_models.nested(tiny_models.LIBRARIES["keras"])
     with pytest.raises(UsageError, match="keep_float names 'depp', which matches none of deep"):
         gone(model, "deep", "depp")
+    with pytest.raises(UsageError, match="'type:Dnse', which matches none of type:Dense"):
+        gone(model, "type:Dnse")

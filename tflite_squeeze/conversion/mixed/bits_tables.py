@@ -22,7 +22,7 @@ def bits_tables(record: BitsRecord) -> tuple[Table, ...]:
         rows=tuple(rows),
         notes=(
             f"fewest bytes with at most {record.max_drop:.2%} less {what}, on "
-            f"{record.chosen_on:,} samples; {record.files} files were made and checked",
+            f"{record.chosen_on:,} samples; files made and checked: {record.files}",
         ),
     )
     return (table,)

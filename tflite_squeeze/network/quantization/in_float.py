@@ -126,5 +126,6 @@ class _Units:
         return self._became(self._original.nodes[node.inputs[0].node])
 
     def _nothing(self, pattern: str) -> UsageError:
-        layers = (node.layer for node in self._original.nodes.values())
-        return matches_none(pattern, [*layers, *self._outputs])
+        nodes = self._original.nodes.values()
+        types = (f"type:{type(node.source).__name__}" for node in nodes if node.source is not None)
+        return matches_none(pattern, [*(node.layer for node in nodes), *self._outputs, *types])
