@@ -40,15 +40,17 @@ def test_data_files_and_outputs(files: Files, tmp_path: Path, run: Run) -> None:
     copy = tmp_path / "copy.tflite"
     copy.write_bytes(files.tflite.read_bytes())
     page, table = tmp_path / "page.md", tmp_path / "figures.csv"
+    html = tmp_path / "page.html"
     outcome = run(
         "compare", files.tflite, copy, "--data", files.data, *QUICK, "--json", "-",
-        "--markdown", page, "--csv", table, "--fail-if", "accuracy_drop > 0.005",
+        "--markdown", page, "--html", html, "--csv", table, "--fail-if", "accuracy_drop > 0.005",
     )  # fmt: skip
     assert outcome.code == 0
     record = CompareRecord.model_validate(json.loads(outcome.out))
     assert record.files[1].accuracy is not None
     assert record.files[1].accuracy.accuracy == 1.0
     assert "## Comparison with" in page.read_text()
+    assert "accuracy by latency" in html.read_text()
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [row["accuracy_drop"] for row in rows] == ["0.0", "0.0"]
     again = run("compare", files.tflite, copy, *QUICK, "--csv", table)

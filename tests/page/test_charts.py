@@ -54,6 +54,7 @@ def test_a_point_carries_its_recipe_and_its_numbers() -> None:
     spec = front_chart(Front(x=BYTES, y=ACCURACY, points=points))
     assert _values(spec)[1] == {
         "at": 1, "x": 1000, "y": 0.85, "kind": "result", "on": True, "label": "pruned",
+        "align": "left",
         "tooltip": {"file": "pruned", "download": "1,000 bytes", "accuracy": "85.00%",
                     "recipe": "prune: {sparsity: 0.5}"},
     }  # fmt: skip

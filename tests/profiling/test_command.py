@@ -42,7 +42,8 @@ def test_json_alone_goes_to_standard_output(dense, capsys) -> None:
 
 @pytest.mark.slow
 def test_results_are_saved_in_every_form(dense, tmp_path, capsys) -> None:
-    names = {"--json": "p.json", "--markdown": "p.md", "--csv": "p.csv", "--plot": "p.png"}
+    names = {"--json": "p.json", "--markdown": "p.md", "--csv": "p.csv", "--plot": "p.png",
+             "--html": "p.html", "--node-data": "nodes.json"}  # fmt: skip
     targets = {option: tmp_path / name for option, name in names.items()}
     options = [item for pair in targets.items() for item in pair]
     assert squeeze("-q", "profile", dense, *QUICK, *options) == 0
@@ -53,6 +54,8 @@ def test_results_are_saved_in_every_form(dense, tmp_path, capsys) -> None:
         rows = list(csv.DictReader(file))
     assert any(row["operator"].startswith("Fully Connected") for row in rows)
     assert targets["--plot"].read_bytes().startswith(b"\x89PNG")
+    assert "<h1>Profile of dense.tflite</h1>" in targets["--html"].read_text()
+    assert list(json.loads(targets["--node-data"].read_text())["results"]) == ["0"]
     # A second time only with --force.
     assert squeeze("-q", "profile", dense, *QUICK, "--plot", targets["--plot"]) == 2
     assert "exists" in capsys.readouterr().err
@@ -60,7 +63,7 @@ def test_results_are_saved_in_every_form(dense, tmp_path, capsys) -> None:
     assert capsys.readouterr().out.endswith(f"{targets['--plot']}: written\n")
 
 
-@pytest.mark.parametrize("option", ["--json", "--markdown", "--csv", "--plot"])
+@pytest.mark.parametrize("option", ["--json", "--html", "--csv", "--node-data"])
 def test_the_file_itself_is_never_written_over(dense, option: str, capsys) -> None:
     before = dense.read_bytes()
     assert squeeze("profile", dense, *QUICK, option, dense, "--force") == 2

@@ -45,17 +45,20 @@ def test_over_budget_is_exit_code_1_after_everything_was_shown_and_saved(
 def test_everything_is_saved(run: Run, dense: Path, tmp_path: Path) -> None:
     kinds = {"micro": MicroRecord, "ethos-u65-256": EthosURecord}
     for runtime, kind in kinds.items():
-        targets = {name: tmp_path / f"{runtime}.{name}" for name in ("json", "markdown", "csv")}
+        targets = {
+            name: tmp_path / f"{runtime}.{name}" for name in ("json", "markdown", "csv", "html")
+        }
         options = [item for name, path in targets.items() for item in (f"--{name}", path)]
         assert run("-q", "profile", dense, "--runtime", runtime, *options).code == 0
         assert kind.model_validate_json(targets["json"].read_text()).file == "dense.tflite"
         assert targets["markdown"].read_text().startswith("## dense.tflite on")
+        assert f"for {runtime}</h1>" in targets["html"].read_text()
         assert targets["csv"].read_text().startswith("operator,count,")
 
 
 @pytest.mark.parametrize(
     "option",
-    [["--threads", "2"], ["--runs", "9"], ["--min-seconds", "1"], ["--plot", "p.png"]],
+    [["--threads", "2"], ["--runs", "9"], ["--plot", "p.png"], ["--node-data", "nodes.json"]],
 )
 def test_what_times_this_machine_is_refused_for_others(
     run: Run, dense: Path, option: list[str]

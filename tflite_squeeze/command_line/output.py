@@ -64,6 +64,7 @@ def stop_if_interrupted() -> None:
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from tflite_squeeze.page.contents import Contents
     from tflite_squeeze.tables.table import Table
     from tflite_squeeze.training.progress import Working
 
@@ -78,6 +79,16 @@ def json_option(command: _Command) -> _Command:
         "json_target",
         metavar="FILE|-",
         help="Also write the record as JSON; - prints it alone on standard output.",
+    )(command)
+
+
+def html_option(command: _Command) -> _Command:
+    """Adds `--html FILE` to a command."""
+    return click.option(
+        "--html",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Save a page with interactive charts, in one file.",
     )(command)
 
 
@@ -139,6 +150,21 @@ def check_outputs(
         check_output(target, force=force, inputs=sources)
     if len({target.resolve() for target in wanted}) < len(wanted):
         raise UsageError("two outputs go to the same file: name another file for one of them")
+
+
+def write_page(target: Path | None, contents: "Callable[[], Contents]", *, force: bool) -> None:
+    """Writes a page: nowhere for None.
+
+    Args:
+        target: that of `--html`.
+        contents: makes what it shows.
+        force: whether a file that is there already may be replaced.
+    """
+    if target is None:
+        return
+    from tflite_squeeze.page.render import report_page
+
+    write_atomically(target, report_page(contents()), force=force)
 
 
 def write_json(target: str | None, record: "BaseModel", *, force: bool) -> None:

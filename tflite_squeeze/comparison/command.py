@@ -12,10 +12,12 @@ from tflite_squeeze.command_line.option_types import N_OR_ALL
 from tflite_squeeze.command_line.output import (
     check_outputs,
     force_option,
+    html_option,
     json_option,
     progress,
     show,
     write_json,
+    write_page,
 )
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import CheckFailed
@@ -43,6 +45,7 @@ NPUS = choices_of("tflite_squeeze.microcontrollers.ethos_u_record:EthosUProfile"
 @config_options(COMPARE, "samples", "threads", "turns", samples={**N_OR_ALL, "default": "all"})
 @click.option("--markdown", metavar="FILE", type=click.Path(path_type=Path), help="Save tables.")
 @click.option("--csv", metavar="FILE", type=click.Path(path_type=Path), help="Save the figures.")
+@html_option
 @json_option
 @force_option
 @click.pass_context
@@ -53,12 +56,13 @@ def compare_command(ctx: click.Context, /, files: tuple[Path, ...], **options: A
     labelled data, accuracy with a paired test and the classes that lose accuracy.
     """
     force = options["force"]
-    targets = [options["markdown"], options["csv"]]
+    targets = [options[name] for name in ("markdown", "csv", "html")]
     check_outputs(targets, options["json_target"], force=force, inputs=files)
     # TensorFlow, which reads data, greets whoever imports it, on both streams.
     with progress(ctx, f"Comparing {len(files)} files"), caught_chatter():
         from tflite_squeeze.comparison.compare import compare
         from tflite_squeeze.comparison.limits import conditions_of
+        from tflite_squeeze.comparison.page import compare_contents
         from tflite_squeeze.comparison.record import Compare
         from tflite_squeeze.comparison.tables import compare_tables, figures_table
         from tflite_squeeze.tables.markdown import to_csv, to_markdown
@@ -73,6 +77,7 @@ def compare_command(ctx: click.Context, /, files: tuple[Path, ...], **options: A
         write_atomically(options["markdown"], to_markdown(tables).encode(), force=force)
     if options["csv"] is not None:
         write_atomically(options["csv"], to_csv([figures_table(record)]).encode(), force=force)
+    write_page(options["html"], lambda: compare_contents(record), force=force)
     if not record.passed:
         failed = [f"{one.file}: {line}" for one in record.files for line in one.failed]
         raise CheckFailed(f"{'; '.join(failed)}: improve the file, or loosen --fail-if")

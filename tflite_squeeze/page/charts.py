@@ -8,7 +8,17 @@ an expression: rows are numbered, and a look-up gives the axis their names.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tflite_squeeze.page.contents import Front, Measure, Operator, Point, Step, Steps, Tensor, Unit
+from tflite_squeeze.page.contents import (
+    Front,
+    Kind,
+    Measure,
+    Operator,
+    Point,
+    Step,
+    Steps,
+    Tensor,
+    Unit,
+)
 from tflite_squeeze.tables.table import text_of
 
 Spec = dict[str, Any]
@@ -18,12 +28,14 @@ _LONGEST_NAME = 40
 # A logarithmic axis shows what a linear one would press together.
 _LOG_FROM = 20
 _ROW_PIXELS = 20
-_KINDS = {
-    "given": ("unchanged model", "var(--given)", "square"),
-    "tried": ("tried", "var(--tried)", "circle"),
-    "rejected": ("rejected", "var(--rejected)", "cross"),
-    "result": ("result", "var(--result)", "diamond"),
+_KINDS: Mapping[Kind, tuple[str, str]] = {
+    "given": ("var(--given)", "square"),
+    "tried": ("var(--tried)", "circle"),
+    "rejected": ("var(--rejected)", "cross"),
+    "result": ("var(--result)", "diamond"),
 }
+# With more points than this, only the unchanged model and the result have their names beside them.
+_MOST_NAMED = 6
 _AXIS_EXPRESSIONS: Mapping[Unit, str] = {
     "": "format(datum.value, '~g')",
     "bytes": "replace(format(datum.value, '~s'), /([kMG]?)$/, ' $1B')",
@@ -101,14 +113,21 @@ def front_chart(front: Front) -> Spec:
         front: the files and what they are measured by.
     """
     on_front = set(nondominated(front.points, front.x, front.y))
+    called: dict[Kind, str] = {"given": text_of(front.given), "tried": text_of(front.tried),
+                               "rejected": "rejected", "result": "result"}  # fmt: skip
+    names = _short([point.name for point in front.points])
+    few = len(front.points) <= _MOST_NAMED
+    low, high = min(point.x for point in front.points), max(point.x for point in front.points)
     values = [
         {
             "at": at,
             "x": point.x,
             "y": point.y,
-            "kind": _KINDS[point.kind][0],
+            "kind": called[point.kind],
             "on": at in on_front,
-            "label": text_of(point.name) if point.kind in ("given", "result") else "",
+            "label": name if point.kind in ("given", "result") or few else "",
+            # Names point to the middle, so that none is cut off.
+            "align": "right" if 2 * point.x > low + high else "left",
             "tooltip": _said(
                 [
                     ("file", text_of(point.name)),
@@ -118,10 +137,10 @@ def front_chart(front: Front) -> Spec:
                 ]
             ),
         }
-        for at, point in enumerate(front.points)
+        for at, (point, name) in enumerate(zip(front.points, names, strict=True))
     ]
-    used = [kind for kind in _KINDS.values() if any(one["kind"] == kind[0] for one in values)]
-    kinds = {"domain": [kind for kind, *_ in used]}
+    used = [kind for kind in _KINDS if any(point.kind == kind for point in front.points)]
+    kinds = {"domain": [called[kind] for kind in used]}
     place = {
         "x": _quantity("x", front.x, [point.x for point in front.points]),
         "y": _quantity("y", front.y, [point.y for point in front.points]),
@@ -142,9 +161,9 @@ def front_chart(front: Front) -> Spec:
                 "encoding": {
                     **place,
                     "color": {"field": "kind", "type": "nominal", "title": None,
-                              "scale": {**kinds, "range": [colour for _, colour, _ in used]}},
+                              "scale": {**kinds, "range": [_KINDS[kind][0] for kind in used]}},
                     "shape": {"field": "kind", "type": "nominal", "title": None,
-                              "scale": {**kinds, "range": [shape for *_, shape in used]}},
+                              "scale": {**kinds, "range": [_KINDS[kind][1] for kind in used]}},
                     "stroke": {"condition": {"param": "picked", "empty": False,
                                              "value": "var(--ink)"}, "value": None},
                     "strokeWidth": {"value": 2.5},
@@ -152,7 +171,8 @@ def front_chart(front: Front) -> Spec:
                 },
             },
             {
-                "mark": {"type": "text", "dy": -12, "color": "var(--ink)"},
+                "mark": {"type": "text", "dy": -12, "color": "var(--ink)",
+                         "align": {"expr": "datum.align"}},
                 "encoding": {**place, "text": {"field": "label"}},
             },
         ],

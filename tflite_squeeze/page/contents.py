@@ -56,12 +56,16 @@ class Front:
         x: the horizontal measure.
         y: the vertical one.
         points: the files.
+        given: what points of kind "given" are.
+        tried: what those of kind "tried" are.
         note: what to know when reading it.
     """
 
     x: Measure
     y: Measure
     points: tuple[Point, ...]
+    given: str = "unchanged model"
+    tried: str = "tried"
     note: str = ""
 
 

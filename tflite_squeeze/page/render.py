@@ -20,6 +20,7 @@ from tflite_squeeze.tables.table import Table, text_of
 from tflite_squeeze.version import __version__
 
 MOST_BYTES = 2 * 1024 * 1024
+_LONGEST_LINE = 24
 # A table of more rows than this is folded; print unfolds it.
 _FOLDED_FROM = 15
 
@@ -129,7 +130,7 @@ def _side(table: Table, column: str) -> str:
 
 def _wraps(cell: Any) -> str:
     """Sentences break into lines; names and numbers stay whole."""
-    return "wraps" if isinstance(cell, str) and " " in cell else ""
+    return "wraps" if isinstance(cell, str) and len(cell) > _LONGEST_LINE else ""
 
 
 def _bar(cell: Any) -> str:

@@ -11,11 +11,13 @@ from tflite_squeeze.command_line.option_types import BYTES
 from tflite_squeeze.command_line.output import (
     check_outputs,
     force_option,
+    html_option,
     json_option,
     progress,
     say,
     show,
     write_json,
+    write_page,
 )
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import write_atomically
@@ -23,6 +25,7 @@ from tflite_squeeze.files.files import write_atomically
 if TYPE_CHECKING:
     from tflite_squeeze.profiling.record import ProfileRecord
 
+_SAVED = ("markdown", "csv", "plot", "html")
 _ETHOS_U = "tflite_squeeze.microcontrollers.ethos_u_record:EthosUProfile"
 
 
@@ -56,6 +59,13 @@ _ETHOS_U = "tflite_squeeze.microcontrollers.ethos_u_record:EthosUProfile"
 @click.option(
     "--plot", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw the operators."
 )
+@html_option
+@click.option(
+    "--node-data",
+    metavar="FILE.json",
+    type=click.Path(path_type=Path),
+    help="Save times of operators for Model Explorer, which shows them in its graph of the file.",
+)
 @json_option
 @force_option
 @click.pass_context
@@ -67,7 +77,7 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
     --runtime reports what the file takes there, and whether it can run there at all.
     """
     force = options["force"]
-    targets = [options[name] for name in ("markdown", "csv", "plot")]
+    targets = [options[name] for name in (*_SAVED, "node_data")]
     check_outputs(targets, options["json_target"], force=force, inputs=[tflite])
     if options["runtime"] not in ("litert", "larq"):
         from tflite_squeeze.profiling.command_targets import profile_target
@@ -89,10 +99,13 @@ def profile_command(ctx: click.Context, /, tflite: Path, **options: Any) -> None
     show(ctx, profile_tables(record))
     write_json(options["json_target"], record, force=force)
     _save(ctx, record, options)
+    if options["node_data"] is not None:
+        _save_node_data(ctx, tflite, record, options)
 
 
 def _save(ctx: click.Context, record: "ProfileRecord", options: dict[str, Any]) -> None:
     """Writes the requested files other than the JSON."""
+    from tflite_squeeze.profiling.page import profile_contents
     from tflite_squeeze.profiling.tables import operator_table, profile_tables
     from tflite_squeeze.tables.markdown import to_csv, to_markdown
 
@@ -106,5 +119,19 @@ def _save(ctx: click.Context, record: "ProfileRecord", options: dict[str, Any]) 
         from tflite_squeeze.profiling.plots import operator_plot
 
         write_atomically(options["plot"], operator_plot(record), force=options["force"])
-    for target in filter(None, (options["markdown"], options["csv"], options["plot"])):
+    write_page(options["html"], lambda: profile_contents(record), force=options["force"])
+    for target in filter(None, (options[name] for name in _SAVED)):
         say(ctx, f"{target}: written")
+
+
+def _save_node_data(
+    ctx: click.Context, tflite: Path, record: "ProfileRecord", options: dict[str, Any]
+) -> None:
+    """Writes the times of operators for Model Explorer, and says what they leave out."""
+    from tflite_squeeze.files.tflite_file import read_tflite
+    from tflite_squeeze.profiling.node_data import node_data
+
+    target = options["node_data"]
+    text, notes = node_data(read_tflite(tflite), record)
+    write_atomically(target, text.encode(), force=options["force"])
+    say(ctx, f"{target}: {'; '.join(('written', *notes))}")

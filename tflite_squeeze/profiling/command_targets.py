@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tflite_squeeze.command_line.config_options import config_of, given
-from tflite_squeeze.command_line.output import progress, say, show, write_json
+from tflite_squeeze.command_line.output import progress, say, show, write_json, write_page
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.files.files import write_atomically
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tflite_squeeze.tables.table import Table
 
 # What says how to time a file on this machine.
-_LITERT_ONLY = ("runs", "min_seconds", "threads", "signature", "plot")
+_LITERT_ONLY = ("runs", "min_seconds", "threads", "signature", "plot", "node_data")
 
 
 def profile_target(ctx: click.Context, tflite: Path, options: dict[str, Any]) -> None:
@@ -37,6 +37,13 @@ def profile_target(ctx: click.Context, tflite: Path, options: dict[str, Any]) ->
         record, tables, operators = _measured(tflite, options)
     show(ctx, tables)
     write_json(options["json_target"], record, force=options["force"])
+    from tflite_squeeze.profiling.page import target_contents
+
+    write_page(
+        options["html"],
+        lambda: target_contents(str(tflite), runtime, tables, record.over_budget),
+        force=options["force"],
+    )
     _save(ctx, tables, operators, options)
     if not record.passed:
         raise CheckFailed(
@@ -82,5 +89,6 @@ def _save(
         write_atomically(options["markdown"], text.encode(), force=options["force"])
     if options["csv"] is not None:
         write_atomically(options["csv"], to_csv([operators]).encode(), force=options["force"])
-    for target in filter(None, (options["markdown"], options["csv"])):
-        say(ctx, f"{target}: written")
+    for name in ("markdown", "csv", "html"):
+        if options[name] is not None:
+            say(ctx, f"{options[name]}: written")

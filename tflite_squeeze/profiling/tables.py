@@ -42,7 +42,7 @@ def operator_table(times: OperatorTimes, *, compact: bool = False) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
             item.name,
-            _home(times, item),
+            runs_in(times, item),
             item.subgraph,
             _count(item.calls),
             item.mean_us,
@@ -75,7 +75,13 @@ _BY_DIFFERENCE = (
 )
 
 
-def _home(times: OperatorTimes, item: OperatorTime) -> str:
+def runs_in(times: OperatorTimes, item: OperatorTime) -> str:
+    """What runs an operator: a delegate, a runtime, or neither's fast kernels.
+
+    Args:
+        times: all of them.
+        item: one of them.
+    """
     if times.by_difference:
         return "Larq" if item.name.startswith("Lce") else "TensorFlow Lite"
     return "XNNPACK" if item.delegated else "NOT DELEGATED"
