@@ -35,6 +35,7 @@ class SqueezeError(Exception):
 
     Args:
         message: what was given and what to do about it; see `in_one_line`.
+        command: to be pasted into a shell; it follows the message, and nothing of it is left out.
 
     Attributes:
         exit_code: what the command line exits with: 2 for wrong use or unusable input, 1 for a
@@ -43,8 +44,8 @@ class SqueezeError(Exception):
 
     exit_code = 2
 
-    def __init__(self, message: str) -> None:
-        super().__init__(in_one_line(message))
+    def __init__(self, message: str, *, command: str = "") -> None:
+        super().__init__(f"{in_one_line(message)} {command}".rstrip())
 
 
 class UsageError(SqueezeError):

@@ -41,7 +41,7 @@ def test_a_corrupt_file_exits_1_and_says_where(run: Any, files: Any, corrupt: Pa
     assert "diverges first at dense" in line
     assert "hidden" in line
     assert "Inside the file" in outcome.out
-    assert line.endswith("convert it again, or loosen the limits")
+    assert line.endswith("loosen the limits, or convert it again")
     made_up = run("verify", files.model, corrupt)
     assert made_up.code == 1
     assert made_up.err.strip().endswith("pass --data for real samples, or loosen the limits")

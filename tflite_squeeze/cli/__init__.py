@@ -113,7 +113,7 @@ def main(args: list[str] | None = None) -> Any:
         error.show()
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        _fail(_in_one_line(error), error.exit_code)
+        _fail(in_one_line(_said_by_click(error)), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped; nothing was left half-written.", err=True)
         sys.exit(130)
@@ -122,14 +122,14 @@ def main(args: list[str] | None = None) -> Any:
         _fail(str(error), error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last net: no user gets a traceback unasked
         _show_traceback(args)
-        _fail(unexpected(error), 2)
+        _fail(in_one_line(unexpected(error)), 2)
     sys.exit(0)
 
 
 def _fail(message: str, code: int) -> NoReturn:
     """Says what went wrong, and ends."""
     let_go_of_output()
-    click.echo(f"Error: {in_one_line(message)}", err=True)
+    click.echo(f"Error: {message}", err=True)
     sys.exit(code)
 
 
@@ -157,7 +157,7 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _in_one_line(error: click.ClickException) -> str:
+def _said_by_click(error: click.ClickException) -> str:
     """What click has to say, and where to read on."""
     message = " ".join(error.format_message().split())
     if isinstance(error, click.UsageError) and error.ctx is not None:

@@ -1,7 +1,6 @@
 """Converts a Keras model, or a `.tflite` file of floats, to a verified `.tflite` file."""
 
 import hashlib
-import shlex
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +35,8 @@ from tflite_squeeze.tflite.signatures import quantization_name
 from tflite_squeeze.tflite.size import size_ledger
 from tflite_squeeze.tflite.tidy import with_facts
 from tflite_squeeze.training.progress import Working, printed
-from tflite_squeeze.verification.record import Verify, VerifyRecord, refused_record, tolerance_of
+from tflite_squeeze.verification.record import Verify, VerifyRecord, refused_record
+from tflite_squeeze.verification.remedy import mixed_command
 from tflite_squeeze.verification.verify import held_to, verify, why_unverifiable
 
 _NOT_ASKED = "the check was left out, as asked"
@@ -44,6 +44,11 @@ _NONE_IN_INTEGERS = (
     f"all weights stay in float32: none has {FEW_WEIGHTS:,} numbers or more, and smaller ones are "
     f"not worth it"
 )
+# What a conversion to int8 was told that one to mixed is to be told, too.
+_SETTINGS = {
+    "calibrate", "keep_float", "io_dtype", "batch", "per_channel_dense", "name",
+    "calibration_samples",
+}  # fmt: skip
 _NONE_IN_FLOAT = (
     "no operator computes in float: the converter merged what keep_float names into others"
 )
@@ -87,7 +92,7 @@ class Converted:
         check_output(path, force=force)
         rejected = rejected_path(path)
         write_atomically(rejected, self.tflite, force=True)
-        raise CheckFailed(_rejection(self.record, path, rejected))
+        raise _rejection(self.record, path, rejected)
 
 
 def rejected_path(path: Path) -> Path:
@@ -319,44 +324,35 @@ def source_of(source: LoadedModel) -> Source:
     )
 
 
-def _rejection(record: ConvertRecord, path: Path, rejected: Path) -> str:
+def _rejection(record: ConvertRecord, path: Path, rejected: Path) -> CheckFailed:
     """Why there is no file at the path."""
     found = record.verification
     if found is None:
         raise ValueError("a file without a check cannot have failed it")
     where = f"; it diverges first at {found.diverges_at}" if found.diverges_at else ""
-    return (
+    remedy, command = _remedy(record, found, path)
+    return CheckFailed(
         f"{path} was not written, the file failed its check ({'; '.join(found.failures)}){where}: "
-        f"see {rejected}, {_remedy(record, found, path)}"
+        f"see {rejected}, {remedy}",
+        command=command,
     )
 
 
-def _remedy(record: ConvertRecord, check: VerifyRecord, path: Path) -> str:
-    """What to try when a file failed its check."""
+def _remedy(record: ConvertRecord, check: VerifyRecord, path: Path) -> tuple[str, str]:
+    """What to try when a file failed its check, and the command of it where there is one."""
     config = record.config
     if record.mixed is not None:
-        return "loosen the limits, or use --quantize float16"
+        return "loosen the limits, or use --quantize float16", ""
     if config.weight_bits is not None:
         more = "leave --weight-bits out" if config.weight_bits == 8 else "use --weight-bits 8"
-        return f"{more}, or loosen the limits" if record.data else f"pass --data, or {more}"
+        return f"{more}, or loosen the limits" if record.data else f"pass --data, or {more}", ""
     if config.plan is not None and not config.keep_float:
-        return "and edit the plan"
+        return "and edit the plan", ""
     if config.quantize is Quantization.INT8:
-        return f"and keep in float what needs it: {_mixed_command(record, check, path)}"
+        settings = config.model_dump(include=_SETTINGS, exclude_defaults=True)
+        command = mixed_command(check, record.source.path, path, settings)
+        return "and keep in float what needs it:", command
     if config.quantize.calibrates:
-        return "calibrate on more data, or try another --quantize"
+        return "calibrate on more data, or try another --quantize", ""
     other = "loosen the limits" if check.real_samples else "pass --data for real samples"
-    return f"{other}, or try another --quantize"
-
-
-def _mixed_command(record: ConvertRecord, check: VerifyRecord, path: Path) -> str:
-    """The command that finds the layers which have to stay in float."""
-    limits, usual = check.tolerance, tolerance_of(Verify(), check.quantization)
-    parts = ["tflite-squeeze convert", record.source.path or "MODEL", "-o", str(path)]
-    parts += ["--quantize mixed --data", str(record.data.get("source") or "DATA")]
-    parts += [f"--keep-float {shlex.quote(pattern)}" for pattern in record.config.keep_float]
-    if limits.strict:
-        parts.append(f"--max-drop {limits.max_drop:g}")
-    if limits.min_sqnr_db != usual.min_sqnr_db:
-        parts.append(f"--min-sqnr-db {limits.min_sqnr_db:g}")
-    return " ".join(parts)
+    return f"{other}, or try another --quantize", ""

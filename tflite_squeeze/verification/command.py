@@ -48,6 +48,7 @@ def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: 
     from tflite_squeeze.emission.quantization import Quantization
     from tflite_squeeze.files.tflite_file import read_tflite
     from tflite_squeeze.verification.limits import Verify
+    from tflite_squeeze.verification.remedy import mixed_command
     from tflite_squeeze.verification.tables import verdict, verify_tables
 
     config = config_of(Verify)
@@ -60,7 +61,13 @@ def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: 
     show(ctx, verify_tables(record))
     write_json(options["json_target"], record, force=options["force"])
     if not record.passed:
-        again = "with --quantize mixed" if record.quantization is Quantization.INT8 else "again"
-        remedy = f"convert it {again}" if record.real_samples else "pass --data for real samples"
-        raise CheckFailed(f"{tflite} {verdict(record)}: {remedy}, or loosen the limits")
+        remedy, command = "pass --data for real samples", ""
+        if record.real_samples:
+            remedy = "convert it again"
+            if record.quantization is Quantization.INT8:
+                remedy = "keep in float what needs it:"
+                command = mixed_command(record, model, tflite.with_stem(f"{tflite.stem}.mixed"))
+        raise CheckFailed(
+            f"{tflite} {verdict(record)}: loosen the limits, or {remedy}", command=command
+        )
     say(ctx, f"{tflite}: {verdict(record)}")

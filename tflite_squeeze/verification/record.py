@@ -216,6 +216,16 @@ def failures_of(
     )
 
 
+def without_remedy(failure: str) -> str:
+    """Why an output fails, without what to do about it.
+
+    Example:
+        >>> without_remedy("output y: column 3 is lost: use --quantize float16")
+        'output y: column 3 is lost'
+    """
+    return ": ".join(failure.split(": ")[:2])
+
+
 def _failures(
     item: OutputFidelity, tolerance: Tolerance, quantization: Quantization
 ) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """Models that int8 destroys end in a file that passes, with the fewest parts in float."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_models
+from tests.tables.test_terminal import Terminal
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.conversion.record import ConvertRecord
@@ -15,6 +18,8 @@ from tflite_squeeze.conversion.tables import convert_tables
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.inspection.inspect import inspect
+from tflite_squeeze.inspection.tables import inspect_tables
 from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.twin import plan_for, twin_of
 from tflite_squeeze.tables.terminal import print_tables
@@ -71,7 +76,7 @@ IDS = np.random.default_rng(0).integers(0, 400, (512, 6)).astype(np.float32)
     ],
 )
 def test_one_call_ends_in_a_passing_file_of_few_more_bytes(
-    name: str, build: Any, inputs: Any, kept: set[str] | None, limits: Verify
+    name: str, build: Any, inputs: Any, kept: set[str] | None, limits: Verify, monkeypatch: Any
 ) -> None:
     told: list[str] = []
     model = build(LIBRARIES[name])
@@ -98,6 +103,14 @@ def test_one_call_ends_in_a_passing_file_of_few_more_bytes(
     assert record.verification.examples == 256
     assert "measuring sensitivities" in told
     assert ConvertRecord.model_validate_json(record.model_dump_json()) == record
+    assert not any(": give each part" in one for one in found.int8_failures)
+    listing = inspect(converted.tflite, measure=False, plan=True)
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal = Terminal()
+    print_tables((*convert_tables(record), *inspect_tables(listing)), file=terminal)
+    shown = re.sub(r"\x1b\[\d*m", "", terminal.getvalue())
+    assert max(map(len, shown.splitlines())) <= 80
+    assert re.search(r"activations: \d+ in 8 bits, \d+ in float \(", " ".join(shown.split()))
     again = Convert(quantize="int8", keep_float=record.config.keep_float)
     assert convert(model, again, inputs, verification=limits).record.passed
 
@@ -149,15 +162,32 @@ def test_what_has_no_layers_to_keep_is_one_line() -> None:
         convert(twin_of(network, plan_for(network)), MIXED, NORMAL)
 
 
-def test_the_command(run: Any, tmp_path: Path) -> None:
-    model, data, out = tmp_path / "net.keras", tmp_path / "x.npz", tmp_path / "net.tflite"
+def test_the_commands(run: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "my files"
+    folder.mkdir()
+    model, data, out = folder / "net.keras", folder / "x.npz", folder / "net.tflite"
     kelvin(LIBRARIES["keras"]).save(model)
-    np.savez(data, x=300 + NORMAL)
+    np.savez(data, x=3 + NORMAL / 100)
     told = tmp_path / "told.json"
-    options = ("--data", data, "--json", told, "--keep-float", "temperature")
-    outcome = run("convert", model, "-o", out, "--quantize", "mixed", *options)
+    given = ("--data", data, "--scale", "100", "--min-sqnr-db", "15", "--no-per-channel-dense")
+    failed = run("convert", model, "-o", out, "--quantize", "int8", *given)
+    assert failed.code == 1
+    command = failed.err[failed.err.index("tflite-squeeze convert") :]
+    failed = run("verify", model, folder / "net.rejected.tflite", *given[:-1])
+    advised = f"tflite-squeeze convert '{model}' -o '{folder / 'net.rejected.mixed.tflite'}' "
+    assert advised in failed.err
+    assert failed.code == 1
+    outcome = run(*shlex.split(command)[1:], "--json", told)
     assert (outcome.code, outcome.err) == (0, "")
     assert out.exists()
+    record = json.loads(told.read_text())
+    assert record["data"]["preprocessing"] == {"scale": 100.0}
+    assert not record["config"]["per_channel_dense"]
+    assert record["verification"]["tolerance"]["min_sqnr_db"] == 15
+    assert record["mixed"]["kept"]
+    options = ("--data", data, "--scale", "100", "--json", told, "--keep-float", "temperature")
+    outcome = run("convert", model, "-o", out, "--quantize", "mixed", "--force", *options)
+    assert (outcome.code, outcome.err) == (0, "")
     record = json.loads(told.read_text())
     assert record["mixed"]["int8_failures"] == []
     assert record["config"]["keep_float"] == ["temperature"]

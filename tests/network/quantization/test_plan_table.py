@@ -34,8 +34,8 @@ def test_every_tensor_that_is_quantized() -> None:
         ("y", "activations", 16, "per tensor", "not calibrated", None, None),
     )
     assert table.notes == (
-        "weights: 1 in 2 bits, 1 in 4 bits, 2 in 8 bits, 1 in float",
-        "activations: 1 in 8 bits, 1 in 16 bits, 1 in float",
+        "weights: 1 in 2 bits, 1 in 4 bits, 2 in 8 bits, 1 in float (real)",
+        "activations: 1 in 8 bits, 1 in 16 bits, 1 in float (z)",
     )
 
 

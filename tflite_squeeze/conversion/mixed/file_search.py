@@ -30,7 +30,7 @@ from tflite_squeeze.tflite.signatures import FileSignature, signatures_of
 from tflite_squeeze.training.progress import Working
 from tflite_squeeze.verification.labels import labels_by_output
 from tflite_squeeze.verification.limits import Tolerance
-from tflite_squeeze.verification.record import compare_output, failures_of
+from tflite_squeeze.verification.record import compare_output, failures_of, without_remedy
 
 Array = NDArray[Any]
 
@@ -124,10 +124,14 @@ class FileSearch:
                 name=unit.name,
                 kind="activation",
                 loss=self.losses[unit.name],
-                without=next(iter(self._failures([one for one in kept if one is not unit])), ""),
+                without=self._first_failure([one for one in kept if one is not unit]),
             )
             for unit in kept
         )
+
+    def _first_failure(self, kept: Sequence[Operator]) -> str:
+        """Why the answers fail, without the remedy behind it; "" where they do not."""
+        return without_remedy(next(iter(self._failures(kept)), ""))
 
     def _file(self, kept: Sequence[Operator]) -> bytes:
         patterns = (*self._config.keep_float, *(unit.keep for unit in kept))

@@ -32,6 +32,7 @@ from tflite_squeeze.network.running import answers_of
 from tflite_squeeze.runtime.turns import in_turns
 from tflite_squeeze.training.progress import Working
 from tflite_squeeze.verification.limits import Verify, tolerance_of
+from tflite_squeeze.verification.record import without_remedy
 
 if TYPE_CHECKING:
     from tflite_squeeze.conversion.convert import Converted
@@ -152,7 +153,8 @@ class _Mixing:
             self.int8_failures = (str(error).partition("\n")[0],)
             return
         check = self.int8.record.verification
-        self.int8_failures = check.failures if check is not None else ()
+        failures = check.failures if check is not None else ()
+        self.int8_failures = tuple(without_remedy(one) for one in failures)
 
     def _file(self, given: Twin) -> "Converted":
         self.tell("checking files", self.files, _MOST_FILES)
@@ -275,6 +277,7 @@ class _Mixing:
             losses=self.losses,
             int8_failures=self.int8_failures,
             int8_bytes=None if self.int8 is None else len(self.int8.tflite),
+            passed=found.record.passed,
             bytes=len(found.tflite),
             int8_us=times.get("int8"),
             us=times.get("mixed"),

@@ -43,6 +43,7 @@ class MixedRecord(Frozen):
     int8_bytes: int | None = Field(
         default=None, description="Size of the int8 file; None where none could be made."
     )
+    passed: bool = Field(description="Whether the file passed its check.")
     bytes: int = Field(description="Size of the file.")
     int8_us: float | None = Field(
         default=None, description="Median microseconds of a run of the int8 file, on one thread."

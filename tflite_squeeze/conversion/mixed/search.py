@@ -17,6 +17,7 @@ from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
 from tflite_squeeze.network.quantization.in_float import with_float_operands
 from tflite_squeeze.network.quantization.plan import QuantizationPlan
 from tflite_squeeze.training.progress import Working
+from tflite_squeeze.verification.record import without_remedy
 
 Array = NDArray[Any]
 
@@ -94,8 +95,7 @@ class Search:
 
     def _first_failure(self, kept: Sequence[Unit]) -> str:
         """Why the answers fail, without the remedy behind it; "" where they do not."""
-        first = next(iter(self._failures(kept)), "")
-        return ": ".join(first.split(": ")[:2])
+        return without_remedy(next(iter(self._failures(kept)), ""))
 
     def _passes(self, kept: Sequence[Unit]) -> bool:
         self._tries += 1

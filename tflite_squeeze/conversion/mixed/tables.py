@@ -44,7 +44,7 @@ def _cost(record: MixedRecord) -> Table:
     rows: list[tuple[Cell, ...]] = [
         ("int8", record.int8_bytes, _microseconds(record.int8_us),
          "; ".join(record.int8_failures) or "passed"),
-        ("mixed", record.bytes, _microseconds(record.us), "passed" if record.kept else None),
+        ("mixed", record.bytes, _microseconds(record.us), "passed" if record.passed else "failed"),
     ]  # fmt: skip
     notes: tuple[str, ...] = ()
     if record.int8_bytes:

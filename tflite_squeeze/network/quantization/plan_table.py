@@ -1,20 +1,20 @@
 """A quantization plan as a table."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from tflite_squeeze.network.quantization.plan import (
     ActivationQuantization,
     QuantizationPlan,
     WeightQuantization,
 )
-from tflite_squeeze.tables.table import Cell, Table, first_name
+from tflite_squeeze.tables.table import Cell, Table, first_name, listed
 
 _COLUMNS = ("tensor", "holds", "bits", "scales", "scale", "low", "high")
 
 
 def plan_table(plan: QuantizationPlan, *, most: int | None = None, see_all: str = "") -> Table:
-    """What each weight and each activation is quantized to; how many stay in float, in a line.
+    """What each weight and each activation is quantized to; what stays in float, in a line.
 
     Args:
         plan: what to show.
@@ -29,8 +29,7 @@ def plan_table(plan: QuantizationPlan, *, most: int | None = None, see_all: str 
     activations = [
         _activation(name, one) for name, one in plan.activations.items() if one.bits is not None
     ]
-    notes = [_counted("weights", (one.bits for one in plan.weights.values()))]
-    notes.append(_counted("activations", (one.bits for one in plan.activations.values())))
+    notes = [_counted("weights", plan.weights), _counted("activations", plan.activations)]
     rows = [*weights, *activations]
     if most is not None and len(rows) > most:
         few = max(most - len(activations), min(len(weights), most // 2))
@@ -68,13 +67,17 @@ def _range(scales: tuple[float, ...]) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def _counted(what: str, bits: Iterable[int | None]) -> str:
-    """How many tensors have how many bits."""
-    counts = Counter(bits)
-    if not counts:
+def _counted(
+    what: str, entries: Mapping[str, WeightQuantization] | Mapping[str, ActivationQuantization]
+) -> str:
+    """How many tensors have how many bits, and which of them are in float beside those."""
+    if not entries:
         return f"no {what}"
-    parts = [
-        f"{count} in {'float' if each is None else f'{each} bits'}"
-        for each, count in sorted(counts.items(), key=lambda item: (item[0] is None, item[0]))
-    ]
+    counts = Counter(one.bits for one in entries.values())
+    floats = tuple(first_name(name) for name, one in entries.items() if one.bits is None)
+    few = sorted(bits for bits in counts if bits is not None)
+    parts = [f"{counts[bits]} in {bits} bits" for bits in few]
+    if floats:
+        named = f" ({listed(floats)})" if parts else ""
+        parts.append(f"{len(floats)} in float{named}")
     return f"{what}: {', '.join(parts)}"
