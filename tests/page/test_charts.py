@@ -1,5 +1,6 @@
 """Charts as specifications: what is drawn of which numbers."""
 
+import math
 from typing import Any
 
 from tflite_squeeze.page.charts import (
@@ -58,6 +59,7 @@ def test_a_point_carries_its_recipe_and_its_numbers() -> None:
         "tooltip": {"file": "pruned", "download": "1,000 bytes", "accuracy": "85.00%",
                     "recipe": "prune: {sparsity: 0.5}"},
     }  # fmt: skip
+    assert spec is not None
     colour = spec["layer"][1]["encoding"]["color"]["scale"]
     assert colour == {
         "domain": ["unchanged model", "result"], "range": ["var(--given)", "var(--result)"]
@@ -65,9 +67,33 @@ def test_a_point_carries_its_recipe_and_its_numbers() -> None:
     assert "type" not in spec["layer"][0]["encoding"]["x"]["scale"]
 
 
+def test_names_that_would_cover_each_other_are_left_out() -> None:
+    points = (
+        Point(name="float32", x=300, y=0.92, kind="given"),
+        Point(name="before", x=62, y=0.9001),
+        Point(name="best", x=60, y=0.9, kind="result"),
+    )
+    values = _values(front_chart(Front(x=BYTES, y=ACCURACY, points=points)))
+    assert [one["label"] for one in values] == ["float32", "", "best"]
+    many = (*points[:1], *(Point(name=str(at), x=at, y=at / 10) for at in range(1, 8)))
+    values = _values(front_chart(Front(x=BYTES, y=ACCURACY, points=many)))
+    assert [one["label"] for one in values] == ["float32", *[""] * 7]
+
+
+def test_a_point_without_finite_numbers_is_not_drawn() -> None:
+    broken = Point(name="broken", x=1, y=math.nan)
+    sound = Point(name="sound", x=2, y=0.5)
+    spec = front_chart(Front(x=BYTES, y=ACCURACY, points=(broken, sound)))
+    assert [(one["at"], one["on"]) for one in _values(spec)] == [(1, True)]
+    assert front_chart(Front(x=BYTES, y=ACCURACY, points=(broken,))) is None
+    steps = (Step(name="a", quality=math.inf), Step(name="b", quality=0.5))
+    assert len(_values(quality_chart(Steps(quality=ACCURACY, steps=steps)))) == 1
+
+
 def test_numbers_that_are_far_apart_stand_on_a_logarithmic_axis() -> None:
     points = (Point(name="a", x=100, y=0.9), Point(name="b", x=2000, y=0.9))
     spec = front_chart(Front(x=BYTES, y=ACCURACY, points=points))
+    assert spec is not None
     assert spec["layer"][0]["encoding"]["x"]["scale"]["type"] == "log"
 
 

@@ -15,7 +15,7 @@ from tests.runtime.runtime_files import (
 from tests.tiny_files import dense_file
 from tflite_squeeze.errors import InputError, RuntimeFailure
 from tflite_squeeze.profiling import profile as module
-from tflite_squeeze.profiling.profile import profile
+from tflite_squeeze.profiling.profile import operator_times, profile
 from tflite_squeeze.profiling.record import OperatorTimes, Profile, ProfileRecord
 from tflite_squeeze.tflite.size import size_ledger
 
@@ -43,6 +43,11 @@ def test_the_config_round_trips() -> None:
 def test_a_config_that_makes_no_sense_is_refused(wrong) -> None:
     with pytest.raises(ValidationError):
         Profile(**wrong)
+
+
+def test_operators_are_timed_alone() -> None:
+    times = operator_times(dense_file(), QUICK)
+    assert "Fully Connected" in {item.name.partition(" (")[0] for item in times.operators}
 
 
 def test_a_file_is_profiled_and_the_record_round_trips(tmp_path) -> None:

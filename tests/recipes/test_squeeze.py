@@ -63,6 +63,9 @@ def test_a_whole_run(library: Any, npz: Path, tmp_path: Path) -> None:
     assert [(c.kind, c.passed) for c in report.outcome.claims] == [
         ("zeros", True), ("dtype", True), ("zeros", True), ("dtype", True)
     ]  # fmt: skip
+    assert report.outcome.operators is not None
+    assert report.outcome.operators.unavailable is None
+    assert "Operators by time" in (tmp_path / "out" / "report.html").read_text()
     assert report.outcome.file.nonzeros < report.baseline.start.nonzeros / 2
     assert load_recipe(tmp_path / "out" / "recipe.yaml") == recipe_of(*TWO).resolved()
     # It tells of the parts in order, and of each epoch.

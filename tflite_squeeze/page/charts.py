@@ -5,6 +5,7 @@ and one for print; Vega writes them into the SVG as they are. Names in the data 
 an expression: rows are numbered, and a look-up gives the axis their names.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,8 @@ _KINDS: Mapping[Kind, tuple[str, str]] = {
 }
 # With more points than this, only the unchanged model and the result have their names beside them.
 _MOST_NAMED = 6
+# Names of points that are nearer than this, as shares of both axes, would cover each other.
+_NEAR = (0.3, 0.07)
 _AXIS_EXPRESSIONS: Mapping[Unit, str] = {
     "": "format(datum.value, '~g')",
     "bytes": "replace(format(datum.value, '~s'), /([kMG]?)$/, ' $1B')",
@@ -78,7 +81,8 @@ def nondominated(points: Sequence[Point], x: Measure, y: Measure) -> list[int]:
     """The points that no other one beats in both measures, from left to right.
 
     Args:
-        points: the files; those that were rejected neither count nor beat others.
+        points: the files; those that were rejected, or have no finite numbers, neither count nor
+            beat others.
         x: the horizontal measure.
         y: the vertical one.
 
@@ -93,7 +97,7 @@ def nondominated(points: Sequence[Point], x: Measure, y: Measure) -> list[int]:
     costs = {
         at: (signs[0] * point.x, signs[1] * point.y)
         for at, point in enumerate(points)
-        if point.kind != "rejected"
+        if point.kind != "rejected" and point.finite
     }
     best = [
         at
@@ -106,28 +110,68 @@ def nondominated(points: Sequence[Point], x: Measure, y: Measure) -> list[int]:
     return sorted(best, key=lambda at: points[at].x)
 
 
-def front_chart(front: Front) -> Spec:
+def front_chart(front: Front) -> Spec | None:
     """The files as points, the front as a line through those that no other one beats.
+
+    A file without finite numbers, such as the loss of a model that broke, is not drawn; None where
+    no file has any.
 
     Args:
         front: the files and what they are measured by.
     """
-    on_front = set(nondominated(front.points, front.x, front.y))
+    drawn = [one for one in front.points if one.finite]
+    if not drawn:
+        return None
     called: dict[Kind, str] = {"given": text_of(front.given), "tried": text_of(front.tried),
-                               "rejected": "rejected", "result": "result"}  # fmt: skip
+              "rejected": "rejected", "result": "result"}  # fmt: skip
+    kinds = [kind for kind in _KINDS if any(point.kind == kind for point in drawn)]
+    domain = [called[kind] for kind in kinds]
+    place = {
+        "x": _quantity("x", front.x, [point.x for point in drawn]),
+        "y": _quantity("y", front.y, [point.y for point in drawn]),
+    }
+    colour, shape = (
+        {"field": "kind", "type": "nominal", "title": None,
+         "scale": {"domain": domain, "range": [_KINDS[kind][at] for kind in kinds]}}
+        for at in (0, 1)
+    )  # fmt: skip
+    line = {
+        "transform": [{"filter": "datum.on"}],
+        "mark": {"type": "line", "color": "var(--muted)", "strokeDash": [4, 3]},
+        "encoding": {**place, "order": {"field": "x", "type": "quantitative"}},
+    }
+    picked = {"condition": {"param": "picked", "empty": False, "value": "var(--ink)"},
+              "value": None}  # fmt: skip
+    points = {
+        "params": [{"name": "picked", "select": {"type": "point", "fields": ["at"]}}],
+        "mark": {"type": "point", "filled": True, "size": 110, "cursor": "pointer", "opacity": 1},
+        "encoding": {**place, "color": colour, "shape": shape, "stroke": picked,
+                     "strokeWidth": {"value": 2.5}, "tooltip": {"field": "tooltip"}},
+    }  # fmt: skip
+    names = {
+        "mark": {"type": "text", "dy": -12, "color": "var(--ink)",
+                 "align": {"expr": "datum.align"}},
+        "encoding": {**place, "text": {"field": "label"}},
+    }  # fmt: skip
+    return _chart(_front_values(front, called), height=320, layer=[line, points, names])
+
+
+def _front_values(front: Front, called: Mapping[Kind, str]) -> list[Spec]:
+    """The points that can be drawn, by their place in the list below the plot."""
+    on_front = set(nondominated(front.points, front.x, front.y))
     names = _short([point.name for point in front.points])
-    few = len(front.points) <= _MOST_NAMED
-    low, high = min(point.x for point in front.points), max(point.x for point in front.points)
-    values = [
+    named = _named(front)
+    middle = _middle([one.x for one in front.points if one.finite])
+    return [
         {
             "at": at,
             "x": point.x,
             "y": point.y,
             "kind": called[point.kind],
             "on": at in on_front,
-            "label": name if point.kind in ("given", "result") or few else "",
+            "label": names[at] if at in named else "",
             # Names point to the middle, so that none is cut off.
-            "align": "right" if 2 * point.x > low + high else "left",
+            "align": "right" if point.x > middle else "left",
             "tooltip": _said(
                 [
                     ("file", text_of(point.name)),
@@ -137,46 +181,52 @@ def front_chart(front: Front) -> Spec:
                 ]
             ),
         }
-        for at, (point, name) in enumerate(zip(front.points, names, strict=True))
+        for at, point in enumerate(front.points)
+        if point.finite
     ]
-    used = [kind for kind in _KINDS if any(point.kind == kind for point in front.points)]
-    kinds = {"domain": [called[kind] for kind in used]}
-    place = {
-        "x": _quantity("x", front.x, [point.x for point in front.points]),
-        "y": _quantity("y", front.y, [point.y for point in front.points]),
-    }
-    return _chart(
-        values,
-        height=320,
-        layer=[
-            {
-                "transform": [{"filter": "datum.on"}],
-                "mark": {"type": "line", "color": "var(--muted)", "strokeDash": [4, 3]},
-                "encoding": {**place, "order": {"field": "x", "type": "quantitative"}},
-            },
-            {
-                "params": [{"name": "picked", "select": {"type": "point", "fields": ["at"]}}],
-                "mark": {"type": "point", "filled": True, "size": 110, "cursor": "pointer",
-                         "opacity": 1},
-                "encoding": {
-                    **place,
-                    "color": {"field": "kind", "type": "nominal", "title": None,
-                              "scale": {**kinds, "range": [_KINDS[kind][0] for kind in used]}},
-                    "shape": {"field": "kind", "type": "nominal", "title": None,
-                              "scale": {**kinds, "range": [_KINDS[kind][1] for kind in used]}},
-                    "stroke": {"condition": {"param": "picked", "empty": False,
-                                             "value": "var(--ink)"}, "value": None},
-                    "strokeWidth": {"value": 2.5},
-                    "tooltip": {"field": "tooltip"},
-                },
-            },
-            {
-                "mark": {"type": "text", "dy": -12, "color": "var(--ink)",
-                         "align": {"expr": "datum.align"}},
-                "encoding": {**place, "text": {"field": "label"}},
-            },
-        ],
-    )  # fmt: skip
+
+
+def _named(front: Front) -> set[int]:
+    """The points that have their names beside them: the result first, no two near each other."""
+    few = len(front.points) <= _MOST_NAMED
+    order: list[Kind] = ["result", "given", "tried", "rejected"]
+    candidates = sorted(
+        (
+            at
+            for at, point in enumerate(front.points)
+            if point.finite and (few or point.kind in order[:2])
+        ),
+        key=lambda at: order.index(front.points[at].kind),
+    )
+    sides = [_shares([point.x for point in front.points]),
+             _shares([point.y for point in front.points])]  # fmt: skip
+    named: list[int] = []
+    for at in candidates:
+        if not any(
+            all(abs(side[at] - side[other]) < near for side, near in zip(sides, _NEAR, strict=True))
+            for other in named
+        ):
+            named.append(at)
+    return set(named)
+
+
+def _shares(numbers: Sequence[float]) -> list[float]:
+    """Places on an axis from 0 to 1."""
+    finite = [one for one in numbers if math.isfinite(one)]
+    low, high = min(finite), max(finite)
+    if _far_apart(low, high):
+        return [math.log(one / low) / math.log(high / low) if one > 0 else one for one in numbers]
+    return [(one - low) / ((high - low) or 1.0) for one in numbers]
+
+
+def _middle(numbers: Sequence[float]) -> float:
+    """The middle of an axis that shows numbers."""
+    low, high = min(numbers), max(numbers)
+    return math.sqrt(low * high) if _far_apart(low, high) else (low + high) / 2
+
+
+def _far_apart(low: float, high: float) -> bool:
+    return low > 0 and high / low >= _LOG_FROM
 
 
 def quality_chart(steps: Steps) -> Spec | None:
@@ -185,7 +235,11 @@ def quality_chart(steps: Steps) -> Spec | None:
     Args:
         steps: the steps, in order.
     """
-    measured = [(at, step) for at, step in enumerate(steps.steps) if step.quality is not None]
+    measured = [
+        (at, step)
+        for at, step in enumerate(steps.steps)
+        if step.quality is not None and math.isfinite(step.quality)
+    ]
     if not measured:
         return None
     unit = steps.quality.unit
@@ -359,7 +413,7 @@ def _quantity(
 ) -> Spec:
     """A channel that shows numbers, on a logarithmic axis where they are far apart."""
     low, high = min(numbers), max(numbers)
-    far_apart = not from_zero and low > 0 and high / low >= _LOG_FROM
+    far_apart = not from_zero and _far_apart(low, high)
     scale: Spec = {"zero": from_zero, "nice": True, "padding": 18}
     if far_apart:
         scale = {"type": "log", "nice": True, "padding": 18}

@@ -1,5 +1,6 @@
 """What a page can show, as plain data; every part but the title may be left out."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,6 +47,11 @@ class Point:
     kind: Kind = "tried"
     recipe: str = ""
     details: Facts = ()
+
+    @property
+    def finite(self) -> bool:
+        """Whether it has a place in a plot."""
+        return math.isfinite(self.x) and math.isfinite(self.y)
 
 
 @dataclass(frozen=True, kw_only=True)

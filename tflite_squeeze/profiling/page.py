@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from tflite_squeeze.page.contents import Contents, Operator, Operators, Verdict
-from tflite_squeeze.profiling.record import ProfileRecord
+from tflite_squeeze.profiling.record import OperatorTimes, ProfileRecord
 from tflite_squeeze.profiling.tables import operator_table, profile_tables, runs_in
 from tflite_squeeze.tables.table import Table
 
@@ -21,11 +21,6 @@ def profile_contents(record: ProfileRecord) -> Contents:
     """
     latency, *others, _ = profile_tables(record)
     name = record.file or f"sha256 {record.sha256[:12]}"
-    times = record.operators
-    operators = tuple(
-        Operator(name=one.name, kernel=runs_in(times, one), us=one.us_per_run, share=one.share)
-        for one in times.operators
-    )
     config = record.config
     words = ["tflite-squeeze", "profile", name, "--runtime", record.runtime,
              "--threads", str(config.threads), "--runs", str(config.runs),
@@ -35,12 +30,25 @@ def profile_contents(record: ProfileRecord) -> Contents:
         title=f"Profile of {name}",
         about=f"{record.latency.median_us / 1000:.4g} ms a run on {record.machine.cpu}",
         summary=latency,
-        operators=Operators(operators=operators, table=operator_table(times, compact=True)),
+        operators=shown_operators(record.operators),
         tables=tuple(others),
         machine=record.machine.facts,
         data=tuple((one.name, f"{one.dtype} {list(one.shape)}, made up") for one in record.inputs),
         commands=(shlex.join(words),) if record.file else (),
     )
+
+
+def shown_operators(times: OperatorTimes) -> Operators:
+    """Times of operators as a page shows them.
+
+    Args:
+        times: what was measured.
+    """
+    operators = tuple(
+        Operator(name=one.name, kernel=runs_in(times, one), us=one.us_per_run, share=one.share)
+        for one in times.operators
+    )
+    return Operators(operators=operators, table=operator_table(times, compact=True))
 
 
 def target_contents(

@@ -90,6 +90,25 @@ def profile(tflite: bytes | Path | str, config: Profile | None = None) -> Profil
     )
 
 
+def operator_times(tflite: bytes, config: Profile | None = None) -> OperatorTimes:
+    """Measures the operators of a file alone, in a child process of its own.
+
+    Args:
+        tflite: the file's content.
+        config: how to measure; None for the defaults.
+
+    Returns:
+        The times, or why there are none.
+
+    Example:
+        >>> operator_times(tflite).operators[0].name
+        'Convolution (NHWC, QC8) IGEMM'
+    """
+    config = config or Profile()
+    jobs = _LARQ if runs_in_larq(tflite, config.runtime) else _LITERT
+    return _operators(tflite, config.model_dump(), config.time_limit_s, jobs)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Jobs:
     """What a runtime's measurements are called; None for one that it does not have."""

@@ -11,6 +11,8 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import RuntimeFailure, UnsupportedError
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.packing.record import pack_record
+from tflite_squeeze.profiling.profile import operator_times
+from tflite_squeeze.profiling.record import Profile
 from tflite_squeeze.recipes.claims import activation_claims, file_claims
 from tflite_squeeze.recipes.claims_in_file import check_activations, check_claims
 from tflite_squeeze.recipes.folder import PLAIN, START
@@ -22,6 +24,8 @@ from tflite_squeeze.verification.record import Verify, VerifyRecord
 from tflite_squeeze.verification.verify import verify
 
 # The file is not meant to answer like the model that was given; only the limits judge it.
+# Enough to see which operators take the time; `profile` measures for longer.
+_BRIEFLY = Profile(runs=20, min_seconds=0.2, warmup_seconds=0.1)
 _ANYTHING_GOES = {"min_sqnr_db": -1e9, "min_agreement": 0.0, "max_drop": 0.999}
 
 
@@ -70,6 +74,7 @@ def judged(
         conversion=converted.record,
         comparison=comparison,
         latency=latency,
+        operators=None if latency is None else operator_times(converted.tflite, _BRIEFLY),
         tensors=tensor_bytes(converted.tflite),
         limits=_limits(recipe.limits, found),
         claims=held,

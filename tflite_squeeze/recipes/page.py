@@ -19,6 +19,7 @@ from tflite_squeeze.page.contents import (
     Tensor,
     Verdict,
 )
+from tflite_squeeze.profiling.page import shown_operators
 from tflite_squeeze.recipes.files import dump_recipe
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.report import Report, StepReport
@@ -62,6 +63,9 @@ def squeeze_contents(report: Report) -> Contents:
         front=_front(report),
         steps=_steps(report),
         tensors=() if outcome is None else paired(report.baseline.tensors, outcome.tensors),
+        operators=None
+        if outcome is None or outcome.operators is None
+        else shown_operators(outcome.operators),
         refusals=_refusals(report),
         checks=tuple(checks),
         recipe=dump_recipe(Recipe.model_validate(report.recipe)),

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from tflite_squeeze.conversion.record import ConvertRecord, Source
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.packing.record import PackRecord
+from tflite_squeeze.profiling.record import OperatorTimes
 from tflite_squeeze.recipes.claims_in_file import ClaimCheck
 from tflite_squeeze.runtime.machine import Machine
 from tflite_squeeze.tables.displayed import Displayed
@@ -116,6 +117,7 @@ class Outcome(Frozen):
         conversion: how it was made, and its comparison with the compressed model.
         comparison: its comparison with the model that was given.
         latency: its time beside the plain file's; None where it was not measured.
+        operators: times of its operators; None where they were not measured.
         tensors: its weights, the largest first.
         limits: the recipe's limits, beside what was measured.
         claims: what the steps claim, checked in the bytes.
@@ -126,6 +128,7 @@ class Outcome(Frozen):
     conversion: ConvertRecord
     comparison: VerifyRecord | None
     latency: Latency | None
+    operators: OperatorTimes | None = None
     tensors: tuple[TensorBytes, ...]
     limits: tuple[LimitCheck, ...]
     claims: tuple[ClaimCheck, ...]

@@ -79,7 +79,7 @@ class Result:
             CheckFailed: a step stopped it, or the file fails a check, a limit or a claim.
         """
         if not self.report.passed:
-            where = f": see {self.folder / REPORT}" if self.folder else ""
+            where = f": see {self.folder / PAGE}" if self.folder else ""
             raise CheckFailed(
                 f"the recipe is not met ({'; '.join(self.report.failures)}){where}{self._passing}"
             )
