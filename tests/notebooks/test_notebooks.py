@@ -34,8 +34,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "notebooks"
 
 
-def test_there_are_nine_in_order() -> None:
-    assert [path.name[:3] for path in PATHS] == [f"0{number}_" for number in range(1, 10)]
+def test_there_are_ten_in_order() -> None:
+    assert [path.name[:3] for path in PATHS] == [f"{number:02}_" for number in range(1, 11)]
 
 
 @pytest.mark.slow
