@@ -75,7 +75,10 @@ def test_the_plot_shows_a_recipe_and_opens_its_details(browser: Browser, path: P
     tooltip = page.locator("#vg-tooltip-element.visible")
     tooltip.wait_for()
     assert "prune: </script>" in tooltip.inner_text()
-    assert "27,000 bytes" in tooltip.inner_text()
+    said = tooltip.inner_text()
+    assert "27,000 bytes" in said
+    # In the order in which it is told.
+    assert said.index("file") < said.index("download") < said.index("accuracy")
     entry = page.locator("#point-1")
     assert entry.get_attribute("open") is None
     point.click()

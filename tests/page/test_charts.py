@@ -80,6 +80,16 @@ def test_names_that_would_cover_each_other_are_left_out() -> None:
     assert [one["label"] for one in values] == ["float32", *[""] * 7]
 
 
+def test_an_axis_has_the_unit_that_its_numbers_lack() -> None:
+    points = (Point(name="a", x=10, y=0.9),)
+    latency = Measure(label="latency", unit="µs")
+    spec = front_chart(Front(x=latency, y=ACCURACY, points=points))
+    assert spec is not None
+    place = spec["layer"][0]["encoding"]
+    assert place["x"]["axis"]["title"] == "latency (µs)"
+    assert place["y"]["axis"]["title"] == "accuracy"
+
+
 def test_a_point_without_finite_numbers_is_not_drawn() -> None:
     broken = Point(name="broken", x=1, y=math.nan)
     sound = Point(name="sound", x=2, y=0.5)
@@ -164,6 +174,7 @@ def test_numbers_as_people_read_them() -> None:
     assert shown(43.44, "µs") == "43.4 µs"
     assert shown(0.123456, "") == "0.1235"
     assert shown(None, "share") == ""
+    assert shown(math.nan, "share") == "not a finite number"
     assert [short_bytes(size) for size in (40, 1000, 999_499, 999_500, 1_069_056)] == [
         "40 B", "1 kB", "999 kB", "1 MB", "1.07 MB"
     ]  # fmt: skip

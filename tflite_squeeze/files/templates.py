@@ -38,4 +38,5 @@ def environment(
         autoescape=html,  # noqa: S701 - the other languages are not HTML
     )
     found.filters.update(filters)
+    found.policies["json.dumps_kwargs"] = {"sort_keys": False}  # readers want the given order
     return found

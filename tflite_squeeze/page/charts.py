@@ -58,6 +58,8 @@ def shown(value: float | None, unit: Unit) -> str:
     """
     if value is None:
         return ""
+    if not math.isfinite(value):
+        return "not a finite number"
     if unit == "share":
         return f"{value:.2%}"
     if unit == "bytes":
@@ -149,7 +151,8 @@ def front_chart(front: Front) -> Spec | None:
                      "strokeWidth": {"value": 2.5}, "tooltip": {"field": "tooltip"}},
     }  # fmt: skip
     names = {
-        "mark": {"type": "text", "dy": -12, "color": "var(--ink)",
+        "mark": {"type": "text", "dy": -10, "color": "var(--ink)",
+                 "dx": {"expr": "datum.align == 'left' ? 8 : -8"},
                  "align": {"expr": "datum.align"}},
         "encoding": {**place, "text": {"field": "label"}},
     }  # fmt: skip
@@ -425,11 +428,17 @@ def _quantity(
         "type": "quantitative",
         "scale": scale,
         "axis": {
-            "title": text_of(measure.label),
+            "title": _titled(measure),
             "labelExpr": _AXIS_EXPRESSIONS[measure.unit],
             "tickCount": {"expr": "width < 300 ? 3 : 6"} if field == "x" else 5,
         },
     }
+
+
+def _titled(measure: Measure) -> str:
+    """The label, with the unit where the numbers on the axis do not have it."""
+    label = text_of(measure.label)
+    return f"{label} (µs)" if measure.unit == "µs" and "µs" not in label else label
 
 
 def _rows(names: Sequence[str]) -> Spec:
