@@ -48,6 +48,8 @@ def row(peers: Any, here: float | None, peer: float | None, **more: Any) -> Any:
         (80, 100, {"measure": "latency_us", "low": 0.7, "high": 0.9}, "here"),
         (80, 100, {"measure": "latency_us", "low": 0.7, "high": 1.1}, "tie"),
         (80, 100, {"measure": "latency_us", "ratio": 1.2}, "peer"),
+        (0, 0, {"measure": "float_layers"}, "tie"),
+        (0, 2, {"measure": "float_layers"}, "here"),
         (math.nan, 100, {}, "peer"),
         (90, None, {}, "only here"),
         (None, 90, {}, "only the peer"),

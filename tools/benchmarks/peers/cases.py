@@ -18,6 +18,15 @@ RECIPES = (
     "weight_only_wi8_afp32",
     "dynamic_wi4_afp32",
 )
+# Networks that int8 destroys, as `debugger` calls them.
+DESTROYED = {
+    "one-hot": "one-hot of token ids",
+    "boxes": "boxes beside scores",
+    "kelvin": "300 K ± 1",
+    "swish": "swish outlier",
+    "hard-swish": "hard-swish outlier",
+    "attention": "attention, 30 dB asked",
+}
 MODES = ("none", "float16", "dynamic", "int8")
 
 
@@ -54,6 +63,12 @@ PEERS = {
         how="The PyPI package litert-quantizer (once ai-edge-quantizer) on the float file that "
         "`convert` writes, with its ready recipes and the same 256 images.",
         needs="litert-quantizer",
+    ),
+    "debugger": Peer(
+        title="TensorFlow: QuantizationDebugger",
+        how="Networks whose int8 file fails its check: what has to stay in float until it passes. "
+        "`--quantize mixed` beside the debugger's recipe, operators of the largest error first, as "
+        "few as pass. [The fewest layers in float, measured](mixed.md) has three seeds.",
     ),
     "prune": Peer(
         title="TFMOT: pruning",
@@ -183,6 +198,18 @@ def _trainings() -> list[Case]:
     ]  # fmt: skip
 
 
+def _in_float() -> list[Case]:
+    return [
+        Case(
+            name=f"debugger-{name}",
+            peer="debugger",
+            function="debugger:fewest",
+            arguments={"network": network},
+        )
+        for name, network in DESTROYED.items()
+    ]
+
+
 def _encodings() -> list[Case]:
     return [
         Case(
@@ -196,4 +223,4 @@ def _encodings() -> list[Case]:
     ]
 
 
-CASES = {case.name: case for case in (*_conversions(), *_trainings(), *_encodings())}
+CASES = {case.name: case for case in (*_conversions(), *_in_float(), *_trainings(), *_encodings())}

@@ -54,6 +54,8 @@ MEASURES = {
     "accuracy": Measure(
         label="accuracy", text=".2%", higher_is_better=True, tolerance=0.001, difference=True
     ),
+    "float_layers": Measure(label="layers named to stay in float", tolerance=0.0),
+    "float_operators": Measure(label="float operators", tolerance=0.0),
     "values": Measure(label="distinct values, largest layer", tolerance=0.0),
     "zeros": Measure(label="zero weights", higher_is_better=True),
     "step_ms": Measure(label="a training step, CPU ms", text=",.2f", tolerance=0.05),
@@ -129,7 +131,9 @@ def ratio_of(row: Row) -> float | None:
         return row.ratio
     if MEASURES[row.measure].difference:
         return row.here - row.peer
-    return row.here / row.peer if row.peer else math.inf
+    if not row.peer:
+        return math.inf if row.here else 1.0
+    return row.here / row.peer
 
 
 def verdict_of(row: Row) -> Verdict:
