@@ -77,6 +77,28 @@ def test_a_whole_run(library: Any, npz: Path, tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("settings", "types"),
+    [
+        ({"quantize": "mixed", "keep_float": ["hidden"]}, {"int8", "float32"}),
+        ({"quantize": "dynamic", "weight_bits": "auto"}, {"int2", "int4"}),
+        ({"quantize": "int8", "weight_bits": 4}, {"int4"}),
+    ],
+)
+def test_files_that_their_check_chooses_and_few_bits(
+    trained: Any, npz: Path, settings: dict[str, Any], types: set[str]
+) -> None:
+    given = recipe_of(
+        convert={**settings, "sparsity": "dense"}, verify={"max_drop": 0.2, "min_sqnr_db": 1}
+    )
+    result = squeeze(trained, given, str(npz))
+    assert result.report.passed
+    assert result.report.outcome is not None
+    claimed = [one for one in result.report.outcome.claims if one.kind == "dtype"]
+    assert len(claimed) == 2
+    assert types & {name for one in claimed for name in str(one.found).split()}
+
+
 def test_without_steps_data_or_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcome, "turn_by_turn", partial(turn_by_turn, turns=3))
     result = squeeze(tiny_models.dense(LIBRARIES["keras"]), Recipe(name="plain"))

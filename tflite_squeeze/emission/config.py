@@ -108,6 +108,11 @@ class Convert(Frozen):
         "layers with 1-bit weights.",
     )
 
+    @property
+    def chooses_by_check(self) -> bool:
+        """Whether it depends on the check of a file how the next one is made."""
+        return self.quantize is Quantization.MIXED or self.weight_bits == "auto"
+
     @model_validator(mode="after")
     def _values_agree(self) -> "Convert":
         if self.batch != "dynamic" and self.batch < 1:

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.conversion.record import ConvertRecord
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.network.quantization.kept import kernels_of
 from tflite_squeeze.network.quantization.layers import QuantizedWeights
 from tflite_squeeze.network.weights import Target, select
 from tflite_squeeze.recipes.claims_in_file import ActivationClaim, WeightClaim
@@ -24,6 +25,8 @@ _DTYPES = {
     Quantization.MIXED: ("int8", "float32"),
 }
 _DYNAMIC_FROM = 1024
+# Bits that were asked for → the types of weights that get them, or the next that the runtime has.
+_FEWER_ALLOWED: dict[Any, tuple[str, ...]] = {4: ("int4",), 2: ("int2", "int4")}
 # Weights of so few values may be stored in less than a byte.
 _TERNARY = 3
 
@@ -54,7 +57,9 @@ def claims_after(
     return {name: claim for name, claim in claims.items() if name in targets or claim.activation}
 
 
-def file_claims(claims: Mapping[str, Claimed], model: Any, settings: Convert) -> list[WeightClaim]:
+def file_claims(
+    claims: Mapping[str, Claimed], model: Any, conversion: ConvertRecord
+) -> list[WeightClaim]:
     """The claims as they are put to the file: one a weight, its type always among them.
 
     Those of activations are put by `activation_claims`.
@@ -62,17 +67,13 @@ def file_claims(claims: Mapping[str, Claimed], model: Any, settings: Convert) ->
     Args:
         claims: after the last step.
         model: the Keras model that was converted.
-        settings: how it was converted.
+        conversion: how it was converted.
     """
     found = []
+    chosen = _chosen_bits(model, conversion)
     for target in select(model).targets:
         claim = claims.get(target.name, Claimed())
-        kind = Quantization.MIXED if settings.keep_float else settings.quantize
-        dtypes = _DTYPES[kind] if claim.bits is None else ()
-        if settings.quantize is Quantization.DYNAMIC and target.size >= _DYNAMIC_FROM:
-            dtypes = ("int8",)
-        if dtypes and (claim.distinct or 4) <= _TERNARY and settings.low_bit != "off":
-            dtypes = (*dtypes, "int2", "int4")
+        dtypes = _dtypes(target, claim, conversion, chosen) if claim.bits is None else ()
         found.append(
             WeightClaim(
                 weight=target.name,
@@ -86,6 +87,31 @@ def file_claims(claims: Mapping[str, Claimed], model: Any, settings: Convert) ->
             )
         )
     return found
+
+
+def _chosen_bits(model: Any, conversion: ConvertRecord) -> dict[str, int]:
+    """The bits that a conversion chose for each weight, by its name."""
+    if conversion.bits is None:
+        return {}
+    names = {layer: name for layer, (name, _) in kernels_of(model).items()}
+    return {names[one.layer]: one.bits for one in conversion.bits.layers if one.layer in names}
+
+
+def _dtypes(
+    target: Target, claim: Claimed, conversion: ConvertRecord, chosen: Mapping[str, int]
+) -> tuple[str, ...]:
+    """The types that a weight may have in the file where no step gave it bits."""
+    settings, bits = conversion.config, conversion.config.weight_bits
+    dtypes = _DTYPES[Quantization.MIXED if settings.keep_float else settings.quantize]
+    if settings.quantize is Quantization.DYNAMIC and target.size >= _DYNAMIC_FROM:
+        dtypes = ("int8",)
+    if chosen.get(target.name, 8) < 8:
+        return (f"int{chosen[target.name]}",)
+    if bits in _FEWER_ALLOWED:
+        return (*_FEWER_ALLOWED[bits], *dtypes)
+    if (claim.distinct or 4) <= _TERNARY and settings.low_bit != "off":
+        return (*dtypes, "int2", "int4")
+    return dtypes
 
 
 def _values(target: Target) -> Any:

@@ -54,7 +54,7 @@ def judged(
     kept = [step for step in steps if step.status == "done"]
     claims = kept[-1].claims if kept else {}
     held = check_claims(
-        converted.tflite, file_claims(claims, model, converted.record.config)
+        converted.tflite, file_claims(claims, model, converted.record)
     ) + check_activations(converted.tflite, activation_claims(claims))
     comparison = _compared(recipe, source, converted, data)
     latency = _timed(converted, before)

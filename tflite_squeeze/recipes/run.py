@@ -22,7 +22,7 @@ from tflite_squeeze.recipes.outcome import judged
 from tflite_squeeze.recipes.page import squeeze_contents
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.report import Baseline, Report
-from tflite_squeeze.recipes.step import Before, run_step
+from tflite_squeeze.recipes.step import Before, intermediate_file, run_step
 from tflite_squeeze.recipes.tables import squeeze_tables
 from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.runtime.turns import in_turns
@@ -173,7 +173,7 @@ class Run:
 
     def _as_file(self, model: Any, **changed: Any) -> bytes:
         settings = self._settings.model_copy(update=changed)
-        return convert(model, settings, self._data, verification=None).tflite
+        return intermediate_file(model, settings, self._data, self._recipe.verify)
 
     def _latest(self) -> Any:
         """The model so far, from its file: whether the run was interrupted makes no difference."""
@@ -198,6 +198,7 @@ class Run:
             quality=kept[-1].after if kept else baseline.quality,
             claims=kept[-1].claims if kept else {},
             tflite=self._as_file(model) if step.pays else b"",
+            verify=self._recipe.verify,
         )
         stepped = run_step(
             step, model, self._data, self._settings, before,

@@ -24,6 +24,7 @@ from tflite_squeeze.training.callback import TargetNotReached
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.quality import metric_name
 from tflite_squeeze.training.step_run import RunContext, Told
+from tflite_squeeze.verification.limits import Verify
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class Before:
         quality: of the model that the step starts from.
         claims: what is claimed of its weights.
         tflite: the model as a file.
+        verify: the limits of the recipe's file.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Before:
     quality: float | None
     claims: Mapping[str, Claimed]
     tflite: bytes
+    verify: Verify
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +100,7 @@ def run_step(
         seconds = time.perf_counter() - started
         update = {"reasons": (str(error),), "seconds": seconds}
         return Stepped(model=None, report=report.model_copy(update=update), tflite=None)
-    tflite = convert(changed, settings, data, verification=None).tflite
+    tflite = intermediate_file(changed, settings, data, before.verify)
     values = record.model_dump(mode="json")
     reasons = _reasons(step, record, before, tflite)
     update = {
@@ -112,6 +115,19 @@ def run_step(
         "seconds": time.perf_counter() - started,
     }
     return Stepped(model=changed, report=report.model_copy(update=update), tflite=tflite)
+
+
+def intermediate_file(model: Any, settings: Convert, data: Data | None, verify: Verify) -> bytes:
+    """The file of a model that is not the result, checked only where the check chooses its form.
+
+    Args:
+        model: a Keras model.
+        settings: how the recipe converts.
+        data: to calibrate on.
+        verify: the limits of the result.
+    """
+    check = verify if settings.chooses_by_check else None
+    return convert(model, settings, data, verification=check).tflite
 
 
 def _applied(step: Step, model: Any, data: Data | None, before: Before, told: Told | None) -> Any:
