@@ -52,6 +52,19 @@ def test_kernels_belong_to_operators_of_their_kind_in_order() -> None:
     assert found.lost == ()
 
 
+def test_convolutions_of_1x1_run_as_matrix_multiplications() -> None:
+    times = operator_times(
+        _kernel("Convolution (NHWC, F32) IGEMM", 1), _kernel("Convolution (NHWC, F32) DWConv", 2),
+        _kernel("Fully Connected (NC, F32) GEMM", 3), _kernel("Convolution (NHWC, F32) DWConv", 4),
+        _kernel("Fully Connected (NC, F32) GEMM", 5), _kernel("Static Reshape (NC)", 6),
+        _kernel("Fully Connected (NC, F32) GEMM", 7),
+    )  # fmt: skip
+    graph = _graph("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D",
+                   "FULLY_CONNECTED")  # fmt: skip
+    found = times_by_operator(times, graph)
+    assert [found.us[0, at] for at in range(6)] == pytest.approx([1, 2, 3, 4, 11, 7])
+
+
 def test_the_conversion_of_an_input_belongs_to_the_operator_behind_it() -> None:
     times = operator_times(
         _kernel("Fully Connected (NC, F32)", 1), _kernel("Convert (NC)", 2),
@@ -88,6 +101,8 @@ def test_node_data_of_one_graph_are_those_of_the_graph_that_is_shown() -> None:
     assert data["name"] == "µs per run"
     assert [one["stop"] for one in data["gradient"]] == [0, 1]
     assert notes == ()
+    nothing = profile_record(operator_times(_own("FULLY_CONNECTED", 1, 1)))
+    assert node_data(dense_file(), nothing)[1] == ("no time of their own: FULLY_CONNECTED 0:0",)
 
 
 def test_node_data_of_several_graphs_are_by_their_names() -> None:

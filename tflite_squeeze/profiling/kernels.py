@@ -31,11 +31,12 @@ _MADE_OF: Mapping[str, tuple[str, ...]] = {
     "Deconvolution": ("TRANSPOSE_CONV",),
     "Depth To Space": ("DEPTH_TO_SPACE",),
     "Divide": ("DIV",),
-    "Dynamic Fully Connected": ("FULLY_CONNECTED",),
+    "Dynamic Fully Connected": ("FULLY_CONNECTED", "BATCH_MATMUL"),
     "ELU": ("ELU",),
     "Exp": ("EXP",),
     "Floor": ("FLOOR",),
-    "Fully Connected": ("FULLY_CONNECTED",),
+    # Convolutions of 1x1 run as matrix multiplications.
+    "Fully Connected": ("FULLY_CONNECTED", "CONV_2D"),
     "GELU": ("GELU",),
     "Global Average Pooling": ("MEAN", "AVERAGE_POOL_2D"),
     "HardSwish": ("HARD_SWISH",),
@@ -162,4 +163,6 @@ def _owners(kernels: Sequence[str], operators: Sequence[str]) -> list[int | None
 
 def _fits(kernel: str, operator: str) -> bool:
     """Whether a kernel may be made of an operator, by the first words of its name."""
+    if kernel.endswith("DWConv"):
+        return operator == "DEPTHWISE_CONV_2D"
     return operator in _MADE_OF.get(kernel.partition(" (")[0], ())

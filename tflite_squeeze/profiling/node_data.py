@@ -5,14 +5,16 @@ an operator by its index, and a graph by the name of its subgraph.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from tflite_squeeze.errors import RuntimeFailure
-from tflite_squeeze.profiling.kernels import times_by_operator
+from tflite_squeeze.profiling.kernels import TimesByOperator, times_by_operator
 from tflite_squeeze.profiling.record import ProfileRecord
+from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.fields import text
 from tflite_squeeze.tflite.flatbuffer import read_model
-from tflite_squeeze.tflite.graph import file_operators
+from tflite_squeeze.tflite.graph import OperatorRecord, file_operators
 
 _NAME = "µs per run"
 _GRADIENT = [
@@ -45,13 +47,23 @@ def node_data(tflite: bytes, record: ProfileRecord) -> tuple[str, tuple[str, ...
             f"({record.operators.unavailable}): leave it out"
         )
     model = read_model(tflite)
-    times = times_by_operator(record.operators, file_operators(model))
+    operators = file_operators(model)
+    times = times_by_operator(record.operators, operators)
     graphs: dict[int, dict[str, Any]] = {}
     for (subgraph, index), us in sorted(times.us.items()):
         results = graphs.setdefault(subgraph, {})
         results[str(index)] = {"value": round(us, 3)}
     whole = {at: {"name": _NAME, "results": results, "gradient": _GRADIENT}
              for at, results in graphs.items()}  # fmt: skip
+    # Without a name of a graph, data are those of the graph that is shown.
+    content: Any = whole.get(0, {"name": _NAME, "results": {}})
+    if len(model.subgraphs) > 1:
+        content = {text(model.subgraphs[at].name): data for at, data in whole.items()}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n", _notes(times, operators)
+
+
+def _notes(times: TimesByOperator, operators: Sequence[OperatorRecord]) -> tuple[str, ...]:
+    """What the times of operators leave out."""
     notes = []
     if times.helpers:
         kinds = ", ".join(dict.fromkeys(times.helpers))
@@ -59,8 +71,9 @@ def node_data(tflite: bytes, record: ProfileRecord) -> tuple[str, tuple[str, ...
     if times.lost:
         kinds = ", ".join(dict.fromkeys(times.lost))
         notes.append(f"{len(times.lost)} kernels belong to no operator of the file ({kinds})")
-    # Without a name of a graph, data are those of the graph that is shown.
-    content: Any = whole.get(0, {"name": _NAME, "results": {}})
-    if len(model.subgraphs) > 1:
-        content = {text(model.subgraphs[at].name): data for at, data in whole.items()}
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n", tuple(notes)
+    reached = {place for place, _ in times.us}
+    bare = [one.place for one in operators if one.subgraph in reached
+            and (one.subgraph, one.index) not in times.us]  # fmt: skip
+    if bare:
+        notes.append(f"no time of their own: {listed(tuple(bare))}")
+    return tuple(notes)
