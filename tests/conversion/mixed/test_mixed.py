@@ -149,6 +149,19 @@ def test_all_in_float_is_said(capsys: Any, monkeypatch: Any) -> None:
     assert "Kept in float" in capsys.readouterr().out
 
 
+def test_layers_that_stay_in_float_together_are_said() -> None:
+    keras = LIBRARIES["keras"]
+    keras.utils.set_random_seed(5)
+    x = keras.Input((8,), name="x")
+    y = keras.layers.LayerNormalization(name="norm")(keras.layers.Dense(16, name="first")(x))
+    model = keras.Model(x, keras.layers.Dense(3, name="y")(y))
+    record = convert(model, MIXED, NORMAL, verification=Verify(min_sqnr_db=34)).record
+    assert record.passed
+    assert record.mixed is not None
+    assert ("norm", "inside") in {(one.name, one.kind) for one in record.mixed.kept}
+    assert "stays in float together" in record.mixed.notes[0]
+
+
 def test_what_has_no_layers_to_keep_is_one_line() -> None:
     model = tiny_models.subclassed(LIBRARIES["keras"])
     record = convert(model, MIXED, NORMAL[:, :5], verification=Verify(min_sqnr_db=100)).record

@@ -48,6 +48,11 @@ _UNLABELLED = (
 _NO_CLASSES = "the limit of accuracy applies to no output: none has labels or probabilities"
 _ALL = "everything had to stay in float: --quantize float16 makes a smaller file that is as right"
 
+_TOGETHER = (
+    'what computes "inside" stays in float together; of a float file, convert FILE.tflite '
+    "--quantize mixed chooses single operators there, which may take fewer bytes"
+)
+
 
 def mixed(
     source: LoadedModel,
@@ -191,6 +196,8 @@ class _Mixing:
             raise ValueError("there was nothing to try")
         if not search.plan_with(kept).activations:
             self.notes = (*self.notes, _ALL)
+        elif inside:
+            self.notes = (*self.notes, _TOGETHER)
         others = (KeptInFloat(name=one, kind="inside") for one in inside)
         return self._recorded(found, (*search.told(kept), *others))
 
