@@ -1,5 +1,7 @@
 """A page with every part, and names that would break out of one that is not careful."""
 
+from typing import Any
+
 from tflite_squeeze.page.contents import (
     Contents,
     Front,
@@ -72,3 +74,10 @@ def whole(points: int = 6) -> Contents:
         versions=(("numpy", EVIL),),
         commands=(f"tflite-squeeze squeeze '{EVIL}' -o {LONG}",),
     )
+
+
+def values_of(spec: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The data of a chart, a record for each mark."""
+    assert spec is not None
+    values: list[dict[str, Any]] = spec["data"]["values"]
+    return values

@@ -4,7 +4,6 @@ import shlex
 
 from tflite_squeeze.comparison.record import CompareRecord, Figures, FileCompared
 from tflite_squeeze.comparison.tables import compare_tables
-from tflite_squeeze.page.charts import shown
 from tflite_squeeze.page.contents import (
     Contents,
     Facts,
@@ -15,6 +14,7 @@ from tflite_squeeze.page.contents import (
     Refusal,
     Verdict,
 )
+from tflite_squeeze.page.vega import shown
 
 _LATENCY = Measure(label="latency", unit="µs")
 _DOWNLOAD = Measure(label="download (gzip -9)", unit="bytes")

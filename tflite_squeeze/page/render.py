@@ -7,15 +7,14 @@ from typing import Any
 
 from tflite_squeeze.files.templates import environment
 from tflite_squeeze.page.charts import (
-    front_chart,
-    nondominated,
     operators_chart,
     quality_chart,
-    shown,
     sizes_chart,
     tensors_chart,
 )
 from tflite_squeeze.page.contents import Contents, Front
+from tflite_squeeze.page.front import front_chart, nondominated
+from tflite_squeeze.page.vega import shown
 from tflite_squeeze.tables.table import Table, text_of
 from tflite_squeeze.version import __version__
 
