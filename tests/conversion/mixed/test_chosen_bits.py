@@ -51,7 +51,21 @@ def test_a_wider_limit_takes_fewer_bits() -> None:
         assert one.losses[8] <= one.losses[4] <= one.losses[2]
     table = next(one for one in convert_tables(wide.record) if one.title == "Bits of each layer")
     assert [row[:2] for row in table.rows] == list(by_wide.items())
-    assert "at most 50.00% less accuracy, on 236 samples" in table.notes[0]
+    assert "50.00% less accuracy, one standard error included, on 236 samples;" in table.notes[0]
+
+
+@pytest.mark.slow
+def test_half_of_what_is_held_back_from_training_decides() -> None:
+    model = tiny_models.dense(LIBRARIES["keras"])
+    x = tiny_models.examples(1128, 8)
+    classes = np.asarray(model.predict(x, verbose=0)).argmax(-1)
+    given = {"x_train": x[:128], "y_train": classes[:128],
+             "x_test": x[128:], "y_test": classes[128:]}  # fmt: skip
+    record = convert(model, AUTO, given, verification=Verify(samples=None)).record
+    assert record.bits is not None
+    assert (record.bits.held_out, record.bits.chosen_on) == (True, 500)
+    assert record.verification is not None
+    assert record.verification.examples == 500  # the others
 
 
 @pytest.mark.slow

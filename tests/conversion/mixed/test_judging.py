@@ -46,6 +46,29 @@ def test_labels_and_limits_are_those_of_the_check() -> None:
     assert any("accuracy falls from 100.00% to 50" in one for one in strict.failures([WRONG]))
 
 
+@pytest.mark.parametrize(("max_drop", "sure"), [(0.03, False), (0.04, True)])
+def test_what_is_lost_may_be_one_standard_error_more(max_drop: float, sure: bool) -> None:
+    known = np.tile(np.float32([0.5, 0.4, 0.1]), (100, 1))
+    found = known.copy()
+    found[:2] = [0.4, 0.5, 0.1]
+    labels = np.zeros(100, int)
+    one = judge(tiny_models.dense(LIBRARIES["keras"]), [known], labels, max_drop=max_drop)
+    assert one.failures([found]) == ()
+    # 2 of 100 are lost; half an example in each cell makes sqrt(2.5 + 0.5 - 2² / 102) / 102 = 0.017
+    assert one.surely_passes([found]) is sure
+    assert one.surely_passes([known])
+
+
+@pytest.mark.parametrize(("least", "sure"), [(0.97, False), (0.96, True)])
+def test_so_may_agreement(least: float, sure: bool) -> None:
+    known = np.tile(np.float32([0.5, 0.4, 0.1]), (100, 1))
+    found = known.copy()
+    found[:2] = [0.4, 0.5, 0.1]
+    one = judge(tiny_models.dense(LIBRARIES["keras"]), [known], min_agreement=least)
+    assert one.failures([found]) == ()
+    assert one.surely_passes([found]) is sure  # 0.98 - sqrt(0.98 x 0.02 / 100) = 0.966
+
+
 def test_outputs_by_name_in_both_versions(library: Any) -> None:
     model = tiny_models.keyed(library)
     x = np.linspace(-1, 1, 32).reshape(8, 4).astype(np.float32)

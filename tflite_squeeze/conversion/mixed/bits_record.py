@@ -27,5 +27,8 @@ class BitsRecord(Frozen):
         "labels, on the samples that decided."
     )
     chosen_on: int = Field(description="Samples that decided.")
+    held_out: bool = Field(
+        description="Whether these were held back from training; others judged the file."
+    )
     labelled: bool = Field(description="Whether these had labels.")
     files: int = Field(description="Number of files that were made and checked.")

@@ -1,6 +1,6 @@
 """How many bits the weights of each layer get: the fewest bytes within the limits, on samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,7 @@ class BitsSearch:
         inputs: samples to round on, (N, ...) by the name of the input.
         chosen_on: others to choose by.
         judge: of answers to these.
+        passes: whether a network is within the limits, perhaps on more samples.
         tell: of the progress.
 
     Attributes:
@@ -91,10 +92,11 @@ class BitsSearch:
         inputs: Mapping[str, Array],
         chosen_on: Mapping[str, Array],
         judge: Judge,
+        passes: Callable[[Any], bool],
         tell: Working,
     ) -> None:
         self._allowed, self._inputs, self._chosen_on = allowed, inputs, chosen_on
-        self._judge, self._tell, self._tries = judge, tell, 0
+        self._judge, self._is_within, self._tell, self._tries = judge, passes, tell, 0
         self._clipped: dict[tuple[str, WeightBits], bool] = {}
         self.network = self._alike(network)
         self.choices = self._measured()
@@ -131,8 +133,7 @@ class BitsSearch:
     def _passes(self, done: Sequence[Move]) -> bool:
         self._tries += 1
         self._tell(_CHOOSING, self._tries, _ROUNDS * (1 + len(self.order).bit_length()))
-        network = PlannedNetwork(self.rounded(done).model, self._chosen_on)
-        return not self._judge.failures(network.float_answers)
+        return self._is_within(self.rounded(done).model)
 
     def bits(self, done: Sequence[Move]) -> dict[str, WeightBits]:
         """The bits of each layer after some moves."""

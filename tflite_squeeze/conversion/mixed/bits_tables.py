@@ -16,13 +16,14 @@ def bits_tables(record: BitsRecord) -> tuple[Table, ...]:
         for one in record.layers
     ]
     what = "accuracy" if record.labelled else "agreement with the model (there are no labels)"
+    where = "samples held back from training" if record.held_out else "samples"
     table = Table(
         title="Bits of each layer",
         columns=("layer", "bits", "bytes", *(f"loss alone in {bits} bits" for bits in columns)),
         rows=tuple(rows),
         notes=(
-            f"fewest bytes with at most {record.max_drop:.2%} less {what}, on "
-            f"{record.chosen_on:,} samples; files made and checked: {record.files}",
+            f"fewest bytes with at most {record.max_drop:.2%} less {what}, one standard error "
+            f"included, on {record.chosen_on:,} {where}; files made and checked: {record.files}",
         ),
     )
     return (table,)

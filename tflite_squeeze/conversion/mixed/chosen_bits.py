@@ -14,6 +14,7 @@ from tflite_squeeze.conversion.mixed.bits_search import BitsSearch
 from tflite_squeeze.conversion.mixed.judging import Judge
 from tflite_squeeze.conversion.planned import Twin
 from tflite_squeeze.data.data import Data, Part, Sample
+from tflite_squeeze.data.dividing import halves
 from tflite_squeeze.emission.calibration.adjusting import FREE_SCALES
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.low_bit.grids import grids_of
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 Build = Callable[[Twin, Data | None, Verify | None], "Converted"]
 
 _ALL: tuple[WeightBits, ...] = (8, 4, 2)
-_CHOSEN_ON = 1024
+_MEASURED_ON = 1024
+_JUDGED_ON = 5000
+_FEWEST_HELD_OUT = 1000
 _MOST_FILES = 6
 _DROP = 0.01  # of accuracy, where no other limit was given
 
@@ -52,12 +55,14 @@ def with_chosen_bits(
 
     Layers are measured alone, each in each number of bits, with its rounding made up for. They get
     fewer bits in the order of the least loss for a byte; how many of these moves pass together is
-    found by trying, and fewer are taken where the file then fails its check.
+    found by trying, each within the limits by one standard error more, and fewer are taken where
+    the file then fails its check.
 
     Args:
         source: the model, in float32.
         config: with weight bits "auto"; says what is minimized.
-        samples: to round on and, others of them, to choose by.
+        samples: to round on and, others of them, to choose by: half of those held back from
+            training where these are enough, of which the other half judges the file.
         verify: the limits; a loss of 1 % of accuracy without one.
         build: makes and checks a file.
         tell: of the progress.
@@ -95,6 +100,13 @@ class _Choosing:
     def __post_init__(self) -> None:
         fitted = self.samples.fitted_to(input_specs(self.source.model))
         self.rounding, self.choosing = _parts(fitted, self.config.calibration_samples)
+        self.held_out = _holds_back_enough(fitted)
+        if self.held_out:
+            raw = fitted.raw
+            first, second = halves(raw.validation)
+            held = fitted.with_parts(validation=first, calibration=raw.calibration)
+            self.choosing = held.sample("validation", _JUDGED_ON)
+            self.samples = self.samples.with_parts(validation=second, calibration=raw.calibration)
         limits = self.verify or Verify()
         self.max_drop = _DROP if limits.max_drop is None else limits.max_drop
         update: dict[str, float] = {"max_drop": self.max_drop}
@@ -116,18 +128,25 @@ class _Choosing:
 
     def _search(self) -> BitsSearch:
         network = folded(self.source.model)
-        judge = Judge(
-            network, answers_of(network, self.choosing.inputs), self.choosing.labels,
-            tolerance_of(self.limits, self.config.quantize),
-        )  # fmt: skip
+        few = _picked(self.choosing, slice(_MEASURED_ON))
+        whole = self._judge(network, self.choosing)
+
+        def passes(rounded: Any) -> bool:
+            return whole.surely_passes(answers_of(rounded, self.choosing.inputs))
+
         return BitsSearch(
             network,
             self._allowed(network),
             self.rounding.inputs,
-            self.choosing.inputs,
-            judge,
+            few.inputs,
+            self._judge(network, few),
+            passes,
             self.tell,
         )
+
+    def _judge(self, network: Any, sample: Sample) -> Judge:
+        limits = tolerance_of(self.limits, self.config.quantize)
+        return Judge(network, answers_of(network, sample.inputs), sample.labels, limits)
 
     def _allowed(self, network: Any) -> dict[str, list[WeightBits]]:
         found = {}
@@ -160,9 +179,21 @@ class _Choosing:
             layers=tuple(layers),
             max_drop=self.max_drop,
             chosen_on=self.choosing.count,
+            held_out=self.held_out,
             labelled=self.choosing.labels is not None,
             files=files,
         )
+
+
+def _holds_back_enough(data: Data) -> bool:
+    """Whether there are samples besides those of the training, and enough for two halves.
+
+    Networks are surer of what they were trained on, and lose less of it.
+    """
+    raw = data.raw
+    if raw.train is None or raw.validation is raw.train:
+        return False
+    return (raw.validation.count or 0) >= _FEWEST_HELD_OUT
 
 
 def _parts(data: Data, count: int) -> tuple[Sample, Sample]:
@@ -173,7 +204,7 @@ def _parts(data: Data, count: int) -> tuple[Sample, Sample]:
         count: how many to round on; as many as to choose by where there are few.
     """
     part: Part = "calibration" if data.train is None else "train"
-    whole = data.sample(part, count + _CHOSEN_ON)
+    whole = data.sample(part, count + _MEASURED_ON)
     order = np.random.default_rng(0).permutation(whole.count)
     first = min(count, -(-whole.count // 2))
     rest = order[first:] if len(order) > first else order

@@ -1,5 +1,6 @@
 """Answers of a network that is not a file yet, judged as its file would be."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ Array = NDArray[Any]
 
 _MOST = 1e4  # of noise to signal: what is lost is lost
 _SMALLEST = 1e-7  # probability
+_ERRORS_IN_INTERVAL = 1.96  # standard errors on each side of a 95 % interval
 
 
 class Judge:
@@ -56,6 +58,17 @@ class Judge:
         compared = self._compared(self._by_name(answers))
         return failures_of(compared, self._tolerance, Quantization.MIXED)
 
+    def surely_passes(self, answers: Sequence[Array]) -> bool:
+        """Whether answers meet all limits, those of classes by one standard error more.
+
+        Args:
+            answers: one after the other, (N, ...).
+        """
+        compared = self._compared(self._by_name(answers))
+        if failures_of(compared, self._tolerance, Quantization.MIXED):
+            return False
+        return all(_is_sure(one, self._tolerance, len(answers[0])) for one in compared)
+
     def _compared(self, answers: Mapping[str, Array]) -> tuple[OutputFidelity, ...]:
         return tuple(
             compare_output(
@@ -78,6 +91,17 @@ class Judge:
     def _by_name(self, answers: Sequence[Array]) -> dict[str, Array]:
         values = dict(zip(self._order, answers, strict=True))
         return {name: np.asarray(values[value]) for name, value in self._names.items()}
+
+
+def _is_sure(one: OutputFidelity, tolerance: Tolerance, count: int) -> bool:
+    """Whether what is lost, and one standard error of it, is within the limits."""
+    lost, share = one.accuracy, one.agreement
+    if lost is not None:
+        error = (lost.difference - lost.low) / _ERRORS_IN_INTERVAL
+        return error - lost.difference <= tolerance.max_drop + 1e-12
+    if share is not None:
+        return share - math.sqrt(share * (1 - share) / count) >= tolerance.min_agreement
+    return True
 
 
 def _loss(known: Array, found: Array) -> float:
