@@ -9,7 +9,9 @@ from tests.runtime.runtime_files import (
     uint8_dense_file,
 )
 from tests.tiny_files import FileMaker, dense_file, moving, quantization
+from tflite_squeeze.emission.low_bit.float_forms import TimedForm
 from tflite_squeeze.inspection.advice import LeftOperator, delegation_advice, file_advice
+from tflite_squeeze.inspection.quantization_advice import slow_dynamic
 from tflite_squeeze.inspection.record import Advice, AdviceKind
 from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
@@ -205,6 +207,17 @@ def test_scales_per_channel_of_a_small_file_are_set_against_it(name, remedy) -> 
 
 def test_scales_per_channel_of_a_large_layer_are_worth_it() -> None:
     assert _advice(_per_channel_file("FULLY_CONNECTED", 20, 1000)) == []
+
+
+def test_integers_that_are_slower_than_floats_are_stated() -> None:
+    forms = {"integers": TimedForm(tflite=b"", us=187.0), "floats": TimedForm(tflite=b"", us=115.0)}
+    (advice,) = slow_dynamic(forms)
+    assert advice.kind is AdviceKind.SLOW_DYNAMIC
+    assert "187.0 µs a run on this machine, and 115.0 µs with floats: convert" in advice.text
+    assert advice.text.endswith("--quantize dynamic --minimize latency")
+    forms["floats"] = TimedForm(tflite=b"", us=180.0)  # as fast, but for chance
+    assert list(slow_dynamic(forms)) == []
+    assert list(slow_dynamic({})) == []
 
 
 def test_what_the_delegate_leaves_is_stated_with_its_time() -> None:

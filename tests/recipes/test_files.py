@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.recipes.files import (
     dump_recipe,
@@ -201,3 +202,11 @@ def test_the_schema_takes_what_is_sound() -> None:
 def test_the_schema_refuses_what_is_not(old: str, new: str) -> None:
     values = yaml.safe_load(SOUND.replace("2e-3", "0.002").replace(old, new, 1))
     assert list(_validator().iter_errors(values))
+
+
+def test_where_types_are_timed_the_dynamic_one_is_in_its_fastest_form() -> None:
+    recipe = Recipe(fastest_of=("dynamic", "float16"))
+    assert recipe.settings_for(Quantization.DYNAMIC).minimize == "latency"
+    assert recipe.settings_for(Quantization.FLOAT16).minimize == "bytes"
+    assert recipe.converted_to(Quantization.DYNAMIC).convert.minimize == "latency"
+    assert Recipe().settings_for(Quantization.DYNAMIC).minimize == "bytes"

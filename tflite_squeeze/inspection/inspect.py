@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tflite_squeeze.emission.low_bit.float_forms import timed_forms
 from tflite_squeeze.errors import InputError, RuntimeFailure, UnsupportedError
 from tflite_squeeze.inspection.advice import LeftOperator, delegation_advice, file_advice
 from tflite_squeeze.inspection.model_advice import Surroundings, layer_advice, layer_record
+from tflite_squeeze.inspection.quantization_advice import slow_dynamic
 from tflite_squeeze.inspection.record import Advice, InspectRecord
 from tflite_squeeze.network.layer_macs import model_layers
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
@@ -114,14 +116,16 @@ def _measured(tflite: bytes, operators: int) -> tuple[float | None, tuple[Advice
         return None, (), str(error)
     times = record.operators
     run_us = record.latency.median_us
+    slow = tuple(slow_dynamic(timed_forms(tflite)))
     if times.unavailable is not None:
-        return run_us, (), times.unavailable
+        return run_us, slow, times.unavailable
     left = [
         LeftOperator(name=one.name, subgraph=one.subgraph, index=one.index, run_us=one.us_per_run)
         for one in times.operators
         if not one.delegated and one.name != "CALL_ONCE"  # it runs in the first run only
     ]
-    return run_us, delegation_advice(left, operators, max(run_us, times.sum_us)), ""
+    left_out = delegation_advice(left, operators, max(run_us, times.sum_us))
+    return run_us, (*slow, *left_out), ""
 
 
 def _inspect_model(loaded: LoadedModel) -> InspectRecord:

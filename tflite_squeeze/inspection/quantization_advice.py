@@ -1,8 +1,9 @@
 """Advice about how a file is quantized."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tflite_squeeze.emission.low_bit.float_forms import INTEGERS, TimedForm
 from tflite_squeeze.inspection.record import Advice, AdviceKind
 from tflite_squeeze.tables.table import listed
 from tflite_squeeze.tflite.fields import integers, operator_name, scales_of, text
@@ -13,6 +14,7 @@ _INTEGERS = frozenset({"int8", "uint8", "int16"})
 _MATRIX_OPERATORS = frozenset({
     "BATCH_MATMUL", "CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV",
 })  # fmt: skip
+_CLEARLY_FASTER = 0.9  # of the time; less may be chance
 _CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 # What scales and zero points per channel may take of a file before they are worth a line.
 _OVERHEAD_SHARE = 0.05
@@ -86,6 +88,27 @@ def legacy_uint8(tflite: bytes) -> Iterator[Advice]:
             "from with --quantize int8",
             where=(),
         )
+
+
+def slow_dynamic(forms: Mapping[str, TimedForm]) -> Iterator[Advice]:
+    """8-bit weights that are multiplied as integers where floats are faster.
+
+    Args:
+        forms: what `timed_forms` found of the file.
+    """
+    if not forms:
+        return
+    best = min(forms, key=lambda name: forms[name].us)
+    own, fastest = forms[INTEGERS].us, forms[best].us
+    if fastest > _CLEARLY_FASTER * own:
+        return
+    yield Advice(
+        kind=AdviceKind.SLOW_DYNAMIC,
+        text=f"operators quantize their inputs on each run and multiply 8-bit weights as integers: "
+        f"measured {own:.1f} µs a run on this machine, and {fastest:.1f} µs with {best}: convert "
+        f"with --quantize dynamic --minimize latency",
+        where=(),
+    )
 
 
 def per_channel_overhead(model: Any, raw_bytes: int) -> Iterator[Advice]:

@@ -21,6 +21,7 @@ class AdviceKind(StrEnum):
     CUSTOM_OPERATORS = "custom_operators"
     LEGACY_UINT8 = "legacy_uint8"
     PER_CHANNEL_OVERHEAD = "per_channel_overhead"
+    SLOW_DYNAMIC = "slow_dynamic"
     NOT_DELEGATED = "not_delegated"
     CONTRADICTION = "contradiction"
 

@@ -231,8 +231,14 @@ class Recipe(Frozen):
 
     def converted_to(self, kind: Quantization) -> "Recipe":
         """The same with one type chosen."""
-        convert = self.convert.model_copy(update={"quantize": kind})
-        return self.model_copy(update={"convert": convert, "fastest_of": ()})
+        return self.model_copy(update={"convert": self.settings_for(kind), "fastest_of": ()})
+
+    def settings_for(self, kind: Quantization) -> Convert:
+        """How the model becomes a file of a type, in its fastest form where types are timed."""
+        update: dict[str, Any] = {"quantize": kind}
+        if self.fastest_of and kind is Quantization.DYNAMIC:
+            update["minimize"] = "latency"
+        return self.convert.model_copy(update=update)
 
     def resolved(self, seed: int | None = None) -> "Recipe":
         """The same with every setting written out: the seed and the refusal of each step.

@@ -153,7 +153,7 @@ class Run:
                         input_shapes=self._settings.input_shapes), self._data,
                         verification=None).tflite  # fmt: skip
         starts = {
-            kind.value: self._as_file(self._source.model, quantize=kind)
+            kind.value: self._as_file(self._source.model, self._recipe.settings_for(kind))
             for kind in self._recipe.types
         }
         times = in_turns(starts) if len(starts) > 1 else {}
@@ -171,8 +171,8 @@ class Run:
         self._write(baseline=baseline)
         return baseline
 
-    def _as_file(self, model: Any, **changed: Any) -> bytes:
-        settings = self._settings.model_copy(update=changed)
+    def _as_file(self, model: Any, settings: Convert) -> bytes:
+        settings = settings.model_copy(update={"name": settings.name or self._source.name})
         return intermediate_file(model, settings, self._data, self._recipe.verify)
 
     def _latest(self) -> Any:
@@ -197,7 +197,7 @@ class Run:
             given=baseline.quality,
             quality=kept[-1].after if kept else baseline.quality,
             claims=kept[-1].claims if kept else {},
-            tflite=self._as_file(model) if step.pays else b"",
+            tflite=self._as_file(model, self._settings) if step.pays else b"",
             verify=self._recipe.verify,
         )
         stepped = run_step(

@@ -6,6 +6,7 @@ Dense layers and convolutions, and slower in depthwise ones.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ai_edge_litert import schema_py_generated as schema
 
@@ -16,11 +17,24 @@ from tflite_squeeze.tflite.fields import scales_of
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.tidy import tidied
 
+INTEGERS = "integers"
 _FORMS = {
-    "integers": (),
     "floats in depthwise convolutions": ("DEPTHWISE_CONV_2D",),
     "floats": tuple(OUTPUT_AXES),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedForm:
+    """A form of a file.
+
+    Attributes:
+        tflite: its content.
+        us: median microseconds of a run, on one thread.
+    """
+
+    tflite: bytes
+    us: float
 
 
 def with_dequantized(tflite: bytes, operators: Sequence[str]) -> bytes:
@@ -59,14 +73,34 @@ def fastest_form(tflite: bytes) -> tuple[bytes, tuple[str, ...]]:
         InputError: the file is damaged.
         RuntimeFailure: the runtime refuses the file.
     """
-    forms: dict[str, bytes] = {}
+    forms = timed_forms(tflite)
+    if not forms:
+        return tflite, ()
+    chosen = min(forms, key=lambda name: forms[name].us)
+    told = ", ".join(f"{name} {one.us:.1f} us" for name, one in forms.items())
+    note = f"8-bit weights are multiplied as {chosen}, the fastest here: {told}"
+    return forms[chosen].tflite, (note,)
+
+
+def timed_forms(tflite: bytes) -> dict[str, TimedForm]:
+    """The forms of a dynamic file, timed in turns, by what operators multiply.
+
+    Args:
+        tflite: a file with 8-bit weights and activations in float.
+
+    Returns:
+        That of the file, INTEGERS, first; nothing where there is no choice.
+
+    Raises:
+        InputError: the file is damaged.
+        RuntimeFailure: the runtime refuses the file.
+    """
+    forms = {INTEGERS: tflite}
     for name, operators in _FORMS.items():
-        made = with_dequantized(tflite, operators) if operators else tflite
+        made = with_dequantized(tflite, operators)
         if made not in forms.values():
             forms[name] = made
     if len(forms) == 1:
-        return tflite, ()
+        return {}
     times = in_turns(forms)
-    chosen = min(times, key=lambda name: times[name])
-    told = ", ".join(f"{name} {us:.1f} us" for name, us in times.items())
-    return forms[chosen], (f"8-bit weights are multiplied as {chosen}, the fastest here: {told}",)
+    return {name: TimedForm(tflite=made, us=times[name]) for name, made in forms.items()}
