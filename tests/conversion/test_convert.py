@@ -145,10 +145,16 @@ def test_the_remedy_of_a_rejection_is_one_of_the_mode(
     record = impossible.record
     assert record.verification is not None
     limits = tolerance_of(Verify(max_drop=0.01), config.quantize)
+    data = {"source": "DATA"} if real else {}
     check = record.verification.model_copy(
-        update={"real_samples": real, "tolerance": limits, "quantization": config.quantize}
+        update={
+            "real_samples": real,
+            "tolerance": limits,
+            "quantization": config.quantize,
+            "data": data,
+        }
     )
-    values = {"config": config, "verification": check, "data": {"source": "DATA"} if real else {}}
+    values = {"config": config, "verification": check, "data": data}
     failed = replace(impossible, record=record.model_copy(update=values))
     with pytest.raises(CheckFailed) as caught:
         failed.save(tmp_path / "a.tflite")

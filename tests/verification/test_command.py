@@ -44,7 +44,7 @@ def test_a_corrupt_file_exits_1_and_says_where(run: Any, files: Any, corrupt: Pa
     assert line.endswith("loosen the limits, or convert it again")
     made_up = run("verify", files.model, corrupt)
     assert made_up.code == 1
-    assert made_up.err.strip().endswith("pass --data for real samples, or loosen the limits")
+    assert made_up.err.strip().endswith("loosen the limits, or pass --data for real samples")
 
 
 def test_json_alone_round_trips_even_for_a_failure(run: Any, files: Any, corrupt: Path) -> None:
