@@ -26,6 +26,8 @@ from .profiling.record import Profile as Profile
 from .recipes.recipe import Recipe as Recipe
 from .recipes.report import Report as Report
 from .recipes.squeeze import squeeze as squeeze
+from .search.config import Tune as Tune
+from .search.tune import tune as tune
 from .techniques.binarization.binarize import binarize as binarize
 from .techniques.binarization.config import Binarize as Binarize
 from .techniques.binarization.larq_training import flip_ratio_callback as flip_ratio_callback

@@ -3,6 +3,7 @@
 from tflite_squeeze.conversion.convert import Converted as Converted
 from tflite_squeeze.network.loading import LoadedModel as LoadedModel
 from tflite_squeeze.recipes.run import Result as Result
+from tflite_squeeze.search.tune import Tuned as Tuned
 from tflite_squeeze.techniques.binarization.binarize import Binarized as Binarized
 from tflite_squeeze.techniques.distillation.distill import Distilled as Distilled
 from tflite_squeeze.techniques.l0.l0 import L0Pruned as L0Pruned

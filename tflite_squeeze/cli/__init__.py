@@ -26,6 +26,10 @@ from tflite_squeeze.version import __version__
 
 _BEFORE_TECHNIQUES = commands_in(
     {
+        "tune": (
+            "search.command",
+            "Search for the best file: say what it may cost, get the file that passes.",
+        ),
         "convert": (
             "conversion.command",
             "Turn a Keras model, or a float .tflite file, into a verified .tflite file.",

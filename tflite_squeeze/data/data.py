@@ -144,14 +144,22 @@ class Data:
         # Notes of an earlier fit are not carried over: this one starts from the raw data again.
         return _built(self.raw, plans, self.preprocessing, (*self.raw.notes, *notes))
 
-    def with_parts(self, *, validation: RawPart, calibration: RawPart) -> "Data":
+    def with_parts(
+        self, *, validation: RawPart, calibration: RawPart, train: RawPart | None = None
+    ) -> "Data":
         """The same data with other examples as its parts, in the form of those that it has.
 
         Args:
             validation: what accuracy is measured on.
             calibration: what ranges are calibrated on.
+            train: what is trained on; None for what it was.
         """
-        raw = replace(self.raw, validation=validation, calibration=calibration)
+        raw = replace(
+            self.raw,
+            validation=validation,
+            calibration=calibration,
+            train=self.raw.train if train is None else train,
+        )
         return _built(raw, self.plans, self.preprocessing, self.notes)
 
     def _batches(self, part: Part, count: int | None, batch: int) -> Iterator[Sample]:

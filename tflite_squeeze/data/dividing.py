@@ -11,6 +11,8 @@ from tflite_squeeze.data.raw_data import RawPart
 
 # With fewer in a half, a check on it says little.
 _FEWEST = 64
+# Of a training part of so many examples a tenth or fewer are set aside, and no more than so many.
+_ENOUGH, _MOST_SET_ASIDE, _SHARE = 2_000, 5_000, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,55 @@ def divided(data: Data) -> Divided:
     return Divided(choosing=chosen, judging=judged, apart=True)
 
 
+def set_aside(data: Data) -> Divided:
+    """Divides data so that training, the choice between its results, and the judgement are apart.
+
+    A large training part gives the examples to choose by, and the validation part judges. Of a
+    small one none are missing: half of the validation part chooses. Where one part is all that
+    there is, a fifth of it chooses, a fifth judges, and the rest is trained on.
+
+    Args:
+        data: of any kind.
+
+    Returns:
+        Data whose `choosing` has the training part too; `apart` is False where there are too few
+        examples, and both are the data itself.
+
+    Example:
+        >>> parts = set_aside(load_data({"x": np.zeros((500, 2))}))
+        >>> parts.judging.sample("validation", None).count
+        100
+    """
+    raw = data.raw
+    train, judge = raw.train, raw.validation
+    if train is not None and train is not judge:
+        if train.count is None or train.count >= _ENOUGH:
+            every = max(_SHARE, -(-(train.count or 0) // _MOST_SET_ASIDE))
+            chosen, rest = _some(train, every, {0}), _some(train, every, set(range(1, every)))
+            calibration = rest if raw.calibration is train else raw.calibration
+            return _set_aside(data, rest, chosen, judge, calibration)
+        if judge.count is not None and judge.count < 2 * _FEWEST:
+            return Divided(choosing=data, judging=data, apart=False)
+        chosen, judge = halves(judge)
+        calibration = chosen if raw.calibration is raw.validation else raw.calibration
+        return _set_aside(data, train, chosen, judge, calibration)
+    if judge.count is not None and judge.count < 5 * _FEWEST:
+        return Divided(choosing=data, judging=data, apart=False)
+    chosen, judged, rest = (_some(judge, 5, picked) for picked in ({0}, {1}, {2, 3, 4}))
+    calibration = rest if raw.calibration in (judge, train) else raw.calibration
+    return _set_aside(data, None if train is None else rest, chosen, judged, calibration)
+
+
+def _set_aside(
+    data: Data, train: RawPart | None, chosen: RawPart, judge: RawPart, calibration: RawPart
+) -> Divided:
+    return Divided(
+        choosing=data.with_parts(train=train, validation=chosen, calibration=calibration),
+        judging=data.with_parts(train=train, validation=judge, calibration=calibration),
+        apart=True,
+    )
+
+
 def halves(part: RawPart) -> tuple[RawPart, RawPart]:
     """The examples of a part at even and at odd positions; both are the whole if it has only one.
 
@@ -65,19 +116,29 @@ def halves(part: RawPart) -> tuple[RawPart, RawPart]:
     """
     if part.count == 1:
         return part, part
-    return _every_second(part, 0), _every_second(part, 1)
+    return _some(part, 2, {0}), _some(part, 2, {1})
 
 
-def _every_second(part: RawPart, first: int) -> RawPart:
+def _some(part: RawPart, every: int, picked: set[int]) -> RawPart:
+    """The examples whose position, divided by `every`, leaves one of the remainders in `picked`.
+
+    Halves are every second one; others are at random, since labels may take turns.
+    """
     count, pick = part.count, part.pick
+    kept = np.array(sorted(picked))
     if pick is None or count is None:
-        numbered = part.dataset.enumerate().filter(lambda at, _: at % 2 == first)
+        numbered = part.dataset.enumerate().filter(
+            lambda at, _: tf.reduce_any(at % every == tf.constant(kept))
+        )
         return RawPart(
             dataset=numbered.map(lambda _, example: example),
-            count=None if count is None else (count + 1 - first) // 2,
+            count=None if count is None else int(np.isin(np.arange(count) % every, kept).sum()),
             damaged=part.damaged,
         )
-    positions = np.arange(first, count, 2)
+    remainders = np.arange(count) % every
+    if every > 2:
+        remainders = np.random.default_rng(0).permutation(remainders)
+    positions = np.flatnonzero(np.isin(remainders, kept))
 
     def own(chosen: NDArray[np.int64]) -> tf.data.Dataset:
         return pick(positions[chosen])

@@ -82,7 +82,7 @@ class RunFolder:
         resume: bool,
         force: bool,
     ) -> None:
-        self.folder = folder
+        self.folder, self._kind = folder, type(fresh)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if (resume or force) and not (folder / STATE).exists():
@@ -118,7 +118,7 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            return RunState.model_validate_json(read_file(path, "state"))
+            return self._kind.model_validate_json(read_file(path, "state"))
         except ValidationError as error:
             raise InputError(
                 f"{path} is not the state of a run of this version, so its files are not known: "
@@ -198,7 +198,7 @@ class RunFolder:
 
     def _make_parent(self, path: Path) -> None:
         try:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"cannot make folder {path.parent} ({error.strerror or error}): move what has its "
@@ -218,7 +218,7 @@ class RunFolder:
     def save(self, model: Any, name: str) -> str:
         """Saves a model and returns the hash of its file."""
         with temporary_folder() as scratch:
-            path = scratch / name
+            path = scratch / Path(name).name
             save_model(model, path)
             content = path.read_bytes()
         self.put(name, content)

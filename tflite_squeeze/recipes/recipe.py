@@ -157,6 +157,11 @@ class Recipe(Frozen):
         default=(), description="Techniques to apply to the model, in order."
     )
     convert: Convert = Field(default=Convert(), description="How the model becomes a file.")
+    set_aside: bool = Field(
+        default=False,
+        description="Whether examples are set aside from training, on which trained states are "
+        "chosen, so that the validation part does nothing but judge the file; as in `tune`.",
+    )
     fastest_of: tuple[Quantization, ...] = Field(
         default=(),
         description="Candidates for convert.quantize: before any step the model is converted "

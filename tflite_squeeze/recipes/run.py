@@ -8,6 +8,7 @@ from typing import Any
 
 from tflite_squeeze.conversion.convert import Converted, convert, rejected_path, source_of
 from tflite_squeeze.data.data import Data
+from tflite_squeeze.data.dividing import set_aside
 from tflite_squeeze.doctor.doctor import package_versions
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
@@ -108,7 +109,11 @@ class Run:
         *,
         allow_unsafe: bool,
     ) -> None:
-        self._store, self._recipe, self._source, self._data = store, recipe, source, data
+        self._store, self._recipe, self._source = store, recipe, source
+        self._given = self._data = self._judging = data
+        if recipe.set_aside and data is not None:
+            parts = set_aside(data)
+            self._data, self._judging = parts.choosing, parts.judging
         self._told = told
         self._allow_unsafe = allow_unsafe
         self._started = time.perf_counter() - store.state.seconds
@@ -220,12 +225,12 @@ class Run:
             files = {name: self._store.read(name) for name in (PLAIN, START)}
             steps = self._store.state.steps
             outcome = judged(
-                self._recipe, self._source, model, converted, self._data, steps, files, packed
+                self._recipe, self._source, model, converted, self._judging, steps, files, packed
             )
         report = Report(
             recipe=self._recipe.model_dump(mode="json"),
             model=source_of(self._source),
-            data={} if self._data is None else self._data.describe(),
+            data={} if self._given is None else self._given.describe(),
             machine=this_machine(),
             packages=package_versions(),
             baseline=baseline,

@@ -11,7 +11,7 @@ channels at a time and since much of a small network's time is no arithmetic.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -184,17 +184,12 @@ class Search:
         Args:
             keep: share of the cost that may be left.
         """
-        levels = [_levels(group.size, group.step(self.multiple)) for group in self.groups]
-        singles = [(at, width) for at, found in enumerate(levels) for width in found]
         rounds = 1 if self.times is None else _CORRECTIONS
-        steps = len(singles) + rounds * len(_POWERS) + _TRADES
-        made = []
-        for done, (at, width) in enumerate(singles):
-            self._tell(done, steps)
-            made.append(replace(self._trial({at: width}), model=None))
-        table, trials = _Table(self, levels, made), dict[Widths, Trial]()
+        before = len(self._singles)
+        steps = before + rounds * len(_POWERS) + _TRADES
+        table, trials = self._table, dict[Widths, Trial]()
         shares = dict.fromkeys(_POWERS, keep)
-        for done, power in enumerate(_POWERS * rounds, len(singles)):
+        for done, power in enumerate(_POWERS * rounds, before):
             self._tell(done, steps)
             widths = table.solved(shares[power], power)
             if widths not in trials:
@@ -210,6 +205,23 @@ class Search:
         self._tell(steps, steps)
         found = self._timed_together(list(trials.values()))
         return _best(found, keep), found
+
+    @cached_property
+    def _levels(self) -> list[list[int]]:
+        return [_levels(group.size, group.step(self.multiple)) for group in self.groups]
+
+    @cached_property
+    def _singles(self) -> list[tuple[int, int]]:
+        return [(at, width) for at, found in enumerate(self._levels) for width in found]
+
+    @cached_property
+    def _table(self) -> "_Table":
+        """Each group alone in each width, measured once for all budgets."""
+        made = []
+        for done, (at, width) in enumerate(self._singles):
+            self._tell(done, len(self._singles) + len(_POWERS) + _TRADES)
+            made.append(replace(self._trial({at: width}), model=None))
+        return _Table(self, self._levels, made)
 
     def _timed_together(self, trials: list[Trial]) -> list[Trial]:
         """The same, with times that were taken in turns, where the budget is time."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.conversion.model_times import model_times
+from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.flavors import walk_layers
@@ -38,7 +39,7 @@ from tflite_squeeze.training.divergence import Divergence
 from tflite_squeeze.training.plan import Needs
 from tflite_squeeze.training.quality import validation_quality
 from tflite_squeeze.training.record import zeros_of
-from tflite_squeeze.training.step_run import RunContext, StepRun
+from tflite_squeeze.training.step_run import RunContext, StepRun, Told
 
 Array = NDArray[Any]
 
@@ -100,10 +101,10 @@ def narrow(
     selection = select(given, only=config.only, protect=config.protect)
     asked = {id(target.layer) for target in selection.targets}
     channels = channels_of(given)
-    groups, refused = _allowed(channels, config, asked)
-    samples = _samples(run, channels, config)
+    groups, refused = allowed(channels, config, asked)
+    samples = samples_for(run.samples, channels, config)
     norms = [channel_scores(channels, group) for group in groups]
-    score, inputs = _score(config, samples), samples.own if samples else None
+    score, inputs = score_of(config, samples), samples.own if samples else None
     rankings = rank(given, channels, groups, score, inputs, norms)
     if config.budget is None:
         widths = [_width(group, own, config) for group, own in zip(groups, norms, strict=True)]
@@ -157,16 +158,16 @@ def _pruned(narrower: Any) -> list[Any]:
 
 
 @dataclass(frozen=True)
-class _Samples:
+class Samples:
     """Inputs by name: to rank and repair on, and held back to judge by."""
 
     own: dict[str, Array]
     held: dict[str, Array]
 
 
-def _samples(run: StepRun, channels: Channels, config: Narrow) -> _Samples | None:
+def samples_for(data: Data | None, channels: Channels, config: Narrow) -> Samples | None:
     """Examples without labels, a third of which is held back where a search has to judge."""
-    if run.samples is None:
+    if data is None:
         if config.budget is not None:
             raise UsageError(
                 f"budget={config.budget!r} searches on samples: pass data (labels are not needed), "
@@ -175,20 +176,21 @@ def _samples(run: StepRun, channels: Channels, config: Narrow) -> _Samples | Non
         return None
     count = samples_that_fit(channels.graph, config.samples)
     wanted = count if config.budget is None else count + count // 2
-    inputs = run.samples.sample("calibration", wanted).inputs
+    inputs = data.sample("calibration", wanted).inputs
     found = len(next(iter(inputs.values())))
     own = found if config.budget is None else -(-2 * found // 3)
     order = np.random.default_rng(0).permutation(found)
     picked = np.sort(order[:own]), np.sort(order[own:])
-    return _Samples(*({name: values[at] for name, values in inputs.items()} for at in picked))
+    return Samples(*({name: values[at] for name, values in inputs.items()} for at in picked))
 
 
-def _score(config: Narrow, samples: _Samples | None) -> Score:
+def score_of(config: Narrow, samples: Samples | None) -> Score:
+    """What ranks channels, where the config does not say: least squares need samples."""
     return config.score or ("norm" if samples is None else "least-squares")
 
 
 def _cut(
-    given: Any, channels: Channels, stays: Array, samples: _Samples | None, config: Narrow
+    given: Any, channels: Channels, stays: Array, samples: Samples | None, config: Narrow
 ) -> tuple[Any, Repaired | None]:
     """The model without the units that go, repaired where that is asked for and possible."""
     narrower = cut(given, channels, stays)
@@ -208,35 +210,14 @@ def _searched(
     channels: Channels,
     groups: Sequence[Group],
     rankings: Sequence[Ranking],
-    samples: _Samples | None,
+    samples: Samples | None,
     config: Narrow,
     run: StepRun,
 ) -> tuple[Any, Repaired | None, Array, SearchRecord]:
     """The best model under the budget, and how it was found."""
     assert samples is not None and config.keep is not None  # noqa: PT018 - the config says so
     repairs: dict[int, Repaired | None] = {}
-
-    def tried(stays: Array) -> tuple[Any, list[Array]]:
-        model, repaired = _cut(given, channels, stays, samples, config)
-        repairs[id(model)] = repaired
-        return model, answers_of(model, samples.held)
-
-    def times(models: Sequence[Any]) -> list[float]:
-        whole, *others = model_times([given, *models], Quantization(config.measure))
-        return [float(np.median(one / whole)) for one in others]
-
-    counted: Literal["macs", "bytes"] = "bytes" if config.budget == "bytes" else "macs"
-    search = Search(
-        channels=channels,
-        groups=groups,
-        rankings=rankings,
-        multiple=config.multiple,
-        tried=tried,
-        apart=Divergence(given, answers_of(given, samples.held)),
-        costs=Costs(channels, counted),
-        times=times if config.budget == "latency" else None,
-        told=run.told,
-    )
+    search = search_of(given, channels, groups, rankings, samples, config, run.told, repairs)
     best, trials = search.best(config.keep)
     record = SearchRecord(
         cost=best.cost,
@@ -251,7 +232,53 @@ def _searched(
     return best.model, repairs[id(best.model)], stays, record
 
 
-def _allowed(
+def search_of(
+    given: Any,
+    channels: Channels,
+    groups: Sequence[Group],
+    rankings: Sequence[Ranking],
+    samples: Samples,
+    config: Narrow,
+    told: Told | None,
+    repairs: dict[int, Repaired | None],
+) -> Search:
+    """What searches for widths under budgets; `repairs` gets how each of its models was repaired.
+
+    Args:
+        given: the model.
+        channels: of the model.
+        groups: that may get narrower.
+        rankings: of their channels.
+        samples: to repair on and to judge by.
+        config: of the technique, with a budget.
+        told: of the progress.
+        repairs: by the `id` of a model.
+    """
+
+    def tried(stays: Array) -> tuple[Any, list[Array]]:
+        model, repaired = _cut(given, channels, stays, samples, config)
+        repairs[id(model)] = repaired
+        return model, answers_of(model, samples.held)
+
+    def times(models: Sequence[Any]) -> list[float]:
+        whole, *others = model_times([given, *models], Quantization(config.measure))
+        return [float(np.median(one / whole)) for one in others]
+
+    counted: Literal["macs", "bytes"] = "bytes" if config.budget == "bytes" else "macs"
+    return Search(
+        channels=channels,
+        groups=groups,
+        rankings=rankings,
+        multiple=config.multiple,
+        tried=tried,
+        apart=Divergence(given, answers_of(given, samples.held)),
+        costs=Costs(channels, counted),
+        times=times if config.budget == "latency" else None,
+        told=told,
+    )
+
+
+def allowed(
     channels: Channels, config: Narrow, asked: set[int]
 ) -> tuple[list[Group], tuple[RefusedNarrowing, ...]]:
     """The groups that may get narrower, and why others may not."""

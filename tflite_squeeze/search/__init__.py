@@ -1,0 +1,15 @@
+"""`tune`: the best file under limits, found by searching over recipes.
+
+A candidate is a handful of numbers (what is left of the multiplications, the share of zeros, how
+many values a weight may have, the type of the file) and stands for one recipe. The search begins
+with what needs no training, plans widths by what they lose before any training, trains candidates
+for a short time, trains the best of them to the end, and keeps the best file that passes on disk.
+
+    config     what is asked for
+    candidate  the numbers, and the recipe that they stand for
+    measuring  what a file costs, and what it loses
+    trial      a candidate as a file
+    choice     which candidate comes next, with Optuna
+    folder     what is on disk, at any moment
+    tune       the verb
+"""

@@ -1,0 +1,132 @@
+"""A candidate of the search: a few numbers that stand for one recipe."""
+
+from typing import Any
+
+from pydantic import Field
+
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.recipes.recipe import Recipe
+from tflite_squeeze.search.config import Tune
+
+_BYTE = 8
+# Shares that are so near to one that nothing is left out.
+_WHOLE = 0.97
+_DENSE = 0.3
+# Of the steps of a training: pruning takes most, since its zeros come one after the other.
+_SHARING = 0.25
+_PRUNE_RATE, _SHARE_RATE, _NARROW_RATE = 3e-3, 3e-4, 2e-3
+
+
+class Candidate(Frozen):
+    """The numbers that a search varies.
+
+    Example:
+        >>> Candidate(keep=0.5, steps=600).trains
+        True
+    """
+
+    quantize: Quantization = Field(description="Type of the file.")
+    keep: float = Field(default=1.0, gt=0, le=1, description="Share of the MACs that is left.")
+    sparsity: float = Field(default=0.0, ge=0, lt=1, description="Share of weights that are zero.")
+    clusters: int = Field(default=0, ge=0, description="Values that a weight may have; 0 for any.")
+    weight_bits: int = Field(default=8, description="Bits of a weight in the file.")
+    steps: int = Field(default=0, ge=0, description="Steps of all trainings together.")
+
+    @property
+    def narrows(self) -> bool:
+        """Whether filters are removed."""
+        return self.keep < _WHOLE
+
+    @property
+    def prunes(self) -> bool:
+        """Whether weights become zero."""
+        return self.sparsity >= _DENSE
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is done to the model before it is converted."""
+        return self.narrows or self.prunes or self.clusters > 0
+
+    def text(self) -> str:
+        """The candidate in a few words.
+
+        Example:
+            >>> Candidate(quantize="int8", keep=0.5, sparsity=0.9, clusters=16).text()
+            '50% of the MACs, 90% zeros, 16 values, int8'
+        """
+        parts = [f"{self.keep:.0%} of the MACs"] if self.narrows else []
+        parts += [f"{100 * self.sparsity:.3g}% zeros"] if self.prunes else []
+        parts += [f"{self.clusters} values"] if self.clusters else []
+        kind = "float32" if self.quantize is Quantization.NONE else self.quantize.value
+        parts.append(
+            kind if self.weight_bits == _BYTE else f"{kind}, {self.weight_bits}-bit weights"
+        )
+        return ", ".join(parts)
+
+
+def recipe_of(
+    candidate: Candidate, asked: Tune, *, narrow: dict[str, Any] | None, batch: int, name: str
+) -> Recipe:
+    """The recipe that a candidate stands for; `squeeze` makes the same file of it.
+
+    Args:
+        candidate: its numbers.
+        asked: what is searched for.
+        narrow: settings of the step that removes filters, where the candidate has one.
+        batch: examples a step of training.
+        name: of the recipe.
+    """
+    steps = []
+    known: dict[str, Any] = {"batch": batch, "teacher": "original", "warmup": 0.05}
+    parts = candidate.narrows + candidate.prunes + _SHARING * (candidate.clusters > 0)
+    each = max(1, round(candidate.steps / parts)) if parts else 0
+
+    def tuned(steps_of: float, rate: float, **more: Any) -> dict[str, Any]:
+        return {**known, "steps": max(1, round(steps_of)), "learning_rate": rate, **more}
+
+    if candidate.narrows:
+        steps.append(
+            {
+                "narrow": narrow,
+                "finetune": tuned(each, _NARROW_RATE, distill={"temperature": 2.0}),
+            }
+        )
+    if candidate.prunes:
+        frequency = max(1, min(50, each // 40))
+        prune = {
+            "sparsity": round(candidate.sparsity, 4),
+            "budget": "global",
+            "schedule": {"kind": "polynomial", "frequency": frequency},
+            "protect": list(asked.protect),
+        }
+        steps.append({"prune": prune, "finetune": tuned(each, _PRUNE_RATE, warmup=0.0)})
+    if candidate.clusters:
+        cluster = {"clusters": candidate.clusters, "protect": list(asked.protect)}
+        share = each * _SHARING
+        steps.append({"cluster": cluster, "finetune": tuned(share, _SHARE_RATE, warmup=0.0)})
+    return Recipe.model_validate(
+        {
+            "name": name,
+            "description": candidate.text(),
+            "seed": asked.seed,
+            "set_aside": True,
+            "steps": steps,
+            "convert": _conversion(candidate, asked).model_dump(exclude_unset=True),
+        }
+    )
+
+
+def _conversion(candidate: Candidate, asked: Tune) -> Convert:
+    """How a candidate becomes a file."""
+    settings: dict[str, Any] = {"quantize": candidate.quantize, "sparsity": "dense"}
+    integer = candidate.quantize is Quantization.INT8
+    if asked.target == "micro" and integer:
+        settings["io_dtype"] = "int8"
+    # Scales of their own for each unit would be half of so small a file.
+    if integer and asked.minimize == "download" and candidate.prunes:
+        settings["per_channel_dense"] = False
+    if candidate.weight_bits != _BYTE:
+        settings["weight_bits"] = candidate.weight_bits
+    return Convert(**settings)

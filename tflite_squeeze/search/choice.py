@@ -1,0 +1,151 @@
+"""Which candidate comes next: a few that are known to be worth it, then what Optuna proposes.
+
+Candidates of a first, short training show which ones to train to the end: of those that lose
+little more than they may, the cheapest, as in successive halving.
+
+Reference: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization" (the tree-structured
+Parzen estimator); Jamieson & Talwalkar 2016, arXiv:1502.07943 (successive halving).
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.search.candidate import Candidate
+from tflite_squeeze.search.config import Tune
+from tflite_squeeze.search.record import Trial
+
+# Ways of the first candidates, from the gentlest to the hardest; the search begins in the middle.
+_NARROW_WAY = (0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.28, 0.22, 0.16)
+_SMALL_WAY = (
+    (1.0, 0.8, 32), (1.0, 0.9, 16), (1.0, 0.94, 16), (1.0, 0.96, 16), (0.8, 0.96, 16),
+    (0.7, 0.975, 16), (0.5, 0.975, 8), (0.35, 0.975, 8),
+)  # fmt: skip
+_FIRST = 4  # candidates along the way before Optuna proposes
+_LOST = 10.0  # objective of what could not be made, in nepers above the first file
+_VALUES = (0, 8, 16, 32)
+_CONSTRAINT = "over the limit"
+
+
+class Choice:
+    """Proposes candidates, and learns from what became of them.
+
+    Args:
+        asked: what is searched for.
+        techniques: those that this model and data allow.
+        kind: type of the files.
+        storage: where Optuna keeps its study: a file for its journal, a URL, or None for memory.
+    """
+
+    def __init__(
+        self,
+        asked: Tune,
+        techniques: frozenset[str],
+        kind: Quantization,
+        storage: Path | str | None,
+    ) -> None:
+        self._asked, self._techniques, self._kind = asked, techniques, kind
+        self._way = self._first_way()
+        self._low, self._high = -1, len(self._way)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sampler = optuna.samplers.TPESampler(
+            seed=asked.seed,
+            n_startup_trials=_FIRST,
+            multivariate=True,
+        )
+        self._study = optuna.create_study(
+            study_name="tune",
+            storage=_storage(storage),
+            sampler=sampler,
+            direction="minimize",
+            load_if_exists=True,
+        )
+
+    @property
+    def space(self) -> dict[str, BaseDistribution]:
+        """What is varied."""
+        found: dict[str, BaseDistribution] = {}
+        small = self._asked.minimize == "download"
+        if "narrow" in self._techniques:
+            found["keep"] = FloatDistribution(0.12, 1.0)
+        if "prune" in self._techniques and small:
+            # What is left counts by its logarithm: 98 % and 99 % of zeros differ by half.
+            found["left"] = FloatDistribution(0.01, 0.6, log=True)
+        if "cluster" in self._techniques and small:
+            found["clusters"] = CategoricalDistribution(_VALUES)
+        return found
+
+    def _first_way(self) -> list[dict[str, Any]]:
+        space = self.space
+        if "left" in space:
+            ways = [
+                {"keep": keep, "left": 1 - zeros, "clusters": values}
+                for keep, zeros, values in _SMALL_WAY
+            ]
+        else:
+            ways = [{"keep": keep} for keep in _NARROW_WAY]
+        kept = [{name: way[name] for name in space if name in way} for way in ways]
+        return [way for at, way in enumerate(kept) if way and way not in kept[:at]]
+
+    def proposed(self, tried: int) -> tuple[Candidate, optuna.Trial] | None:
+        """The next candidate and Optuna's trial of it; None where nothing can be varied.
+
+        Args:
+            tried: how many there were before.
+        """
+        if not self.space:
+            return None
+        middle = (self._low + self._high) // 2
+        if tried < _FIRST and self._low < middle < self._high:
+            self._study.enqueue_trial(self._way[middle])
+        trial = self._study.ask(self.space)
+        return self._candidate(trial.params), trial
+
+    def _candidate(self, given: dict[str, Any]) -> Candidate:
+        return Candidate(
+            quantize=self._kind,
+            keep=round(given.get("keep", 1.0), 3),
+            sparsity=round(1 - given["left"], 4) if "left" in given else 0.0,
+            clusters=given.get("clusters", 0),
+        )
+
+    def learn(self, asked: optuna.Trial, trial: Trial, first: float, over: float) -> None:
+        """Tells what became of a proposed candidate.
+
+        Args:
+            asked: Optuna's trial.
+            trial: what was found.
+            first: the cost of the file without training.
+            over: how much more than its limit it lost, as a fraction; positive if it lost more.
+        """
+        cost = trial.costs.get(self._asked.minimize)
+        value = _LOST if cost is None else math.log(max(cost, 1e-9) / first)
+        asked.set_constraint(_CONSTRAINT, over)
+        self._study.tell(asked, value)
+        at = next((at for at, way in enumerate(self._way) if self._is(trial.candidate, way)), None)
+        if at is not None:
+            if over <= 0:
+                self._low = max(self._low, at)
+            else:
+                self._high = min(self._high, at)
+
+    def _is(self, candidate: Candidate, way: dict[str, Any]) -> bool:
+        return self._candidate(way) == candidate.model_copy(update={"steps": 0})
+
+    def forget_unfinished(self) -> None:
+        """Ends the trials that a killed process left, so that they count for nothing."""
+        for one in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            self._study.tell(one.number, state=TrialState.FAIL)
+
+
+def _storage(where: Path | str | None) -> Any:
+    if isinstance(where, Path):
+        return JournalStorage(JournalFileBackend(str(where)))
+    return where

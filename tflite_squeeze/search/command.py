@@ -1,0 +1,174 @@
+"""`tflite-squeeze tune`: a Keras model and what it may cost in, the best file that passes out."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tflite_squeeze.command_line.config_options import config_of, config_options, help_of
+from tflite_squeeze.command_line.data_options import data_options, open_data
+from tflite_squeeze.command_line.model_options import model_options, open_layers
+from tflite_squeeze.command_line.option_types import BYTES, Text
+from tflite_squeeze.command_line.output import (
+    check_json,
+    force_option,
+    json_option,
+    say,
+    show,
+    stop_if_interrupted,
+    write_json,
+)
+from tflite_squeeze.errors import UsageError
+
+TUNE = "tflite_squeeze.search.config:Tune"
+_COSTS = ("latency", "download", "raw", "ram", "macs")
+_SEARCHED = ("narrow", "prune", "cluster", "few-bits")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)", re.IGNORECASE)
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 60.0}
+# Lines where standard error is no terminal follow each other no faster, but for what is new.
+_SECONDS_APART = 20.0
+
+
+def _duration(text: str) -> float | None:
+    """Seconds; minutes where there is no unit."""
+    if text == "none":
+        return None
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise ValueError
+    return float(found[1]) * _SECONDS[found[2].lower()]
+
+
+def _limit(text: str) -> tuple[str, float]:
+    """A cost and the most of it: milliseconds, or bytes with K and M."""
+    name, _, amount = text.partition("=")
+    if name not in _COSTS:
+        raise ValueError
+    if name == "latency":
+        return name, float(amount.lower().removesuffix("ms"))
+    return name, float(BYTES.read(amount))
+
+
+@click.command(
+    epilog="Example: tflite-squeeze tune models/resnet_8.keras --data fashion-mnist "
+    "--minimize latency --max-drop 0.005 -o best"
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to write."
+)
+@config_options(TUNE, "minimize")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    type=Text("COST=MOST", _limit, "download=20K or latency=1.5"),
+    help=f"{help_of(TUNE, 'limits')} May be repeated.",
+)
+@config_options(TUNE, "max_drop", "min_agreement", "target")
+@click.option(
+    "--time",
+    "seconds",
+    type=Text("TIME", _duration, "30m, 2h, 90s or none"),
+    default="60m",
+    show_default=True,
+    help=help_of(TUNE, "seconds"),
+)
+@config_options(
+    TUNE,
+    "trials",
+    "only",
+    "without",
+    "protect",
+    "seed",
+    only={"names": ["--only"], "type": click.Choice(_SEARCHED), "metavar": None},
+    without={"names": ["--without"], "type": click.Choice(_SEARCHED), "metavar": None},
+    protect={"names": ["--protect"]},
+)
+@data_options
+@click.option("--resume", is_flag=True, help="Continue an interrupted search.")
+@model_options
+@force_option
+@json_option
+@click.pass_context
+def tune_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
+    """Search for the file that costs least within limits: say what it may cost, not how.
+
+    The folder gets best.tflite, the recipe and the Keras model that it comes from, report.md and
+    report.json, and the files of all candidates. From the first minutes on, best.tflite is the best
+    file so far that passes every check: interrupt the search and use it, or continue with --resume.
+    Exits 1 when no file meets the limits.
+    """
+    if options["resume"] and options["force"]:
+        raise UsageError("--resume continues a search and --force starts again: pass one of them")
+    if options["input_shape"]:
+        raise UsageError("--input-shape is not taken here: give the model's inputs full shapes")
+    from tflite_squeeze.search.config import Tune
+
+    # None is a value here: no limit of time.
+    timed = {"seconds": options["seconds"]} if options["seconds"] is not None else {}
+    asked = config_of(Tune, limits=dict(options["limits"]) or None, **timed)
+    if options["seconds"] is None:
+        asked = asked.model_copy(update={"seconds": None})
+    check_json(options["json_target"], force=options["force"], inputs=[model])
+    data = open_data(options)
+    if data is None:
+        raise UsageError("tune trains and judges on samples (labels are not needed): pass --data")
+    source = open_layers(model, options)
+    from tflite_squeeze.search.tables import tune_tables
+    from tflite_squeeze.search.tune import tune
+
+    with shown_line(ctx) as told:
+        tuned = tune(
+            source,
+            asked,
+            data,
+            output,
+            resume=options["resume"],
+            force=options["force"],
+            allow_unsafe=options["allow_unsafe"],
+            on_progress=told,
+        )
+    show(ctx, tune_tables(tuned.record))
+    write_json(options["json_target"], tuned.record, force=options["force"])
+    tuned.check()
+    say(ctx, f"{output / 'best.tflite'} passes every check; see report.md")
+
+
+@contextmanager
+def shown_line(ctx: click.Context) -> Iterator[Callable[[str], None]]:
+    """Shows how far a search is in one line; where standard error is no terminal, now and then."""
+    if ctx.obj["quiet"]:
+        yield lambda _line: None
+    elif not sys.stderr.isatty():
+        yield _now_and_then()
+    else:
+        from rich.console import Console
+
+        # A copy of standard error: conversions turn descriptors 1 and 2 aside while they run.
+        with os.fdopen(os.dup(2), "w") as screen:
+            console = Console(file=screen, force_terminal=True)
+            with console.status("reading the model …") as status:
+                yield lambda line: status.update(line)
+    stop_if_interrupted()
+
+
+def _now_and_then() -> Callable[[str], None]:
+    """Writes a line where what is known has changed, else every few seconds."""
+    said, known = 0.0, ""
+
+    def told(line: str) -> None:
+        nonlocal said, known
+        now, begins = time.monotonic(), line.partition(" trials")[0]
+        if begins == known and now - said < _SECONDS_APART:
+            return
+        said, known = now, begins
+        click.echo(line, err=True)
+
+    return told

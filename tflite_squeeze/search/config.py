@@ -1,0 +1,89 @@
+"""What a search is asked for."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tflite_squeeze.frozen import Frozen, ProtectPatterns
+
+Cost = Literal["latency", "download", "raw", "ram", "macs"]
+Searched = Literal["narrow", "prune", "cluster", "few-bits"]
+SEARCHED: tuple[Searched, ...] = ("narrow", "prune", "cluster", "few-bits")
+
+_Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Tune(Frozen):
+    """What the file should cost as little as possible of, and what it may not cost.
+
+    Example:
+        >>> Tune(minimize="download", max_drop=0.005, limits={"latency": 2.0}).trials
+        24
+    """
+
+    minimize: Cost = Field(
+        default="latency",
+        description='What the file should cost as little of as possible: "latency" (a run on this '
+        'machine, one thread), "download" (bytes after gzip -9), "raw" (bytes of the file, flash), '
+        '"ram" (the arena of TensorFlow Lite Micro) or "macs" (multiply-accumulates).',
+    )
+    limits: dict[Cost, _Limit] = Field(
+        default_factory=dict,
+        description="The most that the file may cost of each: latency in milliseconds, the others "
+        "in bytes, or in multiply-accumulates.",
+    )
+    max_drop: float = Field(
+        default=0.01,
+        ge=0,
+        lt=1,
+        description="Largest loss of accuracy against the given model, as a fraction; of a model "
+        "that gives numbers, the largest rise of the mean absolute error, as a share of the "
+        "labels' standard deviation.",
+    )
+    min_agreement: float = Field(
+        default=0.98,
+        ge=0,
+        le=1,
+        description="Without labels: least fraction of examples that get the same class as from "
+        "the given model; where there are no classes, one minus the largest error, as a share of "
+        "the answers.",
+    )
+    target: Literal["cpu", "micro"] = Field(
+        default="cpu",
+        description='Where the file runs: "cpu" (phones and computers), or "micro" (TensorFlow '
+        "Lite Micro: int8 from end to end, no sparse weights).",
+    )
+    seconds: float | None = Field(
+        default=3600.0,
+        gt=0,
+        description="How long the search may take; trials that would end later are not begun. "
+        "None for no limit.",
+    )
+    trials: int = Field(default=24, ge=0, description="How many candidates are trained at most.")
+    only: tuple[Searched, ...] = Field(
+        default=(), description="Techniques to search with; by default all that can help."
+    )
+    without: tuple[Searched, ...] = Field(
+        default=(), description="Techniques that are not searched with."
+    )
+    protect: ProtectPatterns = ()
+    seed: int = Field(default=0, ge=0, description="Seed of the search and of every training.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.only and self.without:
+            raise ValueError("only and without contradict each other: pass one of them")
+        asked = {self.minimize, *self.limits}
+        if "ram" in asked and self.target != "micro":
+            raise ValueError("ram is what TensorFlow Lite Micro takes: set target to micro")
+        if "latency" in asked and self.target == "micro":
+            raise ValueError(
+                "latency is measured on this machine, which is no microcontroller: minimize macs "
+                "in its place, or set target to cpu"
+            )
+        return self
+
+    @property
+    def techniques(self) -> frozenset[str]:
+        """Which techniques may be used."""
+        return frozenset(self.only or set(SEARCHED) - set(self.without))

@@ -1,0 +1,131 @@
+"""What a file costs, and what it loses against the model that was given."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from tflite_squeeze.data.data import Data
+from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.microcontrollers.profile import profile_micro
+from tflite_squeeze.microcontrollers.record import MicroProfile
+from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.runtime.turns import turn_by_turn
+from tflite_squeeze.search.config import Tune
+from tflite_squeeze.search.record import Loss
+from tflite_squeeze.tflite.footprint import footprint
+from tflite_squeeze.verification.record import OutputFidelity, Verify, VerifyRecord
+from tflite_squeeze.verification.verify import verify
+
+# The search judges by limits of its own.
+_ANYTHING_GOES = {"min_sqnr_db": -1e9, "min_agreement": 0.0, "max_drop": 0.999}
+_COUNTED = {"download": "download_bytes", "raw": "raw_bytes", "macs": "macs"}
+
+
+def costs_of(tflite: bytes, asked: Tune, first: tuple[bytes, float] | None) -> dict[str, float]:
+    """What a file costs of everything that was asked about, and its bytes.
+
+    Args:
+        tflite: the file.
+        asked: what is searched for.
+        first: the file that others are timed beside, and its time in microseconds; None for that
+            file itself.
+
+    Returns:
+        By name: latency in microseconds, ram and the others in bytes or multiply-accumulates.
+
+    Raises:
+        UnsupportedError: TensorFlow Lite Micro cannot run it, where its memory counts.
+        RuntimeFailure: the runtime refuses it.
+    """
+    size = footprint(tflite)
+    found = {name: float(getattr(size, field)) for name, field in _COUNTED.items()}
+    if asked.target == "micro":
+        micro = profile_micro(tflite, MicroProfile(examples=1))
+        found["ram"] = float(micro.arena.smallest_bytes)
+    else:
+        found["latency"] = _time(tflite, first)
+    return found
+
+
+def _time(tflite: bytes, first: tuple[bytes, float] | None) -> float:
+    """Microseconds of a run: in turns with the first file, so that other load hits both alike."""
+    if first is None:
+        return float(np.median(turn_by_turn({"file": tflite})["file"]))
+    reference, microseconds = first
+    times = turn_by_turn({"first": reference, "file": tflite})
+    return microseconds * float(np.median(times["file"] / times["first"]))
+
+
+def loss_of(source: LoadedModel, tflite: bytes, data: Data, kind: Quantization) -> Loss:
+    """What a file loses on the validation part of data.
+
+    Args:
+        source: the model that was given.
+        tflite: the file.
+        data: fitted to the model.
+        kind: type of the file.
+
+    Raises:
+        RuntimeFailure: the runtime refuses the file.
+    """
+    config = Verify(samples=None, **_ANYTHING_GOES)
+    return worst_loss(verify(source, tflite, data, config, quantization=kind))
+
+
+def worst_loss(record: VerifyRecord) -> Loss:
+    """The largest loss of all outputs: with labels of those that have some, else of all."""
+    judged = [found for one in record.outputs if (found := _labelled(one, record)) is not None]
+    return max(judged or _unlabelled(record.outputs, record), key=lambda one: one.drop)
+
+
+def _labelled(one: OutputFidelity, record: VerifyRecord) -> Loss | None:
+    if one.accuracy is not None:
+        found = one.accuracy
+        return Loss(
+            measure="accuracy",
+            drop=-found.difference,
+            low=-found.high,
+            high=-found.low,
+            value=found.file,
+            examples=found.examples,
+        )
+    if one.errors is not None and one.errors.worst:
+        worst = one.errors.worst[0]
+        return Loss(measure="error", drop=worst.rise, low=worst.low, examples=record.examples)
+    return None
+
+
+def _unlabelled(outputs: Iterable[OutputFidelity], record: VerifyRecord) -> list[Loss]:
+    losses = []
+    for one in outputs:
+        if one.agreement is not None:
+            drop, value = 1 - one.agreement, one.agreement
+            losses.append(
+                Loss(measure="agreement", drop=drop, value=value, examples=record.examples)
+            )
+        else:
+            noise = float(10 ** (-one.sqnr_db / 20))
+            losses.append(Loss(measure="noise", drop=noise, examples=record.examples))
+    return losses
+
+
+def limit_of(loss: Loss, asked: Tune) -> float:
+    """How large a loss may be."""
+    labelled = loss.measure in ("accuracy", "error")
+    return asked.max_drop if labelled else 1 - asked.min_agreement
+
+
+_LIMIT_UNITS = {"latency": 1000.0}  # milliseconds, measured in microseconds
+
+
+def failures_of(costs: dict[str, float], loss: Loss, asked: Tune) -> tuple[str, ...]:
+    """Which limits a file does not meet, one line each."""
+    lines = []
+    bound = limit_of(loss, asked)
+    if loss.drop > bound + 1e-12:
+        lines.append(f"{loss.measure}: {loss.drop:.2%} lost, and {bound:.2%} is the limit")
+    for name, most in asked.limits.items():
+        limit = most * _LIMIT_UNITS.get(name, 1.0)
+        if costs[name] > limit:
+            lines.append(f"{name}: {costs[name]:,.6g}, and {limit:,.6g} is the limit")
+    return tuple(lines)

@@ -1,0 +1,120 @@
+"""The evidence of a search, as one object that goes through JSON and back."""
+
+from typing import Any, Literal
+
+from tflite_squeeze.conversion.record import Source
+from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.runtime.machine import Machine
+from tflite_squeeze.search.candidate import Candidate
+from tflite_squeeze.search.config import Tune
+from tflite_squeeze.tables.displayed import Displayed
+
+Stage = Literal["free", "short", "whole"]
+Measure = Literal["accuracy", "error", "agreement", "noise"]
+
+
+class Loss(Frozen):
+    """What a file loses against the model that was given.
+
+    Attributes:
+        measure: "accuracy" of classes, mean absolute "error" of numbers against labels, or without
+            labels "agreement" of classes, or "noise" of answers that are numbers.
+        drop: what is lost, as a fraction; limits are on this.
+        low: lower end of the 95 % interval of the loss; None where there is none.
+        high: upper end.
+        value: the accuracy or agreement itself; None for others.
+        examples: on how many.
+    """
+
+    measure: Measure
+    drop: float
+    low: float | None = None
+    high: float | None = None
+    value: float | None = None
+    examples: int
+
+
+class Trial(Frozen):
+    """One candidate as a file.
+
+    Attributes:
+        number: in the order of the search; its folder's name.
+        stage: "free" without training, "short" for a first look, "whole" for one that may be kept.
+        candidate: its numbers.
+        costs: what the file costs, by name; latency in microseconds, beside the first file.
+        loss: on the examples that the search chooses by; None where it could not be made.
+        judged: on the examples that judge, of those that were the best so far.
+        failures: why it is no result, one line each.
+        seconds: how long it took.
+    """
+
+    number: int
+    stage: Stage
+    candidate: Candidate
+    costs: dict[str, float] = {}
+    loss: Loss | None = None
+    judged: Loss | None = None
+    failures: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether its file meets everything that was asked, as far as it was looked at."""
+        return not self.failures and self.loss is not None
+
+    @property
+    def folder(self) -> str:
+        """Where its recipe and its files are."""
+        return f"trials/{self.number:03d}"
+
+
+class TuneRecord(Displayed):
+    """The evidence of a search.
+
+    Attributes:
+        asked: what was asked for.
+        model: the model that was given.
+        data: where the samples come from and how they were preprocessed.
+        apart: whether candidates were chosen and judged on different examples.
+        machine: what it ran on.
+        packages: exact versions; None for what is not installed.
+        trials: all candidates, in order.
+        first: number of the file that needs no technique, the best one without training.
+        best: number of the result.
+        notes: what else to know.
+        seconds: how long it took, all parts of an interrupted search together.
+
+    Example:
+        >>> record = TuneRecord.model_validate_json(Path("best/report.json").read_bytes())
+    """
+
+    tables_by = ".tables:tune_tables"
+
+    asked: Tune
+    model: Source
+    data: dict[str, Any]
+    apart: bool
+    machine: Machine
+    packages: dict[str, str | None]
+    trials: tuple[Trial, ...]
+    first: int
+    best: int
+    notes: tuple[str, ...] = ()
+    seconds: float
+
+    def trial(self, number: int) -> Trial:
+        """The trial of a number."""
+        return next(one for one in self.trials if one.number == number)
+
+    @property
+    def front(self) -> tuple[Trial, ...]:
+        """The trials that none other beats in both cost and loss, the cheapest first."""
+        cost = self.asked.minimize
+        made = [one for one in self.trials if one.loss is not None and cost in one.costs]
+        made.sort(key=lambda one: (one.costs[cost], one.loss.drop if one.loss else 0.0))
+        found: list[Trial] = []
+        for one in made:
+            assert one.loss is not None
+            if not found or one.loss.drop < (found[-1].loss.drop if found[-1].loss else 0.0):
+                found.append(one)
+        return tuple(found)

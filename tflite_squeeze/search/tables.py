@@ -1,0 +1,117 @@
+"""A search as tables."""
+
+from tflite_squeeze.search.config import Cost
+from tflite_squeeze.search.measuring import limit_of
+from tflite_squeeze.search.record import Loss, Trial, TuneRecord
+from tflite_squeeze.tables.table import Cell, Table
+
+_STAGES = {"free": "none", "short": "short", "whole": "whole"}
+_BYTES = ("download", "raw", "ram")
+_TITLES: dict[Cost, str] = {
+    "latency": "run, one thread",
+    "download": "download, gzip -9",
+    "raw": "file",
+    "ram": "arena",
+    "macs": "multiply-accumulates",
+}
+
+
+def tune_tables(record: TuneRecord) -> list[Table]:
+    """What a search found: the result, and the candidates on the way.
+
+    Args:
+        record: the evidence.
+    """
+    return [_result(record), _trials(record)]
+
+
+def cost_text(name: str, value: float) -> str:
+    """A cost with its unit.
+
+    Example:
+        >>> cost_text("latency", 43.42), cost_text("download", 18_212)
+        ('43.4 µs', '18,212 bytes')
+    """
+    if name == "latency":
+        return f"{value:,.1f} µs"
+    return f"{value:,.0f} bytes" if name in _BYTES else f"{value:,.0f}"
+
+
+def loss_text(trial: Trial) -> str:
+    """What a trial's file loses, on examples that it was not chosen by where it was judged.
+
+    Example:
+        >>> loss = Loss(measure="accuracy", drop=0.004, examples=5_000)
+        >>> loss_text(Trial(number=1, stage="whole", candidate=candidate, loss=loss))
+        '-0.40 points'
+    """
+    return _loss(trial.judged or trial.loss)
+
+
+def _loss(loss: Loss | None) -> str:
+    if loss is None:
+        return ""
+    if loss.measure == "accuracy":
+        return f"{-100 * loss.drop:+.2f} points"
+    if loss.measure == "agreement":
+        return f"{1 - loss.drop:.2%} same class"
+    return f"{loss.drop:.2%} {'of the spread' if loss.measure == 'error' else 'noise'}"
+
+
+def _result(record: TuneRecord) -> Table:
+    first, best = record.trial(record.first), record.trial(record.best)
+    rows: list[tuple[Cell, ...]] = [("what", first.candidate.text(), best.candidate.text(), "")]
+    for name, value in best.costs.items():
+        before = first.costs[name]
+        title = _TITLES[name]  # type: ignore[index]
+        rows.append((title, cost_text(name, before), cost_text(name, value),
+                     f"{value / before:.3g}" if before else ""))  # fmt: skip
+    for label, part in (("chosen by", "loss"), ("judged by", "judged")):
+        one, other = getattr(first, part), getattr(best, part)
+        if other is not None:
+            title = f"against the model, {label} {other.examples:,} examples"
+            rows.append((title, _loss(one), _loss(other), ""))
+    return Table(
+        title=f"The best file of {record.model.name} by {record.asked.minimize}",
+        columns=("", "without training", "result", "result / without"),
+        rows=tuple(rows),
+        notes=(*_interval(best, record), *record.notes, *best.failures),
+    )
+
+
+def _interval(best: Trial, record: TuneRecord) -> tuple[str, ...]:
+    """What so many examples show of the loss."""
+    loss = best.judged or best.loss
+    if loss is None or loss.low is None or loss.high is None:
+        return ()
+    bound = limit_of(loss, record.asked)
+    shown = "so that the limit is kept" if loss.high <= bound else (
+        f"so that a loss above the limit of {100 * bound:.2g} points is not excluded: give more "
+        f"examples to be sure"
+    )  # fmt: skip
+    return (
+        f"with 95 % confidence the file loses between {100 * loss.low:.2f} and "
+        f"{100 * loss.high:.2f} points, {shown}",
+    )
+
+
+def _trials(record: TuneRecord) -> Table:
+    name = record.asked.minimize
+    rows: list[tuple[Cell, ...]] = []
+    for one in record.trials:
+        cost = cost_text(name, one.costs[name]) if name in one.costs else ""
+        verdict = "best" if one.number == record.best else "misses" if one.failures else ""
+        rows.append(
+            (one.number, one.candidate.text(), _STAGES[one.stage], cost, _loss(one.loss), verdict)
+        )
+    return Table(
+        title="Candidates",
+        columns=("", "candidate", "training", name, "against the model", ""),
+        rows=tuple(rows),
+        notes=(
+            *dict.fromkeys(
+                f"{one.number}: {line}" for one in record.trials for line in one.failures
+            ),
+            "each has its file and its recipe in trials/",
+        ),
+    )

@@ -1,0 +1,353 @@
+"""The verb: searches for the best file under limits, and has the best so far on disk."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tflite_squeeze.data.data import Data, load_data
+from tflite_squeeze.data.dividing import Divided, set_aside
+from tflite_squeeze.doctor.doctor import package_versions
+from tflite_squeeze.errors import CheckFailed, UsageError
+from tflite_squeeze.files.temporary import temporary_folder
+from tflite_squeeze.network import flavors
+from tflite_squeeze.network.loading import LoadedModel, load_model, with_layers
+from tflite_squeeze.network.save import quietly
+from tflite_squeeze.recipes.folder import RunFolder, data_sha256
+from tflite_squeeze.runtime.machine import this_machine
+from tflite_squeeze.search.candidate import Candidate
+from tflite_squeeze.search.choice import Choice
+from tflite_squeeze.search.config import Tune
+from tflite_squeeze.search.folder import (
+    RECORD,
+    REPORT,
+    TuneState,
+    asked_sha256,
+    opened,
+)
+from tflite_squeeze.search.measuring import limit_of
+from tflite_squeeze.search.record import Stage, Trial, TuneRecord
+from tflite_squeeze.search.tables import cost_text, loss_text, tune_tables
+from tflite_squeeze.search.workshop import Workshop
+from tflite_squeeze.tables.markdown import to_markdown
+
+_FIRST_LOOKS = 4
+# What a whole training is expected to win over a short one, until that has been seen.
+_USUAL_GAIN = 0.01
+_WORTH = 0.98  # of the best cost so far: what is less is worth a training
+_IN_VAIN = 6  # short trials in a row that led to nothing
+_SAFETY = 1.2  # of the time that a trial is expected to take
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """The result of a search.
+
+    Attributes:
+        tflite: the best file.
+        record: the evidence.
+        folder: where all of it is; None for a search without a folder.
+    """
+
+    tflite: bytes
+    record: TuneRecord
+    folder: Path | None
+
+    def _repr_html_(self) -> str:
+        return self.record._repr_html_()
+
+    def check(self) -> None:
+        """Raises an error where no file meets everything that was asked.
+
+        Raises:
+            CheckFailed: none does; the message names what the nearest one misses.
+        """
+        best = self.record.trial(self.record.best)
+        if not best.passed:
+            where = "" if self.folder is None else f": see {self.folder / REPORT}"
+            raise CheckFailed(
+                f"no file meets everything that was asked; the nearest, {best.candidate.text()}, "
+                f"misses {'; '.join(best.failures)}{where}"
+            )
+
+
+def tune(
+    model: Any,
+    asked: Tune,
+    data: Any,
+    folder: str | Path | None = None,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    allow_unsafe: bool = False,
+    on_progress: Callable[[str], None] | None = None,
+) -> Tuned:
+    """Searches for the file that costs least under the limits.
+
+    Candidates are chosen on examples that are set aside from training, and a candidate is kept only
+    if it meets the limits on the validation part too, on which nothing is chosen.
+
+    Args:
+        model: a Keras model of either version, a path to one, or a `LoadedModel`.
+        asked: what to minimize, and limits.
+        data: `Data` or anything that `load_data` takes, with labels or without.
+        folder: where the best file, its recipe, its model and the report go; None keeps none of
+            them.
+        resume: go on where an interrupted search for the same, of the same model and data, ended.
+        force: start again where the folder holds files.
+        allow_unsafe: whether Lambda layers may bring Python code out of model files.
+        on_progress: called with a line when something has changed.
+
+    Returns:
+        The best file and the evidence, whether it meets the limits or not: see `Tuned.check`.
+
+    Raises:
+        UsageError: the model and the data do not go together.
+        InputError: one of them cannot be read.
+        OutputError: the folder cannot be used.
+
+    Example:
+        >>> tuned = tune("models/resnet_8.keras", Tune(max_drop=0.005), "fashion-mnist", "best")
+        >>> tuned.record.trial(tuned.record.best).candidate.text()
+        '47% of the MACs, int8'
+    """
+    if data is None:
+        raise UsageError("tune trains and judges on samples: pass data (labels are not needed)")
+    if folder is None and resume:
+        raise UsageError("resume needs the folder of the search that was interrupted: pass folder")
+    source = with_layers(load_model(model, allow_unsafe=allow_unsafe))
+    samples = load_data(data).fitted_to(flavors.input_specs(source.model))
+    with temporary_folder() as scratch, quietly():
+        fresh = TuneState(
+            recipe=asked_sha256(asked), model=source.sha256, data=data_sha256(samples)
+        )
+        store = opened(
+            scratch / "run" if folder is None else Path(folder),
+            fresh,
+            trials=asked.trials,
+            inputs=[each for each in (source.path, samples.source) if each is not None],
+            resume=resume,
+            force=force,
+        )
+        search = _Search(store, asked, source, samples, on_progress, allow_unsafe=allow_unsafe)
+        result = search.finished()
+    return result if folder is not None else replace(result, folder=None)
+
+
+class _Search:
+    """One search, from where its folder says that it is."""
+
+    def __init__(
+        self,
+        store: RunFolder,
+        asked: Tune,
+        source: LoadedModel,
+        data: Data,
+        on_progress: Callable[[str], None] | None,
+        *,
+        allow_unsafe: bool,
+    ) -> None:
+        self._store, self._asked, self._source, self._data = store, asked, source, data
+        self._parts: Divided = set_aside(data)
+        self._say = on_progress or (lambda _line: None)
+        self._started = time.perf_counter() - store.state.seconds
+        self._shop = Workshop(
+            store, asked, source, self._parts, self._tell, allow_unsafe=allow_unsafe
+        )
+        self._notes: list[str] = [] if self._parts.apart else [
+            "there are too few examples to choose and to judge on different ones: the loss is "
+            "measured on those that candidates were chosen by"
+        ]  # fmt: skip
+
+    @property
+    def _trials(self) -> tuple[Trial, ...]:
+        state = self._store.state
+        assert isinstance(state, TuneState)
+        return state.trials
+
+    def finished(self) -> Tuned:
+        """Runs what is left of the search."""
+        for candidate in self._shop.without_training():
+            if not any(one.stage == "free" and one.candidate == candidate for one in self._trials):
+                self._added(self._shop.trial(candidate, "free", len(self._trials)))
+        if not any(one.passed for one in self._trials):
+            for candidate in self._shop.rescues():
+                self._added(self._shop.trial(candidate, "free", len(self._trials)))
+        first = self._best()
+        if first.passed:
+            self._searched(first)
+        return self._written(self._first())
+
+    def _first(self) -> Trial:
+        """The best that needed no training."""
+        return _best_of([one for one in self._trials if one.stage == "free"], self._asked)
+
+    def _best(self) -> Trial:
+        return _best_of(self._trials, self._asked)
+
+    def _searched(self, first: Trial) -> None:
+        """Trains candidates until the time, the trials or the ideas are used up."""
+        choice = Choice(
+            self._asked,
+            self._shop.techniques,
+            first.candidate.quantize,
+            self._store.folder / "study.journal",
+        )
+        choice.forget_unfinished()
+        vain = 0
+        trained = [one for one in self._trials if one.stage != "free"]
+        while len(trained) < self._asked.trials and vain < _IN_VAIN:
+            short = [one for one in trained if one.stage == "short"]
+            promising = self._promising(trained)
+            stage: Stage
+            if promising is not None and len(short) >= _FIRST_LOOKS:
+                candidate, stage, asking = promising, "whole", None
+            else:
+                proposed = choice.proposed(len(short))
+                if proposed is None:
+                    self._notes.append("no technique of the search can change this model")
+                    return
+                candidate, asking = proposed
+                stage = "short"
+            candidate = self._shop.with_steps(candidate, stage, trained)
+            if self._too_late(candidate, trained):
+                self._notes.append("the time was used up")
+                return
+            before = self._best().costs[self._asked.minimize]
+            trial = self._shop.trial(candidate, stage, len(self._trials))
+            if asking is not None:
+                choice.learn(
+                    asking, trial, first.costs[self._asked.minimize], self._over(trial, trained)
+                )
+            self._added(trial)
+            trained.append(trial)
+            if stage == "whole":
+                vain = 0 if self._best().costs[self._asked.minimize] < before else vain + 1
+            elif len(short) >= _FIRST_LOOKS:
+                vain = vain if self._promising(trained) is not None else vain + 1
+        if vain >= _IN_VAIN:
+            self._notes.append(f"{_IN_VAIN} candidates in a row led to nothing better")
+
+    def _gain(self, trained: list[Trial]) -> float:
+        """How much less a whole training is expected to lose than a short one."""
+        gains = [
+            before.loss.drop - after.loss.drop
+            for after in trained if after.stage == "whole" and after.loss is not None
+            for before in trained
+            if before.stage == "short" and before.loss is not None
+            and _same(before.candidate, after.candidate)
+        ]  # fmt: skip
+        return sum(gains) / len(gains) if gains else _USUAL_GAIN
+
+    def _over(self, trial: Trial, trained: list[Trial]) -> float:
+        """How much more than its limit a trial is expected to lose after a whole training."""
+        if trial.loss is None:
+            return 1.0
+        return trial.loss.drop - self._gain(trained) - limit_of(trial.loss, self._asked)
+
+    def _promising(self, trained: list[Trial]) -> Candidate | None:
+        """The cheapest that a whole training may bring under the limits, and had none yet."""
+        name = self._asked.minimize
+        best = self._best().costs[name]
+        whole = [one.candidate for one in trained if one.stage == "whole"]
+        found = [
+            one
+            for one in trained
+            if one.stage == "short"
+            and name in one.costs
+            and one.costs[name] < _WORTH * best
+            and self._over(one, trained) <= 0
+            and not any(_same(one.candidate, other) for other in whole)
+        ]
+        if not found:
+            return None
+        return min(found, key=lambda one: one.costs[name]).candidate
+
+    def _too_late(self, candidate: Candidate, trained: list[Trial]) -> bool:
+        """Whether a trial would end after the search has to."""
+        if self._asked.seconds is None:
+            return False
+        known = [one for one in trained if one.candidate.steps]
+        if not known:
+            return self._left() <= 0
+        per_step = sum(one.seconds for one in known) / sum(one.candidate.steps for one in known)
+        return candidate.steps * per_step * _SAFETY > self._left()
+
+    def _left(self) -> float:
+        assert self._asked.seconds is not None  # the caller looked
+        return self._asked.seconds - (time.perf_counter() - self._started)
+
+    def _added(self, trial: Trial) -> None:
+        """Keeps a trial, and its file as the best where it is."""
+        best = self._best() if any(one.loss for one in self._trials) else None
+        kept = trial.passed and trial.stage != "short"
+        if kept and (best is None or not best.passed or self._cheaper(trial, best)):
+            trial = self._shop.judged(trial)
+        state = self._store.state
+        seconds = time.perf_counter() - self._started
+        self._store.write(
+            state.model_copy(update={"trials": (*self._trials, trial), "seconds": seconds})
+        )
+        if trial.passed and kept and self._best().number == trial.number:
+            self._shop.put_best(trial)
+        self._tell("")
+
+    def _cheaper(self, one: Trial, other: Trial) -> bool:
+        return one.costs[self._asked.minimize] < other.costs[self._asked.minimize]
+
+    def _tell(self, doing: str) -> None:
+        """One line of what there is, and what is done now."""
+        made = [one for one in self._trials if one.loss is not None]
+        line = doing
+        if made:
+            best, first, name = self._best(), self._first(), self._asked.minimize
+            line = (
+                f"{first.candidate.text()}: {cost_text(name, first.costs[name])}; "
+                f"now {cost_text(name, best.costs[name])} at {loss_text(best)}, "
+                f"{sum(one.stage != 'free' for one in self._trials)} of {self._asked.trials} trials"
+            )
+            if self._asked.seconds is not None:
+                line += f", {max(0.0, self._left()) / 60:.0f} min left"
+            line += f"; {doing}" if doing else ""
+        self._say(line)
+
+    def _written(self, first: Trial) -> Tuned:
+        """The report, and the best file."""
+        best = self._best()
+        if best.number == first.number:
+            self._notes.append("nothing better than the file without training was found")
+        record = TuneRecord(
+            asked=self._asked,
+            model=self._shop.about,
+            data=self._data.describe(),
+            apart=self._parts.apart,
+            machine=this_machine(),
+            packages=package_versions(),
+            trials=self._trials,
+            first=first.number,
+            best=best.number,
+            notes=tuple(self._notes),
+            seconds=time.perf_counter() - self._started,
+        )
+        self._store.put(REPORT, to_markdown(tune_tables(record)).encode())
+        self._store.put(RECORD, (record.model_dump_json(indent=2) + "\n").encode())
+        tflite = self._store.read(f"{best.folder}/file.tflite")
+        return Tuned(tflite=tflite, record=record, folder=self._store.folder)
+
+
+def _best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
+    """The cheapest that passes; else the one that loses least."""
+    passing = [one for one in trials if one.passed and one.stage != "short"]
+    if passing:
+        return min(passing, key=lambda one: one.costs[asked.minimize])
+    made = [one for one in trials if one.loss is not None]
+    if not made:
+        reasons = "; ".join(dict.fromkeys(line for one in trials for line in one.failures))
+        raise CheckFailed(f"no file could be made of the model at all: {reasons}")
+    return min(made, key=lambda one: (len(one.failures), one.loss.drop if one.loss else 0.0))
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    """Whether two candidates differ in how long they are trained alone."""
+    return one.model_copy(update={"steps": 0}) == other.model_copy(update={"steps": 0})

@@ -1,0 +1,239 @@
+"""Where candidates are made: their plans, trainings, files, and what these cost and lose."""
+
+import math
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from tflite_squeeze.conversion.convert import source_of
+from tflite_squeeze.conversion.record import Source
+from tflite_squeeze.data.dividing import Divided
+from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.errors import SqueezeError, UsageError
+from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.recipes.files import dump_recipe
+from tflite_squeeze.recipes.folder import RunFolder
+from tflite_squeeze.recipes.recipe import Recipe
+from tflite_squeeze.search.candidate import Candidate, recipe_of
+from tflite_squeeze.search.config import Tune
+from tflite_squeeze.search.folder import (
+    BEST,
+    BEST_MODEL,
+    BEST_RECIPE,
+    TRIAL_FILE,
+    TRIAL_MODEL,
+    TRIAL_RECIPE,
+)
+from tflite_squeeze.search.measuring import costs_of, failures_of, loss_of
+from tflite_squeeze.search.record import Stage, Trial
+from tflite_squeeze.search.trial import MadeFile, made_by
+from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.techniques.narrowing.plans import Plans
+from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.parts import examples_of
+from tflite_squeeze.training.plan import planned
+
+_LEAST_STEPS, _MOST_STEPS = 300, 900  # of a short training
+_SHORT_PASSES, _LONGER = 2, 4
+# Of the whole time, what one whole training may take.
+_MOST_OF_TIME = 0.2
+_MULTIPLE = 8  # of a width: kernels compute so many channels at a time
+
+
+class Workshop:
+    """Makes the files of candidates.
+
+    Args:
+        store: the folder of the search.
+        asked: what is searched for.
+        source: the model that was given.
+        parts: data to train and choose on, and data to judge by, fitted to the model.
+        tell: of the progress within a trial.
+        allow_unsafe: whether Lambda layers may bring Python code out of model files.
+    """
+
+    def __init__(
+        self,
+        store: RunFolder,
+        asked: Tune,
+        source: LoadedModel,
+        parts: Divided,
+        tell: Callable[[str], None],
+        *,
+        allow_unsafe: bool,
+    ) -> None:
+        self._store, self._asked, self._source, self._parts = store, asked, source, parts
+        self._tell, self._allow_unsafe = tell, allow_unsafe
+        self._batch = planned(FineTune(), examples_of(parts.choosing)).batch or 1
+        self._first: tuple[bytes, float] | None = None
+
+    @property
+    def about(self) -> Source:
+        """What a record says about the model."""
+        return source_of(self._source)
+
+    def without_training(self) -> list[Candidate]:
+        """The candidates that need none: types of the file."""
+        kinds = [Quantization.NONE, Quantization.INT8]
+        if self._asked.target == "cpu":
+            kinds.append(Quantization.DYNAMIC)
+        found = [Candidate(quantize=kind) for kind in kinds]
+        small = self._asked.minimize in ("download", "raw")
+        if small and "few-bits" in self._asked.techniques and self._asked.target == "cpu":
+            found += [
+                Candidate(quantize=kind, weight_bits=4)
+                for kind in (Quantization.INT8, Quantization.DYNAMIC)
+            ]
+        return found
+
+    def rescues(self) -> list[Candidate]:
+        """What is tried where none of those passes."""
+        if self._asked.target != "cpu":
+            return []
+        return [Candidate(quantize=kind) for kind in (Quantization.FLOAT16, Quantization.MIXED)]
+
+    @cached_property
+    def techniques(self) -> frozenset[str]:
+        """What can be searched with: what is asked for and does something to this model."""
+        found = set(self._asked.techniques)
+        if "narrow" in found and self._plans is None:
+            found.discard("narrow")
+        return frozenset(found)
+
+    @cached_property
+    def _plans(self) -> Plans | None:
+        """Widths of the model; None where no layer can get narrower."""
+        counted = {"raw": "bytes", "download": "bytes"}.get(self._asked.minimize, "macs")
+        config = Narrow.model_validate(
+            {
+                "budget": counted,
+                "keep": 0.5,
+                "multiple": _MULTIPLE,
+                "protect": self._asked.protect,
+            }
+        )
+        try:
+            return Plans(
+                self._source.model,
+                config,
+                self._parts.choosing,
+                lambda done, of: self._tell(f"measuring layers, {done} of {of}"),
+            )
+        except UsageError:
+            return None
+
+    def with_steps(self, candidate: Candidate, stage: Stage, trained: list[Trial]) -> Candidate:
+        """A candidate with the length of its training.
+
+        Args:
+            candidate: its other numbers.
+            stage: "short" or "whole".
+            trained: trials that show how long a step takes.
+        """
+        if not candidate.trains:
+            return candidate.model_copy(update={"steps": 0})
+        examples = examples_of(self._parts.choosing) or _MOST_STEPS * self._batch
+        passes = math.ceil(_SHORT_PASSES * examples / self._batch)
+        short = min(_MOST_STEPS, max(_LEAST_STEPS, passes))
+        steps = short if stage == "short" else short * _LONGER
+        known = [one for one in trained if one.candidate.steps]
+        if stage == "whole" and self._asked.seconds is not None and known:
+            per_step = sum(one.seconds for one in known) / sum(one.candidate.steps for one in known)
+            steps = max(short, min(steps, round(_MOST_OF_TIME * self._asked.seconds / per_step)))
+        return candidate.model_copy(update={"steps": steps})
+
+    def trial(self, candidate: Candidate, stage: Stage, number: int) -> Trial:
+        """Makes a candidate's file, and measures it.
+
+        Args:
+            candidate: its numbers.
+            stage: how far it is trained.
+            number: of the trial.
+        """
+        began = time.perf_counter()
+        what = f"{candidate.text()}, {stage}" if candidate.trains else candidate.text()
+        self._tell(what)
+        trial = Trial(number=number, stage=stage, candidate=candidate)
+        try:
+            recipe = self._recipe(candidate, number)
+            self._store.put(f"{trial.folder}/{TRIAL_RECIPE}", dump_recipe(recipe).encode())
+            made = made_by(
+                recipe,
+                self._source,
+                self._parts.choosing,
+                lambda step, done, of: self._tell(f"{what}: {step}, {done} of {of}"),
+                allow_unsafe=self._allow_unsafe,
+            )
+            update = self._measured(trial, made)
+        except SqueezeError as error:
+            update = {"failures": (str(error),)}
+        update["seconds"] = time.perf_counter() - began
+        return trial.model_copy(update=update)
+
+    def _measured(self, trial: Trial, made: MadeFile) -> dict[str, Any]:
+        if made.tflite is None:
+            return {"failures": made.failures}
+        self._store.put(f"{trial.folder}/{TRIAL_FILE}", made.tflite)
+        if trial.candidate.trains and trial.stage == "whole":
+            self._store.save(made.model, f"{trial.folder}/{TRIAL_MODEL}")
+        costs = costs_of(made.tflite, self._asked, self._timed_beside())
+        kind = trial.candidate.quantize
+        loss = loss_of(self._source, made.tflite, self._parts.choosing, kind)
+        failures = (
+            *(f"check: {line}" for line in made.failures),
+            *failures_of(costs, loss, self._asked),
+        )
+        return {"costs": costs, "loss": loss, "failures": failures}
+
+    def _timed_beside(self) -> tuple[bytes, float] | None:
+        """The first file of the search and its time, beside which the others are timed."""
+        if self._first is None:
+            state = self._store.state
+            for trial in getattr(state, "trials", ()):
+                if "latency" in trial.costs:
+                    content = self._store.read(f"{trial.folder}/{TRIAL_FILE}")
+                    self._first = content, trial.costs["latency"]
+                    break
+        return self._first
+
+    def _recipe(self, candidate: Candidate, number: int) -> Recipe:
+        narrow = None
+        if candidate.narrows:
+            assert self._plans is not None  # else there is no such candidate
+            narrow = self._plans.at(candidate.keep).config.model_dump(exclude_unset=True)
+            narrow = {name: list(value) if isinstance(value, tuple) else value
+                      for name, value in narrow.items()}  # fmt: skip
+        recipe = recipe_of(
+            candidate, self._asked, narrow=narrow, batch=self._batch, name=f"tuned-{number:03d}"
+        )
+        return recipe.resolved()
+
+    def judged(self, trial: Trial) -> Trial:
+        """A trial that would be the best, on the examples that nothing was chosen on."""
+        if not self._parts.apart:
+            return trial.model_copy(update={"judged": trial.loss})
+        self._tell(f"judging {trial.candidate.text()}")
+        tflite = self._store.read(f"{trial.folder}/{TRIAL_FILE}")
+        loss = loss_of(self._source, tflite, self._parts.judging, trial.candidate.quantize)
+        failures = tuple(
+            f"on examples that were not chosen by, {line}"
+            for line in failures_of(trial.costs, loss, self._asked)
+        )
+        return trial.model_copy(update={"judged": loss, "failures": failures})
+
+    def put_best(self, trial: Trial) -> None:
+        """Writes a trial's file, recipe and model as the best ones.
+
+        Args:
+            trial: the best so far.
+        """
+        recipe, tflite = (
+            self._store.read(f"{trial.folder}/{name}") for name in (TRIAL_RECIPE, TRIAL_FILE)
+        )
+        if trial.candidate.trains:
+            self._store.put(BEST_MODEL, self._store.read(f"{trial.folder}/{TRIAL_MODEL}"))
+        else:
+            self._store.save(self._source.model, BEST_MODEL)
+        self._store.put(BEST_RECIPE, recipe)
+        self._store.put(BEST, tflite)

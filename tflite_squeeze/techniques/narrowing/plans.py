@@ -1,0 +1,91 @@
+"""Widths for any budget, from one measurement of each group of channels alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tflite_squeeze.data.data import Data
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network.weights import select
+from tflite_squeeze.techniques.narrowing.channels import Group, channels_of
+from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.techniques.narrowing.narrow import (
+    allowed,
+    samples_for,
+    score_of,
+    search_of,
+)
+from tflite_squeeze.techniques.narrowing.scores import channel_scores, rank
+from tflite_squeeze.training.step_run import Told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One choice of widths.
+
+    Attributes:
+        config: narrows to these widths, without a search.
+        cost: what is left of what the budget counts, as a share.
+        divergence: of the repaired model's answers from the original's, before any training.
+        model: the repaired model.
+    """
+
+    config: Narrow
+    cost: float
+    divergence: float
+    model: Any
+
+
+class Plans:
+    """Measures each group of channels alone, and plans widths for budgets from that.
+
+    Args:
+        model: a functional or sequential Keras model of either version; stays as it is.
+        config: with a budget; its `keep` does not matter.
+        data: fitted to the model; no labels are needed.
+        told: of the progress of the measurement.
+
+    Raises:
+        UsageError: none of the model's layers can get narrower.
+
+    Example:
+        >>> plans = Plans(model, Narrow(budget="macs", keep=0.5), data)
+        >>> plans.at(0.3).config.layers
+        {'conv_1': 0.5, 'dense': 0.75}
+    """
+
+    def __init__(self, model: Any, config: Narrow, data: Data, told: Told | None = None) -> None:
+        self._config = config
+        selection = select(model, only=config.only, protect=config.protect)
+        channels = channels_of(model)
+        asked = {id(target.layer) for target in selection.targets}
+        groups, refused = allowed(channels, config, asked)
+        if not groups:
+            reasons = "; ".join(f"{', '.join(one.layers)}: {one.reason}" for one in refused)
+            raise UsageError(f"nothing to narrow in model {model.name!r} ({reasons})")
+        samples = samples_for(data, channels, config)
+        assert samples is not None  # there is data
+        norms = [channel_scores(channels, group) for group in groups]
+        score = score_of(config, samples)
+        rankings = rank(model, channels, groups, score, samples.own, norms)
+        self._groups: list[Group] = groups
+        self._search = search_of(model, channels, groups, rankings, samples, config, told, {})
+
+    def at(self, keep: float) -> Plan:
+        """The widths that lose least at a cost of at most `keep`.
+
+        Args:
+            keep: share of the cost that may be left.
+        """
+        best, _ = self._search.best(keep)
+        ratios = {
+            group.makers[0].name: round(1 - width / group.size, 9)
+            for group, width in zip(self._groups, best.widths, strict=True)
+            if width < group.size
+        }
+        known = {"only": self._config.only, "protect": self._config.protect}
+        return Plan(
+            config=Narrow(ratio=0.0, layers=ratios, multiple=1, **known),
+            cost=best.cost,
+            divergence=best.divergence,
+            model=best.model,
+        )
