@@ -60,6 +60,7 @@ def made_by(
             quality=None,
             claims=claims,
             tflite=b"",
+            verify=recipe.verify,
         )
 
         def tell(done: int, of: int, name: str = step.technique) -> None:
