@@ -100,10 +100,10 @@ def _limit(text: str) -> tuple[str, float]:
 def tune_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Search for the file that costs least within limits: say what it may cost, not how.
 
-    The folder gets best.tflite, the recipe and the Keras model that it comes from, report.md and
-    report.json, and the files of all candidates. From the first minutes on, best.tflite is the best
-    file so far that passes every check: interrupt the search and use it, or continue with --resume.
-    Exits 1 when no file meets the limits.
+    The folder gets best.tflite, the recipe and the Keras model that it comes from, report.html,
+    report.md and report.json, and the files of all candidates. From the first minutes on,
+    best.tflite is the best file so far that passes every check: interrupt the search and use it, or
+    continue with --resume. Exits 1 when no file meets the limits.
     """
     if options["resume"] and options["force"]:
         raise UsageError("--resume continues a search and --force starts again: pass one of them")
@@ -138,7 +138,7 @@ def tune_command(ctx: click.Context, /, model: Path, output: Path, **options: An
     show(ctx, tune_tables(tuned.record))
     write_json(options["json_target"], tuned.record, force=options["force"])
     tuned.check()
-    say(ctx, f"{output / 'best.tflite'} passes every check; see report.md")
+    say(ctx, f"{output / 'best.tflite'} passes every check; see report.html")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def tune_tables(record: TuneRecord) -> list[Table]:
     Args:
         record: the evidence.
     """
-    return [_result(record), _trials(record)]
+    return [result_table(record), trials_table(record)]
 
 
 def cost_text(name: str, value: float) -> str:
@@ -58,7 +58,12 @@ def _loss(loss: Loss | None) -> str:
     return f"{loss.drop:.2%} {'of the spread' if loss.measure == 'error' else 'noise'}"
 
 
-def _result(record: TuneRecord) -> Table:
+def result_table(record: TuneRecord) -> Table:
+    """The best file beside the best one without training.
+
+    Args:
+        record: the evidence.
+    """
     first, best = record.trial(record.first), record.trial(record.best)
     rows: list[tuple[Cell, ...]] = [("what", first.candidate.text(), best.candidate.text(), "")]
     for name, value in best.costs.items():
@@ -95,7 +100,12 @@ def _interval(best: Trial, record: TuneRecord) -> tuple[str, ...]:
     )
 
 
-def _trials(record: TuneRecord) -> Table:
+def trials_table(record: TuneRecord) -> Table:
+    """All candidates in order.
+
+    Args:
+        record: the evidence.
+    """
     name = record.asked.minimize
     rows: list[tuple[Cell, ...]] = []
     for one in record.trials:

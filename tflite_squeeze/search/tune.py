@@ -14,23 +14,30 @@ from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, load_model, with_layers
 from tflite_squeeze.network.save import quietly
+from tflite_squeeze.page.contents import Contents
+from tflite_squeeze.page.render import report_page
 from tflite_squeeze.recipes.folder import RunFolder, data_sha256
 from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.search.candidate import Candidate
 from tflite_squeeze.search.choice import Choice
 from tflite_squeeze.search.config import Tune
 from tflite_squeeze.search.folder import (
+    PAGE,
     RECORD,
     REPORT,
+    TRIAL_FILE,
+    TRIAL_RECIPE,
     TuneState,
     asked_sha256,
     opened,
 )
 from tflite_squeeze.search.measuring import limit_of
+from tflite_squeeze.search.page import tune_contents
 from tflite_squeeze.search.record import Stage, Trial, TuneRecord
 from tflite_squeeze.search.tables import cost_text, loss_text, tune_tables
 from tflite_squeeze.search.workshop import Workshop
 from tflite_squeeze.tables.markdown import to_markdown
+from tflite_squeeze.tflite.footprint import tensor_bytes
 
 _FIRST_LOOKS = 4
 # What a whole training is expected to win over a short one, until that has been seen.
@@ -65,7 +72,7 @@ class Tuned:
         """
         best = self.record.trial(self.record.best)
         if not best.passed:
-            where = "" if self.folder is None else f": see {self.folder / REPORT}"
+            where = "" if self.folder is None else f": see {self.folder / PAGE}"
             raise CheckFailed(
                 f"no file meets everything that was asked; the nearest, {best.candidate.text()}, "
                 f"misses {'; '.join(best.failures)}{where}"
@@ -331,9 +338,16 @@ class _Search:
             seconds=time.perf_counter() - self._started,
         )
         self._store.put(REPORT, to_markdown(tune_tables(record)).encode())
+        self._store.put(PAGE, report_page(self._contents(record)))
         self._store.put(RECORD, (record.model_dump_json(indent=2) + "\n").encode())
-        tflite = self._store.read(f"{best.folder}/file.tflite")
+        tflite = self._store.read(f"{best.folder}/{TRIAL_FILE}")
         return Tuned(tflite=tflite, record=record, folder=self._store.folder)
+
+    def _contents(self, record: TuneRecord) -> Contents:
+        first, best = record.trial(record.first), record.trial(record.best)
+        files = [self._store.read(f"{one.folder}/{TRIAL_FILE}") for one in (first, best)]
+        recipe = self._store.read(f"{best.folder}/{TRIAL_RECIPE}").decode()
+        return tune_contents(record, recipe, *(tensor_bytes(file) for file in files))
 
 
 def _best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
