@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tflite_squeeze.data.data import load_data
-from tflite_squeeze.data.dividing import divided, halves
+from tflite_squeeze.data.dividing import divided, halves, set_aside
 
 X = np.arange(400, dtype=np.float32).reshape(400, 1)
 
@@ -54,3 +54,34 @@ def test_streams_are_halved_as_they_come(count: int | None) -> None:
     assert count is None or part.count in (None, 5)
     found = [[int(one["x"][0]) for one in half.dataset] for half in halves(part)]
     assert found == [[0, 2, 4], [1, 3]]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected", "apart"),
+    [
+        ({"x_train": 3_000, "x_test": 200}, (2_700, 300, 200), True),
+        ({"x_train": 300, "x_test": 200}, (300, 100, 100), True),
+        ({"x_train": 300, "x_test": 100}, (300, 100, 100), False),
+        ({"x_train": 500}, (300, 100, 100), True),
+        ({"x_train": 200}, (200, 200, 200), False),
+    ],
+)
+def test_training_choice_and_judgement_are_apart(
+    sizes: dict[str, int], expected: tuple[int, int, int], apart: bool
+) -> None:
+    start, arrays = 0, {}
+    for name, size in sizes.items():
+        arrays[name] = np.arange(start, start + size, dtype=np.float32)[:, None]
+        start += size
+    parts = set_aside(load_data(arrays))
+    seen = [
+        set(parts.choosing.sample("train", None).inputs["x"].ravel()),
+        set(parts.choosing.sample("validation", None).inputs["x"].ravel()),
+        set(parts.judging.sample("validation", None).inputs["x"].ravel()),
+    ]
+    assert tuple(map(len, seen)) == expected
+    assert parts.apart == apart
+    if apart:
+        assert not seen[0] & seen[1]
+        assert not seen[1] & seen[2]
+        assert not seen[0] & seen[2]

@@ -83,9 +83,9 @@ def _labelled(one: OutputFidelity, record: VerifyRecord) -> Loss | None:
         found = one.accuracy
         return Loss(
             measure="accuracy",
-            drop=-found.difference,
-            low=-found.high,
-            high=-found.low,
+            drop=0.0 - found.difference,
+            low=0.0 - found.high,
+            high=0.0 - found.low,
             value=found.file,
             examples=found.examples,
         )

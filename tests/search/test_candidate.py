@@ -1,0 +1,50 @@
+"""A candidate stands for one recipe, in the right order and with the steps that it was given."""
+
+import pytest
+from pydantic import ValidationError
+
+from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.search.candidate import Candidate, recipe_of
+from tflite_squeeze.search.config import Tune
+
+
+def test_steps_come_in_order_and_share_the_training() -> None:
+    candidate = Candidate(quantize=Quantization.INT8, keep=0.5, sparsity=0.9, clusters=16,
+                          steps=900)  # fmt: skip
+    narrow = {"ratio": 0.0, "layers": {"conv": 0.5}, "multiple": 1}
+    recipe = recipe_of(candidate, Tune(minimize="download"), narrow=narrow, batch=32, name="tuned")
+    assert [step.technique for step in recipe.steps] == ["narrow", "prune", "cluster"]
+    trainings = [step.finetune.steps for step in recipe.steps if step.finetune]
+    assert trainings == [400, 400, 100]
+    assert recipe.set_aside
+    assert recipe.convert.quantize is Quantization.INT8
+    assert recipe.convert.per_channel_dense is False
+    assert recipe.description == "50% of the MACs, 90% zeros, 16 values, int8"
+
+
+def test_what_leaves_the_model_as_it_is_has_no_steps() -> None:
+    candidate = Candidate(quantize=Quantization.NONE, keep=0.99, sparsity=0.1)
+    assert not candidate.trains
+    assert candidate.text() == "float32"
+    recipe = recipe_of(candidate, Tune(), narrow=None, batch=32, name="tuned")
+    assert recipe.steps == ()
+
+
+def test_microcontrollers_get_integers_from_end_to_end() -> None:
+    asked = Tune(minimize="ram", target="micro")
+    candidate = Candidate(quantize=Quantization.INT8)
+    recipe = recipe_of(candidate, asked, narrow=None, batch=32, name="tuned")
+    assert recipe.convert.io_dtype == "int8"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"minimize": "ram"}, "set target to micro"),
+        ({"minimize": "latency", "target": "micro"}, "no microcontroller"),
+        ({"only": ("narrow",), "without": ("prune",)}, "contradict"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Tune.model_validate(settings)

@@ -1,0 +1,148 @@
+"""A search whole: the best file, on disk at any moment; its recipe; what is refused; resuming."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.command_runs import Run, run  # noqa: F401  # a fixture
+from tests.tiny_models import LIBRARIES, examples
+from tflite_squeeze.errors import OutputError, UsageError
+from tflite_squeeze.recipes.squeeze import squeeze
+from tflite_squeeze.search import measuring
+from tflite_squeeze.search import tune as module
+from tflite_squeeze.search.config import Tune
+from tflite_squeeze.search.record import TuneRecord
+from tflite_squeeze.search.tables import tune_tables
+from tflite_squeeze.search.tune import tune
+
+X = examples(800, 12)
+Y = np.argmax(X[:, :3], axis=1)
+DATA = {"x_train": X[:400], "y_train": Y[:400], "x_test": X[400:], "y_test": Y[400:]}
+ASKED = Tune(max_drop=0.05, trials=6, seconds=None, minimize="macs")
+
+
+def _model(library: Any) -> Any:
+    """Too wide for what it does, and right nearly always."""
+    layers = library.layers
+    model = library.Sequential(
+        [library.Input((12,), name="x"), layers.Dense(48, "relu"), layers.Dense(3, "softmax")]
+    )
+    model.compile(library.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    model.fit(X[:400], Y[:400], epochs=25, batch_size=32, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("tune") / "best"
+    model = _model(LIBRARIES["keras"])
+    path = folder.parent / "net.keras"
+    model.save(path)
+    said: list[str] = []
+    return path, folder, tune(path, ASKED, DATA, folder, on_progress=said.append), said
+
+
+@pytest.mark.slow
+def test_the_best_file_is_smaller_and_within_the_limit(searched: Any) -> None:
+    _, folder, tuned, said = searched
+    record = tuned.record
+    first, best = record.trial(record.first), record.trial(record.best)
+    tuned.check()
+    assert best.costs["macs"] < 0.7 * first.costs["macs"]
+    assert best.judged is not None
+    assert best.judged.drop <= 0.05
+    assert best.judged.examples == 200
+    assert best.loss is not None
+    assert best.loss.examples == 200
+    assert (folder / "best.tflite").read_bytes() == tuned.tflite
+    assert TuneRecord.model_validate_json((folder / "report.json").read_bytes()) == record
+    assert b"tuned for macs" in (folder / "report.html").read_bytes()
+    assert any("of 6 trials" in line for line in said)
+    assert best in record.front
+    titles = [table.title for table in tune_tables(record)]
+    assert titles == ["The best file of net by macs", "Candidates"]
+
+
+@pytest.mark.slow
+def test_squeeze_makes_the_same_file_of_its_recipe(searched: Any) -> None:
+    path, folder, tuned, _ = searched
+    assert squeeze(path, folder / "best.yaml", DATA).tflite == tuned.tflite
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on(
+    searched: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _, tuned, _ = searched
+    folder = tmp_path / "best"
+    known = module.Workshop.trial
+
+    def killed(shop: Any, candidate: Any, stage: Any, number: int) -> Any:
+        if number == 5:
+            raise KeyboardInterrupt
+        return known(shop, candidate, stage, number)
+
+    monkeypatch.setattr(module.Workshop, "trial", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tune(path, ASKED, DATA, folder)
+    assert (folder / "best.tflite").exists()  # at any moment
+    monkeypatch.undo()
+    with pytest.raises(OutputError, match="--resume"):
+        tune(path, ASKED, DATA, folder)
+    again = tune(path, ASKED, DATA, folder, resume=True)
+    assert [one.candidate for one in again.record.trials[:5]] == [
+        one.candidate for one in tuned.record.trials[:5]
+    ]
+    assert again.record.trial(again.record.best).passed
+
+
+@pytest.mark.slow
+def test_a_limit_that_nothing_meets(tmp_path: Path) -> None:
+    asked = Tune(limits={"raw": 100}, trials=1, minimize="raw")
+    tuned = tune(_model(LIBRARIES["tf_keras"]), asked, DATA, tmp_path / "best")
+    best = tuned.record.trial(tuned.record.best)
+    assert not best.passed
+    assert any("100 is the limit" in line for line in best.failures)
+    with pytest.raises(Exception, match="no file meets everything"):
+        tuned.check()
+    assert not (tmp_path / "best" / "best.tflite").exists()
+
+
+def test_without_data_it_is_refused() -> None:
+    with pytest.raises(UsageError, match="pass data"):
+        tune(_untrained(), ASKED, None)
+
+
+def _untrained() -> Any:
+    library = LIBRARIES["keras"]
+    return library.Sequential([library.Input((12,)), library.layers.Dense(3, "softmax")])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--limit", "speed=3"], "COST=MOST"),
+        (["--time", "soon"], "30m, 2h, 90s or none"),
+        (["--resume", "--force"], "pass one of them"),
+        (["--minimize", "ram"], "target to micro"),
+        ([], "pass --data"),
+    ],
+)
+def test_wrong_use_is_one_line(run: Run, tmp_path: Path, options: list[str], said: str) -> None:  # noqa: F811
+    path = tmp_path / "net.keras"
+    _untrained().save(path)
+    assert said in run("tune", path, "-o", tmp_path / "best", *options).refused()
+    assert not (tmp_path / "best").exists()
+
+
+def test_a_loss_is_that_of_the_worst_labelled_output() -> None:
+    assert measuring.failures_of(
+        {"download": 2_000.0},
+        measuring.Loss(measure="agreement", drop=0.03, examples=50),
+        Tune(limits={"download": 1_000}),
+    ) == (
+        "agreement: 3.00% lost, and 2.00% is the limit",
+        "download: 2,000, and 1,000 is the limit",
+    )
