@@ -14,6 +14,7 @@ from tflite_squeeze.packing.record import PackRecord as PackRecord
 from tflite_squeeze.packing.record import pack_record as pack_record
 from tflite_squeeze.profiling.record import ProfileRecord as ProfileRecord
 from tflite_squeeze.recipes.report import Report as Report
+from tflite_squeeze.search.record import TuneRecord as TuneRecord
 from tflite_squeeze.tables.displayed import Displayed as Displayed
 from tflite_squeeze.techniques.binarization.record import BinarizeRecord as BinarizeRecord
 from tflite_squeeze.techniques.distillation.record import DistillRecord as DistillRecord
