@@ -17,9 +17,10 @@ _BESIDE = {
     "factorize": {"--measure", "--quantize"},
     "distill": {"--hint", "--attention"},
     "convert": {"--labels", "--no-verify", "--plan"},
-    "compare": {"--markdown", "--csv"},
-    "profile": {"--runtime", "--markdown", "--csv", "--plot"},
+    "compare": {"--markdown", "--csv", "--html"},
+    "profile": {"--runtime", "--markdown", "--csv", "--plot", "--html", "--node-data"},
     "android": {"--labels"},
+    "tune": {"--limit", "--time", "--resume"},
 }
 _CHANGING = {"prune", "l0", "cluster", "factorize", "narrow", "binarize", "distill", "quantize"}
 # Commands without a config: what they do has no settings, or those of the recipe.
