@@ -19,7 +19,7 @@ def test_steps_come_in_order_and_share_the_training() -> None:
     assert recipe.set_aside
     assert recipe.convert.quantize is Quantization.INT8
     assert recipe.convert.per_channel_dense is False
-    assert recipe.description == "50% of the MACs, 90% zeros, 16 values, int8"
+    assert recipe.description == "narrowed to 50%, 90% zeros, 16 values, int8"
 
 
 def test_what_leaves_the_model_as_it_is_has_no_steps() -> None:

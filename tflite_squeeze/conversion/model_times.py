@@ -40,12 +40,12 @@ def model_times(models: Sequence[Any], quantize: Quantization) -> NDArray[np.flo
 
 
 def _file(model: Any, quantize: Quantization) -> bytes:
-    samples = _made_up(model) if quantize.calibrates else None
+    samples = made_up(model) if quantize.calibrates else None
     config = Convert(quantize=quantize, sparsity="dense")
     return convert(model, config, samples, verification=None).tflite
 
 
-def _made_up(model: Any) -> dict[str, Any]:
+def made_up(model: Any) -> dict[str, Any]:
     """Normal numbers for every input of a model; zeros where it takes integers."""
     generator = np.random.default_rng(0)
     made = {}

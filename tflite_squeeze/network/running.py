@@ -4,7 +4,7 @@ The tensors of a node are let go of once the last node that takes them has run.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +68,10 @@ class Running:
         )
         self._kept = set(self.graph.outputs)
         self.values |= first_values(self.graph, self.model, dict(self.inputs))
+
+    def keep(self, values: Iterable[Value]) -> None:
+        """Keeps some tensors to the end."""
+        self._kept |= set(values)
 
     def run(self, node: Node) -> Array | None:
         """Computes a node's outputs on all samples at once: some have no axis of examples.

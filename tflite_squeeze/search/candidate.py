@@ -28,7 +28,13 @@ class Candidate(Frozen):
     """
 
     quantize: Quantization = Field(description="Type of the file.")
-    keep: float = Field(default=1.0, gt=0, le=1, description="Share of the MACs that is left.")
+    keep: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="What narrowing leaves, as a share: of the measured time, of the bytes of "
+        "weights, or of multiplications.",
+    )
     sparsity: float = Field(default=0.0, ge=0, lt=1, description="Share of weights that are zero.")
     clusters: int = Field(default=0, ge=0, description="Values that a weight may have; 0 for any.")
     weight_bits: int = Field(default=8, description="Bits of a weight in the file.")
@@ -54,9 +60,9 @@ class Candidate(Frozen):
 
         Example:
             >>> Candidate(quantize="int8", keep=0.5, sparsity=0.9, clusters=16).text()
-            '50% of the MACs, 90% zeros, 16 values, int8'
+            'narrowed to 50%, 90% zeros, 16 values, int8'
         """
-        parts = [f"{self.keep:.0%} of the MACs"] if self.narrows else []
+        parts = [f"narrowed to {self.keep:.0%}"] if self.narrows else []
         parts += [f"{100 * self.sparsity:.3g}% zeros"] if self.prunes else []
         parts += [f"{self.clusters} values"] if self.clusters else []
         kind = "float32" if self.quantize is Quantization.NONE else self.quantize.value

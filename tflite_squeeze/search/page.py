@@ -84,7 +84,7 @@ def _front(record: TuneRecord) -> Front:
         points=points,
         given="best without training",
         tried="candidate",
-        note="Candidates that miss a limit are rejected; those of a short training are never kept.",
+        note="Candidates that miss a limit are rejected.",
     )
 
 

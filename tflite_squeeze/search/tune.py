@@ -1,5 +1,6 @@
 """The verb: searches for the best file under limits, and has the best so far on disk."""
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -40,8 +41,8 @@ from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import tensor_bytes
 
 _FIRST_LOOKS = 4
-# What a whole training is expected to win over a short one, until that has been seen.
-_USUAL_GAIN = 0.01
+# What is left of the loss of a short training after a whole one, until that has been seen.
+_USUALLY_LEFT = 0.7
 _WORTH = 0.98  # of the best cost so far: what is less is worth a training
 _IN_VAIN = 6  # short trials in a row that led to nothing
 _SAFETY = 1.2  # of the time that a trial is expected to take
@@ -117,7 +118,7 @@ def tune(
     Example:
         >>> tuned = tune("models/resnet_8.keras", Tune(max_drop=0.005), "fashion-mnist", "best")
         >>> tuned.record.trial(tuned.record.best).candidate.text()
-        '47% of the MACs, int8'
+        'narrowed to 47%, int8'
     """
     if data is None:
         raise UsageError("tune trains and judges on samples: pass data (labels are not needed)")
@@ -195,6 +196,7 @@ class _Search:
 
     def _searched(self, first: Trial) -> None:
         """Trains candidates until the time, the trials or the ideas are used up."""
+        self._shop.settle_on(first.candidate.quantize)
         choice = Choice(
             self._asked,
             self._shop.techniques,
@@ -229,29 +231,31 @@ class _Search:
                 )
             self._added(trial)
             trained.append(trial)
-            if stage == "whole":
-                vain = 0 if self._best().costs[self._asked.minimize] < before else vain + 1
+            better = self._best().costs[self._asked.minimize] < before
+            if better or (stage == "short" and self._promising(trained) is not None):
+                vain = 0
             elif len(short) >= _FIRST_LOOKS:
-                vain = vain if self._promising(trained) is not None else vain + 1
+                vain += 1
         if vain >= _IN_VAIN:
             self._notes.append(f"{_IN_VAIN} candidates in a row led to nothing better")
 
-    def _gain(self, trained: list[Trial]) -> float:
-        """How much less a whole training is expected to lose than a short one."""
-        gains = [
-            before.loss.drop - after.loss.drop
+    def _left_of_loss(self, trained: list[Trial]) -> float:
+        """What share of the loss of a short training a whole one is expected to have."""
+        shares = [
+            after.loss.drop / before.loss.drop
             for after in trained if after.stage == "whole" and after.loss is not None
             for before in trained
             if before.stage == "short" and before.loss is not None
-            and _same(before.candidate, after.candidate)
+            and _same(before.candidate, after.candidate) and before.loss.drop > 0
         ]  # fmt: skip
-        return sum(gains) / len(gains) if gains else _USUAL_GAIN
+        return min(1.0, max(0.0, statistics.median([_USUALLY_LEFT, *shares])))
 
     def _over(self, trial: Trial, trained: list[Trial]) -> float:
         """How much more than its limit a trial is expected to lose after a whole training."""
         if trial.loss is None:
             return 1.0
-        return trial.loss.drop - self._gain(trained) - limit_of(trial.loss, self._asked)
+        expected = max(0.0, trial.loss.drop) * self._left_of_loss(trained)
+        return expected - limit_of(trial.loss, self._asked)
 
     def _promising(self, trained: list[Trial]) -> Candidate | None:
         """The cheapest that a whole training may bring under the limits, and had none yet."""
@@ -288,15 +292,14 @@ class _Search:
     def _added(self, trial: Trial) -> None:
         """Keeps a trial, and its file as the best where it is."""
         best = self._best() if any(one.loss for one in self._trials) else None
-        kept = trial.passed and trial.stage != "short"
-        if kept and (best is None or not best.passed or self._cheaper(trial, best)):
+        if trial.passed and (best is None or not best.passed or self._cheaper(trial, best)):
             trial = self._shop.judged(trial)
         state = self._store.state
         seconds = time.perf_counter() - self._started
         self._store.write(
             state.model_copy(update={"trials": (*self._trials, trial), "seconds": seconds})
         )
-        if trial.passed and kept and self._best().number == trial.number:
+        if trial.passed and self._best().number == trial.number:
             self._shop.put_best(trial)
         self._tell("")
 
@@ -352,7 +355,7 @@ class _Search:
 
 def _best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
     """The cheapest that passes; else the one that loses least."""
-    passing = [one for one in trials if one.passed and one.stage != "short"]
+    passing = [one for one in trials if one.passed]
     if passing:
         return min(passing, key=lambda one: one.costs[asked.minimize])
     made = [one for one in trials if one.loss is not None]

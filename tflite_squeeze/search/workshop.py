@@ -67,6 +67,7 @@ class Workshop:
         self._tell, self._allow_unsafe = tell, allow_unsafe
         self._batch = planned(FineTune(), examples_of(parts.choosing)).batch or 1
         self._first: tuple[bytes, float] | None = None
+        self._kind = Quantization.INT8
 
     @property
     def about(self) -> Source:
@@ -93,6 +94,10 @@ class Workshop:
             return []
         return [Candidate(quantize=kind) for kind in (Quantization.FLOAT16, Quantization.MIXED)]
 
+    def settle_on(self, kind: Quantization) -> None:
+        """Says which type the files of candidates have, before any of them is planned."""
+        self._kind = kind
+
     @cached_property
     def techniques(self) -> frozenset[str]:
         """What can be searched with: what is asked for and does something to this model."""
@@ -104,10 +109,11 @@ class Workshop:
     @cached_property
     def _plans(self) -> Plans | None:
         """Widths of the model; None where no layer can get narrower."""
-        counted = {"raw": "bytes", "download": "bytes"}.get(self._asked.minimize, "macs")
+        counted = {"raw": "bytes", "download": "bytes", "latency": "latency"}
         config = Narrow.model_validate(
             {
-                "budget": counted,
+                "budget": counted.get(self._asked.minimize, "macs"),
+                "measure": "none" if self._kind is Quantization.NONE else "int8",
                 "keep": 0.5,
                 "multiple": _MULTIPLE,
                 "protect": self._asked.protect,
@@ -175,7 +181,7 @@ class Workshop:
         if made.tflite is None:
             return {"failures": made.failures}
         self._store.put(f"{trial.folder}/{TRIAL_FILE}", made.tflite)
-        if trial.candidate.trains and trial.stage == "whole":
+        if trial.candidate.trains:
             self._store.save(made.model, f"{trial.folder}/{TRIAL_MODEL}")
         costs = costs_of(made.tflite, self._asked, self._timed_beside())
         kind = trial.candidate.quantize

@@ -247,7 +247,8 @@ def test_zeros_stay_where_statistics_are_over_channels(library: Any) -> None:
     with pytest.raises(UsageError, match="over all channels, so that not even zeros go"):
         narrow(_half_dead(model, "a"), Narrow(multiple=1))
     narrower, _ = narrow(model, Narrow(ratio=0.25, multiple=1))
-    assert narrower.get_layer("norm").get_weights()[0].shape == (4,)
+    # A normalisation over channels makes numbers of zeros: no more go than are asked for.
+    assert narrower.get_layer("norm").get_weights()[0].shape == (6,)
 
 
 @pytest.mark.slow
@@ -277,3 +278,34 @@ def test_a_backbone_under_a_head(library: Any) -> None:
     images = tiny_models.examples(2, *shape)
     expected = np.asarray(model(images))
     np.testing.assert_allclose(cut(model, channels, stays)(images), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda library, hidden: library.layers.BatchNormalization(beta_initializer="ones")(hidden),
+        lambda library, hidden: library.layers.Activation("sigmoid")(hidden),
+        lambda library, hidden: library.layers.Rescaling(1.0, offset=0.5)(hidden),
+        lambda _library, hidden: hidden + 1.0,
+    ],
+    ids=["normalization", "activation", "rescaling", "scalar"],
+)
+def test_units_that_are_constants_and_not_zero_are_not_dead(library: Any, between: Any) -> None:
+    layers = library.layers
+    given = library.Input((8,), name="x")
+    hidden = layers.Dense(8, use_bias=False, name="hidden")(given)
+    model = library.Model(given, layers.Dense(3)(between(library, hidden)))
+    (kernel,) = model.get_layer("hidden").get_weights()
+    kernel[:, ::2] = 0
+    model.get_layer("hidden").set_weights([kernel])
+    with pytest.raises(UsageError, match="nothing to narrow"):
+        narrow(model, Narrow(multiple=1))
+    # What takes nothing of them makes them dead all the same.
+    (taken, bias) = model.layers[-1].get_weights()
+    taken[::2] = 0
+    model.layers[-1].set_weights([taken, bias])
+    x = tiny_models.examples(4, 8)
+    before = np.asarray(model(x))
+    narrower, record = narrow(model, Narrow(multiple=1))
+    assert [group.after for group in record.groups] == [4]
+    np.testing.assert_allclose(np.asarray(narrower(x)), before, atol=1e-5)

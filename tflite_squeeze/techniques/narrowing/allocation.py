@@ -176,17 +176,18 @@ class Search:
         full = [widths.get(at, group.size) for at, group in enumerate(self.groups)]
         return stays_of(self.channels, self.groups, self.rankings, full)
 
-    def best(self, keep: float) -> tuple[Trial, list[Trial]]:
+    def best(self, keep: float, *, quick: bool = False) -> tuple[Trial, list[Trial]]:
         """The trial that loses least at a cost of at most `keep`, and all that were measured.
 
         Where no trial is cheap enough, it is the cheapest.
 
         Args:
             keep: share of the cost that may be left.
+            quick: whether to leave out corrections of predicted times, and trades.
         """
-        rounds = 1 if self.times is None else _CORRECTIONS
-        before = len(self._singles)
-        steps = before + rounds * len(_POWERS) + _TRADES
+        rounds = 1 if self.times is None or quick else _CORRECTIONS
+        before, trades = len(self._singles), 0 if quick else _TRADES
+        steps = before + rounds * len(_POWERS) + trades
         table, trials = self._table, dict[Widths, Trial]()
         shares = dict.fromkeys(_POWERS, keep)
         for done, power in enumerate(_POWERS * rounds, before):
@@ -195,7 +196,7 @@ class Search:
             if widths not in trials:
                 trials[widths] = self._trial(dict(enumerate(widths)))
             shares[power] *= min(1.05, keep / trials[widths].cost)  # times differ from predictions
-        for done in range(steps - _TRADES, steps):
+        for done in range(steps - trades, steps):
             self._tell(done, steps)
             best = _best(list(trials.values()), keep)
             untried = [one for one in table.near(best.widths, keep) if one not in trials]
@@ -203,7 +204,9 @@ class Search:
                 break
             trials[untried[0]] = self._trial(dict(enumerate(untried[0])))
         self._tell(steps, steps)
-        found = self._timed_together(list(trials.values()))
+        found = list(trials.values())
+        if not quick:
+            found = self._timed_together(found)
         return _best(found, keep), found
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.conversion.model_times import model_times
+from tflite_squeeze.conversion.model_times import made_up, model_times
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import UsageError
@@ -33,7 +33,13 @@ from tflite_squeeze.techniques.narrowing.record import (
     TrialRecord,
 )
 from tflite_squeeze.techniques.narrowing.repair import Repaired, repair
-from tflite_squeeze.techniques.narrowing.scores import Ranking, Score, channel_scores, rank
+from tflite_squeeze.techniques.narrowing.scores import (
+    Ranking,
+    Score,
+    channel_scores,
+    rank,
+    without_constants,
+)
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.divergence import Divergence
 from tflite_squeeze.training.plan import Needs
@@ -104,6 +110,8 @@ def narrow(
     groups, refused = allowed(channels, config, asked)
     samples = samples_for(run.samples, channels, config)
     norms = [channel_scores(channels, group) for group in groups]
+    if samples is None or not config.repair:  # nothing makes up for constants that go
+        norms = without_constants(given, channels, groups, norms, made_up(given))
     score, inputs = score_of(config, samples), samples.own if samples else None
     rankings = rank(given, channels, groups, score, inputs, norms)
     if config.budget is None:

@@ -76,7 +76,7 @@ class Plans:
         Args:
             keep: share of the cost that may be left.
         """
-        best, _ = self._search.best(keep)
+        best, _ = self._search.best(keep, quick=True)
         ratios = {
             group.makers[0].name: round(1 - width / group.size, 9)
             for group, width in zip(self._groups, best.widths, strict=True)

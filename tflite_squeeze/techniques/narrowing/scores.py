@@ -115,6 +115,57 @@ def channel_scores(channels: Channels, group: Group) -> Array:
     Returns:
         (units,), 0 or more.
     """
+    norms = _norms(channels, group)
+    made: Array = np.sum(norms[Role.MAKES], axis=0) if norms[Role.MAKES] else np.ones(group.size)
+    taken: Array = np.sum(norms[Role.TAKES], axis=0) if norms[Role.TAKES] else np.ones(group.size)
+    return np.asarray(np.prod([made * taken, *norms[Role.PASSES]], axis=0))
+
+
+def without_constants(
+    model: Any,
+    channels: Channels,
+    groups: Sequence[Group],
+    scores: Sequence[Array],
+    inputs: Mapping[str, Array],
+) -> list[Array]:
+    """Scores by which only units that are 0 where they are taken count as dead.
+
+    A unit without weights is a constant: its bias, a shift of a normalisation, or what an
+    activation makes of 0. Other constants than 0 cannot go without a change of the outputs.
+
+    Args:
+        model: the Keras model.
+        channels: of the model.
+        groups: some of its groups.
+        scores: of their units, as of `channel_scores`.
+        inputs: a few examples by the name of the input; they need not be real.
+
+    Returns:
+        The scores, those of constants other than 0 a little above 0.
+    """
+    if all(np.all(own > 0) for own in scores):
+        return list(scores)
+    read = [_read_by_takers(channels, group) for group in groups]
+    running = Running(channels.graph, model, inputs)
+    running.keep(value for values in read for value in values)
+    for node in channels.graph.nodes.values():
+        running.run(node)
+        running.forget(node)
+    found = []
+    for group, own, values in zip(groups, scores, read, strict=True):
+        taken = _norms(channels, group)[Role.TAKES]
+        carries = np.zeros(group.size, bool)
+        for value in values:
+            array = running.array(value)
+            used = np.any(array.reshape(-1, array.shape[-1]) != 0, axis=0).astype(float)
+            carries |= used @ _membership(group, channels.units[value]) > 0
+        constant = (own == 0) & carries & (np.sum(taken, axis=0) > 0)
+        found.append(np.where(constant, np.finfo(float).tiny, own))
+    return found
+
+
+def _norms(channels: Channels, group: Group) -> dict[Role, list[Array]]:
+    """The norms of the weights that make, pass and take each unit, each over its mean."""
     norms: dict[Role, list[Array]] = {role: [] for role in Role}
     layers = {id(one): one for one in (*group.makers, *group.passers, *group.takers)}
     for layer in layers.values():
@@ -124,9 +175,7 @@ def channel_scores(channels: Channels, group: Group) -> Array:
                 squares = _sums(np.square(weights[index], dtype=np.float64), axis)
                 sums = np.bincount(units, squares, len(channels.group_of))[group.units]
                 norms[role].append(_relative(np.sqrt(sums)))
-    made: Array = np.sum(norms[Role.MAKES], axis=0) if norms[Role.MAKES] else np.ones(group.size)
-    taken: Array = np.sum(norms[Role.TAKES], axis=0) if norms[Role.TAKES] else np.ones(group.size)
-    return np.asarray(np.prod([made * taken, *norms[Role.PASSES]], axis=0))
+    return norms
 
 
 def _sums(values: Array, axis: int) -> Array:
