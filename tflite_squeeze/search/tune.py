@@ -10,6 +10,7 @@ from typing import Any
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.data.dividing import Divided, set_aside
 from tflite_squeeze.doctor.doctor import package_versions
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
@@ -41,8 +42,9 @@ from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import tensor_bytes
 
 _FIRST_LOOKS = 4
-# What is left of the loss of a short training after a whole one, until that has been seen.
-_USUALLY_LEFT = 0.7
+# What is left of the loss of a short training after a whole one, until that has been seen: zeros
+# need long to be made up for.
+_USUALLY_LEFT, _LEFT_OF_ZEROS = 0.7, 0.3
 _WORTH = 0.98  # of the best cost so far: what is less is worth a training
 _IN_VAIN = 6  # short trials in a row that led to nothing
 _SAFETY = 1.2  # of the time that a trial is expected to take
@@ -196,11 +198,12 @@ class _Search:
 
     def _searched(self, first: Trial) -> None:
         """Trains candidates until the time, the trials or the ideas are used up."""
-        self._shop.settle_on(first.candidate.quantize)
+        kind = self._kind(first)
+        self._shop.settle_on(kind)
         choice = Choice(
             self._asked,
             self._shop.techniques,
-            first.candidate.quantize,
+            kind,
             self._store.folder / "study.journal",
         )
         choice.forget_unfinished()
@@ -239,7 +242,17 @@ class _Search:
         if vain >= _IN_VAIN:
             self._notes.append(f"{_IN_VAIN} candidates in a row led to nothing better")
 
-    def _left_of_loss(self, trained: list[Trial]) -> float:
+    def _kind(self, first: Trial) -> Quantization:
+        """The type of the files: that of the best without training, int8 for small downloads.
+
+        Integers whose zeros and values are few compress best with one scale a tensor, as int8 has.
+        """
+        plain = Candidate(quantize=Quantization.INT8)
+        passes = any(one.passed and one.candidate == plain for one in self._trials)
+        small = self._asked.minimize == "download" and passes
+        return Quantization.INT8 if small else first.candidate.quantize
+
+    def _left_of_loss(self, candidate: Candidate, trained: list[Trial]) -> float:
         """What share of the loss of a short training a whole one is expected to have."""
         shares = [
             after.loss.drop / before.loss.drop
@@ -247,14 +260,16 @@ class _Search:
             for before in trained
             if before.stage == "short" and before.loss is not None
             and _same(before.candidate, after.candidate) and before.loss.drop > 0
+            and before.candidate.prunes == candidate.prunes
         ]  # fmt: skip
-        return min(1.0, max(0.0, statistics.median([_USUALLY_LEFT, *shares])))
+        usual = _LEFT_OF_ZEROS if candidate.prunes else _USUALLY_LEFT
+        return min(1.0, max(0.0, statistics.median(shares or [usual])))
 
     def _over(self, trial: Trial, trained: list[Trial]) -> float:
         """How much more than its limit a trial is expected to lose after a whole training."""
         if trial.loss is None:
             return 1.0
-        expected = max(0.0, trial.loss.drop) * self._left_of_loss(trained)
+        expected = max(0.0, trial.loss.drop) * self._left_of_loss(trial.candidate, trained)
         return expected - limit_of(trial.loss, self._asked)
 
     def _promising(self, trained: list[Trial]) -> Candidate | None:
