@@ -99,8 +99,20 @@ def test_a_killed_search_goes_on(
 
 
 @pytest.mark.slow
+def test_limits_that_no_type_of_file_meets_are_searched_for(tmp_path: Path) -> None:
+    path, asked = tmp_path / "best", Tune(limits={"macs": 500}, trials=3, minimize="raw",
+                                          max_drop=0.3, seconds=None)  # fmt: skip
+    tuned = tune(_model(LIBRARIES["tf_keras"]), asked, {"x": X, "y": Y}, path)
+    first, best = (tuned.record.trial(one) for one in (tuned.record.first, tuned.record.best))
+    assert first.costs["macs"] == 12 * 48 + 48 * 3
+    assert not first.passed
+    tuned.check()
+    assert best.costs["macs"] <= 500
+
+
+@pytest.mark.slow
 def test_a_limit_that_nothing_meets(tmp_path: Path) -> None:
-    asked = Tune(limits={"raw": 100}, trials=1, minimize="macs")
+    asked = Tune(limits={"raw": 100}, trials=0, minimize="macs")
     tuned = tune(_model(LIBRARIES["tf_keras"]), asked, DATA, tmp_path / "best")
     best = tuned.record.trial(tuned.record.best)
     assert not best.passed

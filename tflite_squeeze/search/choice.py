@@ -116,7 +116,9 @@ class Choice:
             clusters=given.get("clusters", 0),
         )
 
-    def learn(self, asked: optuna.Trial, trial: Trial, first: float, over: float) -> None:
+    def learn(
+        self, asked: optuna.Trial, trial: Trial, first: float, over: float, excess: float = 0.0
+    ) -> None:
         """Tells what became of a proposed candidate.
 
         Args:
@@ -124,11 +126,21 @@ class Choice:
             trial: what was found.
             first: the cost of the file without training.
             over: how much more than its limit it lost, as a fraction; positive if it lost more.
+            excess: by what share it exceeds the limits of what it costs.
         """
         cost = trial.costs.get(self._asked.minimize)
         value = _LOST if cost is None else math.log(max(cost, 1e-9) / first)
-        asked.set_constraint(_CONSTRAINT, over)
+        asked.set_constraint(_CONSTRAINT, max(over, excess) if excess else over)
         self._study.tell(asked, value)
+        self.place(trial, over)
+
+    def place(self, trial: Trial, over: float) -> None:
+        """Notes how far on the way of the first candidates one of them was, and on which side.
+
+        Args:
+            trial: of any candidate.
+            over: as in `learn`.
+        """
         at = next((at for at, way in enumerate(self._way) if self._is(trial.candidate, way)), None)
         if at is not None:
             if over <= 0:

@@ -45,8 +45,8 @@ class Tune(Frozen):
         ge=0,
         le=1,
         description="Without labels: least fraction of examples that get the same class as from "
-        "the given model; where there are no classes, one minus the largest error, as a share of "
-        "the answers.",
+        "the given model; where there are no classes, one minus the noise as a share of the "
+        "answers, by default 0.9.",
     )
     target: Literal["cpu", "micro"] = Field(
         default="cpu",

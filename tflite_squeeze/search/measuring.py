@@ -18,6 +18,8 @@ from tflite_squeeze.verification.verify import verify
 
 # The search judges by limits of its own.
 _ANYTHING_GOES = {"min_sqnr_db": -1e9, "min_agreement": 0.0, "max_drop": 0.999}
+# Of answers that are numbers, where nothing else is asked for: 20 dB.
+_NOISE = 0.1
 _COUNTED = {"download": "download_bytes", "raw": "raw_bytes", "macs": "macs"}
 
 
@@ -111,8 +113,11 @@ def _unlabelled(outputs: Iterable[OutputFidelity], record: VerifyRecord) -> list
 
 def limit_of(loss: Loss, asked: Tune) -> float:
     """How large a loss may be."""
-    labelled = loss.measure in ("accuracy", "error")
-    return asked.max_drop if labelled else 1 - asked.min_agreement
+    if loss.measure in ("accuracy", "error"):
+        return asked.max_drop
+    if loss.measure == "noise" and "min_agreement" not in asked.model_fields_set:
+        return _NOISE
+    return 1 - asked.min_agreement
 
 
 _LIMIT_UNITS = {"latency": 1000.0}  # milliseconds, measured in microseconds
@@ -129,3 +134,17 @@ def failures_of(costs: dict[str, float], loss: Loss, asked: Tune) -> tuple[str, 
         if costs[name] > limit:
             lines.append(f"{name}: {costs[name]:,.6g}, and {limit:,.6g} is the limit")
     return tuple(lines)
+
+
+def excess_of(costs: dict[str, float], asked: Tune) -> float:
+    """By what share a file exceeds the limits of what it costs, all of those that are known.
+
+    Example:
+        >>> excess_of({"raw": 150.0}, Tune(limits={"raw": 100}))
+        0.5
+    """
+    return sum(
+        max(0.0, costs[name] / (most * _LIMIT_UNITS.get(name, 1.0)) - 1)
+        for name, most in asked.limits.items()
+        if name in costs
+    )

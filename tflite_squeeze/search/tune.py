@@ -1,5 +1,6 @@
 """The verb: searches for the best file under limits, and has the best so far on disk."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ from tflite_squeeze.search.folder import (
     asked_sha256,
     opened,
 )
-from tflite_squeeze.search.measuring import limit_of
+from tflite_squeeze.search.measuring import excess_of, limit_of
 from tflite_squeeze.search.page import tune_contents
 from tflite_squeeze.search.record import Stage, Trial, TuneRecord
 from tflite_squeeze.search.tables import cost_text, loss_text, tune_tables
@@ -178,16 +179,25 @@ class _Search:
 
     def finished(self) -> Tuned:
         """Runs what is left of the search."""
-        for candidate in self._shop.without_training():
-            if not any(one.stage == "free" and one.candidate == candidate for one in self._trials):
-                self._added(self._shop.trial(candidate, "free", len(self._trials)))
-        if not any(one.passed for one in self._trials):
-            for candidate in self._shop.rescues():
-                self._added(self._shop.trial(candidate, "free", len(self._trials)))
-        first = self._best()
-        if first.passed:
+        self._without_training(self._shop.without_training())
+        smaller = [one for one in self._trials if one.candidate.quantize is not Quantization.NONE]
+        if not any(self._within(one) for one in smaller):
+            self._without_training(self._shop.rescues())
+        first = self._first()
+        if self._within(first):
             self._searched(first)
         return self._written(self._first())
+
+    def _without_training(self, candidates: Sequence[Candidate]) -> None:
+        """Makes those that an interrupted search has not made yet."""
+        known = [one.candidate for one in self._trials if one.stage == "free"]
+        for candidate in candidates:
+            if candidate not in known:
+                self._added(self._shop.trial(candidate, "free", len(self._trials)))
+
+    def _within(self, trial: Trial) -> bool:
+        """Whether a file loses no more than it may."""
+        return trial.loss is not None and trial.loss.drop <= limit_of(trial.loss, self._asked)
 
     def _first(self) -> Trial:
         """The best that needed no training."""
@@ -209,6 +219,9 @@ class _Search:
         choice.forget_unfinished()
         vain = 0
         trained = [one for one in self._trials if one.stage != "free"]
+        for one in trained:  # of a search that was interrupted
+            if one.stage == "short":
+                choice.place(one, self._over(one, trained))
         while len(trained) < self._asked.trials and vain < _IN_VAIN:
             short = [one for one in trained if one.stage == "short"]
             promising = self._promising(trained)
@@ -226,15 +239,15 @@ class _Search:
             if self._too_late(candidate, trained):
                 self._notes.append("the time was used up")
                 return
-            before = self._best().costs[self._asked.minimize]
+            before = self._best().number
             trial = self._shop.trial(candidate, stage, len(self._trials))
             if asking is not None:
-                choice.learn(
-                    asking, trial, first.costs[self._asked.minimize], self._over(trial, trained)
-                )
+                over = self._over(trial, trained)
+                cost = first.costs[self._asked.minimize]
+                choice.learn(asking, trial, cost, over, excess_of(trial.costs, self._asked))
             self._added(trial)
             trained.append(trial)
-            better = self._best().costs[self._asked.minimize] < before
+            better = self._best().number != before
             if better or (stage == "short" and self._promising(trained) is not None):
                 vain = 0
             elif len(short) >= _FIRST_LOOKS:
@@ -275,14 +288,16 @@ class _Search:
     def _promising(self, trained: list[Trial]) -> Candidate | None:
         """The cheapest that a whole training may bring under the limits, and had none yet."""
         name = self._asked.minimize
-        best = self._best().costs[name]
+        best = self._best()
+        most = _WORTH * best.costs[name] if best.passed else math.inf
         whole = [one.candidate for one in trained if one.stage == "whole"]
         found = [
             one
             for one in trained
             if one.stage == "short"
             and name in one.costs
-            and one.costs[name] < _WORTH * best
+            and one.costs[name] < most
+            and not excess_of(one.costs, self._asked)
             and self._over(one, trained) <= 0
             and not any(_same(one.candidate, other) for other in whole)
         ]
@@ -369,7 +384,7 @@ class _Search:
 
 
 def _best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
-    """The cheapest that passes; else the one that loses least."""
+    """The cheapest that passes; else the nearest: within the loss, then within the costs."""
     passing = [one for one in trials if one.passed]
     if passing:
         return min(passing, key=lambda one: one.costs[asked.minimize])
@@ -377,7 +392,14 @@ def _best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
     if not made:
         reasons = "; ".join(dict.fromkeys(line for one in trials for line in one.failures))
         raise CheckFailed(f"no file could be made of the model at all: {reasons}")
-    return min(made, key=lambda one: (len(one.failures), one.loss.drop if one.loss else 0.0))
+
+    def distance(one: Trial) -> tuple[bool, float, float]:
+        assert one.loss is not None  # they are made
+        excess = excess_of(one.costs, asked)
+        over = one.loss.drop - limit_of(one.loss, asked)
+        return over > 0, excess, over
+
+    return min(made, key=distance)
 
 
 def _same(one: Candidate, other: Candidate) -> bool:
