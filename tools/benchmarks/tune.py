@@ -1,0 +1,101 @@
+"""`tune` on the reference models and Fashion-MNIST: what it finds under a limit, and how fast.
+
+    python tools/benchmarks/tune.py run resnet_8-latency --minutes 60
+    python tools/benchmarks/tune.py table
+
+A search that was killed goes on where it ended; more minutes continue one that is finished. Its
+folder is in build/benchmarks/tune/, the figures go into tools/benchmarks/tune.json. Losses are of
+the 10,000 test images, on which nothing is chosen. `table` writes docs/measured/tune.md.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import click
+from measured_table import renew_page
+
+from tflite_squeeze.files.files import write_atomically
+from tflite_squeeze.search.config import Tune
+from tflite_squeeze.search.record import TuneRecord
+from tflite_squeeze.search.tables import cost_text, loss_text
+from tflite_squeeze.search.tune import tune
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RESULTS = Path(__file__).with_suffix(".json")
+FOLDERS = REPOSITORY / "build" / "benchmarks" / "tune"
+
+# model, what is asked for
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "resnet_8-latency": ("resnet_8", {"minimize": "latency", "max_drop": 0.005}),
+    "mobilenet_v1_025-latency": ("mobilenet_v1_025", {"minimize": "latency", "max_drop": 0.005}),
+    "lenet_5-download": ("lenet_5", {"minimize": "download", "max_drop": 0.003}),
+    "resnet_8-micro": (
+        "resnet_8",
+        {"minimize": "ram", "target": "micro", "max_drop": 0.01},
+    ),
+}
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """The command line."""
+
+
+@main.command()
+@click.argument("case", type=click.Choice(list(CASES)))
+@click.option("--minutes", type=float, default=60.0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def run(case: str, minutes: float, seed: int) -> None:
+    """Searches, or goes on with a search."""
+    name, asked = CASES[case]
+    folder = FOLDERS / f"{case}-{seed}"
+    done = tune(
+        REPOSITORY / "models" / f"{name}.keras",
+        Tune(**asked, seconds=60 * minutes, seed=seed),
+        "fashion-mnist",
+        folder,
+        resume=(folder / "state.json").exists(),
+        on_progress=lambda line: click.echo(line, err=True),
+    )
+    known = _known()
+    known[f"{case} {seed}"] = json.loads(done.record.model_dump_json())
+    write_atomically(RESULTS, (json.dumps(known, indent=1) + "\n").encode(), force=True)
+
+
+@main.command()
+def table() -> None:
+    """Writes docs/measured/tune.md."""
+    rows = ["| task | seed | minutes | trials | without training | found | of that | lost |",
+            "|---|---:|---:|---:|---|---|---:|---:|"]  # fmt: skip
+    for key, value in _known().items():
+        record = TuneRecord.model_validate(value)
+        case, seed = key.rsplit(" ", 1)
+        cost = record.asked.minimize
+        first, best = record.trial(record.first), record.trial(record.best)
+        trained = sum(one.stage != "free" for one in record.trials)
+        rows.append(
+            f"| {case} | {seed} | {record.seconds / 60:.0f} | {trained} "
+            f"| {first.candidate.text()}: {cost_text(cost, first.costs[cost])} "
+            f"| {best.candidate.text()}: {cost_text(cost, best.costs[cost])} "
+            f"| {best.costs[cost] / first.costs[cost]:.3f} | {loss_text(best)} |"
+        )
+    renew_page("tune", "searches", "\n".join(rows))
+
+
+def _known() -> dict[str, Any]:
+    if not RESULTS.exists():
+        return {}
+    found: dict[str, Any] = json.loads(RESULTS.read_bytes())
+    return found
+
+
+if __name__ == "__main__":
+    main()
