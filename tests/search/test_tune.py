@@ -20,7 +20,7 @@ from tflite_squeeze.search.tune import tune
 X = examples(800, 12)
 Y = np.argmax(X[:, :3], axis=1)
 DATA = {"x_train": X[:400], "y_train": Y[:400], "x_test": X[400:], "y_test": Y[400:]}
-ASKED = Tune(max_drop=0.05, trials=5, seconds=None, minimize="macs")
+ASKED = Tune(max_drop=0.1, trials=5, seconds=None, minimize="macs")
 
 
 def _model(library: Any) -> Any:
@@ -52,7 +52,7 @@ def test_the_best_file_is_smaller_and_within_the_limit(searched: Any) -> None:
     tuned.check()
     assert best.costs["macs"] < 0.7 * first.costs["macs"]
     assert best.judged is not None
-    assert best.judged.drop <= 0.05
+    assert best.judged.drop <= 0.1
     assert best.judged.examples == 200
     assert best.loss is not None
     assert best.loss.examples == 200
