@@ -21,6 +21,7 @@ _QUICK = [
     (re.compile(r'"(fashion-mnist|mnist|watch)"'), r'"models/samples/\1.npz"'),
     (re.compile(r"--epochs [1-9]\d*"), "--epochs 1"),
     (re.compile(r"--steps [1-9]\d*"), "--steps 10"),
+    (re.compile(r"--trials [1-9]\d*"), "--trials 0"),
     # One epoch does not win back what is lost.
     (
         re.compile(

@@ -91,7 +91,8 @@ def test_a_killed_search_goes_on(
     monkeypatch.undo()
     with pytest.raises(OutputError, match="--resume"):
         tune(path, ASKED, DATA, folder)
-    again = tune(path, ASKED, DATA, folder, resume=True)
+    fewer = ASKED.model_copy(update={"trials": 2})  # which makes no other search of it
+    again = tune(path, fewer, DATA, folder, resume=True)
     assert [one.candidate for one in again.record.trials[:4]] == [
         one.candidate for one in tuned.record.trials[:4]
     ]

@@ -45,7 +45,7 @@ from tflite_squeeze.tflite.footprint import tensor_bytes
 _FIRST_LOOKS = 4
 # What is left of the loss of a short training after a whole one, until that has been seen: zeros
 # need long to be made up for.
-_USUALLY_LEFT, _LEFT_OF_ZEROS = 0.7, 0.3
+_USUALLY_LEFT, _LEFT_OF_ZEROS = 0.5, 0.3
 _WORTH = 0.98  # of the best cost so far: what is less is worth a training
 _IN_VAIN = 6  # short trials in a row that led to nothing
 _SAFETY = 1.2  # of the time that a trial is expected to take
