@@ -26,7 +26,7 @@ from tflite_squeeze.verification.verify import verify
 # The file is not meant to answer like the model that was given; only the limits judge it.
 # Enough to see which operators take the time; `profile` measures for longer.
 _BRIEFLY = Profile(runs=20, min_seconds=0.2, warmup_seconds=0.1)
-_ANYTHING_GOES = {"min_sqnr_db": -1e9, "min_agreement": 0.0, "max_drop": 0.999}
+ANYTHING_GOES = {"min_sqnr_db": -1e9, "min_agreement": 0.0, "max_drop": 0.999}
 
 
 def judged(
@@ -98,7 +98,7 @@ def _compared(
     """The file's answers beside those of the model that was given; None without real samples."""
     if data is None or converted.record.unverified:
         return None
-    config = Verify(samples=recipe.verify.samples, **_ANYTHING_GOES)
+    config = Verify(samples=recipe.verify.samples, **ANYTHING_GOES)
     try:
         return verify(source, converted.tflite, data, config, quantization=Quantization.INT8)
     except RuntimeFailure:

@@ -1,6 +1,6 @@
 """What a file costs, and what it loses against the model that was given."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.microcontrollers.profile import profile_micro
 from tflite_squeeze.microcontrollers.record import MicroProfile
 from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.recipes.outcome import ANYTHING_GOES
 from tflite_squeeze.runtime.turns import turn_by_turn
 from tflite_squeeze.search.config import Tune
 from tflite_squeeze.search.record import Loss
@@ -16,8 +17,6 @@ from tflite_squeeze.tflite.footprint import footprint
 from tflite_squeeze.verification.record import OutputFidelity, Verify, VerifyRecord
 from tflite_squeeze.verification.verify import verify
 
-# The search judges by limits of its own.
-_ANYTHING_GOES = {"min_sqnr_db": -1e9, "min_agreement": 0.0, "max_drop": 0.999}
 # Of answers that are numbers, where nothing else is asked for: 20 dB.
 _NOISE = 0.1
 _COUNTED = {"download": "download_bytes", "raw": "raw_bytes", "macs": "macs"}
@@ -70,7 +69,7 @@ def loss_of(source: LoadedModel, tflite: bytes, data: Data, kind: Quantization) 
     Raises:
         RuntimeFailure: the runtime refuses the file.
     """
-    config = Verify(samples=None, **_ANYTHING_GOES)
+    config = Verify(samples=None, **ANYTHING_GOES)
     return worst_loss(verify(source, tflite, data, config, quantization=kind))
 
 
@@ -129,8 +128,7 @@ def failures_of(costs: dict[str, float], loss: Loss, asked: Tune) -> tuple[str, 
     bound = limit_of(loss, asked)
     if loss.drop > bound + 1e-12:
         lines.append(f"{loss.measure}: {loss.drop:.2%} lost, and {bound:.2%} is the limit")
-    for name, most in asked.limits.items():
-        limit = most * _LIMIT_UNITS.get(name, 1.0)
+    for name, limit in _limits(asked):
         if costs[name] > limit:
             lines.append(f"{name}: {costs[name]:,.6g}, and {limit:,.6g} is the limit")
     return tuple(lines)
@@ -143,8 +141,10 @@ def excess_of(costs: dict[str, float], asked: Tune) -> float:
         >>> excess_of({"raw": 150.0}, Tune(limits={"raw": 100}))
         0.5
     """
-    return sum(
-        max(0.0, costs[name] / (most * _LIMIT_UNITS.get(name, 1.0)) - 1)
-        for name, most in asked.limits.items()
-        if name in costs
-    )
+    return sum(max(0.0, costs[name] / limit - 1) for name, limit in _limits(asked) if name in costs)
+
+
+def _limits(asked: Tune) -> Iterator[tuple[str, float]]:
+    """Each limit of what a file costs, in the units that costs have."""
+    for name, most in asked.limits.items():
+        yield name, most * _LIMIT_UNITS.get(name, 1.0)

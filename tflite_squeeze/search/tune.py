@@ -38,7 +38,7 @@ from tflite_squeeze.search.measuring import excess_of, limit_of
 from tflite_squeeze.search.page import tune_contents
 from tflite_squeeze.search.record import Stage, Trial, TuneRecord
 from tflite_squeeze.search.tables import cost_text, loss_text, tune_tables
-from tflite_squeeze.search.workshop import Workshop
+from tflite_squeeze.search.workshop import Workshop, seconds_per_step
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import tensor_bytes
 
@@ -309,10 +309,9 @@ class _Search:
         """Whether a trial would end after the search has to."""
         if self._asked.seconds is None:
             return False
-        known = [one for one in trained if one.candidate.steps]
-        if not known:
+        per_step = seconds_per_step(trained)
+        if per_step is None:
             return self._left() <= 0
-        per_step = sum(one.seconds for one in known) / sum(one.candidate.steps for one in known)
         return candidate.steps * per_step * _SAFETY > self._left()
 
     def _left(self) -> float:

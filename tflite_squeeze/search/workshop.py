@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -143,9 +143,8 @@ class Workshop:
         passes = math.ceil(_SHORT_PASSES * examples / self._batch)
         short = min(_MOST_STEPS, max(_LEAST_STEPS, passes))
         steps = short if stage == "short" else short * _LONGER
-        known = [one for one in trained if one.candidate.steps]
-        if stage == "whole" and self._asked.seconds is not None and known:
-            per_step = sum(one.seconds for one in known) / sum(one.candidate.steps for one in known)
+        per_step = seconds_per_step(trained)
+        if stage == "whole" and self._asked.seconds is not None and per_step is not None:
             steps = max(short, min(steps, round(_MOST_OF_TIME * self._asked.seconds / per_step)))
         return candidate.model_copy(update={"steps": steps})
 
@@ -207,9 +206,9 @@ class Workshop:
         narrow = None
         if candidate.narrows:
             assert self._plans is not None  # else there is no such candidate
-            narrow = self._plans.at(candidate.keep).config.model_dump(exclude_unset=True)
-            narrow = {name: list(value) if isinstance(value, tuple) else value
-                      for name, value in narrow.items()}  # fmt: skip
+            narrow = self._plans.at(candidate.keep).config.model_dump(
+                mode="json", exclude_unset=True
+            )
         recipe = recipe_of(
             candidate, self._asked, narrow=narrow, batch=self._batch, name=f"tuned-{number:03d}"
         )
@@ -243,3 +242,11 @@ class Workshop:
             self._store.save(self._source.model, BEST_MODEL)
         self._store.put(BEST_RECIPE, recipe)
         self._store.put(BEST, tflite)
+
+
+def seconds_per_step(trained: Sequence[Trial]) -> float | None:
+    """How long a step of training takes, with all that a trial does beside; None if unknown."""
+    known = [one for one in trained if one.candidate.steps]
+    if not known:
+        return None
+    return sum(one.seconds for one in known) / sum(one.candidate.steps for one in known)
