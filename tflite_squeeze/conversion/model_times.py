@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
-from tflite_squeeze.network import flavors
+from tflite_squeeze.network.made_up import made_up_by_name
 from tflite_squeeze.runtime.turns import turn_by_turn
-
-_CALIBRATION_SAMPLES = 16
 
 
 def model_times(models: Sequence[Any], quantize: Quantization) -> NDArray[np.float64]:
@@ -40,17 +38,6 @@ def model_times(models: Sequence[Any], quantize: Quantization) -> NDArray[np.flo
 
 
 def _file(model: Any, quantize: Quantization) -> bytes:
-    samples = made_up(model) if quantize.calibrates else None
+    samples = made_up_by_name(model) if quantize.calibrates else None
     config = Convert(quantize=quantize, sparsity="dense")
     return convert(model, config, samples, verification=None).tflite
-
-
-def made_up(model: Any) -> dict[str, Any]:
-    """Normal numbers for every input of a model; zeros where it takes integers."""
-    generator = np.random.default_rng(0)
-    made = {}
-    for name, spec in flavors.input_specs(model).items():
-        shape = (_CALIBRATION_SAMPLES, *[size or 1 for size in spec.shape[1:]])
-        values = generator.normal(size=shape) if spec.dtype.is_floating else np.zeros(shape)
-        made[name] = values.astype(spec.dtype.as_numpy_dtype)
-    return made

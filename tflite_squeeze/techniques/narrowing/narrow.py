@@ -11,12 +11,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.conversion.model_times import made_up, model_times
+from tflite_squeeze.conversion.model_times import model_times
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.flavors import walk_layers
 from tflite_squeeze.network.graph import Value
+from tflite_squeeze.network.made_up import made_up_by_name
 from tflite_squeeze.network.projections import zeros_held
 from tflite_squeeze.network.running import answers_of, samples_that_fit
 from tflite_squeeze.network.weights import matches, matches_any, select
@@ -111,7 +112,7 @@ def narrow(
     samples = samples_for(run.samples, channels, config)
     norms = [channel_scores(channels, group) for group in groups]
     if samples is None or not config.repair:  # nothing makes up for constants that go
-        norms = without_constants(given, channels, groups, norms, made_up(given))
+        norms = without_constants(given, channels, groups, norms, made_up_by_name(given))
     score, inputs = score_of(config, samples), samples.own if samples else None
     rankings = rank(given, channels, groups, score, inputs, norms)
     if config.budget is None:

@@ -7,11 +7,12 @@ import tensorflow as tf
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.both_versions import BothVersions
+from tflite_squeeze.network.made_up import made_up
 from tflite_squeeze.training.config import Distill
 from tflite_squeeze.training.teaching.distances import OutputDistance, check_outputs
 from tflite_squeeze.training.teaching.hints import hints_of
 from tflite_squeeze.training.teaching.output_kinds import kinds_by_graph
-from tflite_squeeze.training.teaching.teachers import Teacher, decided_kinds, made_up, teachers_of
+from tflite_squeeze.training.teaching.teachers import Teacher, decided_kinds, teachers_of
 
 # What a batch's targets are called once the teachers' answers are among them.
 ANSWERS, LABELS, FEATURES = "teacher_answers", "labels", "teacher_features"

@@ -1,6 +1,6 @@
 """Teachers of every form, as functions from a student's inputs to their own outputs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from tflite_squeeze.data.raw_data import shape_text
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
+from tflite_squeeze.network.made_up import made_up
 from tflite_squeeze.training.config import OutputKind, Stated
 from tflite_squeeze.training.teaching.output_kinds import (
     SMALLEST,
@@ -19,8 +20,6 @@ from tflite_squeeze.training.teaching.output_kinds import (
     undecided,
 )
 from tflite_squeeze.training.teaching.tflite_teacher import TfliteRunner
-
-_TRIED = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,22 +164,6 @@ def decided_kinds(
     if None in kinds:
         raise UsageError(undecided(what, name, kinds))
     return tuple(kind for kind in kinds if kind is not None)
-
-
-def made_up(specs: Iterable[tf.TensorSpec]) -> list[Any]:
-    """Random inputs of a few examples, as a model takes them.
-
-    Args:
-        specs: of each input, batch axis first.
-    """
-    generator = np.random.default_rng(0)
-    inputs = []
-    for spec in specs:
-        shape = [spec.shape[0] or _TRIED, *(size or 1 for size in spec.shape[1:])]
-        # Zeros and ones are valid token ids too.
-        values = generator.normal(size=shape) if spec.dtype.is_floating else np.zeros(shape)
-        inputs.append(tf.constant(values, spec.dtype))
-    return inputs
 
 
 def _opened(loaded: LoadedModel) -> _Source:
