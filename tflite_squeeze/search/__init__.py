@@ -10,6 +10,7 @@ for a short time, trains the best of them to the end, and keeps the best file th
     measuring  what a file costs, and what it loses
     trial      a candidate as a file
     choice     which candidate comes next, with Optuna
+    promise    which trial is the best, and which are worth a whole training
     folder     what is on disk, at any moment
     tune       the verb
 """

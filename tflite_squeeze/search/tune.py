@@ -1,7 +1,5 @@
 """The verb: searches for the best file under limits, and has the best so far on disk."""
 
-import math
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -34,8 +32,9 @@ from tflite_squeeze.search.folder import (
     asked_sha256,
     opened,
 )
-from tflite_squeeze.search.measuring import excess_of, limit_of
+from tflite_squeeze.search.measuring import excess_of
 from tflite_squeeze.search.page import tune_contents
+from tflite_squeeze.search.promise import best_of, over_limit, promising, within
 from tflite_squeeze.search.record import Stage, Trial, TuneRecord
 from tflite_squeeze.search.tables import cost_text, loss_text, tune_tables
 from tflite_squeeze.search.workshop import Workshop, seconds_per_step
@@ -43,10 +42,6 @@ from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import tensor_bytes
 
 _FIRST_LOOKS = 4
-# What is left of the loss of a short training after a whole one, until that has been seen: zeros
-# need long to be made up for.
-_USUALLY_LEFT, _LEFT_OF_ZEROS = 0.5, 0.3
-_WORTH = 0.98  # of the best cost so far: what is less is worth a training
 _IN_VAIN = 6  # short trials in a row that led to nothing
 _SAFETY = 1.2  # of the time that a trial is expected to take
 
@@ -181,10 +176,10 @@ class _Search:
         """Runs what is left of the search."""
         self._without_training(self._shop.without_training())
         smaller = [one for one in self._trials if one.candidate.quantize is not Quantization.NONE]
-        if not any(self._within(one) for one in smaller):
+        if not any(within(one, self._asked) for one in smaller):
             self._without_training(self._shop.rescues())
         first = self._first()
-        if self._within(first):
+        if within(first, self._asked):
             self._searched(first)
         return self._written(self._first())
 
@@ -195,16 +190,12 @@ class _Search:
             if candidate not in known:
                 self._added(self._shop.trial(candidate, "free", len(self._trials)))
 
-    def _within(self, trial: Trial) -> bool:
-        """Whether a file loses no more than it may."""
-        return trial.loss is not None and trial.loss.drop <= limit_of(trial.loss, self._asked)
-
     def _first(self) -> Trial:
         """The best that needed no training."""
-        return _best_of([one for one in self._trials if one.stage == "free"], self._asked)
+        return best_of([one for one in self._trials if one.stage == "free"], self._asked)
 
     def _best(self) -> Trial:
-        return _best_of(self._trials, self._asked)
+        return best_of(self._trials, self._asked)
 
     def _searched(self, first: Trial) -> None:
         """Trains candidates until the time, the trials or the ideas are used up."""
@@ -224,10 +215,10 @@ class _Search:
                 choice.place(one, self._over(one, trained))
         while len(trained) < self._asked.trials and vain < _IN_VAIN:
             short = [one for one in trained if one.stage == "short"]
-            promising = self._promising(trained)
+            hopeful = self._hopeful(trained)
             stage: Stage
-            if promising is not None and len(short) >= _FIRST_LOOKS:
-                candidate, stage, asking = promising, "whole", None
+            if hopeful is not None and len(short) >= _FIRST_LOOKS:
+                candidate, stage, asking = hopeful, "whole", None
             else:
                 proposed = choice.proposed(len(short))
                 if proposed is None:
@@ -248,7 +239,7 @@ class _Search:
             self._added(trial)
             trained.append(trial)
             better = self._best().number != before
-            if better or (stage == "short" and self._promising(trained) is not None):
+            if better or (stage == "short" and self._hopeful(trained) is not None):
                 vain = 0
             elif len(short) >= _FIRST_LOOKS:
                 vain += 1
@@ -265,45 +256,11 @@ class _Search:
         small = self._asked.minimize == "download" and passes
         return Quantization.INT8 if small else first.candidate.quantize
 
-    def _left_of_loss(self, candidate: Candidate, trained: list[Trial]) -> float:
-        """What share of the loss of a short training a whole one is expected to have."""
-        shares = [
-            after.loss.drop / before.loss.drop
-            for after in trained if after.stage == "whole" and after.loss is not None
-            for before in trained
-            if before.stage == "short" and before.loss is not None
-            and _same(before.candidate, after.candidate) and before.loss.drop > 0
-            and before.candidate.prunes == candidate.prunes
-        ]  # fmt: skip
-        usual = _LEFT_OF_ZEROS if candidate.prunes else _USUALLY_LEFT
-        return min(1.0, max(0.0, statistics.median(shares or [usual])))
-
     def _over(self, trial: Trial, trained: list[Trial]) -> float:
-        """How much more than its limit a trial is expected to lose after a whole training."""
-        if trial.loss is None:
-            return 1.0
-        expected = max(0.0, trial.loss.drop) * self._left_of_loss(trial.candidate, trained)
-        return expected - limit_of(trial.loss, self._asked)
+        return over_limit(trial, trained, self._asked)
 
-    def _promising(self, trained: list[Trial]) -> Candidate | None:
-        """The cheapest that a whole training may bring under the limits, and had none yet."""
-        name = self._asked.minimize
-        best = self._best()
-        most = _WORTH * best.costs[name] if best.passed else math.inf
-        whole = [one.candidate for one in trained if one.stage == "whole"]
-        found = [
-            one
-            for one in trained
-            if one.stage == "short"
-            and name in one.costs
-            and one.costs[name] < most
-            and not excess_of(one.costs, self._asked)
-            and self._over(one, trained) <= 0
-            and not any(_same(one.candidate, other) for other in whole)
-        ]
-        if not found:
-            return None
-        return min(found, key=lambda one: one.costs[name]).candidate
+    def _hopeful(self, trained: list[Trial]) -> Candidate | None:
+        return promising(trained, self._best(), self._asked)
 
     def _too_late(self, candidate: Candidate, trained: list[Trial]) -> bool:
         """Whether a trial would end after the search has to."""
@@ -380,27 +337,3 @@ class _Search:
         files = [self._store.read(f"{one.folder}/{TRIAL_FILE}") for one in (first, best)]
         recipe = self._store.read(f"{best.folder}/{TRIAL_RECIPE}").decode()
         return tune_contents(record, recipe, *(tensor_bytes(file) for file in files))
-
-
-def _best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
-    """The cheapest that passes; else the nearest: within the loss, then within the costs."""
-    passing = [one for one in trials if one.passed]
-    if passing:
-        return min(passing, key=lambda one: one.costs[asked.minimize])
-    made = [one for one in trials if one.loss is not None]
-    if not made:
-        reasons = "; ".join(dict.fromkeys(line for one in trials for line in one.failures))
-        raise CheckFailed(f"no file could be made of the model at all: {reasons}")
-
-    def distance(one: Trial) -> tuple[bool, float, float]:
-        assert one.loss is not None  # they are made
-        excess = excess_of(one.costs, asked)
-        over = one.loss.drop - limit_of(one.loss, asked)
-        return over > 0, excess, over
-
-    return min(made, key=distance)
-
-
-def _same(one: Candidate, other: Candidate) -> bool:
-    """Whether two candidates differ in how long they are trained alone."""
-    return one.model_copy(update={"steps": 0}) == other.model_copy(update={"steps": 0})

@@ -1,0 +1,110 @@
+"""What the trials so far say: which is the best, and which are worth a whole training."""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from tflite_squeeze.errors import CheckFailed
+from tflite_squeeze.search.candidate import Candidate
+from tflite_squeeze.search.config import Tune
+from tflite_squeeze.search.measuring import excess_of, limit_of
+from tflite_squeeze.search.record import Trial
+
+# What is left of the loss of a short training after a whole one, until that has been seen: zeros
+# need long to be made up for.
+_USUALLY_LEFT, _LEFT_OF_ZEROS = 0.5, 0.3
+_WORTH = 0.98  # of the best cost so far: what is less is worth a training
+
+
+def within(trial: Trial, asked: Tune) -> bool:
+    """Whether a trial's file loses no more than it may."""
+    return trial.loss is not None and trial.loss.drop <= limit_of(trial.loss, asked)
+
+
+def best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
+    """The cheapest that passes; else the nearest: within the loss, then within the costs.
+
+    Args:
+        trials: those that are finished.
+        asked: what is searched for.
+
+    Raises:
+        CheckFailed: no file could be made in any of them.
+    """
+    passing = [one for one in trials if one.passed]
+    if passing:
+        return min(passing, key=lambda one: one.costs[asked.minimize])
+    made = [one for one in trials if one.loss is not None]
+    if not made:
+        reasons = "; ".join(dict.fromkeys(line for one in trials for line in one.failures))
+        raise CheckFailed(f"no file could be made of the model at all: {reasons}")
+
+    def distance(one: Trial) -> tuple[bool, float, float]:
+        assert one.loss is not None  # they are made
+        excess = excess_of(one.costs, asked)
+        over = one.loss.drop - limit_of(one.loss, asked)
+        return over > 0, excess, over
+
+    return min(made, key=distance)
+
+
+def over_limit(trial: Trial, trained: Sequence[Trial], asked: Tune) -> float:
+    """How much more than its limit a trial is expected to lose after a whole training.
+
+    Args:
+        trial: of a first look.
+        trained: all that were trained, which show what whole trainings win.
+        asked: what is searched for.
+
+    Returns:
+        A fraction, positive where it loses too much.
+    """
+    if trial.loss is None:
+        return 1.0
+    expected = max(0.0, trial.loss.drop) * _left_of_loss(trial.candidate, trained)
+    return expected - limit_of(trial.loss, asked)
+
+
+def _left_of_loss(candidate: Candidate, trained: Sequence[Trial]) -> float:
+    """What share of the loss of a short training a whole one is expected to have."""
+    shares = [
+        after.loss.drop / before.loss.drop
+        for after in trained if after.stage == "whole" and after.loss is not None
+        for before in trained
+        if before.stage == "short" and before.loss is not None
+        and _same(before.candidate, after.candidate) and before.loss.drop > 0
+        and before.candidate.prunes == candidate.prunes
+    ]  # fmt: skip
+    usual = _LEFT_OF_ZEROS if candidate.prunes else _USUALLY_LEFT
+    return min(1.0, max(0.0, statistics.median(shares or [usual])))
+
+
+def promising(trained: Sequence[Trial], best: Trial, asked: Tune) -> Candidate | None:
+    """The cheapest that a whole training may bring under the limits, and had none yet.
+
+    Args:
+        trained: all that were trained.
+        best: the best of all trials.
+        asked: what is searched for.
+    """
+    name = asked.minimize
+    most = _WORTH * best.costs[name] if best.passed else math.inf
+    whole = [one.candidate for one in trained if one.stage == "whole"]
+    found = [
+        one
+        for one in trained
+        if one.stage == "short"
+        and name in one.costs
+        and one.costs[name] < most
+        and not excess_of(one.costs, asked)
+        and over_limit(one, trained, asked) <= 0
+        and not any(_same(one.candidate, other) for other in whole)
+    ]
+    if not found:
+        return None
+    return min(found, key=lambda one: one.costs[name]).candidate
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    """Whether two candidates differ in how long they are trained alone."""
+    return one.model_copy(update={"steps": 0}) == other.model_copy(update={"steps": 0})
