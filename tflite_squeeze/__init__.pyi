@@ -23,11 +23,11 @@ from .packing.pack import pack as pack
 from .packing.pack import unpack as unpack
 from .profiling.profile import profile as profile
 from .profiling.record import Profile as Profile
+from .recipes.objective import Tune as Tune
 from .recipes.recipe import Recipe as Recipe
 from .recipes.report import Report as Report
-from .recipes.squeeze import squeeze as squeeze
-from .search.config import Tune as Tune
 from .search.tune import tune as tune
+from .squeezing.squeeze import squeeze as squeeze
 from .techniques.binarization.binarize import binarize as binarize
 from .techniques.binarization.config import Binarize as Binarize
 from .techniques.binarization.larq_training import flip_ratio_callback as flip_ratio_callback

@@ -210,3 +210,16 @@ def test_where_types_are_timed_the_dynamic_one_is_in_its_fastest_form() -> None:
     assert recipe.settings_for(Quantization.FLOAT16).minimize == "bytes"
     assert recipe.converted_to(Quantization.DYNAMIC).convert.minimize == "latency"
     assert Recipe().settings_for(Quantization.DYNAMIC).minimize == "bytes"
+
+
+def test_what_is_searched_for_stands_alone() -> None:
+    text = "name: small\ntune: {minimize: download, max_drop: 0.003}\n"
+    recipe = parse_recipe(text.encode(), "r.yaml")
+    assert recipe.tune is not None
+    assert recipe.tune.minimize == "download"
+    assert parse_recipe(dump_recipe(recipe).encode(), "r.yaml") == recipe
+    assert Recipe.model_validate_json(recipe.model_dump_json()).tune == recipe.tune
+    said = _refused(text + "pack: true\nsteps:\n  - prune: {sparsity: 0.5}\n")
+    assert said.startswith("r.yaml:1: ")
+    assert "tune searches for what pack, steps would say: leave either out" in said
+    assert "r.yaml:2: tune.minimize: 'speed'" in _refused(text.replace("download", "speed"))

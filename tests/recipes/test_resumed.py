@@ -17,7 +17,7 @@ from tests import tiny_models
 from tests.recipes.squeeze_runs import INT8, TWO, recipe_of
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.errors import InputError, OutputError
-from tflite_squeeze.recipes.squeeze import squeeze
+from tflite_squeeze.squeezing.squeeze import squeeze
 from tflite_squeeze.techniques.pruning import prune
 
 pytestmark = [pytest.mark.usefixtures("fixed_times"), pytest.mark.slow]
@@ -72,7 +72,7 @@ def test_interrupted_anywhere_it_ends_with_the_same_bytes(
 
 PROGRAM = """
 import sys
-from tflite_squeeze.recipes.squeeze import squeeze
+from tflite_squeeze.squeezing.squeeze import squeeze
 from tflite_squeeze.techniques.pruning import prune
 model, recipe, data, folder = sys.argv[1:]
 squeeze(model, recipe, data, folder, resume=True)

@@ -21,8 +21,8 @@ from tflite_squeeze.recipes.files import load_recipe
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.report import Report
 from tflite_squeeze.recipes.run import Progress
-from tflite_squeeze.recipes.squeeze import squeeze
 from tflite_squeeze.runtime.turns import turn_by_turn
+from tflite_squeeze.squeezing.squeeze import squeeze
 from tflite_squeeze.techniques.pruning.prune import prune as really_prune
 
 pytestmark = [pytest.mark.usefixtures("fixed_times"), pytest.mark.slow]

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate, recipe_of
-from tflite_squeeze.search.config import Tune
 
 
 def test_steps_come_in_order_and_share_the_training() -> None:

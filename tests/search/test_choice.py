@@ -3,8 +3,8 @@
 import pytest
 
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.choice import Choice
-from tflite_squeeze.search.config import Tune
 from tflite_squeeze.search.record import Loss, Trial
 
 

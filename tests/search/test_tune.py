@@ -9,13 +9,13 @@ import pytest
 from tests.command_runs import Run, run  # noqa: F401  # a fixture
 from tests.tiny_models import LIBRARIES, examples
 from tflite_squeeze.errors import OutputError, UsageError
-from tflite_squeeze.recipes.squeeze import squeeze
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search import measuring
 from tflite_squeeze.search import tune as module
-from tflite_squeeze.search.config import Tune
 from tflite_squeeze.search.record import TuneRecord
 from tflite_squeeze.search.tables import tune_tables
 from tflite_squeeze.search.tune import tune
+from tflite_squeeze.squeezing.squeeze import squeeze
 
 X = examples(800, 12)
 Y = np.argmax(X[:, :3], axis=1)

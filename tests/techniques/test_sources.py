@@ -14,7 +14,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.inspection.inspect import inspect
 from tflite_squeeze.network.loading import load_model, model_of
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.recipes.squeeze import squeeze
+from tflite_squeeze.squeezing.squeeze import squeeze
 from tflite_squeeze.techniques.binarization.binarize import binarize
 from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.techniques.distillation.distill import distill

@@ -11,7 +11,7 @@ from tests.tiny_models import examples
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.network import flavors
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.recipes.squeeze import squeeze
+from tflite_squeeze.squeezing.squeeze import squeeze
 from tflite_squeeze.techniques.binarization.binarize import binarize
 from tflite_squeeze.techniques.binarization.config import Binarize
 from tflite_squeeze.techniques.low_rank.config import Factorize

@@ -60,10 +60,10 @@ _AFTER_TECHNIQUES = commands_in(
             "Write what an application needs to run a .tflite file on its target.",
         ),
         "squeeze": (
-            "recipes.command",
-            "Run a recipe: compress, convert, verify and report, step by step.",
+            "squeezing.command",
+            "Make a model small and fast: search for the best file, or run a recipe.",
         ),
-        "schema": ("recipes.command", "Print the JSON Schema of recipes, for editors."),
+        "schema": ("squeezing.command", "Print the JSON Schema of recipes, for editors."),
         "pack": ("packing.command", "Pack a .tflite file for sending and storing it."),
         "unpack": ("packing.command", "Unpack a packed .tflite file, bit for bit the same."),
         "doctor": ("doctor.command", "Print versions and which optional parts work."),

@@ -57,8 +57,7 @@ def config_options(
         described = fields_of(config)
         for field in reversed(fields):
             schema, change = described[field], changes.get(field, {})
-            said = schema["description"]
-            said = f"{when}, {said[0].lower()}{said[1:]}" if when else said
+            said = said_when(when, schema["description"])
             arguments = {"help": said, "default": schema.get("default"), "show_default": True,
                          **_kind(field, schema), **change}  # fmt: skip
             names = arguments.pop("names")
@@ -71,11 +70,12 @@ def config_options(
     return add
 
 
-def config_of(kind: "type[_Config]", **more: Any) -> "_Config":
+def config_of(kind: "type[_Config]", base: "_Config | None" = None, /, **more: Any) -> "_Config":
     """A config, from those of its options that the running command was given.
 
     Args:
         kind: its class.
+        base: has the values of those that it was not given; the defaults where None.
         more: fields that no option sets directly; None means not given.
 
     Raises:
@@ -92,7 +92,8 @@ def config_of(kind: "type[_Config]", **more: Any) -> "_Config":
         for one in (ctx.command.params if ctx else ())
         if isinstance(one, ConfigOption) and one.config == path
     }
-    values = {
+    values = {} if base is None else base.model_dump(exclude_unset=True)
+    values |= {
         field: ctx.params[str(one.name)]
         for field, one in options.items()
         if ctx and given(str(one.name))
@@ -116,6 +117,11 @@ def config_of(kind: "type[_Config]", **more: Any) -> "_Config":
 def help_of(config: str, field: str) -> str:
     """The description of a field, for an option of another form."""
     return str(fields_of(config)[field]["description"])
+
+
+def said_when(when: str, said: str) -> str:
+    """A help text that begins with the option without which the one it is of has no effect."""
+    return f"{when}, {said[0].lower()}{said[1:]}" if when else said
 
 
 def given(name: str) -> bool:

@@ -94,8 +94,30 @@ def html_option(command: _Command) -> _Command:
 
 def force_option(command: _Command) -> _Command:
     """Adds `--force` to a command."""
-    return click.option("--force", is_flag=True, help="Replace output files that exist already.")(
-        command
+    return click.option(
+        "--force", is_flag=True, is_eager=True, help="Replace output files that exist already."
+    )(command)
+
+
+def resume_option(what: str) -> Callable[[_Command], _Command]:
+    """Adds `--resume` to a command that also has `--force`; both together are refused.
+
+    Args:
+        what: is continued, such as "run".
+    """
+
+    def not_both(ctx: click.Context, _parameter: click.Parameter, resume: bool) -> bool:
+        if resume and ctx.params.get("force"):
+            raise UsageError(
+                f"--resume continues a {what} and --force starts again: pass one of them"
+            )
+        return resume
+
+    # --force is read first, so that it is known here.
+    return lambda command: force_option(
+        click.option(
+            "--resume", is_flag=True, callback=not_both, help=f"Continue an interrupted {what}."
+        )(command)
     )
 
 

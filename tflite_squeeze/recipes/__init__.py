@@ -1,4 +1,4 @@
-"""`squeeze`: steps of a recipe in order, their claims, the run's folder, the report."""
+"""Recipes: their steps in order, their claims, the run's folder, the report."""
 
 import lazy_loader
 

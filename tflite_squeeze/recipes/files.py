@@ -9,6 +9,7 @@ import yaml
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.files.files import read_file
 from tflite_squeeze.files.settings_text import parsed
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
 
 
@@ -35,11 +36,12 @@ def recipe_names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
-def load_recipe(source: str | Path | Recipe) -> Recipe:
+def load_recipe(source: str | Path | Recipe | Tune | None) -> Recipe:
     """Reads a recipe and refuses it, with the line, before anything runs.
 
     Args:
-        source: a file, the name of a recipe that ships, or a recipe.
+        source: a file, the name of a recipe that ships, a recipe, or what a recipe searches for;
+            None for a search with the defaults of `Tune`.
 
     Returns:
         The recipe.
@@ -54,6 +56,8 @@ def load_recipe(source: str | Path | Recipe) -> Recipe:
     """
     if isinstance(source, Recipe):
         return source
+    if source is None or isinstance(source, Tune):
+        return Recipe(name="tune", tune=source or Tune())
     path = Path(source)
     if str(source) in recipe_names() and not path.exists():
         text = (_SHIPPED / f"{source}.yaml").read_bytes()
@@ -81,7 +85,7 @@ def parse_recipe(content: bytes, file: str) -> Recipe:
         content,
         file,
         what="recipe",
-        holds="a mapping with name and steps",
+        holds="a mapping with name and steps, or name and tune",
         most_values=_MOST_VALUES,
     )
 
@@ -93,10 +97,15 @@ def dump_recipe(recipe: Recipe) -> str:
         >>> parse_recipe(dump_recipe(recipe).encode(), "recipe.yaml") == recipe
         True
     """
-    values = recipe.model_dump(mode="json")
-    # A step names its own technique only.
-    values["steps"] = [
-        {key: value for key, value in step.items() if value is not None} for step in values["steps"]
-    ]
+    if recipe.tune is not None:
+        # What is not said is not asked for: the default of min_agreement depends on the model.
+        values = recipe.model_dump(mode="json", exclude_unset=True)
+    else:
+        values = recipe.model_dump(mode="json", exclude={"tune"})
+        # A step names its own technique only.
+        values["steps"] = [
+            {key: value for key, value in step.items() if value is not None}
+            for step in values["steps"]
+        ]
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
     return text

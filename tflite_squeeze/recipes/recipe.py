@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.techniques.order import order_problem
 from tflite_squeeze.techniques.registry import on_change, technique, techniques
 from tflite_squeeze.training.config import FineTune
@@ -130,7 +131,7 @@ class Limits(Frozen):
 
 
 class Recipe(Frozen):
-    """A whole run.
+    """A whole run: steps whose numbers are given, or a search for them.
 
     Example:
         >>> Recipe(name="half", steps=[{"prune": {"sparsity": 0.5}}]).steps[0].technique
@@ -145,6 +146,11 @@ class Recipe(Frozen):
         description="Name of the recipe.",
     )
     description: str = Field(default="", description="What the recipe is for, in one line.")
+    tune: Tune | None = Field(
+        default=None,
+        description="What is searched for, in place of steps with given numbers and of every "
+        "other setting but name and description.",
+    )
     seed: int = Field(
         default=0, ge=0, description="Seed of every training that has no seed of its own."
     )
@@ -181,6 +187,22 @@ class Recipe(Frozen):
         default=Limits(),
         description="Limits that the result must meet; the run fails when one of them is not met.",
     )
+
+    @model_validator(mode="after")
+    def _searches_or_has_numbers(self) -> "Recipe":
+        if self.tune is None:
+            return self
+        fields = type(self).model_fields
+        given = [
+            name
+            for name in fields.keys() - {"name", "description", "tune"}
+            if getattr(self, name) != fields[name].default
+        ]
+        if given:
+            raise ValueError(
+                f"tune searches for what {', '.join(sorted(given))} would say: leave either out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _limits_can_be_measured(self) -> "Recipe":
@@ -251,6 +273,9 @@ class Recipe(Frozen):
         Args:
             seed: takes the place of the recipe's own.
         """
+        if self.tune is not None:
+            own = self.tune.seed if seed is None else seed
+            return self.model_copy(update={"tune": self.tune.model_copy(update={"seed": own})})
         base = self.seed if seed is None else seed
         steps = tuple(self._resolved(step, base) for step in self.steps)
         return self.model_copy(update={"seed": base, "steps": steps})

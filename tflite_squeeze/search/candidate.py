@@ -7,8 +7,8 @@ from pydantic import Field
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.search.config import Tune
 
 _BYTE = 8
 # Shares that are so near to one that nothing is left out.

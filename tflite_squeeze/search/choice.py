@@ -18,8 +18,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate
-from tflite_squeeze.search.config import Tune
 from tflite_squeeze.search.record import Trial
 
 # Ways of the first candidates, from the gentlest to the hardest; the search begins in the middle.

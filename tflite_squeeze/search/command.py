@@ -4,21 +4,27 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tflite_squeeze.command_line.config_options import config_of, config_options, help_of
+from tflite_squeeze.command_line.config_options import (
+    config_of,
+    config_options,
+    given,
+    help_of,
+    said_when,
+)
 from tflite_squeeze.command_line.data_options import data_options, open_data
 from tflite_squeeze.command_line.model_options import model_options, open_layers
 from tflite_squeeze.command_line.option_types import BYTES, Text
 from tflite_squeeze.command_line.output import (
     check_json,
-    force_option,
     json_option,
+    resume_option,
     say,
     show,
     stop_if_interrupted,
@@ -26,7 +32,13 @@ from tflite_squeeze.command_line.output import (
 )
 from tflite_squeeze.errors import UsageError
 
-TUNE = "tflite_squeeze.search.config:Tune"
+if TYPE_CHECKING:
+    from tflite_squeeze.data.data import Data
+    from tflite_squeeze.network.loading import LoadedModel
+    from tflite_squeeze.recipes.objective import Tune
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+TUNE = "tflite_squeeze.recipes.objective:Tune"
 _COSTS = ("latency", "download", "raw", "ram", "macs")
 _SEARCHED = ("narrow", "prune", "cluster", "few-bits")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)", re.IGNORECASE)
@@ -55,6 +67,42 @@ def _limit(text: str) -> tuple[str, float]:
     return name, float(BYTES.read(amount))
 
 
+def seconds_option(when: str = "") -> Callable[[_Command], _Command]:
+    """Adds `--time TIME` to a command that searches.
+
+    Args:
+        when: as of `config_options`.
+    """
+    return click.option(
+        "--time",
+        "seconds",
+        type=Text("TIME", _duration, "30m, 2h, 90s or none"),
+        default="60m",
+        show_default=True,
+        help=said_when(when, help_of(TUNE, "seconds")),
+    )
+
+
+def asked_for(options: Mapping[str, Any], base: "Tune | None" = None) -> "Tune":
+    """What the running command is to search for.
+
+    Args:
+        options: of the command.
+        base: has the values of what it was not given; the defaults where None.
+
+    Raises:
+        UsageError: a value cannot be used.
+    """
+    from tflite_squeeze.recipes.objective import Tune
+
+    timed = given("seconds")
+    limits = dict(options.get("limits", ())) or None
+    asked = config_of(Tune, base, limits=limits, seconds=options["seconds"] if timed else None)
+    # No limit of time is None, which means "not given" to `config_of`.
+    unlimited = timed and options["seconds"] is None
+    return asked.model_copy(update={"seconds": None}) if unlimited else asked
+
+
 @click.command(
     epilog="Example: tflite-squeeze tune models/resnet_8.keras --data fashion-mnist "
     "--minimize latency --max-drop 0.005 -o best"
@@ -72,14 +120,7 @@ def _limit(text: str) -> tuple[str, float]:
     help=f"{help_of(TUNE, 'limits')} May be repeated.",
 )
 @config_options(TUNE, "max_drop", "min_agreement", "target")
-@click.option(
-    "--time",
-    "seconds",
-    type=Text("TIME", _duration, "30m, 2h, 90s or none"),
-    default="60m",
-    show_default=True,
-    help=help_of(TUNE, "seconds"),
-)
+@seconds_option()
 @config_options(
     TUNE,
     "trials",
@@ -92,9 +133,8 @@ def _limit(text: str) -> tuple[str, float]:
     protect={"names": ["--protect"]},
 )
 @data_options
-@click.option("--resume", is_flag=True, help="Continue an interrupted search.")
+@resume_option("search")
 @model_options
-@force_option
 @json_option
 @click.pass_context
 def tune_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
@@ -105,22 +145,50 @@ def tune_command(ctx: click.Context, /, model: Path, output: Path, **options: An
     best.tflite is the best file so far that passes every check: interrupt the search and use it, or
     continue with --resume. Exits 1 when no file meets the limits.
     """
-    if options["resume"] and options["force"]:
-        raise UsageError("--resume continues a search and --force starts again: pass one of them")
     if options["input_shape"]:
         raise UsageError("--input-shape is not taken here: give the model's inputs full shapes")
-    from tflite_squeeze.search.config import Tune
-
-    # None is a value here: no limit of time.
-    timed = {"seconds": options["seconds"]} if options["seconds"] is not None else {}
-    asked = config_of(Tune, limits=dict(options["limits"]) or None, **timed)
-    if options["seconds"] is None:
-        asked = asked.model_copy(update={"seconds": None})
+    asked = asked_for(options)
     check_json(options["json_target"], force=options["force"], inputs=[model])
+    data = searched_data(options)
+    source = open_layers(model, options)
+    searched(ctx, asked, source, data, output, options)
+
+
+def searched_data(options: Mapping[str, Any]) -> "Data":
+    """The data of a command that searches.
+
+    Raises:
+        UsageError: there is none.
+    """
     data = open_data(options)
     if data is None:
-        raise UsageError("tune trains and judges on samples (labels are not needed): pass --data")
-    source = open_layers(model, options)
+        raise UsageError(
+            "a search trains and judges on samples (labels are not needed): pass --data"
+        )
+    return data
+
+
+def searched(
+    ctx: click.Context,
+    asked: "Tune",
+    source: "LoadedModel",
+    data: "Data",
+    output: Path,
+    options: Mapping[str, Any],
+) -> None:
+    """Searches and shows what was found.
+
+    Args:
+        ctx: of the command.
+        asked: what is searched for.
+        source: the model.
+        data: the samples.
+        output: the folder.
+        options: of the command.
+
+    Raises:
+        CheckFailed: no file meets everything that was asked.
+    """
     from tflite_squeeze.search.tables import tune_tables
     from tflite_squeeze.search.tune import tune
 

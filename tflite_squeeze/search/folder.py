@@ -7,7 +7,7 @@ from typing import Any
 
 from tflite_squeeze.files.files import is_file
 from tflite_squeeze.recipes.folder import RunFolder, RunState
-from tflite_squeeze.search.config import Tune
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.record import Trial
 
 BEST, BEST_RECIPE, BEST_MODEL = "best.tflite", "best.yaml", "best.keras"

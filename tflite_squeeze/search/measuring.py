@@ -9,9 +9,9 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.microcontrollers.profile import profile_micro
 from tflite_squeeze.microcontrollers.record import MicroProfile
 from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.outcome import ANYTHING_GOES
 from tflite_squeeze.runtime.turns import turn_by_turn
-from tflite_squeeze.search.config import Tune
 from tflite_squeeze.search.record import Loss
 from tflite_squeeze.tflite.footprint import footprint
 from tflite_squeeze.verification.record import OutputFidelity, Verify, VerifyRecord

@@ -10,8 +10,8 @@ from tflite_squeeze.page.contents import (
     Unit,
     Verdict,
 )
+from tflite_squeeze.recipes.objective import Cost
 from tflite_squeeze.recipes.page import data_facts, paired
-from tflite_squeeze.search.config import Cost
 from tflite_squeeze.search.record import Trial, TuneRecord
 from tflite_squeeze.search.tables import cost_text, loss_text, result_table, trials_table
 from tflite_squeeze.tflite.footprint import TensorBytes

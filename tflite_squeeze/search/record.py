@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from tflite_squeeze.conversion.record import Source
 from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.runtime.machine import Machine
 from tflite_squeeze.search.candidate import Candidate
-from tflite_squeeze.search.config import Tune
 from tflite_squeeze.tables.displayed import Displayed
 
 Stage = Literal["free", "short", "whole"]

@@ -1,6 +1,6 @@
 """A search as tables."""
 
-from tflite_squeeze.search.config import Cost
+from tflite_squeeze.recipes.objective import Cost
 from tflite_squeeze.search.measuring import limit_of
 from tflite_squeeze.search.record import Loss, Trial, TuneRecord
 from tflite_squeeze.tables.table import Cell, Table

@@ -18,10 +18,10 @@ from tflite_squeeze.network.save import quietly
 from tflite_squeeze.page.contents import Contents
 from tflite_squeeze.page.render import report_page
 from tflite_squeeze.recipes.folder import RunFolder, data_sha256
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.search.candidate import Candidate
 from tflite_squeeze.search.choice import Choice
-from tflite_squeeze.search.config import Tune
 from tflite_squeeze.search.folder import (
     PAGE,
     RECORD,

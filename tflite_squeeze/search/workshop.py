@@ -14,9 +14,9 @@ from tflite_squeeze.errors import SqueezeError, UsageError
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.recipes.files import dump_recipe
 from tflite_squeeze.recipes.folder import RunFolder
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.search.candidate import Candidate, recipe_of
-from tflite_squeeze.search.config import Tune
 from tflite_squeeze.search.folder import (
     BEST,
     BEST_MODEL,

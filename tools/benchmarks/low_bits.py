@@ -156,7 +156,7 @@ def _here(model: str, kind: str, data: Any) -> tuple[bytes, dict[str, Any]]:
 
 
 def _half(model: str, seed: int) -> bytes:
-    from tflite_squeeze.recipes.squeeze import squeeze
+    from tflite_squeeze.squeezing.squeeze import squeeze
 
     folder = FILES / f"half_{seed}"
     path = REPOSITORY / "models" / model

@@ -1,4 +1,4 @@
-"""The recipes that ship, on the reference models: what they reach, and what kills do to them.
+"""Recipes with fixed numbers, on the reference models: what they reach, and what kills do to them.
 
     python tools/benchmarks/recipes.py run small-download lenet_5 --seed 0 --folder runs
     python tools/benchmarks/recipes.py table --folder runs
@@ -27,8 +27,9 @@ from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.recipes.files import load_recipe
 from tflite_squeeze.recipes.report import Report
-from tflite_squeeze.recipes.squeeze import squeeze
+from tflite_squeeze.recipes.run_recipe import run_recipe
 from tflite_squeeze.runtime.turns import turn_by_turn
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import narrow
@@ -48,11 +49,11 @@ def main() -> None:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), required=True)
 def run(recipe: str, model: str, seed: int, folder: Path) -> None:
-    """Runs a recipe on a reference model; `label-free` sees 2,000 images and no label."""
-    name = Path(recipe).stem
-    out = folder / f"{name}-{model}-{seed}"
-    result = squeeze(
-        REPOSITORY / "models" / f"{model}.keras", recipe, _data(name), out, seed=seed, resume=True,
+    """Runs one of `fixed_recipes/`; `label-free` sees 2,000 images and no label."""
+    out = folder / f"{recipe}-{model}-{seed}"
+    fixed = load_recipe(Path(__file__).parent / "fixed_recipes" / f"{recipe}.yaml").resolved(seed)
+    result = run_recipe(
+        REPOSITORY / "models" / f"{model}.keras", fixed, _data(recipe), out, resume=True,
         on_progress=lambda progress: print(progress, flush=True),
     )  # fmt: skip
     print(f"{out}: {'met' if result.report.passed else result.report.failures}")

@@ -23,7 +23,7 @@ import click
 from measured_table import renew_page
 
 from tflite_squeeze.files.files import write_atomically
-from tflite_squeeze.search.config import Tune
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.record import TuneRecord
 from tflite_squeeze.search.tables import cost_text, loss_text
 from tflite_squeeze.search.tune import tune

@@ -17,8 +17,8 @@ from tflite_squeeze.network.quantization.twin import (
     quantized_layers,
 )
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.recipes.squeeze import squeeze
 from tflite_squeeze.runtime.run import run_file
+from tflite_squeeze.squeezing.squeeze import squeeze
 from tflite_squeeze.techniques.pruning.config import Prune
 from tflite_squeeze.techniques.pruning.prune import prune
 from tflite_squeeze.techniques.quantization import claims as claims_module

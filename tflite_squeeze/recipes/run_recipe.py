@@ -1,6 +1,6 @@
-"""Runs a recipe: a Keras model in, a folder with the small file and all the evidence out."""
+"""Runs the steps of a recipe: a Keras model in, a folder with the file and the evidence out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,81 +10,69 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import is_file
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import LoadedModel, load_model, with_layers
+from tflite_squeeze.network.loading import load_model, with_layers
 from tflite_squeeze.network.save import quietly
-from tflite_squeeze.recipes.files import load_recipe
 from tflite_squeeze.recipes.folder import RunFolder, RunState, data_sha256, recipe_sha256
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.run import Progress, Result, Run, written_names
 
 
-def squeeze(
+def run_recipe(
     model: Any,
-    recipe: Any,
+    recipe: Recipe,
     data: Any = None,
     folder: str | Path | None = None,
     *,
-    seed: int | None = None,
+    inputs: Iterable[Any] = (),
     resume: bool = False,
     force: bool = False,
     allow_unsafe: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Result:
-    """Runs a recipe on a model.
+    """Runs a recipe with steps on a model, as `squeeze` does.
 
     Args:
         model: a Keras model of either version, a path to one, or a `LoadedModel`.
-        recipe: a `Recipe`, a YAML file, or the name of one that ships.
+        recipe: resolved, with steps whose numbers are given.
         data: `Data` or anything that `load_data` takes.
-        folder: where the models, the file, the report and the plots go; None keeps none of them.
-        seed: takes the place of the recipe's.
-        resume: go on where an interrupted run of the same recipe, model and data ended. What it
-            makes equals, byte for byte, what it would have made uninterrupted.
+        folder: where everything goes; None keeps none of it.
+        inputs: what else is read and must not be written over; names of files count.
+        resume: go on where an interrupted run ended.
         force: start again where the folder holds files.
         allow_unsafe: whether Lambda layers may bring Python code out of model files.
         on_progress: called with the progress of the run.
-
-    Returns:
-        The model, the file and the report, whether the limits are met or not: see `Result.check`.
 
     Raises:
         UsageError: the model, the recipe and the data do not go together.
         InputError: one of them cannot be read.
         OutputError: the folder cannot be used.
-
-    Example:
-        >>> result = squeeze("models/lenet_5.keras", "small-download", "fashion-mnist", "small")
-        >>> result.report.outcome.file.download_bytes
-        23441
     """
-    chosen = load_recipe(recipe).resolved(seed)
     loaded = None if data is None else load_data(data)
-    _refuse(chosen, loaded)
+    _refuse(recipe, loaded)
     if folder is None and resume:
         raise UsageError("resume needs the folder of the run that was interrupted: pass folder")
     source = with_layers(load_model(model, allow_unsafe=allow_unsafe))
     samples = None if loaded is None else loaded.fitted_to(flavors.input_specs(source.model))
     with temporary_folder() as scratch, quietly():
         fresh = RunState(
-            recipe=recipe_sha256(chosen), model=source.sha256, data=data_sha256(samples)
+            recipe=recipe_sha256(recipe), model=source.sha256, data=data_sha256(samples)
         )
         where = scratch / "run" if folder is None else Path(folder)
         store = RunFolder(
             where,
             fresh,
-            names=written_names(chosen, source.name),
-            inputs=_files_read(source, recipe, samples),
+            names=written_names(recipe, source.name),
+            inputs=_files_among(source.path, samples and samples.source, *inputs),
             resume=resume,
             force=force,
         )
-        run = Run(store, chosen, source, samples, on_progress, allow_unsafe=allow_unsafe)
+        run = Run(store, recipe, source, samples, on_progress, allow_unsafe=allow_unsafe)
         result = run.finished()
     return result if folder is not None else replace(result, folder=None)
 
 
-def _files_read(source: LoadedModel, recipe: Any, data: Data | None) -> list[Path]:
+def _files_among(*given: Any) -> list[Path]:
     """The files among what a run was given."""
-    given = [source.path, recipe, None if data is None else data.source]
     return [path for each in given if isinstance(each, str | Path) and is_file(path := Path(each))]
 
 

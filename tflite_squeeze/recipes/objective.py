@@ -87,3 +87,17 @@ class Tune(Frozen):
     def techniques(self) -> frozenset[str]:
         """Which techniques may be used."""
         return frozenset(self.only or set(SEARCHED) - set(self.without))
+
+    def text(self) -> str:
+        """The search in a few words.
+
+        Example:
+            >>> Tune(minimize="download", max_drop=0.003, trials=8).text()
+            'searches for the least download with at most 0.3 points lost, 60 min, 8 trials'
+        """
+        known = self.model_fields_set
+        kept = f"at most {100 * self.max_drop:.3g} points lost"
+        if "min_agreement" in known and "max_drop" not in known:
+            kept = f"at least {self.min_agreement:.3g} of the answers the same"
+        time = "" if self.seconds is None else f"{self.seconds / 60:.3g} min, "
+        return f"searches for the least {self.minimize} with {kept}, {time}{self.trials} trials"

@@ -1,21 +1,23 @@
-"""`tflite-squeeze squeeze`: a Keras model and a recipe in, a folder with the evidence out."""
+"""`tflite-squeeze squeeze`: a Keras model in, by a recipe or a search, a folder out."""
 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tflite_squeeze.command_line.config_options import config_options, given
 from tflite_squeeze.command_line.data_options import data_options, open_data
 from tflite_squeeze.command_line.model_options import model_options, open_layers
 from tflite_squeeze.command_line.output import (
     check_json,
     force_option,
     json_option,
+    resume_option,
     say,
     show,
     stop_if_interrupted,
@@ -23,58 +25,99 @@ from tflite_squeeze.command_line.output import (
 )
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import write_atomically
+from tflite_squeeze.search.command import TUNE, asked_for, searched, searched_data, seconds_option
 
 if TYPE_CHECKING:
+    from tflite_squeeze.recipes.recipe import Recipe
     from tflite_squeeze.recipes.run import Progress
 
 
 @click.command(
-    epilog="Example: tflite-squeeze squeeze models/lenet_5.keras --recipe small-download "
-    "--data fashion-mnist -o small"
+    epilog="Example: tflite-squeeze squeeze models/lenet_5.keras --data fashion-mnist -o small"
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "--recipe",
-    required=True,
     metavar="FILE|NAME",
-    help="A YAML file, or the name of a recipe that ships with the package.",
+    help="A YAML file, or the name of a recipe that ships with the package; without it, the best "
+    "file is searched for, as by tune.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to write."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The folder to write; by default the model's name with -squeezed.",
 )
+@config_options(TUNE, "minimize", "max_drop", when="Of a search")
+@seconds_option(when="Of a search")
+@config_options(TUNE, "trials", when="Of a search")
 @data_options
 @click.option("--seed", type=click.IntRange(min=0), help="Seed to use instead of the recipe's own.")
-@click.option("--resume", is_flag=True, help="Continue an interrupted run.")
+@resume_option("run")
 @model_options
-@force_option
 @json_option
 @click.pass_context
-def squeeze_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
-    """Run a recipe: compress, convert, verify and measure a model, step by step.
+def squeeze_command(
+    ctx: click.Context, /, model: Path, output: Path | None, **options: Any
+) -> None:
+    """Make a model small and fast: by the steps of a recipe, or by a search for the best file.
 
-    The folder gets the model after each step, the .tflite, report.html, report.md, report.json and
-    the recipe with every setting written out. Exits 1 when a limit, a check or a claim is not met,
-    or a step that does not pay stops the run; the report says why.
+    Without a recipe, and by the recipes that ship, the search is that of tune, and the folder gets
+    best.tflite. By a recipe with steps, the folder gets the model after each step, the .tflite and
+    the recipe with every setting written out. Both write report.html, report.md and report.json.
+    Exits 1 when a limit, a check or a claim is not met, or a step that does not pay stops the run;
+    the report says why.
     """
     from tflite_squeeze.recipes.files import load_recipe
 
-    load_recipe(options["recipe"])  # refused before the model is loaded
-    if options["resume"] and options["force"]:
-        raise UsageError("--resume continues a run and --force starts again: pass one of them")
+    recipe = load_recipe(options["recipe"]).resolved(options["seed"])
     if options["input_shape"]:
-        raise UsageError("--input-shape is given in the recipe here: convert.input_shapes")
+        remedy = "is given in the recipe here: convert.input_shapes"
+        if recipe.tune is not None:
+            remedy = "is not taken here: give the model's inputs full shapes"
+        raise UsageError(f"--input-shape {remedy}")
     check_json(options["json_target"], force=options["force"], inputs=[model])
+    folder = output or Path(f"{model.stem}-squeezed")
+    if recipe.tune is None:
+        _refuse_search_options(recipe.name)
+        _run(ctx, recipe, model, folder, options)
+        return
+    asked = asked_for(options, recipe.tune)
+    data = searched_data(options)
     source = open_layers(model, options)
-    from tflite_squeeze.recipes.squeeze import squeeze
+    if not ctx.obj["quiet"]:
+        best = folder / "best.tflite"
+        click.echo(f"{recipe.name}: {asked.text()} at most; best so far: {best}", err=True)
+    searched(ctx, asked, source, data, folder, options)
+
+
+def _refuse_search_options(recipe: str) -> None:
+    """Refuses options of a search beside steps whose numbers are given."""
+    names = {"minimize": "--minimize", "max_drop": "--max-drop", "seconds": "--time",
+             "trials": "--trials"}  # fmt: skip
+    for name, option in names.items():
+        if given(name):
+            raise UsageError(
+                f"{option} is of a search, and recipe {recipe} has steps with given numbers: leave "
+                f"it out, or set limits in the recipe"
+            )
+
+
+def _run(
+    ctx: click.Context, recipe: "Recipe", model: Path, output: Path, options: Mapping[str, Any]
+) -> None:
+    """Runs the steps of a recipe and shows what came of it."""
+    source = open_layers(model, options)
+    from tflite_squeeze.recipes.run_recipe import run_recipe
     from tflite_squeeze.recipes.tables import squeeze_tables
 
     with shown_progress(ctx) as told:
-        result = squeeze(
+        result = run_recipe(
             source,
-            options["recipe"],
+            recipe,
             open_data(options),
             output,
-            seed=options["seed"],
+            inputs=[options["recipe"]],
             resume=options["resume"],
             force=options["force"],
             allow_unsafe=options["allow_unsafe"],

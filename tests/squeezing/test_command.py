@@ -7,10 +7,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tflite_squeeze.recipes import command as command
-from tflite_squeeze.recipes.files import load_recipe
+from tflite_squeeze.recipes.files import load_recipe, parse_recipe
 from tflite_squeeze.recipes.report import Report
 from tflite_squeeze.recipes.run import Progress
+from tflite_squeeze.squeezing import command as command
 
 RECIPE = """\
 name: tiny
@@ -61,18 +61,18 @@ def test_refused_with_the_line(run: Any, files: Any, recipe: Path, tmp_path: Pat
     said = run(*arguments, recipe).refused()
     assert f"{recipe}:3: steps.1.prune.sparsity: 7: " in said
     assert "ships with the package (" in run(*arguments, "nothing").refused()
-    assert "pass one of them" in run(*arguments, "small-download", "--resume", "--force").refused()
+    recipe.write_text(RECIPE)
+    assert "pass one of them" in run(*arguments, recipe, "--resume", "--force").refused()
+    assert "convert.input_shapes" in run(*arguments, recipe, "--input-shape", "x=1,8").refused()
+    assert "full shapes" in run(*arguments, "fast-cpu", "--input-shape", "x=1,8").refused()
+    assert "is calibrated on real samples" in run(*arguments, recipe).refused()
     assert (
-        "convert.input_shapes"
-        in run(*arguments, "small-download", "--input-shape", "x=1,8").refused()
+        "--time is of a search, and recipe tiny"
+        in run(*arguments, recipe, "--time", "1m").refused()
     )
-    assert "is calibrated on real samples" in run(*arguments, "small-download").refused()
-    assert (
-        "does not exist"
-        in run(
-            "squeeze", "no.keras", "--recipe", "small-download", "-o", tmp_path / "out"
-        ).refused()
-    )
+    assert "pass --data" in run(*arguments, "small-download").refused()
+    again = ("squeeze", "no.keras", "--recipe", recipe, "-o", tmp_path / "out")
+    assert "does not exist" in run(*again).refused()
     assert not (tmp_path / "out").exists()
 
 
@@ -98,6 +98,7 @@ def test_schema(run: Any, tmp_path: Path) -> None:
     assert (written.code, written.out) == (0, "")
     schema = json.loads((tmp_path / "schema.json").read_text())
     assert schema == json.loads(printed.out)
-    values = load_recipe("small-download").model_dump(mode="json", exclude_none=True)
-    jsonschema.Draft202012Validator(schema).validate(values)
+    for recipe in (parse_recipe(RECIPE.encode(), "tiny.yaml"), load_recipe("small-download")):
+        values = recipe.model_dump(mode="json", exclude_none=True)
+        jsonschema.Draft202012Validator(schema).validate(values)
     assert "exists: pass --force" in run("schema", "-o", tmp_path / "schema.json").refused()
