@@ -5,8 +5,8 @@ import statistics
 from collections.abc import Sequence
 
 from tflite_squeeze.errors import CheckFailed
+from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate
-from tflite_squeeze.search.config import Tune
 from tflite_squeeze.search.measuring import excess_of, limit_of
 from tflite_squeeze.search.record import Trial
 
