@@ -6,13 +6,17 @@ from pydantic import ValidationError
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate, recipe_of
+from tflite_squeeze.techniques.narrowing.config import Narrow
+
+TIDY = Narrow(multiple=1)
 
 
 def test_steps_come_in_order_and_share_the_training() -> None:
     candidate = Candidate(quantize=Quantization.INT8, keep=0.5, sparsity=0.9, clusters=16,
                           steps=900)  # fmt: skip
-    narrow = {"ratio": 0.0, "layers": {"conv": 0.5}, "multiple": 1}
-    recipe = recipe_of(candidate, Tune(minimize="download"), narrow=narrow, batch=32, name="tuned")
+    narrow = Narrow(ratio=0.0, layers={"conv": 0.5}, multiple=1)
+    asked = Tune(minimize="download")
+    recipe = recipe_of(candidate, asked, tidy=TIDY, narrow=narrow, batch=32, name="tuned")
     assert [step.technique for step in recipe.steps] == ["narrow", "prune", "cluster"]
     trainings = [step.finetune.steps for step in recipe.steps if step.finetune]
     assert trainings == [400, 400, 100]
@@ -26,14 +30,26 @@ def test_what_leaves_the_model_as_it_is_has_no_steps() -> None:
     candidate = Candidate(quantize=Quantization.NONE, keep=0.99, sparsity=0.1)
     assert not candidate.trains
     assert candidate.text() == "float32"
-    recipe = recipe_of(candidate, Tune(), narrow=None, batch=32, name="tuned")
+    recipe = recipe_of(candidate, Tune(), tidy=TIDY, batch=32, name="tuned")
     assert recipe.steps == ()
+
+
+def test_dead_channels_go_before_anything_else_and_need_no_training() -> None:
+    candidate = Candidate(quantize=Quantization.INT8, tidied=True)
+    assert candidate.changes
+    assert not candidate.trains
+    assert candidate.text() == "no dead channels, int8"
+    narrowed = candidate.model_copy(update={"keep": 0.5, "steps": 100})
+    plan = Narrow(layers={"conv": 0.5}, multiple=1)
+    recipe = recipe_of(narrowed, Tune(), tidy=TIDY, narrow=plan, batch=32, name="tuned")
+    assert [step.narrow for step in recipe.steps] == [TIDY, plan]
+    assert recipe.steps[0].finetune is False
 
 
 def test_microcontrollers_get_integers_from_end_to_end() -> None:
     asked = Tune(minimize="ram", target="micro")
     candidate = Candidate(quantize=Quantization.INT8)
-    recipe = recipe_of(candidate, asked, narrow=None, batch=32, name="tuned")
+    recipe = recipe_of(candidate, asked, tidy=TIDY, batch=32, name="tuned")
     assert recipe.convert.io_dtype == "int8"
 
 

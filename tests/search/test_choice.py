@@ -4,13 +4,14 @@ import pytest
 
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.recipes.objective import Tune
+from tflite_squeeze.search.candidate import Candidate
 from tflite_squeeze.search.choice import Choice
 from tflite_squeeze.search.record import Loss, Trial
 
 
 def _run(least: float) -> list[float]:
     """What is proposed where everything that keeps less than `least` loses too much."""
-    choice = Choice(Tune(), frozenset({"narrow"}), Quantization.INT8, None)
+    choice = Choice(Tune(), frozenset({"narrow"}), Candidate(quantize=Quantization.INT8), None)
     kept = []
     for number in range(8):
         proposed = choice.proposed(number)
@@ -35,16 +36,16 @@ def test_it_closes_in_on_the_limit(least: float) -> None:
 
 
 def test_nothing_to_vary_proposes_nothing() -> None:
-    choice = Choice(Tune(), frozenset(), Quantization.INT8, None)
+    choice = Choice(Tune(), frozenset(), Candidate(quantize=Quantization.INT8), None)
     assert choice.proposed(0) is None
 
 
 def test_small_downloads_vary_zeros_and_values_too() -> None:
     every = frozenset({"narrow", "prune", "cluster"})
-    choice = Choice(Tune(minimize="download"), every, Quantization.INT8, None)
+    choice = Choice(Tune(minimize="download"), every, Candidate(quantize=Quantization.INT8), None)
     assert set(choice.space) == {"keep", "left", "clusters"}
     proposed = choice.proposed(0)
     assert proposed is not None
     assert proposed[0].sparsity >= 0.8
-    raw = Choice(Tune(minimize="raw"), every, Quantization.INT8, None)
+    raw = Choice(Tune(minimize="raw"), every, Candidate(quantize=Quantization.INT8), None)
     assert set(raw.space) == {"keep"}

@@ -9,6 +9,7 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
+from tflite_squeeze.techniques.narrowing.config import Narrow
 
 _BYTE = 8
 # Shares that are so near to one that nothing is left out.
@@ -28,6 +29,9 @@ class Candidate(Frozen):
     """
 
     quantize: Quantization = Field(description="Type of the file.")
+    tidied: bool = Field(
+        default=False, description="Whether channels that tell nothing are removed first."
+    )
     keep: float = Field(
         default=1.0,
         gt=0,
@@ -52,8 +56,13 @@ class Candidate(Frozen):
 
     @property
     def trains(self) -> bool:
-        """Whether anything is done to the model before it is converted."""
+        """Whether anything is done to the model that needs training."""
         return self.narrows or self.prunes or self.clusters > 0
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is done to the model before it is converted."""
+        return self.tidied or self.trains
 
     def text(self) -> str:
         """The candidate in a few words.
@@ -62,7 +71,8 @@ class Candidate(Frozen):
             >>> Candidate(quantize="int8", keep=0.5, sparsity=0.9, clusters=16).text()
             'narrowed to 50%, 90% zeros, 16 values, int8'
         """
-        parts = [f"narrowed to {self.keep:.0%}"] if self.narrows else []
+        parts = ["no dead channels"] if self.tidied and not self.narrows else []
+        parts += [f"narrowed to {self.keep:.0%}"] if self.narrows else []
         parts += [f"{100 * self.sparsity:.3g}% zeros"] if self.prunes else []
         parts += [f"{self.clusters} values"] if self.clusters else []
         kind = "float32" if self.quantize is Quantization.NONE else self.quantize.value
@@ -73,18 +83,25 @@ class Candidate(Frozen):
 
 
 def recipe_of(
-    candidate: Candidate, asked: Tune, *, narrow: dict[str, Any] | None, batch: int, name: str
+    candidate: Candidate,
+    asked: Tune,
+    *,
+    tidy: Narrow,
+    narrow: Narrow | None = None,
+    batch: int,
+    name: str,
 ) -> Recipe:
     """The recipe that a candidate stands for; `squeeze` makes the same file of it.
 
     Args:
         candidate: its numbers.
         asked: what is searched for.
-        narrow: settings of the step that removes filters, where the candidate has one.
+        tidy: the step that removes dead channels, where the candidate has one.
+        narrow: the step that removes filters, where it has one.
         batch: examples a step of training.
         name: of the recipe.
     """
-    steps = []
+    steps: list[dict[str, Any]] = []
     known: dict[str, Any] = {"batch": batch, "teacher": "original", "warmup": 0.05}
     parts = candidate.narrows + candidate.prunes + _SHARING * (candidate.clusters > 0)
     each = max(1, round(candidate.steps / parts)) if parts else 0
@@ -92,10 +109,13 @@ def recipe_of(
     def tuned(steps_of: float, rate: float, **more: Any) -> dict[str, Any]:
         return {**known, "steps": max(1, round(steps_of)), "learning_rate": rate, **more}
 
+    if candidate.tidied:
+        steps.append({"narrow": _said(tidy), "finetune": False})
     if candidate.narrows:
+        assert narrow is not None  # else there is no such candidate
         steps.append(
             {
-                "narrow": narrow,
+                "narrow": _said(narrow),
                 "finetune": tuned(each, _NARROW_RATE, distill={"temperature": 2.0}),
             }
         )
@@ -122,6 +142,11 @@ def recipe_of(
             "convert": _conversion(candidate, asked).model_dump(exclude_unset=True),
         }
     )
+
+
+def _said(config: Frozen) -> dict[str, Any]:
+    """The settings of a step that are not its defaults."""
+    return config.model_dump(mode="json", exclude_unset=True)
 
 
 def _conversion(candidate: Candidate, asked: Tune) -> Convert:

@@ -17,7 +17,6 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate
 from tflite_squeeze.search.record import Trial
@@ -40,7 +39,7 @@ class Choice:
     Args:
         asked: what is searched for.
         techniques: those that this model and data allow.
-        kind: type of the files.
+        base: what all candidates have in common.
         storage: where Optuna keeps its study: a file for its journal, a URL, or None for memory.
     """
 
@@ -48,10 +47,10 @@ class Choice:
         self,
         asked: Tune,
         techniques: frozenset[str],
-        kind: Quantization,
+        base: Candidate,
         storage: Path | str | None,
     ) -> None:
-        self._asked, self._techniques, self._kind = asked, techniques, kind
+        self._asked, self._techniques, self._base = asked, techniques, base
         self._way = self._first_way()
         self._low, self._high = -1, len(self._way)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -109,12 +108,12 @@ class Choice:
         return self._candidate(trial.params), trial
 
     def _candidate(self, given: dict[str, Any]) -> Candidate:
-        return Candidate(
-            quantize=self._kind,
-            keep=round(given.get("keep", 1.0), 3),
-            sparsity=round(1 - given["left"], 4) if "left" in given else 0.0,
-            clusters=given.get("clusters", 0),
-        )
+        numbers = {
+            "keep": round(given.get("keep", 1.0), 3),
+            "sparsity": round(1 - given["left"], 4) if "left" in given else 0.0,
+            "clusters": given.get("clusters", 0),
+        }
+        return self._base.model_copy(update=numbers)
 
     def learn(
         self, asked: optuna.Trial, trial: Trial, first: float, over: float, excess: float = 0.0

@@ -174,7 +174,9 @@ class _Search:
 
     def finished(self) -> Tuned:
         """Runs what is left of the search."""
-        self._without_training(self._shop.without_training())
+        types = self._shop.without_training()
+        self._without_training(types)
+        self._without_training(self._shop.tidied(types))
         smaller = [one for one in self._trials if one.candidate.quantize is not Quantization.NONE]
         if not any(within(one, self._asked) for one in smaller):
             self._without_training(self._shop.rescues())
@@ -199,12 +201,12 @@ class _Search:
 
     def _searched(self, first: Trial) -> None:
         """Trains candidates until the time, the trials or the ideas are used up."""
-        kind = self._kind(first)
-        self._shop.settle_on(kind)
+        base = self._base(first)
+        self._shop.settle_on(base)
         choice = Choice(
             self._asked,
             self._shop.techniques,
-            kind,
+            base,
             self._store.folder / "study.journal",
         )
         choice.forget_unfinished()
@@ -246,15 +248,25 @@ class _Search:
         if vain >= _IN_VAIN:
             self._notes.append(f"{_IN_VAIN} candidates in a row led to nothing better")
 
-    def _kind(self, first: Trial) -> Quantization:
-        """The type of the files: that of the best without training, int8 for small downloads.
+    def _base(self, first: Trial) -> Candidate:
+        """What all candidates have: the type of the best without training, int8 for downloads.
 
         Integers whose zeros and values are few compress best with one scale a tensor, as int8 has.
         """
-        plain = Candidate(quantize=Quantization.INT8)
+        best = first.candidate.model_copy(update={"weight_bits": 8})
+        plain = best.model_copy(update={"quantize": Quantization.INT8})
         passes = any(one.passed and one.candidate == plain for one in self._trials)
-        small = self._asked.minimize == "download" and passes
-        return Quantization.INT8 if small else first.candidate.quantize
+        return plain if self._asked.minimize == "download" and passes else best
+
+    def _tidying(self, first: Trial) -> list[str]:
+        """What the best without training gained by having no dead channels."""
+        if not first.candidate.tidied:
+            return []
+        before = first.candidate.model_copy(update={"tidied": False})
+        name = self._asked.minimize
+        cost = next(one.costs[name] for one in self._trials if one.candidate == before)
+        gained = f"{cost_text(name, cost)} → {cost_text(name, first.costs[name])}"
+        return [f"{self._shop.dead} dead channels removed: {gained}"]
 
     def _over(self, trial: Trial, trained: list[Trial]) -> float:
         return over_limit(trial, trained, self._asked)
@@ -311,6 +323,7 @@ class _Search:
     def _written(self, first: Trial) -> Tuned:
         """The report, and the best file."""
         best = self._best()
+        self._notes += self._tidying(first)
         if best.number == first.number:
             self._notes.append("nothing better than the file without training was found")
         record = TuneRecord(

@@ -29,6 +29,7 @@ from tflite_squeeze.search.measuring import costs_of, failures_of, loss_of
 from tflite_squeeze.search.record import Stage, Trial
 from tflite_squeeze.search.trial import MadeFile, made_by
 from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.techniques.narrowing.narrow import Narrowed, narrow
 from tflite_squeeze.techniques.narrowing.plans import Plans
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.parts import examples_of
@@ -67,7 +68,7 @@ class Workshop:
         self._tell, self._allow_unsafe = tell, allow_unsafe
         self._batch = planned(FineTune(), examples_of(parts.choosing)).batch or 1
         self._first: tuple[bytes, float] | None = None
-        self._kind = Quantization.INT8
+        self._base = Candidate(quantize=Quantization.INT8)
 
     @property
     def about(self) -> Source:
@@ -94,9 +95,50 @@ class Workshop:
             return []
         return [Candidate(quantize=kind) for kind in (Quantization.FLOAT16, Quantization.MIXED)]
 
-    def settle_on(self, kind: Quantization) -> None:
-        """Says which type the files of candidates have, before any of them is planned."""
-        self._kind = kind
+    def tidied(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The same without dead channels; none where the model has none of these.
+
+        Args:
+            candidates: that need no training.
+        """
+        if self._tidied is None:
+            return []
+        return [one.model_copy(update={"tidied": True}) for one in candidates]
+
+    @property
+    def dead(self) -> int:
+        """How many channels of the model are dead."""
+        if self._tidied is None:
+            return 0
+        return sum(one.before - one.after for one in self._tidied.record.groups)
+
+    def settle_on(self, base: Candidate) -> None:
+        """Says what all candidates have in common, before any of them is planned."""
+        self._base = base
+
+    @cached_property
+    def _tidied(self) -> Narrowed | None:
+        """The model without dead channels; None where it has none, or may not be narrowed."""
+        if "narrow" not in self._asked.techniques:
+            return None
+        self._tell("looking for dead channels")
+        try:
+            return narrow(self._source.model, self._tidy, self._parts.choosing, one_shot=True)
+        except UsageError:
+            return None
+
+    @property
+    def _tidy(self) -> Narrow:
+        """Removes dead channels; kernels compute so many channels at a time."""
+        multiple = _MULTIPLE if self._asked.minimize == "latency" else 1
+        return Narrow(multiple=multiple, protect=self._asked.protect)
+
+    @property
+    def _model(self) -> Any:
+        """What all candidates start from."""
+        if self._base.tidied and self._tidied is not None:
+            return self._tidied.model
+        return self._source.model
 
     @cached_property
     def techniques(self) -> frozenset[str]:
@@ -113,7 +155,7 @@ class Workshop:
         config = Narrow.model_validate(
             {
                 "budget": counted.get(self._asked.minimize, "macs"),
-                "measure": "none" if self._kind is Quantization.NONE else "int8",
+                "measure": "none" if self._base.quantize is Quantization.NONE else "int8",
                 "keep": 0.5,
                 "multiple": _MULTIPLE,
                 "protect": self._asked.protect,
@@ -121,7 +163,7 @@ class Workshop:
         )
         try:
             return Plans(
-                self._source.model,
+                self._model,
                 config,
                 self._parts.choosing,
                 lambda done, of: self._tell(f"measuring layers, {done} of {of}"),
@@ -180,7 +222,7 @@ class Workshop:
         if made.tflite is None:
             return {"failures": made.failures}
         self._store.put(f"{trial.folder}/{TRIAL_FILE}", made.tflite)
-        if trial.candidate.trains:
+        if trial.candidate.changes:
             self._store.save(made.model, f"{trial.folder}/{TRIAL_MODEL}")
         costs = costs_of(made.tflite, self._asked, self._timed_beside())
         kind = trial.candidate.quantize
@@ -203,14 +245,17 @@ class Workshop:
         return self._first
 
     def _recipe(self, candidate: Candidate, number: int) -> Recipe:
-        narrow = None
+        plan = None
         if candidate.narrows:
             assert self._plans is not None  # else there is no such candidate
-            narrow = self._plans.at(candidate.keep).config.model_dump(
-                mode="json", exclude_unset=True
-            )
+            plan = self._plans.at(candidate.keep).config
         recipe = recipe_of(
-            candidate, self._asked, narrow=narrow, batch=self._batch, name=f"tuned-{number:03d}"
+            candidate,
+            self._asked,
+            tidy=self._tidy,
+            narrow=plan,
+            batch=self._batch,
+            name=f"tuned-{number:03d}",
         )
         return recipe.resolved()
 
@@ -236,7 +281,7 @@ class Workshop:
         recipe, tflite = (
             self._store.read(f"{trial.folder}/{name}") for name in (TRIAL_RECIPE, TRIAL_FILE)
         )
-        if trial.candidate.trains:
+        if trial.candidate.changes:
             self._store.put(BEST_MODEL, self._store.read(f"{trial.folder}/{TRIAL_MODEL}"))
         else:
             self._store.save(self._source.model, BEST_MODEL)

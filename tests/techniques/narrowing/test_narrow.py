@@ -309,3 +309,44 @@ def test_units_that_are_constants_and_not_zero_are_not_dead(library: Any, betwee
     narrower, record = narrow(model, Narrow(multiple=1))
     assert [group.after for group in record.groups] == [4]
     np.testing.assert_allclose(np.asarray(narrower(x)), before, atol=1e-5)
+
+
+def test_with_samples_constants_are_dead_too(library: Any) -> None:
+    """Filters whose normalisation gives 0.3 for everything go; the bias behind makes up for it."""
+    layers = library.layers
+    model = library.Sequential(
+        [
+            library.Input((6, 6, 1), name="image"),
+            layers.Conv2D(16, 3, name="conv"),
+            layers.BatchNormalization(name="norm"),
+            layers.ReLU(),
+            layers.Conv2D(8, 3, name="next"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, name="scores"),
+        ]
+    )
+    gamma, beta, *moments = model.get_layer("norm").get_weights()
+    gamma[::4], beta[::4] = 0, 0.3
+    model.get_layer("norm").set_weights([gamma, beta, *moments])
+    x = tiny_models.examples(64, 6, 6, 1)
+    narrower, record = narrow(model, Narrow(multiple=1), x, one_shot=True)
+    assert {one.layers: (one.before, one.after, one.dead) for one in record.groups} == {
+        ("conv",): (16, 12, 4)
+    }
+    np.testing.assert_allclose(np.asarray(narrower(x)), np.asarray(model(x)), atol=1e-5)
+    with pytest.raises(UsageError, match="nothing to narrow"):  # nothing makes up for them
+        narrow(model, Narrow(multiple=1, repair=False), x, one_shot=True)
+
+
+def test_what_a_recurrent_layer_remembers_is_not_called_constant(library: Any) -> None:
+    """The last output of a unit is always 0, what it was before decides over the others."""
+    layers = library.layers
+    model = library.Sequential(
+        [library.Input((5, 3), name="steps"), layers.LSTM(8, name="memory"), layers.Dense(2)]
+    )
+    kernel, recurrent, bias = model.get_layer("memory").get_weights()
+    kernel[:, 24::2] = recurrent[:, 24::2] = 0  # gates of the outputs
+    bias[24::2] = -200.0
+    model.get_layer("memory").set_weights([kernel, recurrent, bias])
+    with pytest.raises(UsageError, match="nothing to narrow"):
+        narrow(model, Narrow(multiple=1), tiny_models.examples(32, 5, 3), one_shot=True)

@@ -26,7 +26,8 @@ class Narrow(Frozen):
     ratio: Ratio = Field(
         default=0.0,
         description="Fraction of the filters to remove from each group of layers that must "
-        "agree; 0 removes only filters whose weights are all zero already.",
+        "agree; 0 removes only filters that are dead: their weights are all zero, or, with samples "
+        "and repair, what they give is the same for all of them.",
     )
     layers: dict[str, Ratio] = Field(
         default_factory=dict,
@@ -82,3 +83,8 @@ class Narrow(Frozen):
         if self.budget is not None and (self.ratio or self.layers):
             raise ValueError("ratio and layers contradict budget: pass one of them")
         return self
+
+    @property
+    def dead_only(self) -> bool:
+        """Whether only channels go that tell nothing."""
+        return self.budget is None and not self.ratio and not any(self.layers.values())

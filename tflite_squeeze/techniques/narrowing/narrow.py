@@ -39,6 +39,7 @@ from tflite_squeeze.techniques.narrowing.scores import (
     Score,
     channel_scores,
     rank,
+    with_constants,
     without_constants,
 )
 from tflite_squeeze.training.config import Distill, FineTune
@@ -113,6 +114,8 @@ def narrow(
     norms = [channel_scores(channels, group) for group in groups]
     if samples is None or not config.repair:  # nothing makes up for constants that go
         norms = without_constants(given, channels, groups, norms, made_up_by_name(given))
+    elif config.dead_only:
+        norms = with_constants(given, channels, groups, norms, samples.own)
     score, inputs = score_of(config, samples), samples.own if samples else None
     rankings = rank(given, channels, groups, score, inputs, norms)
     if config.budget is None:
@@ -195,6 +198,8 @@ def samples_for(data: Data | None, channels: Channels, config: Narrow) -> Sample
 
 def score_of(config: Narrow, samples: Samples | None) -> Score:
     """What ranks channels, where the config does not say: least squares need samples."""
+    if config.dead_only:  # what is dead has a norm of 0
+        return "norm"
     return config.score or ("norm" if samples is None else "least-squares")
 
 

@@ -4,7 +4,7 @@ Every score gives an order, worst first, and what is lost by the time that a cha
 one pass ranks all widths of a group.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ Score = Literal["norm", "activation", "fisher", "least-squares"]
 _DAMPING = 1e-3  # of the mean diagonal of H
 _WIDEST = 5000  # inputs of a layer; the inverse of a wider matrix takes minutes
 _PLACES = 64
+_STILL = 1e-5  # of the largest spread of a channel, up to which one is a constant
 _BATCH = 128
 _READ = ("Dense", "Conv1D", "Conv2D", "Conv3D")
 
@@ -145,22 +146,97 @@ def without_constants(
     """
     if all(np.all(own > 0) for own in scores):
         return list(scores)
-    read = [_read_by_takers(channels, group) for group in groups]
-    running = Running(channels.graph, model, inputs)
-    running.keep(value for values in read for value in values)
-    for node in channels.graph.nodes.values():
-        running.run(node)
-        running.forget(node)
+    used = _in_use(model, channels, groups, inputs, lambda values: np.any(values != 0, axis=0))
     found = []
-    for group, own, values in zip(groups, scores, read, strict=True):
+    for group, own, carries in zip(groups, scores, used, strict=True):
         taken = _norms(channels, group)[Role.TAKES]
-        carries = np.zeros(group.size, bool)
-        for value in values:
-            array = running.array(value)
-            used = np.any(array.reshape(-1, array.shape[-1]) != 0, axis=0).astype(float)
-            carries |= used @ _membership(group, channels.units[value]) > 0
         constant = (own == 0) & carries & (np.sum(taken, axis=0) > 0)
         found.append(np.where(constant, np.finfo(float).tiny, own))
+    return found
+
+
+def with_constants(
+    model: Any,
+    channels: Channels,
+    groups: Sequence[Group],
+    scores: Sequence[Array],
+    inputs: Mapping[str, Array],
+) -> list[Array]:
+    """Scores by which every unit that is the same for all examples counts as dead.
+
+    A filter whose normalisation has a factor of 0, or whose activation never lets anything
+    through, has weights all the same. What takes it makes up for the constant with its bias.
+
+    Args:
+        model: the Keras model.
+        channels: of the model.
+        groups: some of its groups.
+        scores: of their units, as of `channel_scores`.
+        inputs: samples by the name of the input.
+
+    Returns:
+        The scores, those of constants 0.
+    """
+    used = _in_use(model, channels, groups, inputs, _varies)
+    return [
+        np.where(varies, own, 0.0) if _seen(channels, group) else own
+        for group, own, varies in zip(groups, scores, used, strict=True)
+    ]
+
+
+def _seen(channels: Channels, group: Group) -> bool:
+    """Whether all that takes a group's units takes them from a tensor between layers.
+
+    What a recurrent layer remembers, or an attention computes inside, is in no such tensor.
+    """
+    read: dict[int, list[Value]] = {}
+    for node in channels.graph.nodes.values():
+        read.setdefault(id(node.source), []).extend(node.inputs)
+    return all(
+        any(np.isin(channels.units[value], group.units).any() for value in read[id(taker)])
+        for taker in group.takers
+    )
+
+
+def _varies(values: Array) -> Array:
+    """(channels,): whether a channel of (examples and places, channels) is no constant."""
+    spread = np.ptp(values, axis=0)
+    return np.asarray(spread > _STILL * np.max(spread, initial=0.0))
+
+
+def _in_use(
+    model: Any,
+    channels: Channels,
+    groups: Sequence[Group],
+    inputs: Mapping[str, Array],
+    judge: Callable[[Array], Array],
+) -> list[Array]:
+    """(units,) of each group: which are in use wherever they are taken.
+
+    Args:
+        model: the Keras model.
+        channels: of the model.
+        groups: some of its groups.
+        inputs: examples by the name of the input.
+        judge: (examples and places, channels) → (channels,), whether a channel is in use.
+    """
+    reading: dict[Value, list[int]] = {}
+    for at, group in enumerate(groups):
+        for value in _read_by_takers(channels, group):
+            reading.setdefault(value, []).append(at)
+    makers: dict[str, list[Value]] = {}
+    for value in reading:
+        makers.setdefault(value.node, []).append(value)
+    found = [np.zeros(group.size, bool) for group in groups]
+    running = Running(channels.graph, model, inputs)
+    for node in channels.graph.nodes.values():
+        running.run(node)
+        for value in makers.get(node.name, ()):
+            array = running.array(value)
+            used = judge(array.reshape(-1, array.shape[-1])).astype(float)
+            for at in reading[value]:
+                found[at] |= used @ _membership(groups[at], channels.units[value]) > 0
+        running.forget(node)
     return found
 
 
