@@ -216,7 +216,7 @@ def test_what_is_searched_for_stands_alone() -> None:
     text = "name: small\ntune: {minimize: download, max_drop: 0.003}\n"
     recipe = parse_recipe(text.encode(), "r.yaml")
     assert recipe.tune is not None
-    assert recipe.tune.minimize == "download"
+    assert recipe.tune.minimize == ("download",)
     assert parse_recipe(dump_recipe(recipe).encode(), "r.yaml") == recipe
     assert Recipe.model_validate_json(recipe.model_dump_json()).tune == recipe.tune
     said = _refused(text + "pack: true\nsteps:\n  - prune: {sparsity: 0.5}\n")

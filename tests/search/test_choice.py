@@ -12,6 +12,8 @@ from tflite_squeeze.search.record import Loss, Trial
 def _run(least: float) -> list[float]:
     """What is proposed where everything that keeps less than `least` loses too much."""
     choice = Choice(Tune(), frozenset({"narrow"}), Candidate(quantize=Quantization.INT8), None)
+    first = Trial(number=0, stage="free", candidate=Candidate(quantize=Quantization.INT8),
+                  costs={"latency": 10.0})  # fmt: skip
     kept = []
     for number in range(8):
         proposed = choice.proposed(number)
@@ -21,7 +23,7 @@ def _run(least: float) -> list[float]:
         loss = Loss(measure="accuracy", drop=0.0, examples=100)
         trial = Trial(number=number, stage="short", candidate=candidate, loss=loss,
                       costs={"latency": 10 * candidate.keep})  # fmt: skip
-        choice.learn(asking, trial, 10.0, least - candidate.keep)
+        choice.learn(asking, trial, first, least - candidate.keep)
     return kept
 
 

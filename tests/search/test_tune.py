@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from tests.command_runs import Run, run  # noqa: F401  # a fixture
 from tests.tiny_models import LIBRARIES, examples
@@ -102,6 +105,37 @@ def test_a_killed_search_goes_on(
         one.candidate for one in tuned.record.trials[:4]
     ]
     assert again.record.trial(again.record.best).passed
+
+
+@pytest.mark.slow
+def test_two_costs_give_a_front(searched: Any, tmp_path: Path) -> None:
+    path, *_ = searched
+    folder = tmp_path / "best"
+    changed = {"minimize": ("download", "macs"), "trials": 1, "only": ("narrow",)}
+    asked = ASKED.model_copy(update=changed)
+    tune(path, asked, DATA, folder)
+    tuned = tune(path, asked.model_copy(update={"trials": 2}), DATA, folder, resume=True)
+    record = tuned.record
+    front = {one.number: one for one in record.front}
+    assert record.best in front
+    assert len([one for one in record.trials if one.stage != "free"]) == 2
+    there = sorted(one.name for one in (folder / "front").iterdir())
+    assert there == sorted(
+        f"{number:03d}.{kind}" for number in front for kind in ("tflite", "yaml")
+    )
+    for number, one in front.items():
+        content = (folder / "front" / f"{number:03d}.tflite").read_bytes()
+        assert content == (folder / one.folder / "file.tflite").read_bytes()
+        assert one.judged is not None
+    best = record.trial(record.best)
+    assert asked.price(best.costs) == min(asked.price(one.costs) for one in front.values())
+    page = (folder / "report.html").read_text()
+    assert "tuned for download and macs" in page
+    assert "the least product of both" in page
+    study = optuna.load_study(
+        study_name=None, storage=JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+    )
+    assert len(study.directions) == 2
 
 
 @pytest.mark.slow

@@ -58,7 +58,7 @@ def test_what_ships_is_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(recipe_names()) == set(SHIPPED)
     for name, expected in SHIPPED.items():
         asked = _asked(monkeypatch, name, DATA)
-        assert (asked.minimize, asked.target, asked.max_drop) == expected
+        assert (*asked.minimize, asked.target, asked.max_drop) == expected
         assert asked.seconds == 3600
     assert _asked(monkeypatch, "label-free", DATA).min_agreement == 0.93
 

@@ -140,7 +140,9 @@ def _kind(field: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "boolean":
         return {"names": [f"{name}/--no-{name[2:]}"]}
     if kind == "array":
-        return {"names": [name.removesuffix("s")], "multiple": True, "metavar": "PATTERN"}
+        each = words_of(schema.get("items", {}))
+        one: dict[str, Any] = {"type": click.Choice(each)} if each else {"metavar": "PATTERN"}
+        return {"names": [name.removesuffix("s")], "multiple": True, **one}
     if kind == "object":
         return {"names": [name.removesuffix("s")], "multiple": True, "callback": _as_dict,
                 "type": _by_pattern(ways[0]["additionalProperties"])}  # fmt: skip

@@ -41,15 +41,33 @@ def nondominated(points: Sequence[Point], x: Measure, y: Measure) -> list[int]:
         for at, point in enumerate(points)
         if point.kind != "rejected" and point.finite
     }
+    known = list(costs)
+    best = [known[at] for at in unbeaten(list(costs.values()))]
+    return sorted(best, key=lambda at: points[at].x)
+
+
+def unbeaten(costs: Sequence[tuple[float, float]]) -> list[int]:
+    """The pairs of costs that no other pair beats in both.
+
+    Args:
+        costs: finite numbers, of which less is better.
+
+    Returns:
+        Their positions, by the first cost.
+
+    Example:
+        >>> unbeaten([(3.0, 1.0), (1.0, 3.0), (3.0, 3.0)])
+        [1, 0]
+    """
     best = [
         at
-        for at, (first, second) in costs.items()
+        for at, (first, second) in enumerate(costs)
         if not any(
             one <= first and other <= second and (one, other) != (first, second)
-            for one, other in costs.values()
+            for one, other in costs
         )
     ]
-    return sorted(best, key=lambda at: points[at].x)
+    return sorted(best, key=lambda at: costs[at])
 
 
 def front_chart(front: Front) -> Spec | None:

@@ -1,14 +1,21 @@
 """What a search is asked for."""
 
-from typing import Annotated, Literal, Self
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tflite_squeeze.frozen import Frozen, ProtectPatterns
 
 Cost = Literal["latency", "download", "raw", "ram", "macs"]
 Searched = Literal["narrow", "prune", "cluster", "few-bits"]
 SEARCHED: tuple[Searched, ...] = ("narrow", "prune", "cluster", "few-bits")
+
+
+def _in_a_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
 
 _Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -19,13 +26,17 @@ class Tune(Frozen):
     Example:
         >>> Tune(minimize="download", max_drop=0.005, limits={"latency": 2.0}).trials
         24
+        >>> Tune(minimize=("latency", "download")).minimize
+        ('latency', 'download')
     """
 
-    minimize: Cost = Field(
-        default="latency",
+    minimize: Annotated[tuple[Cost, ...], BeforeValidator(_in_a_tuple)] = Field(
+        default=("latency",),
         description='What the file should cost as little of as possible: "latency" (a run on this '
         'machine, one thread), "download" (bytes after gzip -9), "raw" (bytes of the file, flash), '
-        '"ram" (the arena of TensorFlow Lite Micro) or "macs" (multiply-accumulates).',
+        '"ram" (the arena of TensorFlow Lite Micro) or "macs" (multiply-accumulates). Of two, all '
+        "files are kept that none other beats in both, and the best is that whose product of both "
+        "is least.",
     )
     limits: dict[Cost, _Limit] = Field(
         default_factory=dict,
@@ -73,7 +84,10 @@ class Tune(Frozen):
     def _possible(self) -> Self:
         if self.only and self.without:
             raise ValueError("only and without contradict each other: pass one of them")
-        asked = {self.minimize, *self.limits}
+        if not 1 <= len(set(self.minimize)) == len(self.minimize) <= 2:
+            said = ", ".join(self.minimize) or "nothing"
+            raise ValueError(f"minimize is {said}: name one cost, or two that differ")
+        asked = {*self.minimize, *self.limits}
         if "ram" in asked and self.target != "micro":
             raise ValueError("ram is what TensorFlow Lite Micro takes: set target to micro")
         if "latency" in asked and self.target == "micro":
@@ -82,6 +96,18 @@ class Tune(Frozen):
                 "in its place, or set target to cpu"
             )
         return self
+
+    def price(self, costs: Mapping[str, float]) -> float:
+        """What is minimized as one number: the geometric mean of both where there are two.
+
+        Args:
+            costs: what a file costs, by name.
+
+        Example:
+            >>> Tune(minimize=("latency", "raw")).price({"latency": 2.0, "raw": 8.0})
+            4.0
+        """
+        return math.prod(costs[name] for name in self.minimize) ** (1 / len(self.minimize))
 
     @property
     def techniques(self) -> frozenset[str]:
@@ -100,4 +126,5 @@ class Tune(Frozen):
         if "min_agreement" in known and "max_drop" not in known:
             kept = f"at least {self.min_agreement:.3g} of the answers the same"
         time = "" if self.seconds is None else f"{self.seconds / 60:.3g} min, "
-        return f"searches for the least {self.minimize} with {kept}, {time}{self.trials} trials"
+        costs = " and ".join(self.minimize)
+        return f"searches for the least {costs} with {kept}, {time}{self.trials} trials"

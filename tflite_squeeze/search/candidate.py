@@ -156,7 +156,7 @@ def _conversion(candidate: Candidate, asked: Tune) -> Convert:
     if asked.target == "micro" and integer:
         settings["io_dtype"] = "int8"
     # Scales of their own for each unit would be half of so small a file.
-    if integer and asked.minimize == "download" and candidate.prunes:
+    if integer and "download" in asked.minimize and candidate.prunes:
         settings["per_channel_dense"] = False
     if candidate.weight_bits != _BYTE:
         settings["weight_bits"] = candidate.weight_bits

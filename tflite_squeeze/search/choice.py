@@ -63,7 +63,7 @@ class Choice:
             study_name="tune",
             storage=_storage(storage),
             sampler=sampler,
-            direction="minimize",
+            directions=["minimize"] * len(asked.minimize),
             load_if_exists=True,
         )
 
@@ -71,7 +71,7 @@ class Choice:
     def space(self) -> dict[str, BaseDistribution]:
         """What is varied."""
         found: dict[str, BaseDistribution] = {}
-        small = self._asked.minimize == "download"
+        small = "download" in self._asked.minimize
         if "narrow" in self._techniques:
             found["keep"] = FloatDistribution(0.12, 1.0)
         if "prune" in self._techniques and small:
@@ -116,21 +116,25 @@ class Choice:
         return self._base.model_copy(update=numbers)
 
     def learn(
-        self, asked: optuna.Trial, trial: Trial, first: float, over: float, excess: float = 0.0
+        self, asked: optuna.Trial, trial: Trial, first: Trial, over: float, excess: float = 0.0
     ) -> None:
         """Tells what became of a proposed candidate.
 
         Args:
             asked: Optuna's trial.
             trial: what was found.
-            first: the cost of the file without training.
+            first: the best without training.
             over: how much more than its limit it lost, as a fraction; positive if it lost more.
             excess: by what share it exceeds the limits of what it costs.
         """
-        cost = trial.costs.get(self._asked.minimize)
-        value = _LOST if cost is None else math.log(max(cost, 1e-9) / first)
+        values = [
+            math.log(max(trial.costs[name], 1e-9) / first.costs[name])
+            if name in trial.costs
+            else _LOST
+            for name in self._asked.minimize
+        ]
         asked.set_constraint(_CONSTRAINT, max(over, excess) if excess else over)
-        self._study.tell(asked, value)
+        self._study.tell(asked, values)
         self.place(trial, over)
 
     def place(self, trial: Trial, over: float) -> None:

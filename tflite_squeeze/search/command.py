@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 TUNE = "tflite_squeeze.recipes.objective:Tune"
 _COSTS = ("latency", "download", "raw", "ram", "macs")
-_SEARCHED = ("narrow", "prune", "cluster", "few-bits")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)", re.IGNORECASE)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 60.0}
 # Lines where standard error is no terminal follow each other no faster, but for what is new.
@@ -121,17 +120,7 @@ def asked_for(options: Mapping[str, Any], base: "Tune | None" = None) -> "Tune":
 )
 @config_options(TUNE, "max_drop", "min_agreement", "target")
 @seconds_option()
-@config_options(
-    TUNE,
-    "trials",
-    "only",
-    "without",
-    "protect",
-    "seed",
-    only={"names": ["--only"], "type": click.Choice(_SEARCHED), "metavar": None},
-    without={"names": ["--without"], "type": click.Choice(_SEARCHED), "metavar": None},
-    protect={"names": ["--protect"]},
-)
+@config_options(TUNE, "trials", "only", "without", "protect", "seed")
 @data_options
 @resume_option("search")
 @model_options
@@ -143,7 +132,8 @@ def tune_command(ctx: click.Context, /, model: Path, output: Path, **options: An
     The folder gets best.tflite, the recipe and the Keras model that it comes from, report.html,
     report.md and report.json, and the files of all candidates. From the first minutes on,
     best.tflite is the best file so far that passes every check: interrupt the search and use it, or
-    continue with --resume. Exits 1 when no file meets the limits.
+    continue with --resume. Of two costs to minimize, front/ gets every file that none other beats
+    in both, with its recipe. Exits 1 when no file meets the limits.
     """
     if options["input_shape"]:
         raise UsageError("--input-shape is not taken here: give the model's inputs full shapes")

@@ -14,6 +14,7 @@ BEST, BEST_RECIPE, BEST_MODEL = "best.tflite", "best.yaml", "best.keras"
 REPORT, RECORD, PAGE = "report.md", "report.json", "report.html"
 JOURNAL = "study.journal"
 TRIAL_FILE, TRIAL_RECIPE, TRIAL_MODEL = "file.tflite", "recipe.yaml", "model.keras"
+FRONT = "front"
 # Candidates without training, beside those that are trained.
 _MOST_FREE = 20
 
@@ -74,3 +75,23 @@ def opened(
     if isinstance(state, TuneState) and not state.trials:
         (folder / JOURNAL).unlink(missing_ok=True)
     return store
+
+
+def put_front(store: RunFolder, front: Iterable[Trial]) -> None:
+    """Writes the files and recipes of the front, and takes away those that are on it no more.
+
+    Args:
+        store: the folder of the search.
+        front: the trials that none other beats.
+    """
+    wanted = {
+        f"{FRONT}/{one.number:03d}{Path(name).suffix}": f"{one.folder}/{name}"
+        for one in front
+        for name in (TRIAL_FILE, TRIAL_RECIPE)
+    }
+    there = {name for name in store.state.files if name.startswith(f"{FRONT}/")}
+    for name in there - set(wanted):
+        store.remove(name)
+    for name, source in wanted.items():
+        if not (store.folder / name).exists():
+            store.put(name, store.read(source))

@@ -26,6 +26,7 @@ _LABELS: dict[Cost, str] = {
     "ram": "arena of TensorFlow Lite Micro",
     "macs": "multiply-accumulates",
 }
+_LOSS = Measure(label="loss against the model, on the examples that chose", unit="share")
 
 
 def tune_contents(
@@ -41,7 +42,7 @@ def tune_contents(
     """
     best = record.trial(record.best)
     return Contents(
-        title=f"{record.model.name}, tuned for {record.asked.minimize}",
+        title=f"{record.model.name}, tuned for {' and '.join(record.asked.minimize)}",
         about=f"{record.seconds:,.0f} s in all, on {record.machine.cpu}",
         verdict=Verdict(passed=best.passed, lines=best.failures),
         summary=result_table(record),
@@ -65,22 +66,24 @@ def tune_contents(
 
 
 def _front(record: TuneRecord) -> Front:
-    name = record.asked.minimize
+    first, *second = (
+        Measure(label=_LABELS[name], unit=_UNITS[name]) for name in record.asked.minimize
+    )
     points = tuple(
         Point(
             name=f"{one.number}",
-            x=one.costs[name],
-            y=one.loss.drop,
+            x=one.costs[record.asked.minimize[0]],
+            y=one.costs[record.asked.minimize[1]] if second else one.loss.drop,
             kind=_kind(one, record),
             recipe=one.candidate.text(),
             details=_details(one),
         )
         for one in record.trials
-        if one.loss is not None and name in one.costs
+        if one.loss is not None and one.costs
     )
     return Front(
-        x=Measure(label=_LABELS[name], unit=_UNITS[name]),
-        y=Measure(label="loss against the model, on the examples that chose", unit="share"),
+        x=first,
+        y=second[0] if second else _LOSS,
         points=points,
         given="best without training",
         tried="candidate",

@@ -1,8 +1,7 @@
 """What the trials so far say: which is the best, and which are worth a whole training."""
 
-import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.recipes.objective import Tune
@@ -33,7 +32,7 @@ def best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
     """
     passing = [one for one in trials if one.passed]
     if passing:
-        return min(passing, key=lambda one: one.costs[asked.minimize])
+        return min(passing, key=lambda one: asked.price(one.costs))
     made = [one for one in trials if one.loss is not None]
     if not made:
         reasons = "; ".join(dict.fromkeys(line for one in trials for line in one.failures))
@@ -79,30 +78,34 @@ def _left_of_loss(candidate: Candidate, trained: Sequence[Trial]) -> float:
     return min(1.0, max(0.0, statistics.median(shares or [usual])))
 
 
-def promising(trained: Sequence[Trial], best: Trial, asked: Tune) -> Candidate | None:
+def promising(trials: Sequence[Trial], asked: Tune) -> Candidate | None:
     """The cheapest that a whole training may bring under the limits, and had none yet.
 
     Args:
-        trained: all that were trained.
-        best: the best of all trials.
+        trials: all that are finished.
         asked: what is searched for.
     """
-    name = asked.minimize
-    most = _WORTH * best.costs[name] if best.passed else math.inf
+    passing = [one.costs for one in trials if one.passed]
+    trained = [one for one in trials if one.stage != "free"]
     whole = [one.candidate for one in trained if one.stage == "whole"]
     found = [
         one
         for one in trained
         if one.stage == "short"
-        and name in one.costs
-        and one.costs[name] < most
+        and one.costs
+        and all(_is_worth(one.costs, other, asked) for other in passing)
         and not excess_of(one.costs, asked)
         and over_limit(one, trained, asked) <= 0
         and not any(_same(one.candidate, other) for other in whole)
     ]
     if not found:
         return None
-    return min(found, key=lambda one: one.costs[name]).candidate
+    return min(found, key=lambda one: asked.price(one.costs)).candidate
+
+
+def _is_worth(costs: Mapping[str, float], others: Mapping[str, float], asked: Tune) -> bool:
+    """Whether a file costs noticeably less than another one of something that is minimized."""
+    return any(costs[name] < _WORTH * others[name] for name in asked.minimize)
 
 
 def _same(one: Candidate, other: Candidate) -> bool:

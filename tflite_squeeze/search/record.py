@@ -1,9 +1,11 @@
 """The evidence of a search, as one object that goes through JSON and back."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from tflite_squeeze.conversion.record import Source
 from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.page.front import unbeaten
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.runtime.machine import Machine
 from tflite_squeeze.search.candidate import Candidate
@@ -68,6 +70,29 @@ class Trial(Frozen):
         return f"trials/{self.number:03d}"
 
 
+def front_of(trials: Sequence[Trial], asked: Tune) -> tuple[Trial, ...]:
+    """The trials that pass and that none other beats in both of what is minimized.
+
+    Where one cost is minimized, none other beats them in both that cost and the loss.
+
+    Args:
+        trials: of one search.
+        asked: what was searched for.
+
+    Returns:
+        Those trials, the cheapest first.
+    """
+    passing = [
+        one for one in trials if one.passed and all(name in one.costs for name in asked.minimize)
+    ]
+    pairs = []
+    for one in passing:
+        assert one.loss is not None  # it passes
+        first, *second = (one.costs[name] for name in asked.minimize)
+        pairs.append((first, second[0] if second else one.loss.drop))
+    return tuple(passing[at] for at in unbeaten(pairs))
+
+
 class TuneRecord(Displayed):
     """The evidence of a search.
 
@@ -108,13 +133,5 @@ class TuneRecord(Displayed):
 
     @property
     def front(self) -> tuple[Trial, ...]:
-        """The trials that none other beats in both cost and loss, the cheapest first."""
-        cost = self.asked.minimize
-        made = [one for one in self.trials if one.loss is not None and cost in one.costs]
-        made.sort(key=lambda one: (one.costs[cost], one.loss.drop if one.loss else 0.0))
-        found: list[Trial] = []
-        for one in made:
-            assert one.loss is not None
-            if not found or one.loss.drop < (found[-1].loss.drop if found[-1].loss else 0.0):
-                found.append(one)
-        return tuple(found)
+        """The files that none other beats: see `front_of`."""
+        return front_of(self.trials, self.asked)

@@ -1,6 +1,6 @@
 """A search as tables."""
 
-from tflite_squeeze.recipes.objective import Cost
+from tflite_squeeze.recipes.objective import Cost, Tune
 from tflite_squeeze.search.measuring import limit_of
 from tflite_squeeze.search.record import Loss, Trial, TuneRecord
 from tflite_squeeze.tables.table import Cell, Table
@@ -35,6 +35,16 @@ def cost_text(name: str, value: float) -> str:
     if name == "latency":
         return f"{value:,.1f} µs"
     return f"{value:,.0f} bytes" if name in _BYTES else f"{value:,.0f}"
+
+
+def costs_text(trial: Trial, asked: Tune) -> str:
+    """What is minimized of a trial's file, with units.
+
+    Example:
+        >>> costs_text(trial, Tune(minimize=("latency", "download")))
+        '43.4 µs, 18,212 bytes'
+    """
+    return ", ".join(cost_text(name, trial.costs[name]) for name in asked.minimize)
 
 
 def loss_text(trial: Trial) -> str:
@@ -77,10 +87,10 @@ def result_table(record: TuneRecord) -> Table:
             title = f"against the model, {label} {other.examples:,} examples"
             rows.append((title, _loss(one), _loss(other), ""))
     return Table(
-        title=f"The best file of {record.model.name} by {record.asked.minimize}",
+        title=f"The best file of {record.model.name} by {' and '.join(record.asked.minimize)}",
         columns=("", "without training", "result", "result / without"),
         rows=tuple(rows),
-        notes=(*_interval(best, record), *record.notes, *best.failures),
+        notes=(*_interval(best, record), *_of_front(record), *record.notes, *best.failures),
     )
 
 
@@ -100,23 +110,36 @@ def _interval(best: Trial, record: TuneRecord) -> tuple[str, ...]:
     )
 
 
+def _of_front(record: TuneRecord) -> tuple[str, ...]:
+    """Which rule picks the best one where two costs are minimized."""
+    if len(record.asked.minimize) == 1:
+        return ()
+    both = " and ".join(record.asked.minimize)
+    return (
+        f"{len(record.front)} files are beaten by none in both {both}: they are in front/, and the "
+        f"result is that of the least product of both",
+    )
+
+
 def trials_table(record: TuneRecord) -> Table:
     """All candidates in order.
 
     Args:
         record: the evidence.
     """
-    name = record.asked.minimize
+    names = record.asked.minimize
+    front = {one.number for one in record.front} if len(names) > 1 else set()
     rows: list[tuple[Cell, ...]] = []
     for one in record.trials:
-        cost = cost_text(name, one.costs[name]) if name in one.costs else ""
-        verdict = "best" if one.number == record.best else "misses" if one.failures else ""
+        costs = [cost_text(name, one.costs[name]) if name in one.costs else "" for name in names]
+        verdict = "misses" if one.failures else "front" if one.number in front else ""
+        verdict = "best" if one.number == record.best else verdict
         rows.append(
-            (one.number, one.candidate.text(), _STAGES[one.stage], cost, _loss(one.loss), verdict)
+            (one.number, one.candidate.text(), _STAGES[one.stage], *costs, _loss(one.loss), verdict)
         )
     return Table(
         title="Candidates",
-        columns=("", "candidate", "training", name, "against the model", ""),
+        columns=("", "candidate", "training", *names, "against the model", ""),
         rows=tuple(rows),
         notes=(
             *dict.fromkeys(

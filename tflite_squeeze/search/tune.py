@@ -31,12 +31,13 @@ from tflite_squeeze.search.folder import (
     TuneState,
     asked_sha256,
     opened,
+    put_front,
 )
 from tflite_squeeze.search.measuring import excess_of
 from tflite_squeeze.search.page import tune_contents
 from tflite_squeeze.search.promise import best_of, over_limit, promising, within
-from tflite_squeeze.search.record import Stage, Trial, TuneRecord
-from tflite_squeeze.search.tables import cost_text, loss_text, tune_tables
+from tflite_squeeze.search.record import Stage, Trial, TuneRecord, front_of
+from tflite_squeeze.search.tables import costs_text, loss_text, tune_tables
 from tflite_squeeze.search.workshop import Workshop, seconds_per_step
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import tensor_bytes
@@ -199,6 +200,11 @@ class _Search:
     def _best(self) -> Trial:
         return best_of(self._trials, self._asked)
 
+    def _ahead(self) -> set[int]:
+        """What a candidate has to change to have led to something: the best, or the front."""
+        kept = front_of(self._trials, self._asked) if len(self._asked.minimize) > 1 else ()
+        return {one.number for one in (*kept, self._best())}
+
     def _searched(self, first: Trial) -> None:
         """Trains candidates until the time, the trials or the ideas are used up."""
         base = self._base(first)
@@ -217,7 +223,7 @@ class _Search:
                 choice.place(one, self._over(one, trained))
         while len(trained) < self._asked.trials and vain < _IN_VAIN:
             short = [one for one in trained if one.stage == "short"]
-            hopeful = self._hopeful(trained)
+            hopeful = self._hopeful()
             stage: Stage
             if hopeful is not None and len(short) >= _FIRST_LOOKS:
                 candidate, stage, asking = hopeful, "whole", None
@@ -232,16 +238,15 @@ class _Search:
             if self._too_late(candidate, trained):
                 self._notes.append("the time was used up")
                 return
-            before = self._best().number
+            before = self._ahead()
             trial = self._shop.trial(candidate, stage, len(self._trials))
             if asking is not None:
                 over = self._over(trial, trained)
-                cost = first.costs[self._asked.minimize]
-                choice.learn(asking, trial, cost, over, excess_of(trial.costs, self._asked))
+                choice.learn(asking, trial, first, over, excess_of(trial.costs, self._asked))
             self._added(trial)
             trained.append(trial)
-            better = self._best().number != before
-            if better or (stage == "short" and self._hopeful(trained) is not None):
+            better = self._ahead() != before
+            if better or (stage == "short" and self._hopeful() is not None):
                 vain = 0
             elif len(short) >= _FIRST_LOOKS:
                 vain += 1
@@ -256,23 +261,22 @@ class _Search:
         best = first.candidate.model_copy(update={"weight_bits": 8})
         plain = best.model_copy(update={"quantize": Quantization.INT8})
         passes = any(one.passed and one.candidate == plain for one in self._trials)
-        return plain if self._asked.minimize == "download" and passes else best
+        return plain if "download" in self._asked.minimize and passes else best
 
     def _tidying(self, first: Trial) -> list[str]:
         """What the best without training gained by having no dead channels."""
         if not first.candidate.tidied:
             return []
         before = first.candidate.model_copy(update={"tidied": False})
-        name = self._asked.minimize
-        cost = next(one.costs[name] for one in self._trials if one.candidate == before)
-        gained = f"{cost_text(name, cost)} → {cost_text(name, first.costs[name])}"
+        known = next(one for one in self._trials if one.candidate == before)
+        gained = f"{costs_text(known, self._asked)} → {costs_text(first, self._asked)}"
         return [f"{self._shop.dead} dead channels removed: {gained}"]
 
     def _over(self, trial: Trial, trained: list[Trial]) -> float:
         return over_limit(trial, trained, self._asked)
 
-    def _hopeful(self, trained: list[Trial]) -> Candidate | None:
-        return promising(trained, self._best(), self._asked)
+    def _hopeful(self) -> Candidate | None:
+        return promising(self._trials, self._asked)
 
     def _too_late(self, candidate: Candidate, trained: list[Trial]) -> bool:
         """Whether a trial would end after the search has to."""
@@ -288,9 +292,8 @@ class _Search:
         return self._asked.seconds - (time.perf_counter() - self._started)
 
     def _added(self, trial: Trial) -> None:
-        """Keeps a trial, and its file as the best where it is."""
-        best = self._best() if any(one.loss for one in self._trials) else None
-        if trial.passed and (best is None or not best.passed or self._cheaper(trial, best)):
+        """Keeps a trial, and its file with the front and as the best where it is."""
+        if trial in front_of((*self._trials, trial), self._asked):
             trial = self._shop.judged(trial)
         state = self._store.state
         seconds = time.perf_counter() - self._started
@@ -299,20 +302,18 @@ class _Search:
         )
         if trial.passed and self._best().number == trial.number:
             self._shop.put_best(trial)
+        put_front(self._store, front_of(self._trials, self._asked))
         self._tell("")
-
-    def _cheaper(self, one: Trial, other: Trial) -> bool:
-        return one.costs[self._asked.minimize] < other.costs[self._asked.minimize]
 
     def _tell(self, doing: str) -> None:
         """One line of what there is, and what is done now."""
         made = [one for one in self._trials if one.loss is not None]
         line = doing
         if made:
-            best, first, name = self._best(), self._first(), self._asked.minimize
+            best, first = self._best(), self._first()
             line = (
-                f"{first.candidate.text()}: {cost_text(name, first.costs[name])}; "
-                f"now {cost_text(name, best.costs[name])} at {loss_text(best)}, "
+                f"{first.candidate.text()}: {costs_text(first, self._asked)}; "
+                f"now {costs_text(best, self._asked)} at {loss_text(best)}, "
                 f"{sum(one.stage != 'free' for one in self._trials)} of {self._asked.trials} trials"
             )
             if self._asked.seconds is not None:

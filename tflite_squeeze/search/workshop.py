@@ -81,7 +81,7 @@ class Workshop:
         if self._asked.target == "cpu":
             kinds.append(Quantization.DYNAMIC)
         found = [Candidate(quantize=kind) for kind in kinds]
-        small = self._asked.minimize in ("download", "raw")
+        small = not {"download", "raw"}.isdisjoint(self._asked.minimize)
         if small and "few-bits" in self._asked.techniques and self._asked.target == "cpu":
             found += [
                 Candidate(quantize=kind, weight_bits=4)
@@ -130,7 +130,7 @@ class Workshop:
     @property
     def _tidy(self) -> Narrow:
         """Removes dead channels; kernels compute so many channels at a time."""
-        multiple = _MULTIPLE if self._asked.minimize == "latency" else 1
+        multiple = _MULTIPLE if "latency" in self._asked.minimize else 1
         return Narrow(multiple=multiple, protect=self._asked.protect)
 
     @property
@@ -151,10 +151,11 @@ class Workshop:
     @cached_property
     def _plans(self) -> Plans | None:
         """Widths of the model; None where no layer can get narrower."""
-        counted = {"raw": "bytes", "download": "bytes", "latency": "latency"}
+        counted = {"latency": "latency", "raw": "bytes", "download": "bytes"}
+        budgets = [budget for name, budget in counted.items() if name in self._asked.minimize]
         config = Narrow.model_validate(
             {
-                "budget": counted.get(self._asked.minimize, "macs"),
+                "budget": budgets[0] if budgets else "macs",
                 "measure": "none" if self._base.quantize is Quantization.NONE else "int8",
                 "keep": 0.5,
                 "multiple": _MULTIPLE,

@@ -78,7 +78,7 @@ def table() -> None:
     for key, value in _known().items():
         record = TuneRecord.model_validate(value)
         case, seed = key.rsplit(" ", 1)
-        cost = record.asked.minimize
+        (cost,) = record.asked.minimize
         first, best = record.trial(record.first), record.trial(record.best)
         trained = sum(one.stage != "free" for one in record.trials)
         rows.append(
