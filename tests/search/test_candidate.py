@@ -5,25 +5,28 @@ from pydantic import ValidationError
 
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.recipes.objective import Tune
-from tflite_squeeze.search.candidate import Candidate, recipe_of
+from tflite_squeeze.search.candidate import Candidate, factorizing, recipe_of
 from tflite_squeeze.techniques.narrowing.config import Narrow
 
 TIDY = Narrow(multiple=1)
 
 
 def test_steps_come_in_order_and_share_the_training() -> None:
-    candidate = Candidate(quantize=Quantization.INT8, keep=0.5, sparsity=0.9, clusters=16,
-                          steps=900)  # fmt: skip
+    candidate = Candidate(quantize=Quantization.INT8, keep=0.5, factor=0.8, sparsity=0.9,
+                          clusters=16, steps=1300)  # fmt: skip
     narrow = Narrow(ratio=0.0, layers={"conv": 0.5}, multiple=1)
     asked = Tune(minimize="download")
     recipe = recipe_of(candidate, asked, tidy=TIDY, narrow=narrow, batch=32, name="tuned")
-    assert [step.technique for step in recipe.steps] == ["narrow", "prune", "cluster"]
+    assert [step.technique for step in recipe.steps] == ["narrow", "factorize", "prune", "cluster"]
     trainings = [step.finetune.steps for step in recipe.steps if step.finetune]
-    assert trainings == [400, 400, 100]
+    assert trainings == [400, 400, 400, 100]
     assert recipe.set_aside
     assert recipe.convert.quantize is Quantization.INT8
     assert recipe.convert.per_channel_dense is False
-    assert recipe.description == "narrowed to 50%, 90% zeros, 16 values, int8"
+    assert recipe.description == "narrowed to 50%, factors of 80%, 90% zeros, 16 values, int8"
+    factors = recipe.steps[1].factorize
+    assert (factors.budget, factors.keep, factors.multiple) == ("bytes", 0.8, 1)
+    assert factorizing(0.5, Tune()).budget == "macs"
 
 
 def test_what_leaves_the_model_as_it_is_has_no_steps() -> None:

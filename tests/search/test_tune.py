@@ -139,15 +139,25 @@ def test_two_costs_give_a_front(searched: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_limits_that_no_type_of_file_meets_are_searched_for(tmp_path: Path) -> None:
-    path, asked = tmp_path / "best", Tune(limits={"macs": 400}, trials=3, minimize="raw",
-                                          max_drop=0.3, seconds=None)  # fmt: skip
-    tuned = tune(_model(LIBRARIES["tf_keras"]), asked, {"x": X, "y": Y}, path)
+def test_factors_meet_limits_that_no_type_of_file_meets(tmp_path: Path) -> None:
+    """A model with nothing to narrow, whose one kernel is nearly of rank 4; without labels."""
+    random = np.random.default_rng(0)
+    kernel = random.normal(size=(48, 4)) @ random.normal(size=(4, 48)) / 7
+    library, path = LIBRARIES["tf_keras"], tmp_path / "net.keras"
+    model = library.Sequential([library.Input((48,), name="x"), library.layers.Dense(48)])
+    model.set_weights([kernel + random.normal(size=(48, 48)) / 1000, np.zeros(48)])
+    model.save(path)
+    data = {"x": random.normal(size=(400, 48)).astype(np.float32)}
+    asked = Tune(limits={"macs": 1_500}, trials=1, minimize="raw", seconds=None)
+    tuned = tune(path, asked, data, tmp_path / "best")
     first, best = (tuned.record.trial(one) for one in (tuned.record.first, tuned.record.best))
-    assert first.costs["macs"] == 32 * (12 + 3)
+    assert first.costs["macs"] == 48 * 48
     assert not first.passed
     tuned.check()
-    assert best.costs["macs"] <= 400
+    assert best.candidate.factorizes
+    assert not best.candidate.narrows
+    assert best.costs["macs"] <= 1_500
+    assert squeeze(path, tmp_path / "best" / "best.yaml", data).tflite == tuned.tflite
 
 
 @pytest.mark.slow

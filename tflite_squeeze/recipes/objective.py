@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from tflite_squeeze.frozen import Frozen, ProtectPatterns
 
 Cost = Literal["latency", "download", "raw", "ram", "macs"]
-Searched = Literal["narrow", "prune", "cluster", "few-bits"]
-SEARCHED: tuple[Searched, ...] = ("narrow", "prune", "cluster", "few-bits")
+Searched = Literal["narrow", "factorize", "prune", "cluster", "few-bits"]
+SEARCHED: tuple[Searched, ...] = ("narrow", "factorize", "prune", "cluster", "few-bits")
 
 
 def _in_a_tuple(value: Any) -> Any:

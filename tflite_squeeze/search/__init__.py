@@ -7,6 +7,7 @@ for a short time, trains the best of them to the end, and keeps the best file th
 
     config     what is asked for
     candidate  the numbers, and the recipe that they stand for
+    planning   what narrowing and factorizing can do to a model
     measuring  what a file costs, and what it loses
     trial      a candidate as a file
     choice     which candidate comes next, with Optuna

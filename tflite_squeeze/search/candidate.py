@@ -9,15 +9,17 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.techniques.low_rank.config import Factorize
+from tflite_squeeze.techniques.narrowing.config import Budget, Narrow
 
 _BYTE = 8
+_RANK_MULTIPLE = 8  # kernels compute so many channels at a time
 # Shares that are so near to one that nothing is left out.
 _WHOLE = 0.97
 _DENSE = 0.3
 # Of the steps of a training: pruning takes most, since its zeros come one after the other.
 _SHARING = 0.25
-_PRUNE_RATE, _SHARE_RATE, _NARROW_RATE = 3e-3, 3e-4, 2e-3
+_PRUNE_RATE, _SHARE_RATE, _NARROW_RATE, _FACTOR_RATE = 3e-3, 3e-4, 2e-3, 1e-3
 
 
 class Candidate(Frozen):
@@ -39,6 +41,13 @@ class Candidate(Frozen):
         description="What narrowing leaves, as a share: of the measured time, of the bytes of "
         "weights, or of multiplications.",
     )
+    factor: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="What factorizing leaves, as a share of the multiplications or of the bytes "
+        "of weights.",
+    )
     sparsity: float = Field(default=0.0, ge=0, lt=1, description="Share of weights that are zero.")
     clusters: int = Field(default=0, ge=0, description="Values that a weight may have; 0 for any.")
     weight_bits: int = Field(default=8, description="Bits of a weight in the file.")
@@ -50,6 +59,11 @@ class Candidate(Frozen):
         return self.keep < _WHOLE
 
     @property
+    def factorizes(self) -> bool:
+        """Whether layers are split into low-rank factors."""
+        return self.factor < _WHOLE
+
+    @property
     def prunes(self) -> bool:
         """Whether weights become zero."""
         return self.sparsity >= _DENSE
@@ -57,7 +71,7 @@ class Candidate(Frozen):
     @property
     def trains(self) -> bool:
         """Whether anything is done to the model that needs training."""
-        return self.narrows or self.prunes or self.clusters > 0
+        return self.narrows or self.factorizes or self.prunes or self.clusters > 0
 
     @property
     def changes(self) -> bool:
@@ -73,6 +87,7 @@ class Candidate(Frozen):
         """
         parts = ["no dead channels"] if self.tidied and not self.narrows else []
         parts += [f"narrowed to {self.keep:.0%}"] if self.narrows else []
+        parts += [f"factors of {self.factor:.0%}"] if self.factorizes else []
         parts += [f"{100 * self.sparsity:.3g}% zeros"] if self.prunes else []
         parts += [f"{self.clusters} values"] if self.clusters else []
         kind = "float32" if self.quantize is Quantization.NONE else self.quantize.value
@@ -103,7 +118,8 @@ def recipe_of(
     """
     steps: list[dict[str, Any]] = []
     known: dict[str, Any] = {"batch": batch, "teacher": "original", "warmup": 0.05}
-    parts = candidate.narrows + candidate.prunes + _SHARING * (candidate.clusters > 0)
+    whole = candidate.narrows + candidate.factorizes + candidate.prunes
+    parts = whole + _SHARING * (candidate.clusters > 0)
     each = max(1, round(candidate.steps / parts)) if parts else 0
 
     def tuned(steps_of: float, rate: float, **more: Any) -> dict[str, Any]:
@@ -119,6 +135,10 @@ def recipe_of(
                 "finetune": tuned(each, _NARROW_RATE, distill={"temperature": 2.0}),
             }
         )
+    if candidate.factorizes:
+        factors = _said(factorizing(candidate.factor, asked))
+        training = tuned(each, _FACTOR_RATE, distill={"temperature": 2.0})
+        steps.append({"factorize": factors, "finetune": training})
     if candidate.prunes:
         frequency = max(1, min(50, each // 40))
         prune = {
@@ -141,6 +161,34 @@ def recipe_of(
             "steps": steps,
             "convert": _conversion(candidate, asked).model_dump(exclude_unset=True),
         }
+    )
+
+
+def budget_of(asked: Tune) -> Budget:
+    """What the structure of candidates is planned by.
+
+    Example:
+        >>> budget_of(Tune(minimize=("download", "latency"))), budget_of(Tune(minimize="raw"))
+        ('latency', 'bytes')
+    """
+    if "latency" in asked.minimize:
+        return "latency"
+    return "macs" if {"raw", "download"}.isdisjoint(asked.minimize) else "bytes"
+
+
+def factorizing(keep: float, asked: Tune) -> Factorize:
+    """Splits layers until a share of the cost is left.
+
+    Args:
+        keep: the share, of bytes where the file is to be small, else of multiplications.
+        asked: what is searched for.
+    """
+    small = budget_of(asked) == "bytes"
+    return Factorize(
+        budget="bytes" if small else "macs",
+        keep=keep,
+        multiple=1 if small else _RANK_MULTIPLE,
+        protect=asked.protect,
     )
 
 

@@ -23,6 +23,10 @@ from tflite_squeeze.search.record import Trial
 
 # Ways of the first candidates, from the gentlest to the hardest; the search begins in the middle.
 _NARROW_WAY = (0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.28, 0.22, 0.16)
+_FACTOR_WAY = (
+    (1.0, 0.85), (1.0, 0.7), (1.0, 0.6), (1.0, 0.5), (1.0, 0.4), (1.0, 0.3), (0.7, 0.4),
+    (0.5, 0.4), (0.35, 0.3),
+)  # fmt: skip
 _SMALL_WAY = (
     (1.0, 0.8, 32), (1.0, 0.9, 16), (1.0, 0.94, 16), (1.0, 0.96, 16), (0.8, 0.96, 16),
     (0.7, 0.975, 16), (0.5, 0.975, 8), (0.35, 0.975, 8),
@@ -74,6 +78,8 @@ class Choice:
         small = "download" in self._asked.minimize
         if "narrow" in self._techniques:
             found["keep"] = FloatDistribution(0.12, 1.0)
+        if "factorize" in self._techniques:
+            found["factor"] = FloatDistribution(0.12, 1.0)
         if "prune" in self._techniques and small:
             # What is left counts by its logarithm: 98 % and 99 % of zeros differ by half.
             found["left"] = FloatDistribution(0.01, 0.6, log=True)
@@ -85,9 +91,11 @@ class Choice:
         space = self.space
         if "left" in space:
             ways = [
-                {"keep": keep, "left": 1 - zeros, "clusters": values}
+                {"keep": keep, "factor": 1.0, "left": 1 - zeros, "clusters": values}
                 for keep, zeros, values in _SMALL_WAY
             ]
+        elif "factor" in space:  # it loses less than narrowing, or there is nothing else
+            ways = [{"keep": keep, "factor": factor} for keep, factor in _FACTOR_WAY]
         else:
             ways = [{"keep": keep} for keep in _NARROW_WAY]
         kept = [{name: way[name] for name in space if name in way} for way in ways]
@@ -110,6 +118,7 @@ class Choice:
     def _candidate(self, given: dict[str, Any]) -> Candidate:
         numbers = {
             "keep": round(given.get("keep", 1.0), 3),
+            "factor": round(given.get("factor", 1.0), 3),
             "sparsity": round(1 - given["left"], 4) if "left" in given else 0.0,
             "clusters": given.get("clusters", 0),
         }

@@ -211,10 +211,11 @@ class _Search:
         self._shop.settle_on(base)
         choice = Choice(
             self._asked,
-            self._shop.techniques,
+            self._shop.planning.techniques,
             base,
             self._store.folder / "study.journal",
         )
+        self._notes += self._shop.planning.notes
         choice.forget_unfinished()
         vain = 0
         trained = [one for one in self._trials if one.stage != "free"]

@@ -26,11 +26,11 @@ from tflite_squeeze.search.folder import (
     TRIAL_RECIPE,
 )
 from tflite_squeeze.search.measuring import costs_of, failures_of, loss_of
+from tflite_squeeze.search.planning import MULTIPLE, Planning
 from tflite_squeeze.search.record import Stage, Trial
 from tflite_squeeze.search.trial import MadeFile, made_by
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import Narrowed, narrow
-from tflite_squeeze.techniques.narrowing.plans import Plans
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.parts import examples_of
 from tflite_squeeze.training.plan import planned
@@ -39,7 +39,6 @@ _LEAST_STEPS, _MOST_STEPS = 300, 900  # of a short training
 _SHORT_PASSES, _LONGER = 2, 4
 # Of the whole time, what one whole training may take.
 _MOST_OF_TIME = 0.2
-_MULTIPLE = 8  # of a width: kernels compute so many channels at a time
 
 
 class Workshop:
@@ -130,7 +129,7 @@ class Workshop:
     @property
     def _tidy(self) -> Narrow:
         """Removes dead channels; kernels compute so many channels at a time."""
-        multiple = _MULTIPLE if "latency" in self._asked.minimize else 1
+        multiple = MULTIPLE if "latency" in self._asked.minimize else 1
         return Narrow(multiple=multiple, protect=self._asked.protect)
 
     @property
@@ -141,36 +140,9 @@ class Workshop:
         return self._source.model
 
     @cached_property
-    def techniques(self) -> frozenset[str]:
-        """What can be searched with: what is asked for and does something to this model."""
-        found = set(self._asked.techniques)
-        if "narrow" in found and self._plans is None:
-            found.discard("narrow")
-        return frozenset(found)
-
-    @cached_property
-    def _plans(self) -> Plans | None:
-        """Widths of the model; None where no layer can get narrower."""
-        counted = {"latency": "latency", "raw": "bytes", "download": "bytes"}
-        budgets = [budget for name, budget in counted.items() if name in self._asked.minimize]
-        config = Narrow.model_validate(
-            {
-                "budget": budgets[0] if budgets else "macs",
-                "measure": "none" if self._base.quantize is Quantization.NONE else "int8",
-                "keep": 0.5,
-                "multiple": _MULTIPLE,
-                "protect": self._asked.protect,
-            }
-        )
-        try:
-            return Plans(
-                self._model,
-                config,
-                self._parts.choosing,
-                lambda done, of: self._tell(f"measuring layers, {done} of {of}"),
-            )
-        except UsageError:
-            return None
+    def planning(self) -> Planning:
+        """What narrowing and factorizing can do to the model that candidates start from."""
+        return Planning(self._model, self._asked, self._base, self._parts.choosing, self._tell)
 
     def with_steps(self, candidate: Candidate, stage: Stage, trained: list[Trial]) -> Candidate:
         """A candidate with the length of its training.
@@ -246,10 +218,7 @@ class Workshop:
         return self._first
 
     def _recipe(self, candidate: Candidate, number: int) -> Recipe:
-        plan = None
-        if candidate.narrows:
-            assert self._plans is not None  # else there is no such candidate
-            plan = self._plans.at(candidate.keep).config
+        plan = self.planning.narrowed(candidate.keep).config if candidate.narrows else None
         recipe = recipe_of(
             candidate,
             self._asked,

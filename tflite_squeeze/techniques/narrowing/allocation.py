@@ -24,7 +24,6 @@ from tflite_squeeze.techniques.narrowing.scores import Ranking
 from tflite_squeeze.training.divergence import Divergence
 
 Array = NDArray[Any]
-Budget = Literal["macs", "bytes", "latency"]
 Widths = tuple[int, ...]
 
 _LEVELS = 6  # widths of a group that are measured; between them the divergence is interpolated

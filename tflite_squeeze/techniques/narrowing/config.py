@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 
+Budget = Literal["macs", "bytes", "latency"]
 Ratio = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -34,7 +35,7 @@ class Narrow(Frozen):
         description="Ratio of single layers by pattern of name or type; the last pattern that "
         "matches holds.",
     )
-    budget: Literal["macs", "bytes", "latency"] | None = Field(
+    budget: Budget | None = Field(
         default=None,
         description="What is limited over all layers together, in place of a ratio: "
         '"macs" (multiplications), "bytes" of weights, or "latency" as measured on the LiteRT '

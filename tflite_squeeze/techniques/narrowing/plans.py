@@ -5,6 +5,7 @@ from typing import Any
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network.running import answers_of
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.techniques.narrowing.channels import Group, channels_of
 from tflite_squeeze.techniques.narrowing.config import Narrow
@@ -67,8 +68,17 @@ class Plans:
         norms = [channel_scores(channels, group) for group in groups]
         score = score_of(config, samples)
         rankings = rank(model, channels, groups, score, samples.own, norms)
+        self._held = samples.held
         self._groups: list[Group] = groups
         self._search = search_of(model, channels, groups, rankings, samples, config, told, {})
+
+    def divergence(self, model: Any) -> float:
+        """How far a model's answers are from the original's, on the samples held back.
+
+        Args:
+            model: of the same inputs and outputs, with a graph.
+        """
+        return self._search.apart.of(answers_of(model, self._held))
 
     def at(self, keep: float) -> Plan:
         """The widths that lose least at a cost of at most `keep`.

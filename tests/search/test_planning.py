@@ -1,0 +1,73 @@
+"""What structure is searched over: what a model has, and what loses less than narrowing."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.tiny_models import LIBRARIES, examples
+from tflite_squeeze.data.data import load_data
+from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.network import flavors
+from tflite_squeeze.recipes.objective import Tune
+from tflite_squeeze.search.candidate import Candidate
+from tflite_squeeze.search.planning import Planning
+
+ASKED = Tune(minimize="macs", only=("narrow", "factorize"))
+LIBRARY = LIBRARIES["keras"]
+
+
+def _planning(model: Any, asked: Tune = ASKED) -> Planning:
+    data = load_data(examples(96, 32)).fitted_to(flavors.input_specs(model))
+    base = Candidate(quantize=Quantization.INT8)
+    return Planning(model, asked, base, data, lambda _line: None)
+
+
+def _two_layers(first: np.ndarray) -> Any:
+    layers = LIBRARY.layers
+    model = LIBRARY.Sequential([LIBRARY.Input((32,), name="x"), layers.Dense(32, name="wide"),
+                                layers.Dense(32, name="out")])  # fmt: skip
+    model.get_layer("wide").set_weights([first, np.zeros(32)])
+    return model
+
+
+def test_what_cannot_be_narrowed_is_factorized() -> None:
+    model = LIBRARY.Sequential([LIBRARY.Input((32,), name="x"), LIBRARY.layers.Dense(32)])
+    planning = _planning(model)
+    assert planning.techniques == {"factorize"}
+    assert planning.notes == []
+
+
+def test_factors_are_left_out_where_narrowing_loses_less() -> None:
+    """Half of the units are dead, and those that are left have a kernel of full rank."""
+    random = np.random.default_rng(0)
+    kernel = random.normal(size=(32, 32))
+    kernel[:, ::2] = 0
+    planning = _planning(_two_layers(kernel))
+    assert planning.techniques == {"narrow"}
+    assert "fewer channels" in planning.notes[0]
+
+
+def test_factors_that_lose_less_are_searched_beside_widths() -> None:
+    """The first kernel has rank 6, and no unit is a linear function of the others."""
+    random = np.random.default_rng(0)
+    kernel = random.normal(size=(32, 6)) @ random.normal(size=(6, 32))
+    layers = LIBRARY.layers
+    model = LIBRARY.Sequential(
+        [
+            LIBRARY.Input((32,), name="x"),
+            layers.Dense(32, "tanh", name="wide"),
+            layers.Dense(4, name="out"),
+        ]
+    )
+    model.get_layer("wide").set_weights([kernel, np.zeros(32)])
+    assert _planning(model).techniques == {"narrow", "factorize"}
+
+
+@pytest.mark.slow
+def test_factors_that_gain_no_time_are_left_out() -> None:
+    random = np.random.default_rng(0)
+    asked = Tune(minimize="latency", only=("factorize",))
+    planning = _planning(_two_layers(random.normal(size=(32, 32))), asked)
+    assert planning.techniques == frozenset()
+    assert "of the time" in planning.notes[0]

@@ -1,0 +1,135 @@
+"""What narrowing and factorizing can do to a model, found out before any training."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tflite_squeeze.conversion.model_times import model_times
+from tflite_squeeze.data.data import Data
+from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.recipes.objective import Tune
+from tflite_squeeze.search.candidate import Candidate, budget_of, factorizing
+from tflite_squeeze.techniques.low_rank.config import Factorize
+from tflite_squeeze.techniques.low_rank.factorize import factorize
+from tflite_squeeze.techniques.narrowing.config import Narrow
+from tflite_squeeze.techniques.narrowing.plans import Plan, Plans
+
+MULTIPLE = 8  # of a width: kernels compute so many channels at a time
+# What factorizing may leave when it is tried, and the share of a cost that gains nothing.
+_TRIED, _NOTHING = (0.5, 0.75), 0.95
+
+
+class Planning:
+    """Plans the structure of candidates.
+
+    Args:
+        model: the Keras model that all candidates start from.
+        asked: what is searched for.
+        base: what all candidates have in common.
+        data: to choose on, fitted to the model.
+        tell: of the progress.
+
+    Attributes:
+        notes: what else to know of the decisions.
+    """
+
+    def __init__(
+        self, model: Any, asked: Tune, base: Candidate, data: Data, tell: Callable[[str], None]
+    ) -> None:
+        self._model, self._asked, self._base = model, asked, base
+        self._data, self._tell = data, tell
+        self.notes: list[str] = []
+
+    @cached_property
+    def techniques(self) -> frozenset[str]:
+        """What can be searched with: what is asked for and does something to this model."""
+        found = set(self._asked.techniques)
+        if "narrow" in found and self._plans is None:
+            found.discard("narrow")
+        if "factorize" in found and not self._factorizing_pays():
+            found.discard("factorize")
+        return frozenset(found)
+
+    def narrowed(self, keep: float) -> Plan:
+        """The widths for a cost, where the model can be narrowed.
+
+        Args:
+            keep: share of the cost that may be left.
+        """
+        assert self._plans is not None  # else there is no such candidate
+        return self._plans.at(keep)
+
+    @cached_property
+    def _plans(self) -> Plans | None:
+        """Widths of the model; None where no layer can get narrower."""
+        config = Narrow(
+            budget=budget_of(self._asked),
+            measure="none" if self._base.quantize is Quantization.NONE else "int8",
+            keep=0.5,
+            multiple=MULTIPLE,
+            protect=self._asked.protect,
+        )
+        try:
+            return Plans(
+                self._model,
+                config,
+                self._data,
+                lambda done, of: self._tell(f"measuring layers, {done} of {of}"),
+            )
+        except UsageError:
+            return None
+
+    def _factorizing_pays(self) -> bool:
+        """Whether factors cost less than layers, and lose less than narrowing to the same cost."""
+        self._tell("trying factors")
+        for keep in _TRIED:
+            try:
+                return self._pays_at(factorizing(keep, self._asked))
+            except UsageError:  # no layer can be factorized, or not to so little
+                continue
+        return False
+
+    def _pays_at(self, config: Factorize) -> bool:
+        timed = budget_of(self._asked) == "latency"
+        if timed and not self._faster(config):
+            return False
+        made, record = factorize(self._model, config, self._data, one_shot=True)
+        share = record.macs_ratio if config.budget == "macs" else record.parameters_ratio
+        if timed:
+            share = self._time_of(made)
+        plans = self._plans if "narrow" in self._asked.techniques else None
+        if share > _NOTHING or plans is None:
+            return share <= _NOTHING
+        plan, apart = plans.at(share), plans.divergence(made)
+        if plan.cost <= share and plan.divergence <= apart:
+            self.notes.append(
+                f"factors are left out: at {share:.0%} of the cost the answers are {apart:.2g} "
+                f"from the model's, and {plan.divergence:.2g} with fewer channels"
+            )
+            return False
+        return True
+
+    def _faster(self, config: Factorize) -> bool:
+        """Whether a file with factors of any ranks takes less time: the values do not matter."""
+        plain = Factorize(
+            macs_ratio=config.keep,
+            multiple=config.multiple,
+            protect=config.protect,
+            data_aware=False,
+            repair=False,
+        )
+        made, record = factorize(self._model, plain, one_shot=True)
+        share = self._time_of(made)
+        if share > _NOTHING:
+            self.notes.append(
+                f"factors are left out: with {record.macs_ratio:.0%} of the multiplications a run "
+                f"takes {share:.0%} of the time"
+            )
+        return share <= _NOTHING
+
+    def _time_of(self, made: Any) -> float:
+        whole, own = model_times([self._model, made], self._base.quantize)
+        return float(np.median(own / whole))
