@@ -52,6 +52,10 @@ class UsageError(SqueezeError):
     """An argument has a value that cannot be used, or arguments contradict each other."""
 
 
+class PatternError(UsageError):
+    """A pattern of names or types means nothing in the model."""
+
+
 class InputError(SqueezeError):
     """A model, a file or data cannot be read or does not fit the rest."""
 

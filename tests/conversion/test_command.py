@@ -243,6 +243,8 @@ def test_an_output_that_cannot_be_written(run: Any, files: Any, out: Path) -> No
     out.write_bytes(b"precious")
     assert "exists: pass --force" in run(*args, out).refused()
     assert out.read_bytes() == b"precious"
+    said = run(*args, out.with_name("a.keras")).refused()
+    assert "a.keras would be a .tflite file of another name: name it a.tflite" in said
     said = run(*args, files.model, "--force").refused()
     assert "is the input itself" in said
     json_said = run(*args, out, "--force", "--json", files.model).refused()

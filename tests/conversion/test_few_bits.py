@@ -107,3 +107,11 @@ def test_functions_are_rounded_to_the_nearest(tmp_path: Path) -> None:
         convert(path, DYNAMIC)
     with pytest.raises(UsageError, match="needs a Keras model"):
         convert(function, Convert(quantize="int8", weight_bits=4), tiny_models.examples(8, 32))
+
+
+def test_small_matrices_that_stay_in_float_are_told() -> None:
+    made = convert(tiny_models.recurrent(LIBRARIES["keras"]), DYNAMIC, verification=None)
+    (told,) = [note for note in made.record.notes if "matrices stay" in note]
+    assert "8 of UNIDIRECTIONAL_SEQUENCE_LSTM, of fewer than 1,024 numbers each" in told
+    plain = convert(tiny_models.dense(LIBRARIES["keras"]), DYNAMIC, verification=None)
+    assert not any("matrices stay" in note for note in plain.record.notes)

@@ -99,7 +99,6 @@ def test_a_whole_plan_needs_no_samples(model: Any, plan: QuantizationPlan) -> No
         ({"conv/kernel": WeightQuantization(axis=0)}, {}, "on axis 0, and the runtime on axis -1"),
         ({"conv/kernel": WeightQuantization(axis=3, scale=(1, 2))}, {}, "2 scales to the 4 chan"),
         ({"conv/kernel": WeightQuantization(zero_point=3)}, {}, "'conv/kernel' the zero point 3"),
-        ({}, {"conv": ActivationQuantization(bits=16)}, "16 bits to 'conv', and .*int16x8"),
         ({}, {"scores": ActivationQuantization(low=0, high=2)},
          "'scores' the range from 0 to 2, and the runtime fixes it from 0 to 0.996"),
         ({}, {}, r"range of 'image', 'conv', 'scores_linear' open, .*: pass --data"),
@@ -112,6 +111,27 @@ def test_what_no_file_can_follow_is_one_line(
     with pytest.raises((UsageError, InputError), match=said) as error:
         convert(model, config)
     assert "\n" not in str(error.value)
+
+
+def test_activations_of_16_bits_beside_8(library: Any) -> None:
+    model = tiny_models.convolutional(library)
+    wide = ActivationQuantization(bits=16)
+    plan = changed(plan_for(folded(model)), activations={"conv": wide, "scores": wide})
+    converted = convert(model, Convert(plan=plan), DATA)
+    assert converted.record.passed
+    # Operators around 16 bits compute in them, and others would stay int8.
+    assert quantization_name(converted.tflite) == "int16x8"
+    given, steps = converted.record.config.plan, plan_of(converted.tflite).activations.values()
+    assert given is not None
+    assert given.activations["scores"].scale == pytest.approx(1 / 32768, rel=1e-6)
+    found = [one.scale for one in steps if one.bits == 16 and one.scale is not None]
+    for name in ("conv", "scores"):
+        wanted = given.activations[name].scale
+        assert wanted is not None
+        assert min(abs(one / wanted - 1) for one in found) < 1e-6
+    whole = changed(plan, activations={"image": wide})
+    with pytest.raises(UsageError, match=r"--io-dtype int8, .* of 16 bits: leave --io-dtype out"):
+        convert(model, Convert(plan=whole, io_dtype="int8"), DATA)
 
 
 @pytest.mark.parametrize("calibrate", [None, "auto"])

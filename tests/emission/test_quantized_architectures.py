@@ -14,6 +14,7 @@ from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.graph import graph_of
 from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.network.quantization.biases import round_biases
 from tflite_squeeze.network.quantization.folding import folded, unfolded
 from tflite_squeeze.network.quantization.plan import QuantizationPlan
 from tflite_squeeze.network.quantization.points import borrowers_of, points_of
@@ -288,11 +289,46 @@ def test_scales_that_the_converter_cannot_write_are_refused() -> None:
         convert(twin, verification=None)
 
 
-def test_sixteen_bits_are_refused() -> None:
-    plain = folded(tiny_models.dense(LIBRARIES["keras"]))
+WIDE = ("joins", "pools", "normalised", "siamese", "upward", "integers")
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [
+        pytest.param(name, library, marks=[] if name == "siamese" else [pytest.mark.slow])
+        for name in WIDE
+        for library in LIBRARIES
+    ],
+)
+def test_a_file_of_16_bits_equals_its_twin(name: str, library: str) -> None:
+    LIBRARIES[library].utils.set_random_seed(0)
+    plain = folded(_varied(NETWORKS[name](LIBRARIES[library])))
+    whole = plan_for(plain, activations=16)
+    samples = _samples(plain)
+    for kept in ((), tuple(whole.activations)[1::2]):  # all of 16 bits, and every second one
+        narrow = {one: plan_for(plain).activations[one] for one in kept}
+        plan = whole.model_copy(update={"activations": {**whole.activations, **narrow}})
+        twin = twin_of(plain, plan)
+        _answers(twin, samples, training=True)
+        round_biases(twin)
+        tflite = convert(twin, verification=None).tflite
+        names = [one for graph in operator_names(tflite) for one in graph]
+        assert (names.count("QUANTIZE") > len(samples)) == bool(kept)
+        answers = run_file(tflite, samples).outputs
+        for (key, answer), step in zip(_answers(twin, samples).items(), _steps(twin), strict=True):
+            # Kernels round to a few of 16 bits; what rounds to 8 goes another way now and then.
+            coarsest = 1 + 256 * bool(kept)
+            differences = np.abs(answers[key] - answer) / step
+            assert differences.max() <= max(5, 2 * coarsest), key
+            assert differences.mean() <= max(1, coarsest / 8), key
+
+
+@pytest.mark.parametrize(("name", "operator"), [("activations", "PRELU"), ("excited", "HARD_SW")])
+def test_operators_without_16_bits_are_refused(name: str, operator: str) -> None:
+    plain = folded(NETWORKS[name](LIBRARIES["keras"]))
     twin = twin_of(plain, plan_for(plain, activations=16))
     _answers(twin, _samples(twin), training=True)
-    with pytest.raises(UnsupportedError, match=r"16 bits for the activation 'x'.*int16x8"):
+    with pytest.raises(UnsupportedError, match=f"no {operator}.* of 16 bits.*: give.* 8 bits"):
         convert(twin, verification=None)
 
 
@@ -318,3 +354,11 @@ def test_ranges_around_a_fused_lstm_convert(library: str) -> None:
     samples = _samples(twin)
     _answers(twin, samples, training=True)
     assert convert(twin, data=samples).record.passed
+    # Beside 16 bits its ranges are those of the real samples all the same.
+    wide = twin_of(plain, plan_for(plain, activations=16))
+    _answers(wide, samples, training=True)
+    converted = convert(wide, data=samples)
+    (answer,), (wanted,) = (
+        run_file(converted.tflite, samples).outputs.values(), _answers(plain, samples).values()
+    )  # fmt: skip
+    assert np.abs(answer - wanted).max() < 0.02 * np.abs(wanted).max()

@@ -223,3 +223,17 @@ def test_what_is_searched_for_stands_alone() -> None:
     assert said.startswith("r.yaml:1: ")
     assert "tune searches for what pack, steps would say: leave either out" in said
     assert "r.yaml:2: tune.minimize: 'speed'" in _refused(text.replace("download", "speed"))
+
+
+def test_a_plan_is_a_file_beside_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text("weights: {a/kernel: {bits: 4, axis: -1}}\n")
+    (tmp_path / "recipe.yaml").write_text("convert: {plan: plan.yaml}\n")
+    plan = load_recipe(tmp_path / "recipe.yaml").convert.plan
+    assert plan is not None
+    assert plan.weights["a/kernel"].bits == 4
+    (tmp_path / "plan.yaml").write_text("weights: {a/kernel: {bits: 5}}\n")
+    with pytest.raises(InputError, match=r"plan.yaml:1: weights.a/kernel.bits"):
+        load_recipe(tmp_path / "recipe.yaml")
+    (tmp_path / "recipe.yaml").write_text("convert: {plan: none.yaml}\n")
+    with pytest.raises(InputError, match=r"plan .*none.yaml does not exist"):
+        load_recipe(tmp_path / "recipe.yaml")

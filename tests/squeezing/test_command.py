@@ -76,6 +76,15 @@ def test_refused_with_the_line(run: Any, files: Any, recipe: Path, tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
+def test_a_pattern_that_means_no_layer_is_wrong_use(run: Any, files: Any, tmp_path: Path) -> None:
+    recipe = tmp_path / "wrong.yaml"
+    recipe.write_text(
+        "steps:\n  - prune: {sparsity: 0.5, layers: {hiden: 0.5}}\n    on_refusal: skip\n"
+    )
+    said = run("squeeze", files.model, "--recipe", recipe, "-o", tmp_path / "out").refused()
+    assert "step 1 (prune): layers names 'hiden', which matches none of hidden" in said
+
+
 def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
 

@@ -82,7 +82,9 @@ def test_files_that_are_not_what_they_should_be(run: Any, files: Any, tmp_path: 
     assert "does not exist" in run("verify", files.model, tmp_path / "no.tflite").refused()
     assert "does not exist" in run("verify", tmp_path / "no.keras", files.tflite).refused()
     (tmp_path / "cut.tflite").write_bytes(files.tflite.read_bytes()[:600])
-    assert "damaged" in run("verify", files.model, tmp_path / "cut.tflite").refused()
+    cut, whole = tmp_path / "cut.tflite", files.tflite
+    for first, second in ((files.model, cut), (cut, whole), (whole, cut)):
+        assert f"{cut} is damaged" in run("verify", first, second).refused()
 
 
 def test_another_models_file_is_refused(run: Any, files: Any, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tflite_squeeze.command_line.output import (
     working,
     write_json,
 )
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.files.files import check_output, read_file
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def convert_command(ctx: click.Context, /, model: Path, output: Path, **options:
     files = (model, options["labels_file"], options["plan_file"], data_file)
     inputs = [path for path in files if path is not None]
     check_output(output, force=options["force"], inputs=inputs)
+    _refuse_other_suffix(output)
     check_json(options["json_target"], force=options["force"], inputs=[*inputs, output])
     config = _config(options)
     verification = _verification(options)
@@ -87,6 +88,15 @@ def convert_command(ctx: click.Context, /, model: Path, output: Path, **options:
     if ctx.obj["verbose"]:
         click.echo("\n".join(converted.chatter), err=True)
     _write(ctx, converted, output, options)
+
+
+def _refuse_other_suffix(output: Path) -> None:
+    """Refuses to call a .tflite file something that other tools take for another kind."""
+    if output.suffix.lower() != ".tflite":
+        raise UsageError(
+            f"output {output} would be a .tflite file of another name: name it "
+            f"{output.with_suffix('.tflite').name}"
+        )
 
 
 def _convert(

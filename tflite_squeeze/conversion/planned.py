@@ -24,7 +24,7 @@ from tflite_squeeze.network.quantization.biases import round_biases
 from tflite_squeeze.network.quantization.folding import IN_FLOAT, OUTPUT_AXES, folded
 from tflite_squeeze.network.quantization.in_float import with_float_operands, without_layers
 from tflite_squeeze.network.quantization.plan import ActivationQuantization, QuantizationPlan
-from tflite_squeeze.network.quantization.points import roundings_of
+from tflite_squeeze.network.quantization.points import roundings_of, with_bits
 from tflite_squeeze.network.quantization.twin import (
     kernel_name,
     plan_for,
@@ -125,7 +125,6 @@ def _fitting(plan: QuantizationPlan, network: Any, name: str) -> QuantizationPla
     whole = plan_for(network)
     refuse_strangers(name, plan, whole)
     plan = with_float_operands(_quantized_part(plan), network)
-    _refuse_wide(plan)
     _refuse_float_kernels(plan, network)
     return _with_fixed_ranges(_with_all_scales(plan, network), whole)
 
@@ -151,16 +150,6 @@ def _quantized_part(plan: QuantizationPlan) -> QuantizationPlan:
         weights={name: one for name, one in plan.weights.items() if one.bits is not None},
         activations={name: one for name, one in plan.activations.items() if one.bits is not None},
     )
-
-
-def _refuse_wide(plan: QuantizationPlan) -> None:
-    """Files of plans have 8 bits between operators."""
-    wide = [name for name, one in plan.activations.items() if one.bits == 16]
-    if wide:
-        raise UsageError(
-            f"the plan gives 16 bits to {_some(wide)}, and files of plans have activations of 8: "
-            f"give it 8, or convert with --quantize int16x8 and without --plan"
-        )
 
 
 def _refuse_float_kernels(plan: QuantizationPlan, network: Any) -> None:
@@ -213,7 +202,7 @@ def _with_fixed_ranges(plan: QuantizationPlan, whole: QuantizationPlan) -> Quant
     """With the ranges that the runtime fixes."""
     activations: dict[str, ActivationQuantization] = {}
     for name, one in plan.activations.items():
-        fixed = whole.activations[name]
+        fixed = with_bits(whole.activations[name], one.bits)
         if fixed.low is not None and one.low is not None and one != fixed:
             raise UsageError(
                 f"the plan gives {name!r} the range from {one.low:g} to {one.high:g}, and the "

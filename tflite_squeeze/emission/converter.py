@@ -10,21 +10,22 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from tflite_squeeze.emission.calibrator import infinite_ranges_refused
+from tflite_squeeze.emission.calibrator import calibrator_of
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.failures import unsupported
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
-from tflite_squeeze.emission.quantized import has_float_parts
+from tflite_squeeze.emission.quantized import has_float_parts, is_quantized_twin
 from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
 from tflite_squeeze.emission.repairs import repaired, without_marks
 from tflite_squeeze.emission.state import fresh_states
 from tflite_squeeze.emission.trace import Traced, layers_of, prepared, traced
+from tflite_squeeze.emission.wide.widened import refuse_wide_ends, with_wide_activations
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.files.temporary import no_room, temporary_folder
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.network.quantization.layers import MARK
-from tflite_squeeze.network.quantization.twin import quantized_activations
+from tflite_squeeze.network.quantization.twin import quantized_activations, wide_steps
 from tflite_squeeze.tflite.flatbuffer import operator_names, with_description
 from tflite_squeeze.tflite.signatures import float_operators
 from tflite_squeeze.tflite.tidy import with_facts
@@ -85,12 +86,16 @@ def emit(
         if mixed and not quantized_activations(source.model):
             # Where nothing has a range, the converter would quantize as in the dynamic mode.
             how = config.model_copy(update={"quantize": Quantization.NONE})
-        job = _Job(how, given, folder, chatter, frozenset(layers_of(source)))
+        wide = wide_steps(source.model) if is_quantized_twin(source) else frozenset()
+        job = _Job(how, given, folder, chatter, frozenset(layers_of(source)), wide)
         model = job.traced(source)
         tflite = job.converted(model)
-    if config.quantize is Quantization.INT8:
-        tflite = with_sound_lstm_scales(tflite)
-    tflite = repaired(without_marks(tflite, MARK))
+        if config.quantize is Quantization.INT8:
+            tflite = with_sound_lstm_scales(tflite)
+        tflite = repaired(without_marks(tflite, MARK))
+        tflite = with_wide_activations(tflite, wide, lambda: job.in_float(model))
+        if wide:
+            refuse_wide_ends(tflite, config.io_dtype)
     islands = float_operators(tflite) if config.quantize.calibrates else ()
     return Emitted(
         tflite=labelled(tflite, source, config),
@@ -118,12 +123,14 @@ class _Job:
         folder: Path,
         chatter: Chatter,
         layers: frozenset[str],
+        wide: frozenset[float] = frozenset(),
     ) -> None:
         self._config = config
         self._calibration = calibration
         self._folder = folder
         self._chatter = chatter
         self._layers = layers
+        self._wide = wide
 
     def traced(self, source: LoadedModel) -> Traced:
         """Traces the model in the form that suits the quantization.
@@ -151,11 +158,15 @@ class _Job:
     def _keeps_loop(self, model: Traced) -> bool:
         if not model.loops():
             return False
+        tflite = self.in_float(model)
+        return any("WHILE" in names for names in operator_names(tflite))
+
+    def in_float(self, model: Traced) -> bytes:
+        """The same without integers."""
         plain = self._config.model_copy(
             update={"quantize": Quantization.NONE, "io_dtype": "float32"}
         )
-        tflite = self._run(self._saved(model), model, plain)
-        return any("WHILE" in names for names in operator_names(tflite))
+        return self._run(self._saved(model), model, plain)
 
     def converted(self, model: Traced) -> bytes:
         """Saves the traced functions and runs the converter on them."""
@@ -198,7 +209,7 @@ class _Job:
             ) from error
 
     def _attempt(self, folder: Path, model: Traced, config: Convert) -> bytes:
-        with caught_chatter(self._chatter), infinite_ranges_refused():
+        with caught_chatter(self._chatter), calibrator_of(self._wide):
             converter = tf.lite.TFLiteConverter.from_saved_model(
                 str(folder), signature_keys=sorted(model.functions)
             )

@@ -11,10 +11,11 @@ from tflite_squeeze.emission.from_file.emit import emit_from_file
 from tflite_squeeze.emission.larq import larq_file
 from tflite_squeeze.emission.low_bit.decision import Packed, with_low_bits
 from tflite_squeeze.emission.low_bit.dense_grids import with_dense_grids
-from tflite_squeeze.emission.low_bit.emit import has_few_values
+from tflite_squeeze.emission.low_bit.emit import FEW_WEIGHTS, has_few_values
 from tflite_squeeze.emission.low_bit.float_files import (
     has_other_weights,
     in_few_bits,
+    left_in_float,
     with_float_weights,
 )
 from tflite_squeeze.emission.low_bit.float_forms import fastest_form
@@ -140,10 +141,21 @@ def _in_few_bits(
         emitted = emit_it(source, config)
         base = with_float_weights(tidied(emitted.tflite), base)
     found = in_few_bits(base, bits, minimize=config.minimize, known=grids)
+    left = _left_note(left_in_float(found.tflite))
     return Made(
         tflite=labelled(found.tflite, source, config),
-        emitted=emitted,
+        emitted=replace(emitted, notes=(*emitted.notes, *left)),
         few_bits=found.tensors,
+    )
+
+
+def _left_note(left: Mapping[str, int]) -> tuple[str, ...]:
+    if not left:
+        return ()
+    counted = ", ".join(f"{count} of {name}" for name, count in left.items())
+    return (
+        f"matrices stay in float32, whatever --weight-bits says: {counted}, of fewer than "
+        f"{FEW_WEIGHTS:,} numbers each, which are not worth it",
     )
 
 

@@ -76,17 +76,7 @@ def config_for_twin(source: LoadedModel, config: Convert) -> Convert:
 
 
 def _refuse_unwritten(source: LoadedModel) -> None:
-    """Refuses 16 bits, and scales that the converter does not read behind a reshaped kernel."""
-    # Found by trying TensorFlow 2.21 with 16-bit fake quantization in its int16x8 mode: with
-    # samples, CONV_2D has a bias of a type that the runtime refuses; without, operators with a
-    # constant or several inputs are refused, and files of plain chains of layers answer wrongly.
-    wide = [one.point for one in quantized_activations(source.model) if one.bits == 16]
-    if wide:
-        raise UnsupportedError(
-            f"model {source.name!r} has 16 bits for the activation {wide[0]!r}, and the converter "
-            f"makes no right file of trained 16-bit ranges: give it 8, or convert the float model "
-            f"with --quantize int16x8"
-        )
+    """Refuses scales that the converter does not read behind a reshaped kernel."""
     for name, layer in quantized_layers(source.model).items():
         kind = layer.plain_kind
         if has_free_scales(kind, layer):

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import yaml
@@ -45,7 +45,14 @@ _Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value)
 
 
 def parsed(
-    kind: type[Settings], content: bytes, file: str, *, what: str, holds: str, most_values: int
+    kind: type[Settings],
+    content: bytes,
+    file: str,
+    *,
+    what: str,
+    holds: str,
+    most_values: int,
+    opened: Callable[[dict[str, Any]], None] | None = None,
 ) -> Settings:
     """Reads settings from text, and refuses them with the line.
 
@@ -56,6 +63,7 @@ def parsed(
         what: what people take it for, such as "recipe".
         holds: what is in it at least, such as "a mapping with name and steps".
         most_values: how many values it may have.
+        opened: puts what other files hold in the place of their names.
 
     Raises:
         InputError: it cannot be read, or something in it cannot be; the message begins with
@@ -69,6 +77,8 @@ def parsed(
         values = _yaml_values(content, file, what, lines, most_values)
     if not isinstance(values, dict):
         raise InputError(f"{_place(file, lines, ())}: a {what} is {holds}: write one")
+    if opened is not None:
+        opened(values)
     try:
         return kind.model_validate(values)
     except ValidationError as error:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import PatternError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.skipped import SkippedLayer
 
@@ -156,7 +156,7 @@ def check_patterns(layers: list[Any], /, **patterns: tuple[str, ...]) -> None:
                 continue
             if not any(matches(layer, pattern) for layer in layers):
                 names = ", ".join(dict.fromkeys(one.name for one in layers if one.weights))
-                raise UsageError(f"{option} names {pattern!r}, which matches none of {names}")
+                raise PatternError(f"{option} names {pattern!r}, which matches none of {names}")
 
 
 def matches(layer: Any, pattern: str) -> bool:
@@ -300,6 +300,6 @@ def by_pattern(layers: Mapping[str, _Value], targets: Sequence[Target]) -> dict[
         found = [i for i, target in enumerate(targets) if matches(target.layer, pattern)]
         if not found:
             names = ", ".join(dict.fromkeys(target.layer.name for target in targets))
-            raise UsageError(f"layers names {pattern!r}, which matches none of {names}")
+            raise PatternError(f"layers names {pattern!r}, which matches none of {names}")
         own.update(dict.fromkeys(found, value))
     return own

@@ -1,5 +1,6 @@
 """Recipes as YAML: read with the line of everything that is wrong, and written."""
 
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.files.files import read_file
 from tflite_squeeze.files.settings_text import parsed
+from tflite_squeeze.network.quantization.plan_files import load_plan
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
 
@@ -20,10 +22,13 @@ def recipe_schema() -> dict[str, Any]:
         >>> recipe_schema()["title"]
         'Recipe'
     """
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Recipe.model_json_schema(),
-    }
+    schema = Recipe.model_json_schema()
+    for part in schema["$defs"].values():
+        if "plan" in part.get("properties", {}):
+            part["properties"]["plan"]["anyOf"].append(
+                {"type": "string", "description": "A file, relative to the recipe's."}
+            )
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 _MOST_VALUES, _MOST_BYTES = 10_000, 2**18
@@ -87,7 +92,18 @@ def parse_recipe(content: bytes, file: str) -> Recipe:
         what="recipe",
         holds="a mapping with name and steps, or name and tune",
         most_values=_MOST_VALUES,
+        opened=partial(_open_plans, folder=Path(file).parent),
     )
+
+
+def _open_plans(values: dict[str, Any], folder: Path) -> None:
+    """Reads the plans whose files a recipe names, relative to its own folder."""
+    steps = values.get("steps")
+    listed = steps if isinstance(steps, list) else []
+    parts = [step.get("quantize") for step in listed if isinstance(step, dict)]
+    for part in (values.get("convert"), *parts):
+        if isinstance(part, dict) and isinstance(part.get("plan"), str):
+            part["plan"] = load_plan(folder / part["plan"])
 
 
 def dump_recipe(recipe: Recipe) -> str:

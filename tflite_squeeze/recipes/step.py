@@ -11,7 +11,7 @@ import numpy as np
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.errors import UnsupportedError, UsageError
+from tflite_squeeze.errors import PatternError, UnsupportedError, UsageError
 from tflite_squeeze.network.projections import zeros_held
 from tflite_squeeze.recipes.claims import claims_after, held_zeros
 from tflite_squeeze.recipes.recipe import Step
@@ -96,6 +96,8 @@ def run_step(
     )
     try:
         changed, record = _applied(step, model, data, before, told)
+    except PatternError as error:
+        raise PatternError(f"step {before.number} ({step.technique}): {error}") from error
     except (UsageError, UnsupportedError) as error:
         seconds = time.perf_counter() - started
         update = {"reasons": (str(error),), "seconds": seconds}

@@ -75,7 +75,7 @@ def new_tensor(graph: Any, like: int, shape: Sequence[int]) -> int:
     tensor = copy.copy(graph.tensors[like])
     tensor.buffer, tensor.sparsity, tensor.name = 0, None, None
     tensor.shape = np.asarray([max(size, 1) for size in shape], np.int32)
-    tensor.shapeSignature = np.asarray(shape, np.int32) if min(shape) < 0 else None
+    tensor.shapeSignature = np.asarray(shape, np.int32) if min(shape, default=0) < 0 else None
     graph.tensors.append(tensor)
     return len(graph.tensors) - 1
 

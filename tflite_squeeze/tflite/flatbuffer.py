@@ -32,13 +32,14 @@ _ALIGNMENT = 16  # LiteRT's kernels read weights in place and expect them so
 _LARGEST_BYTES = 2**31 - 1  # offsets inside a flatbuffer are signed 32 bits
 
 
-def read_model(tflite: bytes) -> ModelT:
+def read_model(tflite: bytes, what: str = "the .tflite file") -> ModelT:
     """Reads a .tflite file and checks that everything in it refers to something in it.
 
     Buffers that lie behind the flatbuffer come in place, as views on `tflite` like all others.
 
     Args:
         tflite: the file's content.
+        what: to call it in messages.
 
     Returns:
         The schema's object model.
@@ -58,13 +59,11 @@ def read_model(tflite: bytes) -> ModelT:
         _bring_in(model, tflite)
         check_indexes(model)
     except Damaged as error:
-        raise InputError(f"the .tflite file is damaged ({error}): convert or copy it again") from (
-            error
-        )
+        raise InputError(f"{what} is damaged ({error}): convert or copy it again") from error
     # What NumPy and the generated code raise when an offset leads nowhere.
     except (struct.error, IndexError, ValueError, TypeError, OverflowError, KeyError) as error:
         raise InputError(
-            "the .tflite file is damaged (an offset leads out of it): convert or copy it again"
+            f"{what} is damaged (an offset leads out of it): convert or copy it again"
         ) from error
     return model
 

@@ -23,7 +23,7 @@ from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.links import Links
 
 # Operators whose float constants of two or more dimensions are weights: matrices and tables.
-_WEIGHTED = frozenset({
+WEIGHTED = frozenset({
     "BATCH_MATMUL", "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN", "CONV_2D",
     "CONV_3D", "CONV_3D_TRANSPOSE", "DEPTHWISE_CONV_2D", "EMBEDDING_LOOKUP", "FULLY_CONNECTED",
     "GATHER", "LSTM", "RNN", "SVDF", "TRANSPOSE_CONV", "UNIDIRECTIONAL_SEQUENCE_LSTM",
@@ -126,7 +126,7 @@ def _is_weight(tensor: Any, weighted: bool) -> bool:
 def _weighted_reads(links: Links) -> frozenset[int]:
     """What weighted operators read, also before it is made float or dense."""
     names, operators = links.names, range(len(links.names))
-    read = {index for one in operators if names[one] in _WEIGHTED for index in links.inputs(one)}
+    read = {index for one in operators if names[one] in WEIGHTED for index in links.inputs(one)}
     for one in operators:
         if names[one] in ("DEQUANTIZE", "DENSIFY") and read.intersection(links.outputs(one)):
             read.update(links.inputs(one))

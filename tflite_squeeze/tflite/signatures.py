@@ -85,8 +85,8 @@ def quantization_name(tflite: bytes) -> str:
     """The quantization of a file, determined from the types of its tensors.
 
     Returns:
-        "int16x8", "int8", "legacy uint8" (weights and activations of uint8, as converters wrote
-        them before int8), "dynamic", "float16" or "none".
+        "int16x8" (no operator puts out 8 bits), "int8", "legacy uint8" (weights and activations of
+        uint8, as converters wrote them before int8), "dynamic", "float16" or "none".
 
     Raises:
         InputError: the file is damaged.
@@ -113,10 +113,10 @@ def quantization_name(tflite: bytes) -> str:
                 for index in items(operator.inputs)
                 if index >= 0 and _constant(model, graph, index)
             }
+    if "int8" in computed:  # perhaps beside int16
+        return "int8"
     if "int16" in computed:
         return "int16x8"
-    if "int8" in computed:
-        return "int8"
     if "uint8" in computed and ("uint8" in stored or "float32" not in computed):
         return LEGACY_UINT8
     if stored & {"int8", "int4", "int2", "uint8"}:

@@ -47,14 +47,19 @@ def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: 
     check_json(options["json_target"], force=options["force"], inputs=[model, tflite])
     from tflite_squeeze.emission.quantization import Quantization
     from tflite_squeeze.files.tflite_file import read_tflite
+    from tflite_squeeze.network.loading import ModelKind
+    from tflite_squeeze.tflite.flatbuffer import read_model
     from tflite_squeeze.verification.limits import Verify
     from tflite_squeeze.verification.remedy import mixed_command
     from tflite_squeeze.verification.tables import verdict, verify_tables
 
     config = config_of(Verify)
     content = read_tflite(tflite)
+    read_model(content, str(tflite))  # refused by name
     with progress(ctx, f"Verifying {tflite}"):
         source = open_model(model, options)
+        if source.kind is ModelKind.TFLITE:
+            read_model(source.model, str(model))  # refused by name
         from tflite_squeeze.verification.verify import verify
 
         record = verify(source, content, open_data(options), config)

@@ -41,6 +41,8 @@ from tflite_squeeze.network.quantization.plan import WeightBits
 from tflite_squeeze.tflite.edits import new_buffer
 from tflite_squeeze.tflite.fields import integers, text
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
+from tflite_squeeze.tflite.links import Links
+from tflite_squeeze.tflite.quantization_plan import WEIGHTED
 from tflite_squeeze.tflite.tidy import tidied, with_short_names
 from tflite_squeeze.tflite.weights import weights_of
 
@@ -121,6 +123,30 @@ def has_other_weights(tflite: bytes) -> bool:
         one.dtype == "float32" and one.elements >= FEW_WEIGHTS and one.buffer not in known
         for one in weights_of(model)
     )
+
+
+def left_in_float(tflite: bytes) -> dict[str, int]:
+    """How many matrices stay in float, since they are small and `in_few_bits` leaves them alone.
+
+    Args:
+        tflite: a file of few bits.
+
+    Returns:
+        By the operator that reads them, such as UNIDIRECTIONAL_SEQUENCE_LSTM.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    model, found = read_model(tflite), dict[str, int]()
+    known = {int(one.tensor.buffer) for one in float_weights(model)}
+    for links in (Links(model, subgraph) for subgraph in range(len(model.subgraphs))):
+        for operator, name in enumerate(links.names):
+            for at in links.inputs(operator) if name in WEIGHTED else ():
+                tensor = links.graph.tensors[at]
+                matrix = links.dtype(at) == "float32" and len(links.shape(at)) > 1
+                if matrix and at not in links.producer and links.data_bytes(at):
+                    found[name] = found.get(name, 0) + (int(tensor.buffer) not in known)
+    return {name: count for name, count in found.items() if count}
 
 
 def with_float_weights(tflite: bytes, original: bytes) -> bytes:

@@ -15,6 +15,7 @@ from tflite_squeeze.network.quantization.plan import WeightQuantization
 
 _exported: ContextVar[bool] = ContextVar("exported", default=False)
 _gridded: ContextVar[bool] = ContextVar("gridded", default=True)
+_WIDEST = 32767  # of 16 bits, symmetric
 LEAST = 1e-8  # of a magnitude: a channel of zeros has steps too
 
 
@@ -52,8 +53,12 @@ def fake_activation(values: Any, low: Any, high: Any, bits: int) -> Any:
         values: float32.
         low: the least value of the range, 0 or less.
         high: the greatest.
-        bits: 8 or 16.
+        bits: 8 or 16. For the converter, values of 16 bits have their steps, but integers of 8:
+            it reads no others, and computes nothing.
     """
+    if bits == 16 and is_exporting():
+        step = max(abs(_static(low)), abs(_static(high))) / _WIDEST
+        return tf.quantization.fake_quant_with_min_max_vars(values, -128 * step, 127 * step)
     if bits == 16:
         high = tf.maximum(tf.abs(low), tf.abs(high))
         low = -high
@@ -62,19 +67,28 @@ def fake_activation(values: Any, low: Any, high: Any, bits: int) -> Any:
     )
 
 
-def half_away(values: Any, low: Any, high: Any) -> Any:
+def _static(number: Any) -> float:
+    """A number that is known while a graph is traced."""
+    return float(tf.get_static_value(number) if tf.is_tensor(number) else number)
+
+
+def half_away(values: Any, low: Any, high: Any, bits: int) -> Any:
     """Means of integers of a range, such that `fake_activation` rounds halves as kernels do.
 
-    These round halves of the integers that they store, -128 to 127, away from zero; up is what
-    the fake quantization does.
+    These round halves of the integers that they store, such as -128 to 127, away from zero; up is
+    what the fake quantization does.
 
     Args:
         values: float32.
         low: the least value of the range.
         high: the greatest.
+        bits: 8 or 16.
     """
-    step = (high - low) / 255
-    zero = tf.round(-low / step) - 128
+    if bits == 16:
+        step, zero = tf.maximum(tf.abs(low), tf.abs(high)) / _WIDEST, 0.0
+    else:
+        step = (high - low) / 255
+        zero = tf.round(-low / step) - 128
     return tf.where(values < -zero * step, values - 1e-3 * step, values)
 
 

@@ -21,6 +21,7 @@ from tflite_squeeze.network.quantization.fake import (
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES, is_depthwise
 from tflite_squeeze.network.quantization.kept import shared_kernel, shared_table, with_zeros
 from tflite_squeeze.network.quantization.plan import ActivationQuantization, WeightQuantization
+from tflite_squeeze.network.quantization.points import FIXED, with_bits
 from tflite_squeeze.network.variables import raw_variable
 
 _HOLDERS = ("_kernel", "kernel", "depthwise_kernel")
@@ -141,7 +142,7 @@ class QuantizedActivation(_Delayed):
             return inputs
         low, high = tf.convert_to_tensor(self.low), tf.convert_to_tensor(self.high)
         if averaged:
-            inputs = half_away(inputs, low, high)
+            inputs = half_away(inputs, low, high, self.bits)
         if training and observing and self.estimator != "fixed":
             low, high = self._moved(inputs, low, high)
         rounded = tf.cond(
@@ -404,6 +405,7 @@ class QuantizedFunction(BothVersions):
     Args:
         function: "swish", the sigmoid of which is rounded; Keras 3's "hard_sigmoid", of which the
             part from 0 to 6 is; "sigmoid", "tanh" or "softmax" in float.
+        bits: of what is rounded inside.
     """
 
     keras_name = "QuantizedFunction"
@@ -411,23 +413,40 @@ class QuantizedFunction(BothVersions):
     def __init__(
         self,
         function: Literal["swish", "hard_sigmoid", "sigmoid", "tanh", "softmax"],
+        bits: Literal[8, 16] = 8,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        self.function = function
+        self.function, self.bits = function, bits
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` takes."""
-        return {**super().get_config(), "function": self.function}  # type: ignore[misc]
+        return {**super().get_config(), "function": self.function, "bits": self.bits}  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """The activation, rounded inside but not at its end."""
         if self.function == "swish":
-            return inputs * fake_activation(tf.sigmoid(inputs), 0.0, 255 / 256, 8)
+            return inputs * self._rounded(tf.sigmoid(inputs))
         if self.function == "hard_sigmoid":
-            return fake_activation(tf.nn.relu6(inputs + 3.0), 0.0, 6.0, 8) / 6.0
+            return self._rounded(tf.nn.relu6(inputs + 3.0)) / 6.0
         values = getattr(tf.nn, self.function)(inputs)
         return tf.floor(values, name=MARK) if is_exporting() else values
+
+    def _rounded(self, values: Any) -> Any:
+        inside = self._inside
+        return fake_activation(values, inside.low, inside.high, self.bits)
+
+    @property
+    def _inside(self) -> ActivationQuantization:
+        """The range of what is rounded inside."""
+        if self.function == "swish":
+            return with_bits(FIXED["sigmoid"], self.bits)
+        return ActivationQuantization(bits=self.bits, low=0.0, high=6.0)
+
+    @property
+    def inside_step(self) -> float | None:
+        """The step of what is rounded inside; None where nothing is."""
+        return self._inside.scale if self.function in ("swish", "hard_sigmoid") else None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the input."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from tflite_squeeze.network.graph import INPUT, Graph, Node, Value, graph_of
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES, UNFUSING
-from tflite_squeeze.network.quantization.plan import ActivationQuantization
+from tflite_squeeze.network.quantization.plan import ActivationBits, ActivationQuantization
 
 # Their outputs hold values of their inputs, and have their steps.
 _MOVED = frozenset({
@@ -49,6 +49,24 @@ FIXED = {
     "sigmoid": _UNIT,
     "tanh": ActivationQuantization(low=-1.0, high=127 / 128),
 }
+
+_LARGEST = 32767 / 32768  # of 16 bits, in the steps that kernels fix
+
+
+def with_bits(point: ActivationQuantization, bits: ActivationBits | None) -> ActivationQuantization:
+    """What a plan says of an activation in other bits.
+
+    Args:
+        point: of `points_of`, with the range of 8 bits where kernels fix one, or none.
+        bits: 8, 16, or None for float.
+
+    Example:
+        >>> with_bits(FIXED["tanh"], 16).scale == 1 / 32768
+        True
+    """
+    if point.low is None or bits != 16:
+        return point.model_copy(update={"bits": bits})
+    return ActivationQuantization(bits=16, low=-_LARGEST if point.low else 0.0, high=_LARGEST)
 
 
 def points_of(model: object) -> dict[str, ActivationQuantization]:

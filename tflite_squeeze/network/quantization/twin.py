@@ -27,6 +27,7 @@ from tflite_squeeze.network.quantization.layers import (
     in_version,
 )
 from tflite_squeeze.network.quantization.plan import (
+    ActivationBits,
     ActivationQuantization,
     QuantizationPlan,
     WeightBits,
@@ -39,6 +40,7 @@ from tflite_squeeze.network.quantization.points import (
     borrowers_of,
     kind_of,
     points_of,
+    with_bits,
 )
 from tflite_squeeze.network.rewriting import (
     Follower,
@@ -89,10 +91,7 @@ def plan_for(
         for node in graph_of(model).nodes.values()
         if node.kind in OUTPUT_AXES and node.kind not in IN_FLOAT
     }
-    points = {
-        name: point if point.low is not None else point.model_copy(update={"bits": activations})
-        for name, point in points_of(model).items()
-    }
+    points = {name: with_bits(point, activations) for name, point in points_of(model).items()}
     return QuantizationPlan(weights=kernels, activations=points)
 
 
@@ -151,7 +150,8 @@ def twin_of(
         point = borrowed.get(node.layer, node.layer)
         activation = plan.activations.get(point)
         if _is_rounded_inside(node, activation, flavor):
-            layers[key] = [_function(node, _IN_PARTS[kind_of(node)], flavor)]
+            bits = activation.bits if activation else 8
+            layers[key] = [_function(node, _IN_PARTS[kind_of(node)], flavor, bits=bits)]
         elif activation is None and _spreads_its_range(graph, node):
             layers[key] = [_function(node, _FIXED[kind_of(node)], flavor)]
         if activation is not None and activation.bits is not None:
@@ -207,7 +207,7 @@ def _is_rounded_inside(
     """Whether a node is an activation that a file computes in several operators."""
     function = _IN_PARTS.get(kind_of(node))
     own = function == "swish" or (function and flavor is Flavor.KERAS)  # tf_keras has another one
-    return bool(own) and node.plain_call and activation is not None and activation.bits == 8
+    return bool(own) and node.plain_call and activation is not None and bool(activation.bits)
 
 
 def _spreads_its_range(graph: Graph, node: Node) -> bool:
@@ -215,8 +215,10 @@ def _spreads_its_range(graph: Graph, node: Node) -> bool:
     return kind_of(node) in _FIXED and node.plain_call and bool(graph.consumers(node.name))
 
 
-def _function(node: Node, function: str, flavor: Flavor) -> LayerSpec:
-    config = {"name": node.source.name, "function": function}
+def _function(
+    node: Node, function: str, flavor: Flavor, *, bits: ActivationBits | None = 8
+) -> LayerSpec:
+    config = {"name": node.source.name, "function": function, "bits": bits}
     return LayerSpec(
         kind=in_version(QuantizedFunction.keras_name, flavor), config=config, weights=()
     )
@@ -307,6 +309,18 @@ def quantized_layers(twin: Any) -> dict[str, Any]:
         if isinstance(node.source, QuantizedWeights):
             found[node.layer.removesuffix(_INSIDE)] = node.source
     return found
+
+
+def wide_steps(twin: Any) -> frozenset[float]:
+    """The steps of all that a twin rounds to 16 bits."""
+    points = [one.quantization for one in quantized_activations(twin)]
+    inside = [
+        one.inside_step
+        for one in flavors.walk_layers(twin)
+        if isinstance(one, QuantizedFunction) and one.bits == 16
+    ]
+    steps = [one.scale for one in points if one.bits == 16] + inside
+    return frozenset(one for one in steps if one is not None)
 
 
 def is_twin(model: Any) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import PatternError, UsageError
 from tflite_squeeze.network.graph import Graph, Node
 from tflite_squeeze.network.larq_library import larq
 from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
@@ -90,7 +90,7 @@ def _check(nodes: list[Node], **patterns: tuple[str, ...]) -> None:
                 continue
             if not any(_means(node, pattern) for node in nodes):
                 names = ", ".join(node.name for node in nodes)
-                raise UsageError(f"{option} names {pattern!r}, which matches none of {names}")
+                raise PatternError(f"{option} names {pattern!r}, which matches none of {names}")
 
 
 def quantizers(graph: Graph, name: str, config: Binarize) -> tuple[str, str]:
