@@ -134,6 +134,23 @@ def test_activations_of_16_bits_beside_8(library: Any) -> None:
         convert(model, Convert(plan=whole, io_dtype="int8"), DATA)
 
 
+def test_layers_of_16_bits_by_pattern(model: Any) -> None:
+    config = Convert(quantize="int8", keep_int16=("type:Conv2D",))
+    converted = convert(model, config, DATA)
+    assert converted.record.passed
+    given = converted.record.config.plan
+    assert given is not None
+    bits = {name: one.bits for name, one in given.activations.items()}
+    assert bits == {"image": 8, "conv": 16, "scores_linear": 8, "scores": 8}
+    strange = config.model_copy(update={"keep_int16": ("conf",)})
+    with pytest.raises(UsageError, match="keep_int16 names 'conf', which matches none of conv"):
+        convert(model, strange, DATA)
+    with pytest.raises(UsageError, match="'type:Conv2D', and nothing of that is rounded"):
+        convert(model, config.model_copy(update={"keep_float": ("conv",)}), DATA)
+    with pytest.raises(ValidationError, match="keep_int16 conv needs quantize='int8', not 'mixed'"):
+        Convert(quantize="mixed", keep_int16=("conv",))
+
+
 @pytest.mark.parametrize("calibrate", [None, "auto"])
 def test_layers_kept_in_float_with_and_without_calibration(library: Any, calibrate: Any) -> None:
     model = tiny_models.convolutional(library)

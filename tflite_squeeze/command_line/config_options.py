@@ -160,9 +160,15 @@ def _kind(field: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_pattern(schema: Mapping[str, Any]) -> click.ParamType[Any]:
+    if any(one.get("type") == "string" for one in schema.get("anyOf", ())):
+        return pattern_type("BITS", _number_or_word, "conv_*=8, conv_*=a16 or conv_*=w4a16")
     if schema.get("type") == "integer":
         return pattern_type("NUMBER", int, "conv_*=8")
     return pattern_type("FRACTION", float, "conv_*=0.5")
+
+
+def _number_or_word(text: str) -> int | str:
+    return int(text) if text.isdigit() else text
 
 
 def _as_dict(_ctx: click.Context, _parameter: click.Parameter, value: Any) -> dict[str, Any]:

@@ -39,7 +39,14 @@ CONVERT = "tflite_squeeze.emission.config:Convert"
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The .tflite to write."
 )
 @config_options(
-    CONVERT, "quantize", "calibrate", "weight_bits", "minimize", "keep_float", "io_dtype"
+    CONVERT,
+    "quantize",
+    "calibrate",
+    "weight_bits",
+    "minimize",
+    "keep_float",
+    "keep_int16",
+    "io_dtype",
 )
 @click.option(
     "--plan",

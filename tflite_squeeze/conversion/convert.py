@@ -248,7 +248,8 @@ def _given(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
     """The model that is converted: quantized here, if so asked, or as it is."""
     if config.weight_bits is not None and config.weight_bits != "auto":
         return with_few_bits(source, config, config.weight_bits, samples)
-    by_name = config.keep_float and source.kind is not ModelKind.TFLITE
+    named = config.keep_float or config.keep_int16
+    by_name = named and source.kind is not ModelKind.TFLITE
     if config.plan is not None or by_name:
         return planned(source, config, samples)
     if is_quantized_twin(source) or config.calibrate is None or samples is None:

@@ -43,6 +43,11 @@ class Convert(Frozen):
         description="Patterns of layers, operations, inputs and outputs of a Keras model, or of "
         "operators of a .tflite file, that an int8 file computes in float, by name or type.",
     )
+    keep_int16: tuple[str, ...] = Field(
+        default=(),
+        description="The same patterns, for layers or operators whose outputs get activations of "
+        "16 bits in an int8 file, beside weights of 8.",
+    )
     io_dtype: Literal["float32", "int8", "uint8"] = Field(
         default="float32",
         description="Type of the file's inputs and outputs; int8 and uint8 need int8 quantization.",
@@ -136,6 +141,11 @@ class Convert(Frozen):
         if self.keep_float and not integer:
             raise ValueError(
                 f"keep_float {', '.join(self.keep_float)} needs quantize='int8', not "
+                f"{self.quantize.value!r}"
+            )
+        if self.keep_int16 and (not integer or self.quantize is Quantization.MIXED):
+            raise ValueError(
+                f"keep_int16 {', '.join(self.keep_int16)} needs quantize='int8', not "
                 f"{self.quantize.value!r}"
             )
         takes_bits = self.quantize in (Quantization.DYNAMIC, Quantization.INT8)

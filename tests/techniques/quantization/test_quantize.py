@@ -16,6 +16,7 @@ from tflite_squeeze.network.quantization.twin import (
     plan_of_twin,
     quantized_layers,
 )
+from tflite_squeeze.recipes.claims_in_file import ActivationClaim, check_activations
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.squeezing.squeeze import squeeze
@@ -247,3 +248,38 @@ def test_learned_steps_start_at_the_least_error(model: Any) -> None:
     errors = [np.square(one.rounded_values() - kernel).sum() for one in (layer, by_greatest)]
     assert errors[0] < errors[1]
     assert not QuantizationAware(weights=4).learns_scales
+
+
+def test_activations_of_16_bits_layer_by_layer() -> None:
+    model = tiny_models.convolutional(LIBRARIES["keras"])
+    config = QuantizationAware(activations=16, layers={"conv": "w4a8", "last": "a8"})
+    plan = plan_of_twin(quantization_aware(model, config))
+    assert {name: one.bits for name, one in plan.activations.items()} == {
+        "image": 16, "conv": 8, "scores_linear": 8, "scores": 16
+    }  # fmt: skip
+    assert plan.weights["conv/kernel"].bits == 4
+    assert plan.weights["scores_linear/kernel"].bits == 8
+    # A plan in place of them.
+    again = quantization_aware(model, QuantizationAware(plan=plan))
+    assert plan_of_twin(again).activations == plan.activations
+    with pytest.raises(ValidationError, match="a plan gives bits to everything, and so do weights"):
+        QuantizationAware(plan=plan, weights=4)
+    with pytest.raises(UsageError, match="layers names 'conf', which matches none of conv"):
+        quantization_aware(model, QuantizationAware(layers={"conf": "a16"}))
+
+
+@pytest.mark.slow
+def test_a_twin_of_16_bits_trains_and_its_claims_hold(library: Any) -> None:
+    model = tiny_models.convolutional(library)
+    images = RNG.uniform(-1, 1, (32, 8, 8, 1)).astype(np.float32)
+    data = {"x_train": images, "y_train": np.arange(32) % 4}
+    twin, record = quantize(model, QuantizationAware(activations=16), data, FineTune(epochs=1))
+    converted = convert(twin)
+    assert converted.record.passed
+    claims = [
+        ActivationClaim(activation=name, bits=one.bits, scale=one.scale)
+        for name, one in record.plan.activations.items()
+        if one.bits and one.scale
+    ]
+    assert {one.bits for one in claims} == {16}
+    assert all(one.passed for one in check_activations(converted.tflite, claims))

@@ -61,7 +61,7 @@ def with_names(tflite: bytes) -> bytes:
     return pack_model(model)
 
 
-def kept_in_float(tflite: bytes, patterns: Iterable[str]) -> Kept:
+def kept_in_float(tflite: bytes, patterns: Iterable[str], option: str = "keep_float") -> Kept:
     """The operators that patterns mean, and those around them.
 
     What an operator puts out that is named is not rounded, so that what reads it computes in
@@ -72,6 +72,7 @@ def kept_in_float(tflite: bytes, patterns: Iterable[str]) -> Kept:
         patterns: of types ("type:SOFTMAX"), of inputs and outputs, of whole names of tensors or of
             parts of them between slashes and semicolons; without the number that exporters
             append, where nothing has the name with it.
+        option: whose patterns they are, for messages.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -83,7 +84,7 @@ def kept_in_float(tflite: bytes, patterns: Iterable[str]) -> Kept:
     model = read_model(tflite)
     graphs = [_Graph(Links(model, subgraph)) for subgraph in range(len(model.subgraphs))]
     for pattern in patterns:
-        means = _meaning(pattern, [name for graph in graphs for name in graph.all_names()])
+        means = _meaning(option, pattern, [name for graph in graphs for name in graph.all_names()])
         for graph in graphs:
             graph.keep(means)
     for graph in graphs:
@@ -173,7 +174,7 @@ class _Graph:
         return dtype_name(self.links.graph.tensors[tensor]) == "float32"
 
 
-def _meaning(pattern: str, names: list[str]) -> set[str]:
+def _meaning(option: str, pattern: str, names: list[str]) -> set[str]:
     """The names that a pattern matches.
 
     Raises:
@@ -183,7 +184,9 @@ def _meaning(pattern: str, names: list[str]) -> set[str]:
     found = found or {name for name in names if fnmatchcase(_AGAIN.sub("", name), pattern)}
     if found:
         return found
-    raise matches_none(pattern, (name for name in names if name and not set("/;") & set(name)))
+    raise matches_none(
+        option, pattern, (name for name in names if name and not set("/;") & set(name))
+    )
 
 
 def rounded_in_file(tflite: bytes, kept: Kept) -> tuple[str, ...]:

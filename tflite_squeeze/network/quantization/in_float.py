@@ -1,15 +1,20 @@
-"""Layers that a plan leaves in float, by patterns of their names and types."""
+"""Layers that a plan leaves in float or gives 16 bits, by patterns of their names and types."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import PatternError, UsageError
 from tflite_squeeze.network.flavors import output_names
 from tflite_squeeze.network.graph import Node, graph_of
-from tflite_squeeze.network.quantization.plan import QuantizationPlan
-from tflite_squeeze.network.quantization.points import following, roundings_of
+from tflite_squeeze.network.quantization.plan import ActivationBits, QuantizationPlan
+from tflite_squeeze.network.quantization.points import (
+    following,
+    points_of,
+    roundings_of,
+    with_bits,
+)
 from tflite_squeeze.network.quantization.twin import kernel_name
 from tflite_squeeze.network.weights import matches
 
@@ -18,18 +23,19 @@ _PARTS = ("", "_linear", "_depthwise", "_float", "_image", "_scaled")
 _NAMED = 8
 
 
-def matches_none(pattern: str, names: Iterable[str]) -> UsageError:
-    """The error for a pattern of `keep_float` that matches nothing.
+def matches_none(option: str, pattern: str, names: Iterable[str]) -> PatternError:
+    """The error for a pattern that matches nothing.
 
     Args:
+        option: "keep_float" or "keep_int16".
         pattern: which.
         names: what it might have matched; the nearest are listed.
     """
     there = dict.fromkeys(names)
     near = difflib.get_close_matches(pattern, there, n=_NAMED, cutoff=0.0)
     more = f" and {len(there) - len(near)} more" if len(there) > len(near) else ""
-    return UsageError(
-        f"keep_float names {pattern!r}, which matches none of {', '.join(near)}{more}"
+    return PatternError(
+        f"{option} names {pattern!r}, which matches none of {', '.join(near)}{more}"
     )
 
 
@@ -57,7 +63,7 @@ def without_layers(
         dict_keys(['image', 'conv'])
     """
     units, roundings = _Units(model, network), roundings_of(network)
-    layers = {layer for pattern in patterns for layer in units.matching(pattern)}
+    layers = {layer for pattern in patterns for layer in units.matching("keep_float", pattern)}
     weights = {kernel_name(layer) for layer in layers}
     points = {point for layer in layers for point in roundings[layer]}
     left = QuantizationPlan(
@@ -65,6 +71,50 @@ def without_layers(
         activations={name: one for name, one in plan.activations.items() if name not in points},
     )
     return with_float_operands(left, network)
+
+
+def with_activation_bits(
+    plan: QuantizationPlan,
+    model: Any,
+    network: Any,
+    bits: Mapping[str, ActivationBits],
+    option: str = "keep_int16",
+) -> QuantizationPlan:
+    """A plan that gives what some layers put out other bits.
+
+    Args:
+        plan: of the network; what it leaves in float stays there.
+        model: the Keras model.
+        network: what `folded` made of it.
+        bits: by pattern, as in `without_layers`; the last that matches holds.
+        option: whose patterns they are, for messages.
+
+    Returns:
+        The plan, with open ranges for what rounds these layers.
+
+    Raises:
+        UsageError: a pattern matches nothing, or nothing that is rounded.
+
+    Example:
+        >>> with_activation_bits(plan, model, folded(model), {"conv": 16}).activations["conv"].bits
+        16
+    """
+    units, roundings, points = _Units(model, network), roundings_of(network), points_of(network)
+    activations = dict(plan.activations)
+    for pattern, wanted in bits.items():
+        named = {
+            point
+            for layer in units.matching(option, pattern)
+            for point in roundings[layer]
+            if point in plan.activations
+        }
+        if not named:
+            raise UsageError(
+                f"{option} names {pattern!r}, and nothing of that is rounded to integers by a "
+                f"range of its own: name what reads it, or what it reads"
+            )
+        activations |= {name: with_bits(points[name], wanted) for name in named}
+    return plan.model_copy(update={"activations": activations})
 
 
 def with_float_operands(plan: QuantizationPlan, network: Any) -> QuantizationPlan:
@@ -101,14 +151,14 @@ class _Units:
         values = self._original.outputs
         self._outputs = dict(zip(named, values, strict=True)) if len(named) == len(values) else {}
 
-    def matching(self, pattern: str) -> list[str]:
+    def matching(self, option: str, pattern: str) -> list[str]:
         """The folded layers that a pattern means."""
         found = [layer for layer in self._folded if fnmatchcase(layer, pattern)]
         for node in self._original.nodes.values():
             if self._means(pattern, node):
                 found += self._became(node)
         if not found:
-            raise self._nothing(pattern)
+            raise self._nothing(option, pattern)
         return found
 
     def _means(self, pattern: str, node: Node) -> bool:
@@ -125,7 +175,9 @@ class _Units:
             return found
         return self._became(self._original.nodes[node.inputs[0].node])
 
-    def _nothing(self, pattern: str) -> UsageError:
+    def _nothing(self, option: str, pattern: str) -> PatternError:
         nodes = self._original.nodes.values()
         types = (f"type:{type(node.source).__name__}" for node in nodes if node.source is not None)
-        return matches_none(pattern, [*(node.layer for node in nodes), *self._outputs, *types])
+        return matches_none(
+            option, pattern, [*(node.layer for node in nodes), *self._outputs, *types]
+        )

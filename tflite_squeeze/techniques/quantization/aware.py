@@ -1,5 +1,6 @@
 """The quantized twin of a model, for the user's own training or for the verb's."""
 
+import glob
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +11,14 @@ from tflite_squeeze.emission.calibration.weight_scales import as_columns, least_
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors, tfmot
 from tflite_squeeze.network.larq_library import is_larq_model
+from tflite_squeeze.network.quantization.fitting import fitted_plan
 from tflite_squeeze.network.quantization.folding import folded
+from tflite_squeeze.network.quantization.in_float import with_activation_bits
 from tflite_squeeze.network.quantization.kept import kernels_of
 from tflite_squeeze.network.quantization.layers import has_free_scales
 from tflite_squeeze.network.quantization.plan import (
     QuantizationPlan,
+    WeightBits,
     WeightQuantization,
     float32_number,
 )
@@ -99,12 +103,25 @@ def _refuse(model: Any) -> None:
 
 def _plan(plain: Any, config: QuantizationAware, model: Any) -> QuantizationPlan:
     """The plan of a folded model, with the bits of single layers, by their names before or then."""
-    plan = plan_for(plain, weights=config.weights)
+    if config.plan is not None:
+        plan = fitted_plan(config.plan, plain, model.name)
+    else:
+        plan = plan_for(plain, weights=config.weights, activations=config.activations)
     if not plan.weights:
         raise UsageError(
             f"model {plain.name!r} has no convolution and no Dense layer whose kernel could be "
             f"quantized in training: calibrate it, with convert --quantize int8"
         )
+    plan = _with_weights_of_layers(plain, plan, config.layer_weights, model)
+    names = [name.removesuffix("/kernel") for name in plan.weights]
+    ends = {"first": glob.escape(names[0]), "last": glob.escape(names[-1])}
+    wide = {ends.get(name, name): bits for name, bits in config.layer_activations.items()}
+    return with_activation_bits(plan, model, plain, wide, "layers")
+
+
+def _with_weights_of_layers(
+    plain: Any, plan: QuantizationPlan, bits: Mapping[str, WeightBits], model: Any
+) -> QuantizationPlan:
     owners = _owners(model)
     layers = {
         kernel_name(layer.name): layer
@@ -112,17 +129,17 @@ def _plan(plain: Any, config: QuantizationAware, model: Any) -> QuantizationPlan
         if kernel_name(layer.name) in plan.weights
     }
     alike = {name: (one, owners.get(one.name, one)) for name, one in layers.items()}
-    check_patterns([one for pair in alike.values() for one in pair], layers=tuple(config.layers))
+    check_patterns([one for pair in alike.values() for one in pair], layers=tuple(bits))
     names = list(plan.weights)
     weights = dict(plan.weights)
-    for pattern, bits in config.layers.items():
+    for pattern, wanted in bits.items():
         ends = {"first": names[0], "last": names[-1]}
         for name, weight in plan.weights.items():
             named = ends[pattern] == name if pattern in ends else (
                 any(matches(one, pattern) for one in alike.get(name, ()))
             )  # fmt: skip
             if named:
-                weights[name] = weight.model_copy(update={"bits": bits})
+                weights[name] = weight.model_copy(update={"bits": wanted})
     for name, layer in layers.items():
         _refuse_fewer_bits(layer, weights[name])
     return plan.model_copy(update={"weights": weights})
