@@ -35,7 +35,8 @@ def cost(scale: int) -> Footprint:
 
 def step_report(number: int, **values: Any) -> StepReport:
     sound: dict[str, Any] = {
-        "number": number, "technique": "prune", "status": "done", "settings": {},
+        "number": number, "technique": "prune", "status": "done",
+        "settings": {"prune": {"sparsity": 0.75}, "on_refusal": "skip"},
         "metric": "accuracy", "before": 0.9, "after": 0.895, "file": cost(2), "seconds": 1.5,
         "claims": {"w": Claimed(zeros=9)}, "record": {"loss": ["Infinity"]},
     }  # fmt: skip

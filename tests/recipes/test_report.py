@@ -39,6 +39,15 @@ def test_everything_that_is_not_met_is_told() -> None:
     assert not stopped.passed
 
 
+def test_a_softened_step_says_what_it_asked_for_before() -> None:
+    step = step_report(1, softened=("sparsity 0.96 → 0.8: too lossy",))
+    table = next(one for one in squeeze_tables(report_of(steps=(step,), outcome=None))
+                 if one.title.startswith("Steps"))  # fmt: skip
+    assert table.rows[1][2] == "done, softened"
+    assert table.notes == ("step 1 (prune) softened: sparsity 0.96 → 0.8: too lossy",
+                           "1 more step not run")  # fmt: skip
+
+
 @pytest.mark.slow(traced=True)
 def test_tables() -> None:
     text = to_markdown(squeeze_tables(report_of(outcome=outcome_of(limits=(LIMIT,)))))

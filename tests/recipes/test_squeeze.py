@@ -132,7 +132,8 @@ def test_a_step_that_does_not_pay_is_skipped(trained: Any, npz: Path, tmp_path: 
 
 
 def test_a_step_that_does_not_pay_stops_the_run(trained: Any, npz: Path, tmp_path: Path) -> None:
-    lossy = {**TWO[0], "max_drop": 0.0, "prune": {"sparsity": 0.95}, "finetune": False}
+    lossy = {**TWO[0], "max_drop": 0.0, "prune": {"sparsity": 0.95}, "finetune": False,
+             "on_refusal": "stop"}  # fmt: skip
     recipe = recipe_of(lossy, {"prune": {"sparsity": 0.97}})
     result = squeeze(trained, recipe, str(npz), tmp_path)
     assert [step.status for step in result.report.steps] == ["stopped"]
@@ -155,7 +156,7 @@ def test_what_was_not_reached_is_refused(npz: Path) -> None:
 
 
 def test_limits(trained: Any, npz: Path, tmp_path: Path) -> None:
-    step = {"prune": {"sparsity": 0.95}, "finetune": False}
+    step = {"prune": {"sparsity": 0.95}, "finetune": False, "max_drop": 0.99}
     limits = {"max_drop": 0.01, "raw_bytes": 100, "download_bytes": 100_000, "latency_ms": 1e-6,
               "min_agreement": 0.99}  # fmt: skip
     result = squeeze(trained, recipe_of(step, limits=limits), str(npz), tmp_path)

@@ -9,7 +9,12 @@ from tflite_squeeze.errors import InputError, RuntimeFailure, UnsupportedError
 from tflite_squeeze.inspection.advice import LeftOperator, delegation_advice, file_advice
 from tflite_squeeze.inspection.model_advice import Surroundings, layer_advice, layer_record
 from tflite_squeeze.inspection.quantization_advice import slow_dynamic
-from tflite_squeeze.inspection.record import Advice, InspectRecord
+from tflite_squeeze.inspection.record import Advice, InspectRecord, LayerRecord
+from tflite_squeeze.inspection.tune_advice import (
+    dead_channels,
+    integers_for_layers,
+    integers_for_operators,
+)
 from tflite_squeeze.network.layer_macs import model_layers
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
 from tflite_squeeze.network.quantization.folding import folded
@@ -85,7 +90,7 @@ def _inspect_file(loaded: LoadedModel, *, measure: bool) -> InspectRecord:
         macs=size.macs,
         binary_macs=size.binary_macs,
         unknown_macs=size.unknown_macs,
-        advice=(*file_advice(model, tflite), *measured),
+        advice=(*integers_for_operators(operators), *file_advice(model, tflite), *measured),
         run_us=run_us,
         not_measured=reason or None,
         plan=plan,
@@ -145,9 +150,16 @@ def _inspect_model(loaded: LoadedModel) -> InspectRecord:
         unknown_macs=tuple(
             f"{record.kind} {record.name}" for record in records if record.macs is None
         ),
-        advice=layer_advice(layers, around),
+        advice=(*_first(loaded.model, layers, records), *layer_advice(layers, around)),
         not_measured="only .tflite files are run",
     )
+
+
+def _first(model: Any, layers: Sequence[Any], records: Sequence[LayerRecord]) -> tuple[Advice, ...]:
+    """What `tune` would try first; nothing for a model whose integers are trained already."""
+    if is_twin(model):
+        return ()
+    return (*integers_for_layers(records), *dead_channels(model, layers))
 
 
 def _shown(path: Path | None) -> str | None:

@@ -12,6 +12,9 @@ from tflite_squeeze.tflite.size import SizeLedger
 class AdviceKind(StrEnum):
     """The subject of a piece of advice."""
 
+    INT8 = "int8"
+    FEW_BITS = "4_bits"
+    DEAD_CHANNELS = "dead_channels"
     DYNAMIC_BATCH = "dynamic_batch"
     UNFUSED_BATCH_NORMALIZATION = "unfused_batch_normalization"
     UNFUSED_ACTIVATION = "unfused_activation"

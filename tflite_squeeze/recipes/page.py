@@ -22,6 +22,7 @@ from tflite_squeeze.page.contents import (
 from tflite_squeeze.profiling.page import shown_operators
 from tflite_squeeze.recipes.files import dump_recipe
 from tflite_squeeze.recipes.recipe import Recipe
+from tflite_squeeze.recipes.recipe import Step as RecipeStep
 from tflite_squeeze.recipes.report import Report, StepReport
 from tflite_squeeze.recipes.tables import (
     claims_table,
@@ -191,7 +192,7 @@ def _front(report: Report) -> Front | None:
         kind: Kind = "tried" if step.status == "done" else "rejected"
         if kept and step is kept[-1] and report.outcome is not None:
             kind = "result" if report.passed else "rejected"
-        points.append(_point(report, step, kind))
+        points.append(_point(step, kind))
     return Front(
         x=_DOWNLOAD,
         y=_quality(report),
@@ -200,11 +201,11 @@ def _front(report: Report) -> Front | None:
     )
 
 
-def _point(report: Report, step: StepReport, kind: Kind) -> Point:
+def _point(step: StepReport, kind: Kind) -> Point:
     assert step.file is not None
     assert step.after is not None
-    recipe = Recipe.model_validate(report.recipe).steps[step.number - 1]
-    settings = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"on_refusal"})
+    ran = RecipeStep.model_validate(step.settings)
+    settings = ran.model_dump(mode="json", exclude_defaults=True, exclude={"on_refusal"})
     status = ("status", f"{step.status}: {'; '.join(step.reasons)}".removesuffix(": "))
     return Point(
         name=f"{step.number} {step.technique}",
@@ -231,6 +232,7 @@ def _refusals(report: Report) -> tuple[Refusal, ...]:
     refusals = []
     for step in report.steps:
         name = f"step {step.number}, {step.technique}"
+        refusals += [Refusal(what=name, reason=f"softened: {line}") for line in step.softened]
         if step.status != "done":
             refusals.append(Refusal(what=name, reason=f"{step.status}: {'; '.join(step.reasons)}"))
         layers: dict[tuple[str, str], list[str]] = {}

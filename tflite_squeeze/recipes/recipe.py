@@ -15,7 +15,7 @@ from tflite_squeeze.techniques.registry import on_change, technique, techniques
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.verification.record import Verify
 
-OnRefusal = Literal["skip", "stop"]
+OnRefusal = Literal["soften", "skip", "stop"]
 
 
 def _one_technique(schema: dict[str, Any]) -> None:
@@ -51,7 +51,9 @@ class Step(Frozen):
     )
     on_refusal: OnRefusal | None = Field(
         default=None,
-        description='"skip" drops the step if it does not pay, "stop" ends the run there; '
+        description='"soften" repeats a step that loses too much, asking for less each time, up to '
+        'three times, and then drops it; "skip" drops a step that does not pay at once, "stop" '
+        'ends the run there, which is what "soften" does where a step fails for another reason; '
         "the recipe's own setting by default.",
     )
     max_drop: float | None = Field(
@@ -59,7 +61,16 @@ class Step(Frozen):
         ge=0,
         lt=1,
         description="Largest loss of quality after this step, against the given model: a "
-        "fraction of accuracy, or of the loss where there are no classes.",
+        "fraction of accuracy, or of the loss where there are no classes; by default that of the "
+        "recipe's limits.",
+    )
+    min_agreement: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Least fraction of examples for which the model after this step predicts the "
+        "same class as the given one, where there are no labels; by default that of the recipe's "
+        "limits.",
     )
     pays: Literal["raw_bytes", "download_bytes", "macs", "latency"] | None = Field(
         default=None,
@@ -155,9 +166,9 @@ class Recipe(Frozen):
         default=0, ge=0, description="Seed of every training that has no seed of its own."
     )
     on_refusal: OnRefusal = Field(
-        default="stop",
-        description='What happens to a step that does not pay, if the step does not say: "skip" '
-        'or "stop".',
+        default="soften",
+        description='What happens to a step that does not pay, if the step does not say: "soften", '
+        '"skip" or "stop".',
     )
     steps: tuple[Step, ...] = Field(
         default=(), description="Techniques to apply to the model, in order."
@@ -268,7 +279,7 @@ class Recipe(Frozen):
         return self.convert.model_copy(update=update)
 
     def resolved(self, seed: int | None = None) -> "Recipe":
-        """The same with every setting written out: the seed and the refusal of each step.
+        """The same with every setting written out: seed, refusal and limits of each step.
 
         Args:
             seed: takes the place of the recipe's own.
@@ -282,6 +293,9 @@ class Recipe(Frozen):
 
     def _resolved(self, step: Step, seed: int) -> Step:
         update: dict[str, Any] = {"on_refusal": step.on_refusal or self.on_refusal}
+        for name in ("max_drop", "min_agreement"):
+            own, whole = getattr(step, name), getattr(self.limits, name)
+            update[name] = whole if own is None else own
         if step.finetune and "seed" not in step.finetune.model_fields_set:
             update["finetune"] = step.finetune.model_copy(update={"seed": seed})
         return step.model_copy(update=update)

@@ -23,7 +23,9 @@ class StepReport(Frozen):
         status: "done"; "skipped" where it did not pay and the recipe says to go on without;
             "stopped" where it says to end there.
         reasons: why it did not pay, with the numbers.
-        settings: the step as it was run.
+        softened: what it asked for at first and lost too much with, one line each, and what it
+            asked for then.
+        settings: the step as it was run last.
         metric: what quality is measured by.
         before: quality before; None without labels.
         after: quality after, whether the step was kept or not.
@@ -39,6 +41,7 @@ class StepReport(Frozen):
     technique: str
     status: Literal["done", "skipped", "stopped"]
     reasons: tuple[str, ...] = ()
+    softened: tuple[str, ...] = ()
     settings: dict[str, Any]
     metric: str
     before: float | None

@@ -13,17 +13,17 @@ from tflite_squeeze.doctor.doctor import package_versions
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed, RuntimeFailure
-from tflite_squeeze.network.loading import LoadedModel, load_model
-from tflite_squeeze.network.rewriting import compile_alike, copy_of
+from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.packing.pack import pack
 from tflite_squeeze.page.render import report_page
+from tflite_squeeze.recipes.chain import Chain
 from tflite_squeeze.recipes.files import dump_recipe
 from tflite_squeeze.recipes.folder import PLAIN, START, RunFolder
 from tflite_squeeze.recipes.outcome import judged
 from tflite_squeeze.recipes.page import squeeze_contents
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.recipes.report import Baseline, Report
-from tflite_squeeze.recipes.step import Before, intermediate_file, run_step
+from tflite_squeeze.recipes.report import Baseline, Report, StepReport
+from tflite_squeeze.recipes.step import Stepped, intermediate_file
 from tflite_squeeze.recipes.tables import squeeze_tables
 from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.runtime.turns import in_turns
@@ -124,13 +124,12 @@ class Run:
         baseline = self._store.state.baseline or self._measured_baseline()
         if baseline.quantize is not None:
             self._recipe = self._recipe.converted_to(Quantization(baseline.quantize))
-        steps = self._store.state.steps
-        stopped = any(step.status == "stopped" for step in steps)
-        for number in range(len(steps) + 1, len(self._recipe.steps) + 1):
-            if stopped:
-                break
-            stopped = self._step(number, baseline)
-        model = self._latest()
+        chain = Chain(
+            self._recipe, self._source, self._data, self,
+            given=baseline.quality, allow_unsafe=self._allow_unsafe,
+        )  # fmt: skip
+        stopped = chain.finish(self._tell)
+        model = chain.latest()
         self._tell(len(self._recipe.steps) + 1, "the file")
         converted = None if stopped else convert(
             model, self._settings, self._data, verification=self._recipe.verify
@@ -180,42 +179,24 @@ class Run:
         settings = settings.model_copy(update={"name": settings.name or self._source.name})
         return intermediate_file(model, settings, self._data, self._recipe.verify)
 
-    def _latest(self) -> Any:
-        """The model so far, from its file: whether the run was interrupted makes no difference."""
-        path = self._store.latest
-        if path is None:
-            return copy_of(self._source.model)
-        found = load_model(path, allow_unsafe=self._allow_unsafe).model
-        compile_alike(self._source.model, found)
-        return found
+    @property
+    def steps(self) -> tuple[StepReport, ...]:
+        """Of the steps that are finished."""
+        return self._store.state.steps
 
-    def _step(self, number: int, baseline: Baseline) -> bool:
-        """Runs a step and keeps what came of it; whether it stopped the run."""
-        step = self._recipe.steps[number - 1]
-        self._tell(number, step.technique)
-        earlier = self._store.state.steps
-        kept = [one for one in earlier if one.status == "done"]
-        model = self._latest()
-        before = Before(
-            number=number,
-            original=self._source.model,
-            given=baseline.quality,
-            quality=kept[-1].after if kept else baseline.quality,
-            claims=kept[-1].claims if kept else {},
-            tflite=self._as_file(model, self._settings) if step.pays else b"",
-            verify=self._recipe.verify,
-        )
-        stepped = run_step(
-            step, model, self._data, self._settings, before,
-            lambda epoch, epochs: self._tell(number, step.technique, epoch, epochs),
-        )  # fmt: skip
+    @property
+    def latest(self) -> Path | None:
+        """The model after the last step that was kept; None where none was."""
+        return self._store.latest
+
+    def keep(self, stepped: Stepped) -> None:
+        """Keeps what came of a step."""
         report = stepped.report
         if report.status == "done":
-            name = step_name(number, step.technique)
+            name = step_name(report.number, report.technique)
             sha256 = self._store.save(stepped.model, name)
             report = report.model_copy(update={"model_file": name, "model_sha256": sha256})
-        self._write(steps=(*earlier, report))
-        return report.status == "stopped"
+        self._write(steps=(*self.steps, report))
 
     def _written(self, model: Any, converted: Converted | None, baseline: Baseline) -> Result:
         """The report and all that it tells of, on disk; the report last."""

@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import PatternError, UnsupportedError, UsageError
 from tflite_squeeze.network.projections import zeros_held
 from tflite_squeeze.recipes.claims import claims_after, held_zeros
+from tflite_squeeze.recipes.losses import losses_of
 from tflite_squeeze.recipes.recipe import Step
 from tflite_squeeze.recipes.report import StepReport
 from tflite_squeeze.runtime.turns import turn_by_turn
@@ -58,11 +59,13 @@ class Stepped:
         model: the changed model; None where the technique could not be applied.
         report: what became of the step, without the name of a file yet.
         tflite: the changed model as a file; None with the model.
+        lossy: whether it loses more than it may.
     """
 
     model: Any
     report: StepReport
     tflite: bytes | None
+    lossy: bool = False
 
 
 def run_step(
@@ -87,7 +90,7 @@ def run_step(
     report = StepReport(
         number=before.number,
         technique=step.technique,
-        status="skipped" if step.on_refusal == "skip" else "stopped",
+        status=_status(step, lossy=False),
         settings=step.model_dump(mode="json", exclude_none=True),
         metric=metric_name(model),
         before=before.quality,
@@ -104,9 +107,10 @@ def run_step(
         return Stepped(model=None, report=report.model_copy(update=update), tflite=None)
     tflite = intermediate_file(changed, settings, data, before.verify)
     values = record.model_dump(mode="json")
-    reasons = _reasons(step, record, before, tflite)
+    losses = losses_of(step, record, before, changed, data)
+    reasons = (*losses, *_reasons(step, record, before, tflite))
     update = {
-        "status": report.status if reasons else "done",
+        "status": _status(step, lossy=bool(losses)) if reasons else "done",
         "reasons": reasons,
         "after": record.after,
         "file": footprint(tflite),
@@ -116,7 +120,8 @@ def run_step(
         "record": values,
         "seconds": time.perf_counter() - started,
     }
-    return Stepped(model=changed, report=report.model_copy(update=update), tflite=tflite)
+    report = report.model_copy(update=update)
+    return Stepped(model=changed, report=report, tflite=tflite, lossy=bool(losses))
 
 
 def intermediate_file(model: Any, settings: Convert, data: Data | None, verify: Verify) -> bytes:
@@ -145,22 +150,20 @@ def _applied(step: Step, model: Any, data: Data | None, before: Before, told: To
         return applied.part("step")(model, step.config, data, training, context=context, **once)
 
 
+def _status(step: Step, *, lossy: bool) -> Literal["skipped", "stopped"]:
+    """What becomes of a step that does not pay."""
+    skips = step.on_refusal == "skip" or (lossy and step.on_refusal == "soften")
+    return "skipped" if skips else "stopped"
+
+
 def _reasons(step: Step, record: Any, before: Before, tflite: bytes) -> tuple[str, ...]:
-    """Why a step does not pay; none where it does."""
+    """Why a step does not pay, apart from what it loses; none where it does."""
     reasons = []
-    if record.broken:
-        reasons.append(f"after {step.technique} the model answers with what is no number")
     if not getattr(record, "reached", True):
         reasons.append(f"{step.technique} did not reach its target")
-    lost = _lost(record.metric, before.given, record.after)
-    if step.max_drop is not None and lost is None:
+    if step.max_drop is not None and record.after is None:
         reasons.append(
             f"max_drop is {step.max_drop:g}, but without labels no loss of quality is measured"
-        )
-    elif step.max_drop is not None and lost is not None and lost > step.max_drop:
-        reasons.append(
-            f"{record.metric} is worse than at the beginning by {lost:.4f}, more than "
-            f"{step.max_drop:g}"
         )
     if step.pays == "latency":
         ratio = _latency_ratio(before.tflite, tflite)
@@ -172,12 +175,6 @@ def _reasons(step: Step, record: Any, before: Before, tflite: bytes) -> tuple[st
         if now >= was:
             reasons.append(f"{step.pays} {was:,} → {now:,}: not smaller")
     return tuple(reasons)
-
-
-def _lost(metric: str, before: float | None, after: float | None) -> float | None:
-    if before is None or after is None:
-        return None
-    return before - after if metric == "accuracy" else (after - before) / max(abs(before), 1e-12)
 
 
 def _latency_ratio(before: bytes, after: bytes) -> float:

@@ -181,11 +181,11 @@ def steps_table(report: Report) -> Table:
     ]  # fmt: skip
     rows += [_step(step) for step in report.steps]
     left = len(report.recipe["steps"]) - len(report.steps)
-    notes = [
-        f"step {step.number} ({step.technique}) {step.status}: {'; '.join(step.reasons)}"
-        for step in report.steps
-        if step.reasons
-    ]
+    notes = []
+    for step in report.steps:
+        name = f"step {step.number} ({step.technique})"
+        notes += [f"{name} softened: {line}" for line in step.softened]
+        notes += [f"{name} {step.status}: {'; '.join(step.reasons)}"] if step.reasons else []
     if left:
         notes.append(f"{left} more step{'s' if left > 1 else ''} not run")
     return Table(
@@ -203,7 +203,8 @@ def _step(step: StepReport) -> tuple[Cell, ...]:
     if file is not None:
         sizes = (file.raw_bytes, file.download_bytes, file.nonzeros, file.distinct, file.macs)
     quality = quality_text(step.metric, step.after)
-    return str(step.number), step.technique, step.status, quality, *sizes, round(step.seconds, 1)
+    status = f"{step.status}, softened" if step.softened else step.status
+    return str(step.number), step.technique, status, quality, *sizes, round(step.seconds, 1)
 
 
 def limit_tables(outcome: Outcome) -> list[Table]:

@@ -155,6 +155,7 @@ def recipe_of(
     return Recipe.model_validate(
         {
             "name": name,
+            "on_refusal": "stop",
             "description": candidate.text(),
             "seed": asked.seed,
             "set_aside": True,

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.files.temporary import temporary_folder
-from tflite_squeeze.network.loading import LoadedModel, load_model
-from tflite_squeeze.network.rewriting import compile_alike, copy_of
+from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.network.save import save_model
+from tflite_squeeze.recipes.chain import Chain
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.recipes.step import Before, run_step
-from tflite_squeeze.techniques.claimed import Claimed
+from tflite_squeeze.recipes.report import StepReport
+from tflite_squeeze.recipes.step import Stepped
 
 # (which step, epochs that are done, epochs in all)
 Told = Callable[[str, int, int], None]
@@ -50,38 +51,33 @@ def made_by(
         told: of the progress.
         allow_unsafe: whether Lambda layers may bring Python code out of model files.
     """
-    settings = recipe.convert.model_copy(update={"name": recipe.convert.name or source.name})
-    model, claims = copy_of(source.model), dict[str, Claimed]()
-    for number, step in enumerate(recipe.steps, start=1):
-        before = Before(
-            number=number,
-            original=source.model,
-            given=None,
-            quality=None,
-            claims=claims,
-            tflite=b"",
-            verify=recipe.verify,
-        )
-
-        def tell(done: int, of: int, name: str = step.technique) -> None:
-            told(name, done, of)
-
-        stepped = run_step(step, model, data, settings, before, tell)
-        if stepped.report.status != "done":
-            return MadeFile(model=model, tflite=None, failures=stepped.report.reasons)
-        claims = dict(stepped.report.claims)
-        model = _through_a_file(stepped.model, source.model, allow_unsafe=allow_unsafe)
-    converted = convert(model, settings, data, verification=recipe.verify)
+    with temporary_folder() as scratch:
+        kept = _Scratch(scratch / "step.keras")
+        chain = Chain(recipe, source, data, kept, given=None, allow_unsafe=allow_unsafe)
+        stopped = chain.finish(lambda _number, name, done, of: told(name, done, of))
+        model = chain.latest()
+    if stopped:
+        return MadeFile(model=model, tflite=None, failures=kept.steps[-1].reasons)
+    converted = convert(model, chain.settings, data, verification=recipe.verify)
     check = converted.record.verification
     failures = () if check is None or check.passed else tuple(check.failures)
     return MadeFile(model=model, tflite=converted.tflite, failures=failures)
 
 
-def _through_a_file(model: Any, original: Any, *, allow_unsafe: bool) -> Any:
-    """A model as it is after it was saved and loaded, as between the steps of a run."""
-    with temporary_folder() as scratch:
-        path = scratch / "step.keras"
-        save_model(model, path)
-        found = load_model(path, allow_unsafe=allow_unsafe).model
-    compile_alike(original, found)
-    return found
+class _Scratch:
+    """Keeps the model after a step in one file, as long as the candidate is made."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.steps: tuple[StepReport, ...] = ()
+
+    @property
+    def latest(self) -> Path | None:
+        """The model after the last step."""
+        return self._path if self._path.exists() else None
+
+    def keep(self, stepped: Stepped) -> None:
+        """Keeps what came of a step."""
+        if stepped.report.status == "done":
+            save_model(stepped.model, self._path)
+        self.steps = (*self.steps, stepped.report)

@@ -7,6 +7,9 @@ from pkgutil import resolve_name
 from typing import Any, Literal
 
 PartName = Literal["config", "verb", "step", "callback", "record", "claims", "command", "redundant"]
+# What a setting says: the share that is removed, the share that is kept, how many there are, bits,
+# or a price or bound on what goes.
+Softer = Literal["removed", "kept", "count", "bits", "price"]
 # "module:name", where a leading dot means the technique's own package; or the object itself.
 Part = str | Callable[..., Any]
 
@@ -40,6 +43,8 @@ class Technique:
         makes: properties that a model has afterwards.
         undoes: property of the model → why the technique destroys it, so that recipes refuse it
             after one that makes the property.
+        softer: what those settings mean that a recipe may change where the technique costs too
+            much; none where it cannot ask for less.
         trains: whether it is training, and cannot do without data and a `finetune`.
         last: whether no technique can follow.
         quantizes: whether the model then has integers of its own, so that its file is int8.
@@ -66,6 +71,7 @@ class Technique:
     redundant: Part | None = None
     makes: tuple[str, ...] = ()
     undoes: Mapping[str, str] = field(default_factory=dict)
+    softer: Mapping[str, Softer] = field(default_factory=dict)
     trains: bool = False
     last: bool = False
     quantizes: bool = False

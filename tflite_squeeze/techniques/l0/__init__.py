@@ -38,5 +38,6 @@ TECHNIQUE = Technique(
     makes=("zeros",),
     undoes={"shared values": "gates and training move weights off their shared values"},
     trains=True,
+    softer={"lam": "price"},
     aliases=("L0 regularization", "hard concrete gates"),
 )

@@ -52,5 +52,15 @@ TECHNIQUE = Technique(
         "shared values": "two factors take the place of the shared values",
         "zeros": "the factors of a sparse matrix are dense",
     },
+    softer={
+        "rank": "count",
+        "ranks": "count",
+        "ratio": "kept",
+        "energy": "kept",
+        "keep": "kept",
+        "macs_ratio": "kept",
+        "bytes_ratio": "kept",
+        "max_error": "price",
+    },
     aliases=("low-rank factorization", "low-rank approximation", "SVD", "Tucker decomposition"),
 )

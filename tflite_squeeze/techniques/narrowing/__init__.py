@@ -48,5 +48,6 @@ TECHNIQUE = Technique(
         "factors": "factorized layers have no filters to remove",
     },
     resizes=True,
+    softer={"ratio": "removed", "layers": "removed", "keep": "kept"},
     aliases=("structured pruning", "filter pruning", "channel pruning"),
 )

@@ -46,5 +46,6 @@ TECHNIQUE = Technique(
     redundant=".config:fewer_zeros",
     makes=("zeros",),
     undoes={"shared values": "new zeros and training move weights off their shared values"},
+    softer={"sparsity": "removed", "layers": "removed", "threshold": "price"},
     aliases=("magnitude pruning", "unstructured pruning", "sparsification"),
 )

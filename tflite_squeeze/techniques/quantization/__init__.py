@@ -35,5 +35,6 @@ TECHNIQUE = Technique(
     command=".command:quantize_command",
     last=True,
     quantizes=True,
+    softer={"weights": "count"},
     aliases=("quantization-aware training", "QAT"),
 )

@@ -39,5 +39,12 @@ TECHNIQUE = Technique(
     claims=".claims:claimed",
     command=".command:cluster_command",
     makes=("shared values",),
+    softer={
+        "clusters": "count",
+        "bits": "bits",
+        "error": "price",
+        "max_drop": "price",
+        "layers": "count",
+    },
     aliases=("weight clustering", "parameter sharing", "weight sharing"),
 )
