@@ -50,8 +50,8 @@ def test_the_layers_of_a_keras_model(keras) -> None:
 
 
 def test_advice_on_a_keras_model(keras) -> None:
-    integers, few_bits, normalization, activation = inspect(_model(keras)).advice
-    assert (integers.kind, few_bits.kind) == (AdviceKind.INT8, AdviceKind.FEW_BITS)
+    integers, normalization, activation = inspect(_model(keras)).advice
+    assert integers.kind is AdviceKind.INT8
     # "folded" has nothing between it and its convolution, and "scores" is the output
     assert normalization.kind is AdviceKind.UNFUSED_BATCH_NORMALIZATION
     assert normalization.where == ("late",)

@@ -95,7 +95,7 @@ def test_resolved_says_everything() -> None:
         ("lam: 10", "lam: -1", "r.yaml:7: steps.2.l0.lam: -1: "),
         ("int8", "int9", "r.yaml:10: convert.quantize: 'int9': "),
         ("quantize: int8", "io_dtype: int8", "r.yaml:9: convert: io_dtype int8 needs quantize"),
-        ("skip", "ignore", "r.yaml:8: steps.2.on_refusal: 'ignore': Input should be 'soften', 'skip'"),
+        ("skip", "ignore", "r.yaml:8: steps.2.on_refusal: 'ignore': Input should be 'soften'"),
         ("kind: polynomial", "kind: poly", "r.yaml:3: steps.1.prune.schedule: "),
         ("budget: global", "threshold: 1.0", "r.yaml:3: steps.1.prune: sparsity and threshold "),
         ("    on_refusal", "    finetune: false\n    on_refusal", "r.yaml:6: steps.2: l0 is"),
