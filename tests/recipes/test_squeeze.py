@@ -115,14 +115,14 @@ def test_without_steps_data_or_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_step_that_does_not_pay_is_skipped(trained: Any, npz: Path, tmp_path: Path) -> None:
     hopeless = {"prune": {"sparsity": 0.95}, "finetune": False, "max_drop": 0.0,
                 "on_refusal": "skip"}  # fmt: skip
-    nothing = {"prune": {"sparsity": 0.5, "only": ["Conv2D"]}, "on_refusal": "skip"}
+    nothing = {"narrow": {"ratio": 0.0}, "finetune": False, "on_refusal": "skip"}
     grown = {"prune": {"sparsity": 0.0}, "finetune": False, "pays": "macs", "on_refusal": "skip"}
     recipe = recipe_of(hopeless, nothing, grown, TWO[0])
     result = squeeze(trained, recipe, str(npz), tmp_path)
     steps = result.report.steps
     assert [step.status for step in steps] == ["skipped", "skipped", "skipped", "done"]
     assert "accuracy is worse than at the beginning by" in steps[0].reasons[0]
-    assert "matches none of" in steps[1].reasons[0]
+    assert "nothing to narrow" in steps[1].reasons[0]
     assert steps[2].reasons == ("macs 176 → 176: not smaller",)
     # The last step began with the model as it was.
     assert steps[3].before == result.report.baseline.quality

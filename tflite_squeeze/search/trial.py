@@ -79,5 +79,5 @@ class _Scratch:
     def keep(self, stepped: Stepped) -> None:
         """Keeps what came of a step."""
         if stepped.report.status == "done":
-            save_model(stepped.model, self._path)
+            save_model(stepped.model, self._path, force=True)
         self.steps = (*self.steps, stepped.report)
