@@ -1,6 +1,7 @@
 """How long Keras models take as files on this machine's interpreter, measured in turns."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.network.made_up import made_up_by_name
 from tflite_squeeze.runtime.turns import turn_by_turn
+
+_TOGETHER = 12  # files in one child process
 
 
 def model_times(models: Sequence[Any], quantize: Quantization) -> NDArray[np.float64]:
@@ -35,6 +38,43 @@ def model_times(models: Sequence[Any], quantize: Quantization) -> NDArray[np.flo
     files = {str(at): _file(model, quantize) for at, model in enumerate(models)}
     times = turn_by_turn(files)
     return np.stack([times[name] for name in files])
+
+
+class TimedBeside:
+    """Times models beside another one, which is converted once.
+
+    Args:
+        model: a Keras model of either version.
+        quantize: of the files, as in `model_times`.
+
+    Example:
+        >>> TimedBeside(model, Quantization.INT8).shares([narrower])
+        [0.62]
+    """
+
+    def __init__(self, model: Any, quantize: Quantization) -> None:
+        self._model, self._quantize = model, quantize
+
+    @cached_property
+    def _whole(self) -> bytes:
+        return _file(self._model, self._quantize)
+
+    def shares(self, models: Sequence[Any]) -> list[float]:
+        """How long models take, as shares of the time of the other one.
+
+        Args:
+            models: Keras models; some are timed together, and never too many for a time limit.
+
+        Raises:
+            ConversionError: a model cannot be converted.
+        """
+        found = []
+        for start in range(0, len(models), _TOGETHER):
+            some = models[start : start + _TOGETHER]
+            files = {str(at): _file(model, self._quantize) for at, model in enumerate(some)}
+            times = turn_by_turn({"whole": self._whole, **files})
+            found += [float(np.median(times[name] / times["whole"])) for name in files]
+        return found
 
 
 def _file(model: Any, quantize: Quantization) -> bytes:

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from tflite_squeeze.conversion.model_times import model_times
+from tflite_squeeze.conversion.model_times import TimedBeside
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import UsageError
@@ -131,5 +129,4 @@ class Planning:
         return share <= _NOTHING
 
     def _time_of(self, made: Any) -> float:
-        whole, own = model_times([self._model, made], self._base.quantize)
-        return float(np.median(own / whole))
+        return TimedBeside(self._model, self._base.quantize).shares([made])[0]

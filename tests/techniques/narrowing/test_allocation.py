@@ -8,13 +8,16 @@ import pytest
 from tests import tiny_models
 from tests.techniques.narrowing.test_narrow import residual
 from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.data.data import load_data
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.network import flavors
 from tflite_squeeze.techniques.narrowing import narrow as verb
 from tflite_squeeze.techniques.narrowing.allocation import Costs
 from tflite_squeeze.techniques.narrowing.channels import channels_of
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import narrow
+from tflite_squeeze.techniques.narrowing.plans import Plans
 from tflite_squeeze.tflite.footprint import footprint
 
 IMAGES = {"x_train": tiny_models.examples(96, 6, 6, 1)}
@@ -53,14 +56,36 @@ def test_the_best_widths_within_the_budget(library: Any, budget: Any) -> None:
     assert told == []
 
 
+class _Widths:
+    """In place of times: parameters cost nothing, and layers cost by their width."""
+
+    def __init__(self, model: Any, _quantize: Any) -> None:
+        self._whole = self._of(model)
+
+    @staticmethod
+    def _of(model: Any) -> int:
+        return sum(weight.shape[-1] for weight in model.weights)
+
+    def shares(self, models: Any) -> list[float]:
+        return [self._of(model) / self._whole for model in models]
+
+
+def test_plans_are_made_once_and_predict_what_they_cost(
+    library: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What layers cost by their width adds up over the groups: the prediction is exact."""
+    monkeypatch.setattr(verb, "TimedBeside", _Widths)
+    model = residual(library)
+    data = load_data(IMAGES).fitted_to(flavors.input_specs(model))
+    plans = Plans(model, Narrow(budget="latency", keep=0.5, multiple=2), data)
+    plan = plans.at(0.7)
+    assert plan.cost <= 0.7
+    assert plan.predicted == pytest.approx(plan.cost, rel=0.1)
+    assert plans.at(0.7) is plan
+
+
 def test_times_come_from_files(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made-up times say that parameters cost nothing, and that layers cost by their width."""
-
-    def times(models: Any, _quantize: Any) -> Any:
-        widths = [sum(weight.shape[-1] for weight in model.weights) for model in models]
-        return np.array(widths, float)[:, None]
-
-    monkeypatch.setattr(verb, "model_times", times)
+    monkeypatch.setattr(verb, "TimedBeside", _Widths)
     config = Narrow(budget="latency", keep=0.7, multiple=2)
     _, record = narrow(residual(library), config, IMAGES, one_shot=True)
     assert record.search is not None

@@ -9,6 +9,7 @@ What a cut saves is counted, or, for time, measured: MACs mislead, since kernels
 channels at a time and since much of a small network's time is no arithmetic.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -34,6 +35,7 @@ _CORRECTIONS = 2  # rounds in which predicted times are put right
 _SLACK = 1e-6
 _INTEGER_BYTES, _BIAS_BYTES = 1, 4
 _TINY = 1e-9
+_SAVED = 0.95  # of the cost: what saves less says little of predictions
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,14 @@ class Trial:
         cost: what it costs, as a share of what the model cost.
         divergence: of its answers from the original's.
         model: the narrower model.
+        predicted: the cost by what each group saved alone, where that was asked for.
     """
 
     widths: Widths
     cost: float
     divergence: float
     model: Any
+    predicted: float = math.nan
 
 
 class Costs:
@@ -175,38 +179,64 @@ class Search:
         full = [widths.get(at, group.size) for at, group in enumerate(self.groups)]
         return stays_of(self.channels, self.groups, self.rankings, full)
 
-    def best(self, keep: float, *, quick: bool = False) -> tuple[Trial, list[Trial]]:
+    def best(self, keep: float) -> tuple[Trial, list[Trial]]:
         """The trial that loses least at a cost of at most `keep`, and all that were measured.
 
         Where no trial is cheap enough, it is the cheapest.
 
         Args:
             keep: share of the cost that may be left.
-            quick: whether to leave out corrections of predicted times, and trades.
         """
-        rounds = 1 if self.times is None or quick else _CORRECTIONS
-        before, trades = len(self._singles), 0 if quick else _TRADES
-        steps = before + rounds * len(_POWERS) + trades
+        rounds = 1 if self.times is None else _CORRECTIONS
+        before = len(self._singles)
+        steps = before + rounds * len(_POWERS) + _TRADES
         table, trials = self._table, dict[Widths, Trial]()
         shares = dict.fromkeys(_POWERS, keep)
         for done, power in enumerate(_POWERS * rounds, before):
             self._tell(done, steps)
             widths = table.solved(shares[power], power)
             if widths not in trials:
-                trials[widths] = self._trial(dict(enumerate(widths)))
+                (trials[widths],) = self._measured([dict(enumerate(widths))])
             shares[power] *= min(1.05, keep / trials[widths].cost)  # times differ from predictions
-        for done in range(steps - trades, steps):
+        for done in range(steps - _TRADES, steps):
             self._tell(done, steps)
             best = _best(list(trials.values()), keep)
             untried = [one for one in table.near(best.widths, keep) if one not in trials]
             if not untried:
                 break
-            trials[untried[0]] = self._trial(dict(enumerate(untried[0])))
+            (trials[untried[0]],) = self._measured([dict(enumerate(untried[0]))])
         self._tell(steps, steps)
-        found = list(trials.values())
-        if not quick:
-            found = self._timed_together(found)
+        found = self._timed_together(list(trials.values()))
         return _best(found, keep), found
+
+    def quick(self, keep: float) -> Trial:
+        """The same without trades; without its model, but with what it was predicted to cost.
+
+        Args:
+            keep: share of the cost that may be left.
+        """
+        scale = self._scale
+        share = 1 - (1 - keep) / scale
+        wanted = dict.fromkeys(self._table.solved(share, power) for power in _POWERS)
+        fresh = [widths for widths in wanted if widths not in self._known]
+        for one in self._measured([dict(enumerate(widths)) for widths in fresh]):
+            predicted = 1 - scale * (1 - self._table.cost_of(one.widths))
+            self._known[one.widths] = replace(one, model=None, predicted=predicted)
+        return _best([self._known[widths] for widths in wanted], keep)
+
+    @property
+    def _scale(self) -> float:
+        """How much whole plans saved of what their groups saved alone; 1 until one is known."""
+        found = [
+            (1 - one.cost) / (1 - self._table.cost_of(one.widths))
+            for one in self._known.values()
+            if one.cost < _SAVED and self._table.cost_of(one.widths) < _SAVED
+        ]
+        return float(np.median(found)) if found and self.times is not None else 1.0
+
+    @cached_property
+    def _known(self) -> dict[Widths, Trial]:
+        return {}
 
     @cached_property
     def _levels(self) -> list[list[int]]:
@@ -219,11 +249,17 @@ class Search:
     @cached_property
     def _table(self) -> "_Table":
         """Each group alone in each width, measured once for all budgets."""
-        made = []
-        for done, (at, width) in enumerate(self._singles):
-            self._tell(done, len(self._singles) + len(_POWERS) + _TRADES)
-            made.append(replace(self._trial({at: width}), model=None))
-        return _Table(self, self._levels, made)
+        made = self._measured([{at: width} for at, width in self._singles], self._timed)
+        return _Table(self, self._levels, [replace(one, model=None) for one in made])
+
+    @cached_property
+    def _timed(self) -> list[bool]:
+        """Which of the single widths are timed: a time is nearly linear in the width."""
+        return [
+            at in (0, len(found) // 2) or len(found) < _LEVELS // 2
+            for found in self._levels
+            for at in range(len(found))
+        ]
 
     def _timed_together(self, trials: list[Trial]) -> list[Trial]:
         """The same, with times that were taken in turns, where the budget is time."""
@@ -232,12 +268,25 @@ class Search:
         costs = self.times([trial.model for trial in trials])
         return [replace(trial, cost=cost) for trial, cost in zip(trials, costs, strict=True)]
 
-    def _trial(self, widths: Mapping[int, int]) -> Trial:
-        stays = self.stays(widths)
-        model, answers = self.tried(stays)
-        cost = self.costs.of(stays) if self.times is None else self.times([model])[0]
-        full = tuple(widths.get(at, group.size) for at, group in enumerate(self.groups))
-        return Trial(full, cost, self.apart.of(answers), model)
+    def _measured(
+        self, many: Sequence[Mapping[int, int]], timed: Sequence[bool] | None = None
+    ) -> list[Trial]:
+        """Models of some widths; what takes time is timed together, and what is not costs NaN."""
+        found, timed = [], timed or [True] * len(many)
+        for done, widths in enumerate(many):
+            if len(many) > 1:
+                self._tell(done, len(many) + len(_POWERS))
+            stays = self.stays(widths)
+            model, answers = self.tried(stays)
+            cost = math.nan if self.times is not None else self.costs.of(stays)
+            full = tuple(widths.get(at, group.size) for at, group in enumerate(self.groups))
+            found.append(Trial(full, cost, self.apart.of(answers), model))
+        if self.times is not None:
+            picked = [at for at, wanted in enumerate(timed) if wanted]
+            costs = self.times([found[at].model for at in picked])
+            for at, cost in zip(picked, costs, strict=True):
+                found[at] = replace(found[at], cost=cost)
+        return found
 
     def _tell(self, done: int, steps: int) -> None:
         if self.told is not None:
@@ -280,12 +329,14 @@ class _Table:
             known = [*found, group.size]
             # divergences span orders of magnitude
             losses = np.log([max(trial.divergence, _TINY) for trial in trials] + [_TINY])
-            shares = [trial.cost for trial in trials] + [1.0]
+            timed = [at for at, trial in enumerate(trials) if not math.isnan(trial.cost)]
+            shares = [trials[at].cost for at in timed] + [1.0]
             # the narrower, the worse: noise of single measurements is not followed
             losses = np.maximum.accumulate(losses[::-1])[::-1]
             self._widths.append(widths)
             self._losses.append(np.exp(np.interp(widths, known, losses)))
-            self._saved.append(1 - np.interp(widths, known, shares))
+            at_widths = [found[at] for at in timed] + [group.size]
+            self._saved.append(1 - np.interp(widths, at_widths, shares))
         for losses in self._losses:
             losses[-1] = 0.0
 
@@ -310,9 +361,13 @@ class _Table:
             at = better
         return tuple(self._widths[group][index] for group, index in enumerate(at))
 
+    def cost_of(self, widths: Widths) -> float:
+        """The predicted cost of widths."""
+        return self._cost(self._places(widths))
+
     def near(self, widths: Widths, keep: float) -> list[Widths]:
         """What a trade between two groups leads to, at a cost of at most `keep`: the best first."""
-        at = tuple(own.index(width) for own, width in zip(self._widths, widths, strict=True))
+        at = self._places(widths)
         losses = [values ** _POWERS[2] for values in self._losses]
         found = [
             one
@@ -323,6 +378,9 @@ class _Table:
         found.sort(key=lambda one: _sum(losses, one))
         return [tuple(own[index] for own, index in zip(self._widths, one, strict=True))
                 for one in found]  # fmt: skip
+
+    def _places(self, widths: Widths) -> Widths:
+        return tuple(own.index(width) for own, width in zip(self._widths, widths, strict=True))
 
     def _traded(
         self, at: Widths, losses: list[Array], cost: Callable[[Widths], float], keep: float

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.conversion.model_times import model_times
+from tflite_squeeze.conversion.model_times import TimedBeside
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import UsageError
@@ -274,10 +274,7 @@ def search_of(
         repairs[id(model)] = repaired
         return model, answers_of(model, samples.held)
 
-    def times(models: Sequence[Any]) -> list[float]:
-        whole, *others = model_times([given, *models], Quantization(config.measure))
-        return [float(np.median(one / whole)) for one in others]
-
+    beside = TimedBeside(given, Quantization(config.measure))
     counted: Literal["macs", "bytes"] = "bytes" if config.budget == "bytes" else "macs"
     return Search(
         channels=channels,
@@ -287,7 +284,7 @@ def search_of(
         tried=tried,
         apart=Divergence(given, answers_of(given, samples.held)),
         costs=Costs(channels, counted),
-        times=times if config.budget == "latency" else None,
+        times=beside.shares if config.budget == "latency" else None,
         told=told,
     )
 

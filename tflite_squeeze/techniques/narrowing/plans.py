@@ -27,13 +27,13 @@ class Plan:
         config: narrows to these widths, without a search.
         cost: what is left of what the budget counts, as a share.
         divergence: of the repaired model's answers from the original's, before any training.
-        model: the repaired model.
+        predicted: the cost by what each group saves alone, before it was measured.
     """
 
     config: Narrow
     cost: float
     divergence: float
-    model: Any
+    predicted: float
 
 
 class Plans:
@@ -69,6 +69,7 @@ class Plans:
         score = score_of(config, samples)
         rankings = rank(model, channels, groups, score, samples.own, norms)
         self._held = samples.held
+        self._planned: dict[float, Plan] = {}
         self._groups: list[Group] = groups
         self._search = search_of(model, channels, groups, rankings, samples, config, told, {})
 
@@ -86,7 +87,12 @@ class Plans:
         Args:
             keep: share of the cost that may be left.
         """
-        best, _ = self._search.best(keep, quick=True)
+        if keep not in self._planned:
+            self._planned[keep] = self._at(keep)
+        return self._planned[keep]
+
+    def _at(self, keep: float) -> Plan:
+        best = self._search.quick(keep)
         ratios = {
             group.makers[0].name: round(1 - width / group.size, 9)
             for group, width in zip(self._groups, best.widths, strict=True)
@@ -97,5 +103,5 @@ class Plans:
             config=Narrow(ratio=0.0, layers=ratios, multiple=1, **known),
             cost=best.cost,
             divergence=best.divergence,
-            model=best.model,
+            predicted=best.predicted,
         )
