@@ -59,6 +59,8 @@ def test_the_best_file_is_smaller_and_within_the_limit(searched: Any) -> None:
     assert first.costs["macs"] == 32 * (12 + 3)
     assert "16 dead channels removed: 720 → 480" in record.notes
     assert best.costs["macs"] < 0.7 * first.costs["macs"]
+    assert best.predicted["macs"] == pytest.approx(best.costs["macs"])
+    assert record.prediction_error == pytest.approx(0)
     assert best.judged is not None
     assert best.judged.drop <= 0.1
     assert best.judged.examples == 200

@@ -101,6 +101,7 @@ def _kind(one: Trial, record: TuneRecord) -> Kind:
 
 def _details(one: Trial) -> tuple[tuple[str, str], ...]:
     facts = [(name, cost_text(name, value)) for name, value in one.costs.items()]
+    facts += [(f"{name}, predicted", cost_text(name, cost)) for name, cost in one.predicted.items()]
     facts.append(("against the model", loss_text(one)))
     if one.candidate.steps:
         facts.append(("training", f"{one.stage}, {one.candidate.steps:,} steps"))

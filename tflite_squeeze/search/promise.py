@@ -71,7 +71,7 @@ def _left_of_loss(candidate: Candidate, trained: Sequence[Trial]) -> float:
         for after in trained if after.stage == "whole" and after.loss is not None
         for before in trained
         if before.stage == "short" and before.loss is not None
-        and _same(before.candidate, after.candidate) and before.loss.drop > 0
+        and alike(before.candidate, after.candidate) and before.loss.drop > 0
         and before.candidate.prunes == candidate.prunes
     ]  # fmt: skip
     usual = _LEFT_OF_ZEROS if candidate.prunes else _USUALLY_LEFT
@@ -96,7 +96,7 @@ def promising(trials: Sequence[Trial], asked: Tune) -> Candidate | None:
         and all(_is_worth(one.costs, other, asked) for other in passing)
         and not excess_of(one.costs, asked)
         and over_limit(one, trained, asked) <= 0
-        and not any(_same(one.candidate, other) for other in whole)
+        and not any(alike(one.candidate, other) for other in whole)
     ]
     if not found:
         return None
@@ -108,6 +108,16 @@ def _is_worth(costs: Mapping[str, float], others: Mapping[str, float], asked: Tu
     return any(costs[name] < _WORTH * others[name] for name in asked.minimize)
 
 
-def _same(one: Candidate, other: Candidate) -> bool:
+def prediction_error(trials: Sequence[Trial]) -> float | None:
+    """The median of the shares by which predicted costs missed the measured ones.
+
+    Args:
+        trials: those that are finished; what has no prediction counts for nothing.
+    """
+    found = [one.off for one in trials if one.off is not None and one.stage == "short"]
+    return statistics.median(found) if found else None
+
+
+def alike(one: Candidate, other: Candidate) -> bool:
     """Whether two candidates differ in how long they are trained alone."""
     return one.model_copy(update={"steps": 0}) == other.model_copy(update={"steps": 0})

@@ -44,6 +44,9 @@ class Trial(Frozen):
         stage: "free" without training, "short" for a first look, "whole" for one that may be kept.
         candidate: its numbers.
         costs: what the file costs, by name; latency in microseconds, beside the first file.
+        predicted: what the structure was predicted to cost before the file was made: the time by
+            what fewer channels of each group saved alone, else what is counted. Candidates whose
+            cost depends on more than their widths have none.
         loss: on the examples that the search chooses by; None where it could not be made.
         judged: on the examples that judge, of those that were the best so far.
         failures: why it is no result, one line each.
@@ -54,6 +57,7 @@ class Trial(Frozen):
     stage: Stage
     candidate: Candidate
     costs: dict[str, float] = {}
+    predicted: dict[str, float] = {}
     loss: Loss | None = None
     judged: Loss | None = None
     failures: tuple[str, ...] = ()
@@ -63,6 +67,13 @@ class Trial(Frozen):
     def passed(self) -> bool:
         """Whether its file meets everything that was asked, as far as it was looked at."""
         return not self.failures and self.loss is not None
+
+    @property
+    def off(self) -> float | None:
+        """By what share the predicted cost missed the measured one; None without a prediction."""
+        found = [abs(value / self.costs[name] - 1) for name, value in self.predicted.items()
+                 if self.costs.get(name)]  # fmt: skip
+        return found[0] if found else None
 
     @property
     def folder(self) -> str:
@@ -106,6 +117,8 @@ class TuneRecord(Displayed):
         trials: all candidates, in order.
         first: number of the file that needs no technique, the best one without training.
         best: number of the result.
+        prediction_error: the median of the shares by which predicted costs missed the measured
+            ones; None where nothing was predicted.
         notes: what else to know.
         seconds: how long it took, all parts of an interrupted search together.
 
@@ -124,6 +137,7 @@ class TuneRecord(Displayed):
     trials: tuple[Trial, ...]
     first: int
     best: int
+    prediction_error: float | None = None
     notes: tuple[str, ...] = ()
     seconds: float
 

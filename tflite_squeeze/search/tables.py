@@ -134,17 +134,36 @@ def trials_table(record: TuneRecord) -> Table:
         costs = [cost_text(name, one.costs[name]) if name in one.costs else "" for name in names]
         verdict = "misses" if one.failures else "front" if one.number in front else ""
         verdict = "best" if one.number == record.best else verdict
+        told = [_predicted(one)] if record.prediction_error is not None else []
         rows.append(
-            (one.number, one.candidate.text(), _STAGES[one.stage], *costs, _loss(one.loss), verdict)
-        )
+            (one.number, one.candidate.text(), _STAGES[one.stage], *told, *costs, _loss(one.loss),
+             verdict)
+        )  # fmt: skip
+    told = ["predicted"] if record.prediction_error is not None else []
     return Table(
         title="Candidates",
-        columns=("", "candidate", "training", *names, "against the model", ""),
+        columns=("", "candidate", "training", *told, *names, "against the model", ""),
         rows=tuple(rows),
         notes=(
             *dict.fromkeys(
                 f"{one.number}: {line}" for one in record.trials for line in one.failures
             ),
+            *_predictions(record),
             "each has its file and its recipe in trials/",
         ),
+    )
+
+
+def _predicted(one: Trial) -> str:
+    return ", ".join(cost_text(name, value) for name, value in one.predicted.items())
+
+
+def _predictions(record: TuneRecord) -> tuple[str, ...]:
+    """How far predictions were from what was measured."""
+    if record.prediction_error is None:
+        return ()
+    count = sum(one.off is not None and one.stage == "short" for one in record.trials)
+    return (
+        f"the costs that were predicted of {count} candidates before their files were made missed "
+        f"the measured ones by {record.prediction_error:.1%} (median)",
     )

@@ -35,7 +35,7 @@ from tflite_squeeze.search.folder import (
 )
 from tflite_squeeze.search.measuring import excess_of
 from tflite_squeeze.search.page import tune_contents
-from tflite_squeeze.search.promise import best_of, over_limit, promising, within
+from tflite_squeeze.search.promise import best_of, over_limit, prediction_error, promising, within
 from tflite_squeeze.search.record import Stage, Trial, TuneRecord, front_of
 from tflite_squeeze.search.tables import costs_text, loss_text, tune_tables
 from tflite_squeeze.search.workshop import Workshop, seconds_per_step
@@ -338,6 +338,7 @@ class _Search:
             trials=self._trials,
             first=first.number,
             best=best.number,
+            prediction_error=prediction_error(self._trials),
             notes=tuple(self._notes),
             seconds=time.perf_counter() - self._started,
         )

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from tflite_squeeze.conversion.convert import source_of
 from tflite_squeeze.conversion.record import Source
@@ -12,11 +12,11 @@ from tflite_squeeze.data.dividing import Divided
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import SqueezeError, UsageError
 from tflite_squeeze.network.loading import LoadedModel
-from tflite_squeeze.recipes.files import dump_recipe
+from tflite_squeeze.recipes.files import dump_recipe, load_recipe
 from tflite_squeeze.recipes.folder import RunFolder
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.search.candidate import Candidate, recipe_of
+from tflite_squeeze.search.candidate import Candidate, budget_of, recipe_of
 from tflite_squeeze.search.folder import (
     BEST,
     BEST_MODEL,
@@ -27,10 +27,12 @@ from tflite_squeeze.search.folder import (
 )
 from tflite_squeeze.search.measuring import costs_of, failures_of, loss_of
 from tflite_squeeze.search.planning import MULTIPLE, Planning
+from tflite_squeeze.search.promise import alike
 from tflite_squeeze.search.record import Stage, Trial
 from tflite_squeeze.search.trial import MadeFile, made_by
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import Narrowed, narrow
+from tflite_squeeze.tflite.footprint import tensor_bytes
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.parts import examples_of
 from tflite_squeeze.training.plan import planned
@@ -39,6 +41,13 @@ _LEAST_STEPS, _MOST_STEPS = 300, 900  # of a short training
 _SHORT_PASSES, _LONGER = 2, 4
 # Of the whole time, what one whole training may take.
 _MOST_OF_TIME = 0.2
+
+
+class _Planned(NamedTuple):
+    """Widths, and what they were predicted to cost, by name."""
+
+    config: Narrow | None
+    predicted: dict[str, float]
 
 
 class Workshop:
@@ -176,7 +185,9 @@ class Workshop:
         self._tell(what)
         trial = Trial(number=number, stage=stage, candidate=candidate)
         try:
-            recipe = self._recipe(candidate, number)
+            planned = self._planned(candidate)
+            trial = trial.model_copy(update={"predicted": planned.predicted})
+            recipe = self._recipe(candidate, planned.config, number)
             self._store.put(f"{trial.folder}/{TRIAL_RECIPE}", dump_recipe(recipe).encode())
             made = made_by(
                 recipe,
@@ -209,16 +220,44 @@ class Workshop:
     def _timed_beside(self) -> tuple[bytes, float] | None:
         """The first file of the search and its time, beside which the others are timed."""
         if self._first is None:
-            state = self._store.state
-            for trial in getattr(state, "trials", ()):
+            for trial in self._trials:
                 if "latency" in trial.costs:
                     content = self._store.read(f"{trial.folder}/{TRIAL_FILE}")
                     self._first = content, trial.costs["latency"]
                     break
         return self._first
 
-    def _recipe(self, candidate: Candidate, number: int) -> Recipe:
-        plan = self.planning.narrowed(candidate.keep).config if candidate.narrows else None
+    def _planned(self, candidate: Candidate) -> _Planned:
+        """The widths of a candidate: those of an earlier trial of it, else of a plan."""
+        if not candidate.narrows:
+            return _Planned(None, {})
+        for one in self._trials:
+            path = self._store.folder / one.folder / TRIAL_RECIPE
+            if alike(one.candidate, candidate) and path.exists():
+                steps = load_recipe(path).steps
+                narrows = [step.config for step in steps if step.technique == "narrow"]
+                return _Planned(narrows[-1], one.predicted)
+        plan = self.planning.narrowed(candidate.keep)
+        numbers = {"keep": candidate.keep, "steps": candidate.steps}
+        alone = candidate == self._base.model_copy(update=numbers)
+        return _Planned(plan.config, self._predicted(plan.predicted) if alone else {})
+
+    def _predicted(self, share: float) -> dict[str, float]:
+        """What a file with a share of the base's time, multiplications or weights costs."""
+        base = next((one for one in self._trials if one.candidate == self._base), None)
+        if base is None or not base.costs:
+            return {}
+        unit = budget_of(self._asked)
+        if unit != "bytes":
+            return {unit: share * base.costs[unit]}
+        tensors = tensor_bytes(self._store.read(f"{base.folder}/{TRIAL_FILE}"))
+        return {"raw": base.costs["raw"] - (1 - share) * sum(one.bytes for one in tensors)}
+
+    @property
+    def _trials(self) -> tuple[Trial, ...]:
+        return getattr(self._store.state, "trials", ())
+
+    def _recipe(self, candidate: Candidate, plan: Narrow | None, number: int) -> Recipe:
         recipe = recipe_of(
             candidate,
             self._asked,
