@@ -97,8 +97,7 @@ def test_a_file_that_fails_is_written_beside_the_path(plain: bytes, tmp_path: Pa
         ({"batch": 4}, UsageError, "a batch of 1, which stays: leave --batch 4 out"),
         ({"allow_select_ops": True}, UsageError, "leave --allow-select-ops out"),
         ({"runtime": "larq"}, UsageError, "for models with Larq's layers"),
-        ({"quantize": "int8", "calibrate": "mse"}, UsageError, "leave --calibrate out"),
-        ({"quantize": "int8", "plan": {}}, UsageError, "--plan quantizes Keras models"),
+        ({"input_shapes": {"x": (1, 8)}}, UsageError, "leave --input-shape out"),
     ],
 )
 def test_what_a_file_cannot_do_is_refused(

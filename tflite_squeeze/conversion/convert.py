@@ -225,9 +225,9 @@ def _config_for_file(source: LoadedModel, config: Convert) -> Convert:
     what = f"{source.path or source.name} is a .tflite file"
     if config.allow_select_ops:
         raise UsageError(f"{what}, whose operators stay as they are: leave --allow-select-ops out")
-    if config.calibrate is not None:
+    if config.input_shapes:
         raise UsageError(
-            f"{what}, whose ranges TensorFlow's calibrator finds: leave --calibrate out"
+            f"{what}, which keeps its shapes: leave --input-shape out, or convert the Keras model"
         )
     batches = {
         spec.shape[0]
@@ -241,16 +241,19 @@ def _config_for_file(source: LoadedModel, config: Convert) -> Convert:
             f"{what} with a batch of {batch}, which stays: leave --batch {config.batch} out, or "
             f"convert the Keras model"
         )
-    return config.model_copy(update={"batch": batch})
+    update: dict[str, Any] = {"batch": batch}
+    if config.plan is not None:
+        update["quantize"] = Quantization.INT8
+    return config.model_copy(update=update)
 
 
 def _given(source: LoadedModel, config: Convert, samples: Data | None) -> Twin:
     """The model that is converted: quantized here, if so asked, or as it is."""
     if config.weight_bits is not None and config.weight_bits != "auto":
         return with_few_bits(source, config, config.weight_bits, samples)
-    named = config.keep_float or config.keep_int16
-    by_name = named and source.kind is not ModelKind.TFLITE
-    if config.plan is not None or by_name:
+    if source.kind is ModelKind.TFLITE:
+        return Twin(source=source, config=config)
+    if config.plan is not None or config.keep_float or config.keep_int16:
         return planned(source, config, samples)
     if is_quantized_twin(source) or config.calibrate is None or samples is None:
         return Twin(source=source, config=config)

@@ -30,13 +30,14 @@ class Convert(Frozen):
         default=None,
         description='How int8 is calibrated: by the range of a method ("minmax", "percentile", '
         '"mse", "entropy") or by the best of them ("auto"), with equalized channels, compensated '
-        "rounding and corrected biases where they help; by default TensorFlow's converter "
-        "does it, by min/max.",
+        "rounding and corrected biases where they help; of a file, by the range alone; by default "
+        "TensorFlow's converter does it, by min/max.",
     )
     plan: QuantizationPlan | None = Field(
         default=None,
-        description="What each weight and activation of a Keras model becomes; makes an int8 file, "
-        "and calibrates on data the activations that have no range.",
+        description="What each weight and activation of a Keras model, or each tensor of a float "
+        "file, becomes; makes an int8 file, and calibrates on data the activations that have no "
+        "range.",
     )
     keep_float: tuple[str, ...] = Field(
         default=(),

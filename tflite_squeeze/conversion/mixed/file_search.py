@@ -19,6 +19,7 @@ from tflite_squeeze.emission.endpoints import file_specs
 from tflite_squeeze.emission.from_file.emit import floats_of
 from tflite_squeeze.emission.from_file.integers import calibrated
 from tflite_squeeze.emission.from_file.kept import kept_in_float, with_names
+from tflite_squeeze.emission.from_file.planned import Wanted, with_wanted_ranges
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import RuntimeFailure
 from tflite_squeeze.network.loading import LoadedModel
@@ -100,7 +101,8 @@ class FileSearch:
         self._runs = [_Run(one, self._plain, samples) for one in signatures_of(self._plain)]
         seen: dict[str, int] = {}
         batches = calibration_batches(source, config, samples, seen)
-        self._calibrated = calibrated(self._plain, config, batches, Chatter())
+        work = calibrated(self._plain, config, batches, Chatter())
+        self._calibrated = with_wanted_ranges(work, Wanted(), config, batches)[0]
         self.chosen_on = max(one.count for one in self._runs)
         self.calibrated_on = max(seen.values())
         self._tries = 0

@@ -8,12 +8,11 @@ from tflite_squeeze.emission.converter import Batches, Emitted, island_notes, la
 from tflite_squeeze.emission.from_file.builtin import with_builtin_operators
 from tflite_squeeze.emission.from_file.integers import calibrated
 from tflite_squeeze.emission.from_file.kept import (
-    Kept,
-    kept_in_float,
     rounded_in_file,
     with_names,
     with_stored_kernels,
 )
+from tflite_squeeze.emission.from_file.planned import Wanted, wanted_of, with_wanted_ranges
 from tflite_squeeze.emission.from_file.weights import (
     widened,
     with_float16_weights,
@@ -22,6 +21,7 @@ from tflite_squeeze.emission.from_file.weights import (
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
 from tflite_squeeze.emission.repairs import repaired
+from tflite_squeeze.emission.wide.widened import refuse_wide_ends, with_wide_activations
 from tflite_squeeze.errors import UnsupportedError, UsageError
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.tflite.flatbuffer import metadata_of, with_metadata
@@ -69,11 +69,16 @@ def emit_from_file(
     else:
         if not calibration:
             raise uncalibrated(mode)
-        kept = Kept()
-        if config.keep_float:
+        wanted = Wanted()
+        if config.keep_float or config.keep_int16 or config.plan is not None:
             plain = with_names(plain)
-            kept = kept_in_float(plain, config.keep_float)
-        tflite = calibrated(plain, config, calibration, chatter).quantized(kept.operators)
+            wanted = wanted_of(plain, config)
+        work = calibrated(plain, config, calibration, chatter)
+        if mode is Quantization.INT8:
+            work, steps, told = with_wanted_ranges(work, wanted, config, calibration)
+            notes = (*notes, *told)
+        kept = wanted.kept
+        tflite = work.quantized(kept.operators)
         if rounded := rounded_in_file(tflite, kept):
             raise UnsupportedError(
                 f"TensorFlow's quantizer rounds {', '.join(rounded[:3])} all the same: name what "
@@ -83,7 +88,11 @@ def emit_from_file(
         tflite = with_stored_kernels(tflite, kept)
         if mode is Quantization.INT8:
             tflite = with_sound_lstm_scales(tflite)
-        tflite = _with_metadata_of(source.model, repaired(tflite))
+        tflite = repaired(tflite)
+        if wanted.wide:
+            tflite = with_wide_activations(tflite, steps, lambda: plain, wanted.wide)
+            refuse_wide_ends(tflite, config.io_dtype)
+        tflite = _with_metadata_of(source.model, tflite)
         notes = (*notes, *chatter.worth_telling(), *island_notes(islands, config))
     return Emitted(
         tflite=labelled(tflite, source, config),

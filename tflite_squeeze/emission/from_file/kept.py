@@ -1,7 +1,7 @@
 """Operators of a file that stay in float, by patterns of their names and types."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -39,6 +39,32 @@ class Kept:
     def operators(self) -> frozenset[str]:
         """Names of what all operators put out that compute in float."""
         return self.named | self.around
+
+    def and_also(self, other: "Kept") -> "Kept":
+        """Both together."""
+        return Kept(
+            named=self.named | other.named,
+            around=self.around | other.around,
+            values=self.values | other.values,
+        )
+
+    def with_operators(self, names: frozenset[str]) -> "Kept":
+        """The same and some operators, by what they put out."""
+        return Kept(named=self.named | names, around=self.around - names, values=self.values)
+
+
+def kept_tensors(tflite: bytes, names: Collection[str]) -> Kept:
+    """The same by whole names of tensors, which may all be unknown.
+
+    Args:
+        tflite: as in `kept_in_float`.
+        names: of what operators put out, and of inputs.
+    """
+    model = read_model(tflite)
+    graphs = [_Graph(Links(model, subgraph)) for subgraph in range(len(model.subgraphs))]
+    for graph in graphs:
+        graph.keep_tensors(names)
+    return _kept(graphs)
 
 
 def with_names(tflite: bytes) -> bytes:
@@ -87,6 +113,11 @@ def kept_in_float(tflite: bytes, patterns: Iterable[str], option: str = "keep_fl
         means = _meaning(option, pattern, [name for graph in graphs for name in graph.all_names()])
         for graph in graphs:
             graph.keep(means)
+    return _kept(graphs)
+
+
+def _kept(graphs: list["_Graph"]) -> Kept:
+    """What is marked, and what is around."""
     for graph in graphs:
         graph.spread()
     return Kept(
@@ -147,6 +178,14 @@ class _Graph:
                 self.values.add(tensor)
                 if operator is not None:
                     self.named.add(operator)
+
+    def keep_tensors(self, names: Collection[str]) -> None:
+        """Marks tensors of some names."""
+        for tensor in self._tensors():
+            if self.name(tensor) in names and self._is_float(tensor):
+                self.values.add(tensor)
+                if tensor in self.links.producer:
+                    self.named.add(self.links.producer[tensor])
 
     def spread(self) -> None:
         """Marks who reads and who writes what may not be rounded."""

@@ -51,7 +51,10 @@ _BETWEEN = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 def with_wide_activations(
-    tflite: bytes, steps: Collection[float], in_float: Callable[[], bytes]
+    tflite: bytes,
+    steps: Collection[float],
+    in_float: Callable[[], bytes],
+    named: Collection[str] = (),
 ) -> bytes:
     """Gives activations the 16 bits that their steps are of.
 
@@ -60,6 +63,8 @@ def with_wide_activations(
             16 bits.
         steps: these.
         in_float: makes the file in float, for constants that are finer than 8 bits.
+        named: tensors that get 16 bits even where a function has put them out in the steps that it
+            fixes for 8.
 
     Returns:
         The file. An operator computes in 16 bits if something that it reads or puts out has 16;
@@ -72,12 +77,14 @@ def with_wide_activations(
     Example:
         >>> wide = with_wide_activations(tflite, [6 / 32767], lambda: in_float)
     """
-    if not steps:
+    if not steps and not named:
         return tflite
-    model, wanted = read_model(tflite), np.asarray(sorted(steps), np.float32)
+    known = {*steps, FIXED_STEP} if named else {*steps}
+    model, wanted = read_model(tflite), np.asarray(sorted(known), np.float32)
     constants = _Constants(in_float)
     for subgraph in range(len(model.subgraphs)):
         _put_out_at_once(Links(model, subgraph))
+        _with_fixed_steps(Links(model, subgraph), named)
         _Widening(model, Links(model, subgraph), wanted, constants).run()
     return pack_model(model)
 
@@ -126,6 +133,21 @@ def _put_out_at_once(links: Links) -> None:
         if single and are_steps_of(scales_of(links.graph.tensors[after]), fixed):
             operators[source].outputs = np.asarray([after], np.int32)
             links.graph.operators.remove(operator)
+
+
+def _with_fixed_steps(links: Links, named: Collection[str]) -> None:
+    """Gives what functions with fixed steps put out, by name, those of 16 bits."""
+    for tensor, operator in links.producer.items():
+        about = links.graph.tensors[tensor]
+        if links.names[operator] not in FIXED_STEPS:
+            continue
+        # An output's own name is that of what a DEQUANTIZE makes of it.
+        behind = [at for at in links.readers.get(tensor, []) if links.names[at] == "DEQUANTIZE"]
+        alike = (tensor, *(links.outputs(at)[0] for at in behind))
+        if {text(links.graph.tensors[one].name) for one in alike} & set(named):
+            about.quantization = schema.QuantizationParametersT(
+                scale=np.asarray([FIXED_STEP], np.float32), zeroPoint=np.zeros(1, np.int64)
+            )
 
 
 @dataclass
