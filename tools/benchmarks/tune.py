@@ -20,19 +20,27 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import click
+import keras
 from measured_table import renew_page
+from tune_networks import NETWORKS, Task
 
+from tflite_squeeze.data.data import load_data
+from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.files.files import write_atomically
+from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.recipes.objective import Tune
+from tflite_squeeze.search.folder import BEST, TRIAL_FILE
+from tflite_squeeze.search.measuring import loss_of
 from tflite_squeeze.search.record import TuneRecord
 from tflite_squeeze.search.tables import cost_text, loss_text
-from tflite_squeeze.search.tune import tune
+from tflite_squeeze.search.tune import Tuned, tune
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).with_suffix(".json")
 FOLDERS = REPOSITORY / "build" / "benchmarks" / "tune"
 
-# model, what is asked for
+LATENCY = {"minimize": "latency", "max_drop": 0.01}
+# Model (a reference model, or one of tune_networks.py), and what is asked for.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "resnet_8-latency": ("resnet_8", {"minimize": "latency", "max_drop": 0.005}),
     "mobilenet_v1_025-latency": ("mobilenet_v1_025", {"minimize": "latency", "max_drop": 0.005}),
@@ -41,6 +49,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "resnet_8",
         {"minimize": "ram", "target": "micro", "max_drop": 0.01},
     ),
+    "watch_lstm-latency": ("watch_lstm", {"minimize": "latency", "max_drop": 0.0}),
+    "watch_lstm-raw": ("watch_lstm", {"minimize": "raw", "max_drop": 0.0}),
+    **{f"{name}-latency": (name, LATENCY) for name in NETWORKS},
+    "unlabelled-latency": ("unlabelled", {"minimize": "latency", "min_agreement": 0.97}),
 }
 
 
@@ -57,35 +69,72 @@ def run(case: str, minutes: float, seed: int) -> None:
     """Searches, or goes on with a search."""
     name, asked = CASES[case]
     folder = FOLDERS / f"{case}-{seed}"
+    task = _task(name)
     done = tune(
-        REPOSITORY / "models" / f"{name}.keras",
+        task.model,
         Tune(**asked, seconds=60 * minutes, seed=seed),
-        "fashion-mnist",
+        task.data,
         folder,
         resume=(folder / "state.json").exists(),
         on_progress=lambda line: click.echo(line, err=True),
     )
+    found = {"record": json.loads(done.record.model_dump_json())}
+    if task.unseen is not None:
+        found["unseen"] = _lost(task, done)
     known = _known()
-    known[f"{case} {seed}"] = json.loads(done.record.model_dump_json())
+    known[f"{case} {seed}"] = found
     write_atomically(RESULTS, (json.dumps(known, indent=1) + "\n").encode(), force=True)
+
+
+def _task(name: str) -> Task:
+    """A reference model by its path, or a network that is trained here.
+
+    Its file is kept, since a search goes on with the same bytes only.
+    """
+    if name not in NETWORKS:
+        data = "watch" if name.startswith("watch") else "fashion-mnist"
+        return Task(REPOSITORY / "models" / f"{name}.keras", data)
+    keras.utils.set_random_seed(0)
+    task = NETWORKS[name]()
+    path = FOLDERS / "networks" / f"{name}.keras"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        task.model.save(path)
+    return task._replace(model=path)
+
+
+def _lost(task: Task, done: Tuned) -> dict[str, float]:
+    """What the file without training and the best one lose on examples that no search has seen."""
+    assert done.folder is not None
+    source, data = load_model(task.model), load_data({"validation": task.unseen})
+    first = f"{done.record.trial(done.record.first).folder}/{TRIAL_FILE}"
+    files = {"first": first, "best": BEST}
+    return {
+        name: loss_of(source, (done.folder / path).read_bytes(), data, Quantization.NONE).drop
+        for name, path in files.items()
+    }
 
 
 @main.command()
 def table() -> None:
     """Writes docs/measured/tune.md."""
-    rows = ["| task | seed | minutes | trials | without training | found | of that | lost |",
-            "|---|---:|---:|---:|---|---|---:|---:|"]  # fmt: skip
-    for key, value in _known().items():
-        record = TuneRecord.model_validate(value)
+    rows = [
+        "| task | seed | minutes | trials | without training | found | of that | lost | unseen |",
+        "|---|---:|---:|---:|---|---|---:|---:|---:|",
+    ]
+    for key, value in sorted(_known().items()):
+        record = TuneRecord.model_validate(value["record"])
         case, seed = key.rsplit(" ", 1)
         (cost,) = record.asked.minimize
         first, best = record.trial(record.first), record.trial(record.best)
         trained = sum(one.stage != "free" for one in record.trials)
+        unseen = value.get("unseen")
         rows.append(
             f"| {case} | {seed} | {record.seconds / 60:.0f} | {trained} "
             f"| {first.candidate.text()}: {cost_text(cost, first.costs[cost])} "
             f"| {best.candidate.text()}: {cost_text(cost, best.costs[cost])} "
-            f"| {best.costs[cost] / first.costs[cost]:.3f} | {loss_text(best)} |"
+            f"| {best.costs[cost] / first.costs[cost]:.3f} | {loss_text(best)} "
+            f"| {'' if unseen is None else format(100 * unseen['best'], '.2f')} |"
         )
     renew_page("tune", "searches", "\n".join(rows))
 
