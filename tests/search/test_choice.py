@@ -30,8 +30,8 @@ def _run(least: float) -> list[float]:
 @pytest.mark.parametrize("least", [0.3, 0.65])
 def test_it_closes_in_on_the_limit(least: float) -> None:
     kept = _run(least)
-    assert kept[0] == 0.42
-    assert (kept[1] < kept[0]) == (least < 0.42)
+    assert kept[0] == 0.6
+    assert (kept[1] < kept[0]) == (least < 0.6)
     first = [one for one in kept[:4] if one >= least]
     assert first
     assert min(first) - least < 0.15

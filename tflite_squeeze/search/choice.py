@@ -21,7 +21,7 @@ from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate
 from tflite_squeeze.search.record import Trial
 
-# Ways of the first candidates, from the gentlest to the hardest; the search begins in the middle.
+# Ways of the first candidates, from the gentlest to the hardest; the search begins at the third.
 _NARROW_WAY = (0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.28, 0.22, 0.16)
 _FACTOR_WAY = (
     (1.0, 0.85), (1.0, 0.7), (1.0, 0.6), (1.0, 0.5), (1.0, 0.4), (1.0, 0.3), (0.7, 0.4),
@@ -32,6 +32,7 @@ _SMALL_WAY = (
     (0.7, 0.975, 16), (0.5, 0.975, 8), (0.35, 0.975, 8),
 )  # fmt: skip
 _FIRST = 4  # candidates along the way before Optuna proposes
+_STRIDE = 3  # along the way, while none has lost too much
 _LOST = 10.0  # objective of what could not be made, in nepers above the first file
 _VALUES = (0, 8, 16, 32)
 _CONSTRAINT = "over the limit"
@@ -109,11 +110,16 @@ class Choice:
         """
         if not self.space:
             return None
-        middle = (self._low + self._high) // 2
-        if tried < _FIRST and self._low < middle < self._high:
-            self._study.enqueue_trial(self._way[middle])
+        step = self._next_step()
+        if tried < _FIRST and self._low < step < self._high:
+            self._study.enqueue_trial(self._way[step])
         trial = self._study.ask(self.space)
         return self._candidate(trial.params), trial
+
+    def _next_step(self) -> int:
+        """Between the hardest that did and the gentlest that did not, not far beyond the former."""
+        middle = (self._low + self._high) // 2
+        return middle if self._high < len(self._way) else min(middle, self._low + _STRIDE)
 
     def _candidate(self, given: dict[str, Any]) -> Candidate:
         numbers = {

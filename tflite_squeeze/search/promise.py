@@ -12,7 +12,7 @@ from tflite_squeeze.search.record import Trial
 # What is left of the loss of a short training after a whole one, until that has been seen: zeros
 # need long to be made up for.
 _USUALLY_LEFT, _LEFT_OF_ZEROS = 0.5, 0.3
-_WORTH = 0.98  # of the best cost so far: what is less is worth a training
+_WORTH = 0.98  # of another cost: what is less is worth a training
 
 
 def within(trial: Trial, asked: Tune) -> bool:
@@ -23,6 +23,8 @@ def within(trial: Trial, asked: Tune) -> bool:
 def best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
     """The cheapest that passes; else the nearest: within the loss, then within the costs.
 
+    What needed training is no better where it costs hardly less than what needed none.
+
     Args:
         trials: those that are finished.
         asked: what is searched for.
@@ -31,8 +33,14 @@ def best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
         CheckFailed: no file could be made in any of them.
     """
     passing = [one for one in trials if one.passed]
-    if passing:
-        return min(passing, key=lambda one: asked.price(one.costs))
+    untrained = [one.costs for one in passing if one.stage == "free"]
+    better = [
+        one
+        for one in passing
+        if one.stage == "free" or all(_is_worth(one.costs, other, asked) for other in untrained)
+    ]
+    if better:
+        return min(better, key=lambda one: asked.price(one.costs))
     made = [one for one in trials if one.loss is not None]
     if not made:
         reasons = "; ".join(dict.fromkeys(line for one in trials for line in one.failures))
