@@ -110,6 +110,22 @@ def test_a_killed_search_goes_on(
 
 
 @pytest.mark.slow
+def test_what_leads_to_the_same_widths_is_trained_once(tmp_path: Path) -> None:
+    """Sixteen units may be eight, and nothing else."""
+    library = LIBRARIES["keras"]
+    layers = library.layers
+    model = library.Sequential(
+        [library.Input((12,), name="x"), layers.Dense(16, "relu"), layers.Dense(3, "softmax")]
+    )
+    asked = Tune(minimize="macs", max_drop=0.0, trials=5, seconds=None, only=("narrow",))
+    record = tune(model, asked, DATA, tmp_path / "best").record
+    looks = [one for one in record.trials if one.stage == "short"]
+    assert len(looks) == 1
+    assert looks[0].costs["macs"] == 8 * (12 + 3)
+    assert any("in a row led to nothing better" in line for line in record.notes)
+
+
+@pytest.mark.slow
 def test_two_costs_give_a_front(searched: Any, tmp_path: Path) -> None:
     path, *_ = searched
     folder = tmp_path / "best"

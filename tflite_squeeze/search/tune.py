@@ -222,7 +222,7 @@ class _Search:
         trained = [one for one in self._trials if one.stage != "free"]
         for one in trained:  # of a search that was interrupted
             if one.stage == "short":
-                choice.place(one, self._over(one, trained))
+                choice.place(one, over_limit(one, trained, self._asked))
         while len(trained) < self._asked.trials and vain < _IN_VAIN:
             short = [one for one in trained if one.stage == "short"]
             hopeful = self._hopeful()
@@ -235,6 +235,12 @@ class _Search:
                     self._notes.append("no technique of the search can change this model")
                     return
                 candidate, asking = proposed
+                twin = self._shop.twin(candidate)
+                if twin is not None:
+                    vain += 1
+                    twin = twin.model_copy(update={"candidate": candidate})
+                    self._learnt(choice, asking, twin, first)
+                    continue
                 stage = "short"
             candidate = self._shop.with_steps(candidate, stage, trained)
             if self._too_late(candidate, trained):
@@ -243,8 +249,7 @@ class _Search:
             before = self._ahead()
             trial = self._shop.trial(candidate, stage, len(self._trials))
             if asking is not None:
-                over = self._over(trial, trained)
-                choice.learn(asking, trial, first, over, excess_of(trial.costs, self._asked))
+                self._learnt(choice, asking, trial, first)
             self._added(trial)
             trained.append(trial)
             better = self._ahead() != before
@@ -254,6 +259,11 @@ class _Search:
                 vain += 1
         if vain >= _IN_VAIN:
             self._notes.append(f"{_IN_VAIN} candidates in a row led to nothing better")
+
+    def _learnt(self, choice: Choice, asking: Any, trial: Trial, first: Trial) -> None:
+        """Tells the choice what a trial that it proposed cost and lost."""
+        over = over_limit(trial, [one for one in self._trials if one.stage != "free"], self._asked)
+        choice.learn(asking, trial, first, over, excess_of(trial.costs, self._asked))
 
     def _base(self, first: Trial) -> Candidate:
         """What all candidates have: the type of the best without training, or int8.
@@ -278,9 +288,6 @@ class _Search:
         known = next(one for one in self._trials if one.candidate == before)
         gained = f"{costs_text(known, self._asked)} → {costs_text(first, self._asked)}"
         return [f"{self._shop.dead} dead channels removed: {gained}"]
-
-    def _over(self, trial: Trial, trained: list[Trial]) -> float:
-        return over_limit(trial, trained, self._asked)
 
     def _hopeful(self) -> Candidate | None:
         return promising(self._trials, self._asked)

@@ -202,6 +202,38 @@ class Workshop:
         update["seconds"] = time.perf_counter() - began
         return trial.model_copy(update=update)
 
+    def twin(self, candidate: Candidate) -> Trial | None:
+        """A trial of the same widths: widths have steps, so that many budgets lead to the same.
+
+        Args:
+            candidate: of a first look.
+
+        Returns:
+            The first look of another candidate, or the file without training where the widths of
+            all layers stay; None where there is no such trial.
+        """
+        if not candidate.narrows:
+            return None
+        widths = self._widths(candidate)
+        rest = candidate.model_copy(update={"keep": 1.0, "steps": 0})
+        if not widths and not rest.trains:
+            return next((one for one in self._trials if one.candidate == rest), None)
+        looks = [one for one in self._trials if one.stage == "short" and one.candidate.narrows]
+        return next(
+            (
+                one
+                for one in looks
+                if one.candidate.model_copy(update={"keep": 1.0, "steps": 0}) == rest
+                and self._widths(one.candidate) == widths
+            ),
+            None,
+        )
+
+    def _widths(self, candidate: Candidate) -> dict[str, float]:
+        config = self._planned(candidate).config
+        assert config is not None  # it narrows
+        return dict(config.layers)
+
     def _measured(self, trial: Trial, made: MadeFile) -> dict[str, Any]:
         if made.tflite is None:
             return {"failures": made.failures}
