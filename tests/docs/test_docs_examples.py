@@ -20,6 +20,7 @@ RUNNABLE = {"python", "console", "yaml"}
 NOT_RUN = {
     ("README.md", "it makes the environment that they run in"),
     ("README.md", "it waits for a browser"),
+    ("README.md", "it searches for twenty minutes"),
     ("CONTRIBUTING.md", "they are what runs it"),
     ("CONTRIBUTING.md", "it changes the clone's hooks"),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import UnsupportedError, UsageError
 from tflite_squeeze.inspection.record import Advice, AdviceKind, LayerRecord
 from tflite_squeeze.network.quantization.folding import IN_FLOAT, OUTPUT_AXES
 from tflite_squeeze.tflite.graph import OperatorRecord, WeightRecord
@@ -136,7 +136,7 @@ def dead_channels(model: Any, layers: Sequence[Any]) -> tuple[Advice, ...]:
 
     try:
         record = narrow(model, Narrow(multiple=1), one_shot=True).record
-    except UsageError:
+    except (UsageError, UnsupportedError):
         return ()
     before, after = record.parameters_before, record.parameters_after
     groups = [group for group in record.groups if group.after < group.before]

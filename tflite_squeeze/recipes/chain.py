@@ -44,6 +44,7 @@ class Chain:
         data: what is trained on, fitted to the model.
         kept: where models and reports are kept.
         given: quality of the model that was given; None where it is not measured.
+        measure: whether the file after each step is measured, though it decides nothing.
         allow_unsafe: whether Lambda layers may bring Python code out of model files.
     """
 
@@ -55,10 +56,12 @@ class Chain:
         kept: Kept,
         *,
         given: float | None,
+        measure: bool = True,
         allow_unsafe: bool,
     ) -> None:
         self._recipe, self._source, self._data = recipe, source, data
-        self._kept, self._given, self._allow_unsafe = kept, given, allow_unsafe
+        self._kept, self._given, self._measure = kept, given, measure
+        self._allow_unsafe = allow_unsafe
 
     @property
     def settings(self) -> Convert:
@@ -133,7 +136,7 @@ class Chain:
         )
         return run_step(
             step, model, self._data, self.settings, before,
-            lambda epoch, epochs: told(number, what, epoch, epochs),
+            lambda epoch, epochs: told(number, what, epoch, epochs), measure=self._measure,
         )  # fmt: skip
 
     def _as_file(self, model: Any) -> bytes:

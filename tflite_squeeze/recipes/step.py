@@ -58,13 +58,11 @@ class Stepped:
     Attributes:
         model: the changed model; None where the technique could not be applied.
         report: what became of the step, without the name of a file yet.
-        tflite: the changed model as a file; None with the model.
         lossy: whether it loses more than it may.
     """
 
     model: Any
     report: StepReport
-    tflite: bytes | None
     lossy: bool = False
 
 
@@ -75,6 +73,8 @@ def run_step(
     settings: Convert,
     before: Before,
     told: Told | None = None,
+    *,
+    measure: bool = True,
 ) -> Stepped:
     """Applies a technique to a model, in place, and measures whether it pays.
 
@@ -85,6 +85,7 @@ def run_step(
         settings: how the recipe converts, for measuring the file.
         before: what the step starts from.
         told: called after every epoch of training.
+        measure: whether the model's file is measured even where it decides nothing.
     """
     started = time.perf_counter()
     report = StepReport(
@@ -104,8 +105,10 @@ def run_step(
     except (UsageError, UnsupportedError) as error:
         seconds = time.perf_counter() - started
         update = {"reasons": (str(error),), "seconds": seconds}
-        return Stepped(model=None, report=report.model_copy(update=update), tflite=None)
-    tflite = intermediate_file(changed, settings, data, before.verify)
+        return Stepped(model=None, report=report.model_copy(update=update))
+    tflite = b""
+    if measure or step.pays is not None:
+        tflite = intermediate_file(changed, settings, data, before.verify)
     values = record.model_dump(mode="json")
     losses = losses_of(step, record, before, changed, data)
     reasons = (*losses, *_reasons(step, record, before, tflite))
@@ -113,7 +116,7 @@ def run_step(
         "status": _status(step, lossy=bool(losses)) if reasons else "done",
         "reasons": reasons,
         "after": record.after,
-        "file": footprint(tflite),
+        "file": footprint(tflite) if tflite else None,
         "claims": report.claims
         if reasons
         else claims_after(before.claims, technique(step.technique), record, changed),
@@ -121,7 +124,7 @@ def run_step(
         "seconds": time.perf_counter() - started,
     }
     report = report.model_copy(update=update)
-    return Stepped(model=changed, report=report, tflite=tflite, lossy=bool(losses))
+    return Stepped(model=changed, report=report, lossy=bool(losses))
 
 
 def intermediate_file(model: Any, settings: Convert, data: Data | None, verify: Verify) -> bytes:

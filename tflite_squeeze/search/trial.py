@@ -53,7 +53,9 @@ def made_by(
     """
     with temporary_folder() as scratch:
         kept = _Scratch(scratch / "step.keras")
-        chain = Chain(recipe, source, data, kept, given=None, allow_unsafe=allow_unsafe)
+        chain = Chain(
+            recipe, source, data, kept, given=None, measure=False, allow_unsafe=allow_unsafe
+        )
         stopped = chain.finish(lambda _number, name, done, of: told(name, done, of))
         model = chain.latest()
     if stopped:
