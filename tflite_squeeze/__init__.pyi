@@ -32,6 +32,9 @@ from .techniques.binarization.binarize import binarize as binarize
 from .techniques.binarization.config import Binarize as Binarize
 from .techniques.binarization.larq_training import flip_ratio_callback as flip_ratio_callback
 from .techniques.distillation.distill import distill as distill
+from .techniques.entropy.aware import entropy_penalized as entropy_penalized
+from .techniques.entropy.config import EntropyPenalty as EntropyPenalty
+from .techniques.entropy.penalize import penalize_entropy as penalize_entropy
 from .techniques.l0.config import L0 as L0
 from .techniques.l0.l0 import l0_prune as l0_prune
 from .techniques.low_rank.config import Factorize as Factorize

@@ -18,6 +18,7 @@ from tflite_squeeze.search.record import TuneRecord as TuneRecord
 from tflite_squeeze.tables.displayed import Displayed as Displayed
 from tflite_squeeze.techniques.binarization.record import BinarizeRecord as BinarizeRecord
 from tflite_squeeze.techniques.distillation.record import DistillRecord as DistillRecord
+from tflite_squeeze.techniques.entropy.record import EntropyRecord as EntropyRecord
 from tflite_squeeze.techniques.l0.record import L0Record as L0Record
 from tflite_squeeze.techniques.low_rank.record import FactorizeRecord as FactorizeRecord
 from tflite_squeeze.techniques.narrowing.record import NarrowRecord as NarrowRecord

@@ -6,6 +6,7 @@ from tflite_squeeze.recipes.run import Result as Result
 from tflite_squeeze.search.tune import Tuned as Tuned
 from tflite_squeeze.techniques.binarization.binarize import Binarized as Binarized
 from tflite_squeeze.techniques.distillation.distill import Distilled as Distilled
+from tflite_squeeze.techniques.entropy.penalize import Penalized as Penalized
 from tflite_squeeze.techniques.l0.l0 import L0Pruned as L0Pruned
 from tflite_squeeze.techniques.low_rank.factorize import Factorized as Factorized
 from tflite_squeeze.techniques.narrowing.narrow import Narrowed as Narrowed

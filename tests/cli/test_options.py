@@ -20,9 +20,12 @@ _BESIDE = {
     "compare": {"--markdown", "--csv", "--html"},
     "profile": {"--runtime", "--markdown", "--csv", "--plot", "--html", "--node-data"},
     "android": {"--labels"},
+    "quantize": {"--plan"},
     "tune": {"--limit", "--time", "--resume"},
 }
-_CHANGING = {"prune", "l0", "cluster", "factorize", "narrow", "binarize", "distill", "quantize"}
+_CHANGING = {
+    "prune", "l0", "entropy", "cluster", "factorize", "narrow", "binarize", "distill", "quantize",
+}  # fmt: skip
 # Commands without a config: what they do has no settings, or those of the recipe.
 _WITHOUT = {"inspect", "sensitivity", "squeeze", "schema", "pack", "unpack", "doctor"}
 

@@ -25,8 +25,8 @@ _QUICK = [
     # One epoch does not win back what is lost.
     (
         re.compile(
-            r"(tflite-squeeze (?:prune|l0|cluster|factorize|narrow|binarize|distill|quantize)) "
-            r"(?!--)"
+            r"(tflite-squeeze (?:prune|l0|entropy|cluster|factorize|narrow|binarize|distill|"
+            r"quantize)) (?!--)"
         ),
         r"\1 --max-drop 1 ",
     ),

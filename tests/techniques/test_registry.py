@@ -88,7 +88,7 @@ def test_the_list_loads_nothing_heavy() -> None:
 def test_names_are_unique_and_unknown_ones_are_told_the_known() -> None:
     with pytest.raises(UsageError, match="there is a technique 'prune' already"):
         register(replace(rounding.TECHNIQUE, name="prune"))
-    with pytest.raises(UsageError, match="no technique 'round': use one of prune, l0, cluster"):
+    with pytest.raises(UsageError, match="no technique 'round': use one of prune, l0, entropy"):
         technique("round")
 
 

@@ -53,7 +53,7 @@ def claims_after(
         for name, claim in claims.items():
             if claim.zeros is not None and name in targets:
                 zeros = zeros_of(targets[name].variable)
-                claims[name] = claim.model_copy(update={"zeros": zeros})
+                claims[name] = claim.model_copy(update={"zeros": zeros, "code_bytes": None})
     return {name: claim for name, claim in claims.items() if name in targets or claim.activation}
 
 
@@ -84,6 +84,8 @@ def file_claims(
                 dtypes=dtypes,
                 bits=claim.bits,
                 scales=claim.scales,
+                steps=claim.steps,
+                code_bytes=claim.code_bytes,
             )
         )
     return found

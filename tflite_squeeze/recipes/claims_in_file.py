@@ -10,15 +10,21 @@ from numpy.typing import NDArray
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tflite.fields import dtype_name, integers, operator_name, scales_of, text
 from tflite_squeeze.tflite.flatbuffer import read_model
+from tflite_squeeze.tflite.lut import entropy_bytes
 from tflite_squeeze.tflite.weights import Weight, weights_of
 
 Array = NDArray[Any]
-Kind = Literal["zeros", "distinct values", "shape", "dtype", "bits", "scale"]
+Kind = Literal[
+    "zeros", "distinct values", "shape", "dtype", "bits", "scale", "integers", "code bytes"
+]  # fmt: skip
 
 # Quantization turns the rows of a matrix a little; another matrix of the same shape is far off.
 _LEAST_COSINE = 0.8
 # The file's scales are float32.
 _SCALES_APART = 1e-4
+# Of a step: further from a whole number a value is not on the grid.
+_OFF_GRID = 1e-3
+_ROUNDED = 1e-6  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +40,10 @@ class WeightClaim:
         dtypes: the types that it may be stored in; empty for no such claim.
         bits: its integers need so many at most, and are stored as integers; None for no such claim.
         scales: the steps of its rows, or one of all; None for no such claim.
+        steps: by what its rows, or all of it, are divided to get the integers that the file has to
+            have; None for no such claim.
+        code_bytes: what its values need at most in an ideal coder that knows how often each occurs;
+            None for no such claim.
     """
 
     weight: str
@@ -44,6 +54,8 @@ class WeightClaim:
     dtypes: tuple[str, ...] = ()
     bits: int | None = None
     scales: tuple[float, ...] | None = None
+    steps: tuple[float, ...] | None = None
+    code_bytes: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +138,7 @@ def check_claims(tflite: bytes, claims: Sequence[WeightClaim]) -> tuple[ClaimChe
 
 def _checked(claim: WeightClaim, stored: _Stored) -> list[ClaimCheck]:
     matrix, weight = stored.matrix, stored.weight
-    found: list[tuple[Kind, str, str, bool]] = [*_grid(claim, stored)]
+    found: list[tuple[Kind, str, str, bool]] = [*_grid(claim, stored), *_code(claim, stored)]
     if claim.zeros is not None:
         zeros = int(np.count_nonzero(matrix == 0))
         found.append(("zeros", f"{claim.zeros:,} or more", f"{zeros:,}", zeros >= claim.zeros))
@@ -168,6 +180,33 @@ def _grid(claim: WeightClaim, stored: _Stored) -> Iterator[tuple[Kind, str, str,
         held = bool(len(there)) and apart <= _SCALES_APART
         said = f"{apart:.1e} apart" if len(there) else f"none: it is {dtype}"
         yield "scale", _range(claim.scales), said, held
+
+
+def _code(claim: WeightClaim, stored: _Stored) -> Iterator[tuple[Kind, str, str, bool]]:
+    """Whether the integers are those that were trained, and need no more bytes than they did."""
+    matrix = stored.matrix
+    if claim.steps is not None:
+        steps = np.resize(np.array(claim.steps), len(matrix))[:, np.newaxis]
+        trained = np.rint(claim.matrix / steps)
+        near = bool(np.all(np.abs(claim.matrix / steps - trained) <= _OFF_GRID))
+        other = int(np.count_nonzero(np.any(_unfolded(matrix, trained) != trained, axis=1)))
+        said = f"others in {other} of {len(matrix)} rows" if other else "all of them"
+        said = said if near else "none: the weight is no longer on its grid"
+        yield "integers", f"as trained, in steps of {_range(claim.steps)}", said, near and not other
+    if claim.code_bytes is not None:
+        needed = entropy_bytes(matrix)
+        held = needed <= claim.code_bytes + _ROUNDED
+        yield "code bytes", f"{claim.code_bytes:,.0f} or fewer", f"{needed:,.0f}", held
+
+
+def _unfolded(matrix: Array, trained: Array) -> Array:
+    """Stored rows without the sign, or in float the factor, of normalisation folded in."""
+    products, squares = np.sum(matrix * trained, axis=1), np.sum(trained**2, axis=1)
+    factors = np.divide(products, squares, out=np.ones(len(matrix)), where=products != 0)
+    if matrix.dtype.kind == "i":
+        return np.asarray(matrix * np.sign(factors)[:, np.newaxis])
+    plain = matrix / factors[:, np.newaxis]
+    return np.asarray(np.where(np.abs(plain - np.rint(plain)) <= _OFF_GRID, np.rint(plain), plain))
 
 
 def _range(scales: Sequence[float]) -> str:
@@ -231,6 +270,10 @@ def _not_found(claim: WeightClaim) -> list[ClaimCheck]:
         kinds.append(("bits", f"{claim.bits}", None))
     if claim.scales is not None:
         kinds.append(("scale", _range(claim.scales), None))
+    if claim.steps is not None:
+        kinds.append(("integers", f"as trained, in steps of {_range(claim.steps)}", None))
+    if claim.code_bytes is not None:
+        kinds.append(("code bytes", f"{claim.code_bytes:,.0f} or fewer", None))
     found = "the file has no such matrix: it stores the weight in another form"
     return [
         ClaimCheck(weight=claim.weight, kind=kind, claimed=claimed, found=found, passed=passed)

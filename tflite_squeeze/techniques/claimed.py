@@ -12,6 +12,9 @@ class Claimed(Frozen):
         shape: why it has the shape that it has; empty for no claim.
         bits: its integers need so many.
         scales: the steps between its integers, one or one for each channel.
+        steps: its values are integers times these, one or one for each channel, and the file has
+            these integers.
+        code_bytes: they need so many at most in an ideal coder that knows how often each occurs.
         activation: whether it is an activation.
         was: the name of the weight before the step, whose claims go on; empty for the same.
     """
@@ -21,5 +24,7 @@ class Claimed(Frozen):
     shape: str = ""
     bits: int | None = None
     scales: tuple[float, ...] | None = None
+    steps: tuple[float, ...] | None = None
+    code_bytes: float | None = None
     activation: bool = False
     was: str = ""

@@ -11,6 +11,7 @@ from tflite_squeeze.techniques.technique import Technique
 _PACKAGES = (
     "pruning",
     "l0",
+    "entropy",
     "sharing",
     "low_rank",
     "narrowing",

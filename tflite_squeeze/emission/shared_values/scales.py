@@ -4,6 +4,7 @@ The converter gives every output channel a scale of its own, so that its largest
 127. One value that channels share then becomes another integer in each of them, and where the
 normalisation of a channel was folded into its weights, it is no longer even one value. Both are
 undone by scales in proportion to what was folded in: then a value is one integer in all channels.
+Weights that were trained as integers times a step get that step, and so the same integers.
 """
 
 import copy
@@ -29,7 +30,6 @@ from tflite_squeeze.tflite.tensor_values import dequantized, tensor_values
 
 Array = NDArray[Any]
 
-_LARGEST = 127
 # Operators that read weights, and where their biases are.
 _BIAS = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 _DEPTHWISE_AXIS = 3
@@ -73,7 +73,7 @@ def with_shared_scales(
         for place in places:
             factors = _factors(place, kernel.matrix)
             if factors is not None:
-                _rescale(model, place, kernel.matrix, factors)
+                _rescale(model, place, kernel, factors)
                 places.remove(place)
                 tensor = model.subgraphs[place.subgraph].tensors[place.tensor]
                 found[kernel.name] = text(tensor.name)
@@ -127,16 +127,13 @@ def _factors(place: _Place, kernel: NDArray[np.float64]) -> NDArray[np.float64] 
     return factors if np.all(apart <= 2 * room) else None
 
 
-def _rescale(
-    model: Any, place: _Place, kernel: NDArray[np.float64], factors: NDArray[np.float64]
-) -> None:
+def _rescale(model: Any, place: _Place, kernel: SharedKernel, factors: NDArray[np.float64]) -> None:
     graph = model.subgraphs[place.subgraph]
     about = graph.tensors[place.tensor]
     readers = consumers(graph, place.tensor)
     axis = _axis(model, readers[0])
-    largest = float(np.max(np.abs(kernel)))
-    scales = np.where(factors == 0, 1.0, np.abs(factors)) * largest / _LARGEST
-    numbers = np.rint(kernel * np.sign(factors)[:, np.newaxis] * _LARGEST / largest)
+    scales = np.where(factors == 0, 1.0, np.abs(factors)) * kernel.steps
+    numbers = np.rint(kernel.matrix * np.sign(factors)[:, np.newaxis] / kernel.steps[:, np.newaxis])
     shape = integers(about.shape)
     moved = numbers.astype(np.int8).reshape(
         [shape[axis], *(size for at, size in enumerate(shape) if at != axis)]
@@ -152,7 +149,8 @@ def _rescale(
     for reader in readers:
         at = _BIAS[operator_name(model, reader)]
         if len(reader.inputs) > at and int(reader.inputs[at]) >= 0:
-            _follow(model, place.subgraph, reader, at, scales, single=single)
+            bias = kernel.bias if np.all(factors == 1) else None
+            _follow(model, place.subgraph, reader, at, scales, single=single, bias=bias)
 
 
 def _follow(
@@ -163,20 +161,27 @@ def _follow(
     scales: NDArray[np.float64],
     *,
     single: bool,
+    bias: NDArray[np.float64] | None,
 ) -> None:
-    """Gives an operator a bias in the new steps: those of its inputs times those of its weights."""
+    """Gives an operator a bias in the new steps: those of its inputs times those of its weights.
+
+    Equal biases stay equal where they are known before they were first rounded.
+    """
     graph = model.subgraphs[subgraph]
-    bias = graph.tensors[int(reader.inputs[at])]
+    about = graph.tensors[int(reader.inputs[at])]
     values = tensor_values(model, subgraph, int(reader.inputs[at]))
-    if values is None or dtype_name(bias) not in ("int32", "int64"):
+    if values is None or dtype_name(about) not in ("int32", "int64"):
         return  # with dynamic quantization, biases are real numbers
     step = float(scales_of(graph.tensors[_inputs_of(reader, model)])[0])
     limits = np.iinfo(values.dtype)
-    own = np.resize(scales_of(bias).astype(np.float64), values.size)
-    numbers = np.rint(values * own / (step * scales)).clip(limits.min, limits.max)
-    changed = copy.copy(bias)
+    own = np.resize(scales_of(about).astype(np.float64), values.size)
+    real = values * own
+    if bias is not None and bias.shape == real.shape and np.all(np.abs(bias - real) <= own):
+        real = bias
+    numbers = np.rint(real / (step * scales)).clip(limits.min, limits.max)
+    changed = copy.copy(about)
     changed.buffer = new_buffer(model, numbers.astype(values.dtype))
-    changed.quantization = copy.deepcopy(bias.quantization)
+    changed.quantization = copy.deepcopy(about.quantization)
     written = (step * (scales[:1] if single else scales)).astype(np.float32)
     changed.quantization.scale = written
     changed.quantization.zeroPoint = np.zeros(len(written), np.int64)

@@ -41,6 +41,7 @@ TECHNIQUE = Technique(
     claims=".claims:claimed",
     command=".command:binarize_command",
     undoes={
+        "integers": "signs take the place of all other integers",
         "shared values": "signs take the place of the shared values",
         "zeros": "signs have no zeros",
     },

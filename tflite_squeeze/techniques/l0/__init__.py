@@ -36,7 +36,10 @@ TECHNIQUE = Technique(
     claims=".claims:claimed",
     command=".command:l0_command",
     makes=("zeros",),
-    undoes={"shared values": "gates and training move weights off their shared values"},
+    undoes={
+        "shared values": "gates and training move weights off their shared values",
+        "integers": "gates and training move weights off their grid",
+    },
     trains=True,
     softer={"lam": "price"},
     aliases=("L0 regularization", "hard concrete gates"),

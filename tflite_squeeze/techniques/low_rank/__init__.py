@@ -49,6 +49,7 @@ TECHNIQUE = Technique(
     command=".command:factorize_command",
     makes=("factors",),
     undoes={
+        "integers": "the factors of a matrix of integers are none",
         "shared values": "two factors take the place of the shared values",
         "zeros": "the factors of a sparse matrix are dense",
     },

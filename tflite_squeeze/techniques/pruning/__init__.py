@@ -45,7 +45,10 @@ TECHNIQUE = Technique(
     command=".command:prune_command",
     redundant=".config:fewer_zeros",
     makes=("zeros",),
-    undoes={"shared values": "new zeros and training move weights off their shared values"},
+    undoes={
+        "shared values": "new zeros and training move weights off their shared values",
+        "integers": "new zeros and training move weights off their grid",
+    },
     softer={"sparsity": "removed", "layers": "removed", "threshold": "price"},
     aliases=("magnitude pruning", "unstructured pruning", "sparsification"),
 )

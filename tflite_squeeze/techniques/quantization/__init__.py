@@ -33,6 +33,7 @@ TECHNIQUE = Technique(
     record=".record:QuantizeRecord",
     claims=".claims:claimed",
     command=".command:quantize_command",
+    undoes={"integers": "it trains weights on steps of its own"},
     last=True,
     quantizes=True,
     softer={"weights": "count"},
