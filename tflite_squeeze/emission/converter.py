@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from tflite_squeeze.emission.calibrator import calibrator_of
+from tflite_squeeze.emission.calibrator import infinite_ranges_refused
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.failures import unsupported
@@ -86,15 +86,14 @@ def emit(
         if mixed and not quantized_activations(source.model):
             # Where nothing has a range, the converter would quantize as in the dynamic mode.
             how = config.model_copy(update={"quantize": Quantization.NONE})
-        wide = wide_steps(source.model) if is_quantized_twin(source) else frozenset()
-        job = _Job(how, given, folder, chatter, frozenset(layers_of(source)), wide)
+        job = _Job(how, given, folder, chatter, frozenset(layers_of(source)))
         model = job.traced(source)
         tflite = job.converted(model)
         if config.quantize is Quantization.INT8:
             tflite = with_sound_lstm_scales(tflite)
         tflite = repaired(without_marks(tflite, MARK))
-        tflite = with_wide_activations(tflite, wide, lambda: job.in_float(model))
-        if wide:
+        if is_quantized_twin(source) and (wide := wide_steps(source.model)):
+            tflite = with_wide_activations(tflite, wide, job.in_float(model))
             refuse_wide_ends(tflite, config.io_dtype)
     islands = float_operators(tflite) if config.quantize.calibrates else ()
     return Emitted(
@@ -123,14 +122,12 @@ class _Job:
         folder: Path,
         chatter: Chatter,
         layers: frozenset[str],
-        wide: frozenset[float] = frozenset(),
     ) -> None:
         self._config = config
         self._calibration = calibration
         self._folder = folder
         self._chatter = chatter
         self._layers = layers
-        self._wide = wide
 
     def traced(self, source: LoadedModel) -> Traced:
         """Traces the model in the form that suits the quantization.
@@ -209,7 +206,7 @@ class _Job:
             ) from error
 
     def _attempt(self, folder: Path, model: Traced, config: Convert) -> bytes:
-        with caught_chatter(self._chatter), calibrator_of(self._wide):
+        with caught_chatter(self._chatter), infinite_ranges_refused():
             converter = tf.lite.TFLiteConverter.from_saved_model(
                 str(folder), signature_keys=sorted(model.functions)
             )

@@ -90,7 +90,7 @@ def emit_from_file(
             tflite = with_sound_lstm_scales(tflite)
         tflite = repaired(tflite)
         if wanted.wide:
-            tflite = with_wide_activations(tflite, steps, lambda: plain, wanted.wide)
+            tflite = with_wide_activations(tflite, steps, plain, wanted.wide)
             refuse_wide_ends(tflite, config.io_dtype)
         tflite = _with_metadata_of(source.model, tflite)
         notes = (*notes, *chatter.worth_telling(), *island_notes(islands, config))

@@ -15,7 +15,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tflite_squeeze.emission.calibrator import calibrator_of
+from tflite_squeeze.emission.calibrator import infinite_ranges_refused
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
@@ -128,7 +128,7 @@ def _try(tflite: bytes, calibration: Mapping[str, Batches]) -> None:
 @contextmanager
 def _refusals(config: Convert, chatter: Chatter) -> Iterator[None]:
     """Turns what TensorFlow raises into one line."""
-    with caught_chatter(chatter), calibrator_of():
+    with caught_chatter(chatter), infinite_ranges_refused():
         from tensorflow.lite.python.convert_phase import ConverterError
 
         try:

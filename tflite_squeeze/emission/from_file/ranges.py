@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.emission.calibration.histogram import Histogram
 from tflite_squeeze.emission.calibration.ranges import METHODS, Method
 from tflite_squeeze.files.temporary import temporary_folder
+from tflite_squeeze.network.quantization.fake import COARSER
 from tflite_squeeze.network.quantization.plan import ActivationBits, ActivationQuantization
 from tflite_squeeze.runtime.session import Session, litert_errors
 from tflite_squeeze.tflite.fields import text
@@ -101,8 +102,8 @@ def with_ranges(tflite: bytes, ranges: Mapping[str, ActivationQuantization]) -> 
 
     Args:
         tflite: what TensorFlow's calibrator returned.
-        ranges: by the tensor's name, none open; of 16 bits the steps are taken, for integers of 8:
-            see `emission.wide`.
+        ranges: by the tensor's name, none open; 16 bits get 8 that stand for them, see
+            `emission.wide`.
 
     Example:
         >>> changed = with_ranges(calibrated, {"conv": ActivationQuantization(low=0, high=6)})
@@ -115,6 +116,6 @@ def with_ranges(tflite: bytes, ranges: Mapping[str, ActivationQuantization]) -> 
                 continue
             ends: tuple[Any, Any] = point.low, point.high
             if point.bits == 16:
-                ends = -128 * point.scale, 127 * point.scale
+                ends = -128 * COARSER * point.scale, 127 * COARSER * point.scale
             about.min, about.max = (np.asarray([one], np.float32) for one in ends)
     return pack_model(model)

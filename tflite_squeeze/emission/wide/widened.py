@@ -1,22 +1,21 @@
 """Activations of 16 bits in a file that the converter made with 8.
 
 TensorFlow's converter gives 16 bits to all activations of a file or to none, and reads no trained
-ranges of 16 bits. It is told the steps of 16 bits for integers of 8 instead. Such a file is right
-but for the types, biases included, which count in the steps of the input times those of the
-weight. Here the types follow, and QUANTIZE operators are put between 8 bits and 16.
+ranges of 16 bits. So it is told steps that no range of 8 bits has, `COARSER` than those of 16, and
+makes a file of 8 bits. Here the tensors with these steps get the integers of 16 bits, constants and
+biases anew from their real values, and QUANTIZE operators stand between 8 bits and 16.
 """
 
 import copy
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tflite_squeeze.emission.wide.constants import Place, float_constants, place_of_input
+from tflite_squeeze.emission.wide.constants import FloatConstants
 from tflite_squeeze.emission.wide.operators import (
     BIASES,
     FIXED_STEP,
@@ -26,6 +25,7 @@ from tflite_squeeze.emission.wide.operators import (
     WEIGHTS,
 )
 from tflite_squeeze.errors import UnsupportedError, UsageError
+from tflite_squeeze.network.quantization.fake import COARSER
 from tflite_squeeze.tflite.edits import (
     new_buffer,
     new_operator,
@@ -51,18 +51,15 @@ _BETWEEN = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 def with_wide_activations(
-    tflite: bytes,
-    steps: Collection[float],
-    in_float: Callable[[], bytes],
-    named: Collection[str] = (),
+    tflite: bytes, steps: Collection[float], in_float: bytes, named: Collection[str] = ()
 ) -> bytes:
-    """Gives activations the 16 bits that their steps are of.
+    """Gives activations their 16 bits.
 
     Args:
-        tflite: an int8 file, in which those activations have a zero point of 0 and steps of
-            16 bits.
-        steps: these.
-        in_float: makes the file in float, for constants that are finer than 8 bits.
+        tflite: an int8 file, in which those activations have a zero point of 0 and steps that are
+            `COARSER` than those of 16 bits.
+        steps: those of 16 bits.
+        in_float: the file in float, for constants and biases that are finer than in 8 bits.
         named: tensors that get 16 bits even where a function has put them out in the steps that it
             fixes for 8.
 
@@ -75,13 +72,13 @@ def with_wide_activations(
         InputError: the file is damaged.
 
     Example:
-        >>> wide = with_wide_activations(tflite, [6 / 32767], lambda: in_float)
+        >>> wide = with_wide_activations(tflite, [6 / 32767], in_float)
     """
     if not steps and not named:
         return tflite
     known = {*steps, FIXED_STEP} if named else {*steps}
-    model, wanted = read_model(tflite), np.asarray(sorted(known), np.float32)
-    constants = _Constants(in_float)
+    model, wanted = read_model(tflite), np.asarray(sorted(known), np.float64)
+    constants = FloatConstants(in_float)
     for subgraph in range(len(model.subgraphs)):
         _put_out_at_once(Links(model, subgraph))
         _with_fixed_steps(Links(model, subgraph), named)
@@ -110,9 +107,14 @@ def refuse_wide_ends(tflite: bytes, io_dtype: str) -> None:
                 )
 
 
-def are_steps_of(scales: Array, steps: Array) -> bool:
-    """Whether a tensor has one scale, and it is one of some steps."""
-    return len(scales) == 1 and bool(np.any(np.abs(steps / scales[0] - 1) < _APART))
+def _wide_step(tensor: Any, steps: Array) -> float | None:
+    """The step of 16 bits that a tensor of 8 stands for, if any."""
+    scales = scales_of(tensor)
+    if dtype_name(tensor) != "int8" or len(scales) != 1 or zero_points_of(tensor)[0]:
+        return None
+    apart = np.abs(steps * COARSER / scales[0] - 1)
+    nearest = int(np.argmin(apart))
+    return float(steps[nearest]) if apart[nearest] < _APART else None
 
 
 def _put_out_at_once(links: Links) -> None:
@@ -120,7 +122,7 @@ def _put_out_at_once(links: Links) -> None:
 
     The converter lets it put out 8 bits, in the fixed steps of 8, and a QUANTIZE behind it 16.
     """
-    operators, fixed = list(links.graph.operators), np.asarray([FIXED_STEP], np.float32)
+    operators, fixed = list(links.graph.operators), np.asarray([FIXED_STEP])
     producer, readers = links.producer, links.readers  # before operators are taken out
     for operator, name in zip(operators, links.names, strict=True):
         if name != "QUANTIZE":
@@ -130,7 +132,7 @@ def _put_out_at_once(links: Links) -> None:
         if source is None or links.names[source] not in FIXED_STEPS:
             continue
         single = len(readers[before]) == 1 and before not in links.ends
-        if single and are_steps_of(scales_of(links.graph.tensors[after]), fixed):
+        if single and _wide_step(links.graph.tensors[after], fixed) is not None:
             operators[source].outputs = np.asarray([after], np.int32)
             links.graph.operators.remove(operator)
 
@@ -146,19 +148,9 @@ def _with_fixed_steps(links: Links, named: Collection[str]) -> None:
         alike = (tensor, *(links.outputs(at)[0] for at in behind))
         if {text(links.graph.tensors[one].name) for one in alike} & set(named):
             about.quantization = schema.QuantizationParametersT(
-                scale=np.asarray([FIXED_STEP], np.float32), zeroPoint=np.zeros(1, np.int64)
+                scale=np.asarray([FIXED_STEP * COARSER], np.float32),
+                zeroPoint=np.zeros(1, np.int64),
             )
-
-
-@dataclass
-class _Constants:
-    """Constants in float, found when the first one is asked for."""
-
-    in_float: Callable[[], bytes]
-
-    @cached_property
-    def found(self) -> dict[Place, Array]:
-        return float_constants(self.in_float())
 
 
 @dataclass
@@ -170,14 +162,14 @@ class _Widening:
         links: the subgraph as it was.
         steps: those of 16 bits.
         constants: in float.
-        wide: tensors with these steps.
+        wide: tensors that stand for these.
         converted: by a tensor of 8 bits, the one of 16 with the same numbers.
     """
 
     model: Any
     links: Links
     steps: Array
-    constants: _Constants
+    constants: FloatConstants
     wide: frozenset[int] = frozenset()
     converted: dict[int, int] = field(default_factory=dict)
 
@@ -193,15 +185,13 @@ class _Widening:
                 raise self._refusal(names[at], operators[at])
         for tensor in self.wide:
             about = graph.tensors[tensor]
-            _set(about, float(self.steps[np.argmin(np.abs(self.steps - scales_of(about)[0]))]))
+            _set(about, _wide_step(about, self.steps) or 0.0)
         for at in around:
             self._widen(operators[at], names[at])
 
     def _is_wide(self, tensor: int) -> bool:
         about = self.links.graph.tensors[tensor]
-        if dtype_name(about) != "int8" or self.links.is_constant(tensor):
-            return False
-        return are_steps_of(scales_of(about), self.steps) and not zero_points_of(about)[0]
+        return _wide_step(about, self.steps) is not None and not self.links.is_constant(tensor)
 
     def _computes_wide(self, operator: int) -> bool:
         ends = {*self.links.inputs(operator), *self.links.outputs(operator)}
@@ -217,7 +207,7 @@ class _Widening:
 
     def _widen(self, operator: Any, name: str) -> None:
         """Gives an operator 16 bits on all sides."""
-        finer = 1
+        finer = COARSER
         given = list(integers(operator.inputs))
         for slot, tensor in enumerate(given):
             if tensor < 0 or slot in WEIGHTS.get(name, ()):
@@ -225,7 +215,7 @@ class _Widening:
             if slot == BIASES.get(name):
                 given[slot] = self._bias(tensor, finer)
             elif self.links.is_constant(tensor):
-                given[slot] = self._constant(tensor, name, operator, slot)
+                given[slot] = self._constant(tensor, name)
             elif self._is_narrow(tensor):
                 given[slot] = self._converted(operator, tensor)
                 finer = _FINER
@@ -276,27 +266,16 @@ class _Widening:
         options = schema.QuantizeOptionsT()
         return new_operator(self.model, "QUANTIZE", [before], [after], options, version=QUANTIZE)
 
-    def _constant(self, tensor: int, name: str, operator: Any, slot: int) -> int:
-        """A constant in 16 bits: of its real values where they are found, else of its integers."""
+    def _constant(self, tensor: int, name: str) -> int:
+        """A constant in 16 bits."""
         about = self.links.graph.tensors[tensor]
         if dtype_name(about) != "int8":
             return tensor
         scale, point = float(scales_of(about)[0]), int(zero_points_of(about)[0])
         stored = np.asarray(tensor_values(self.model, self.links.subgraph, tensor), np.int64)
-        real = self.constants.found.get(place_of_input(self.links.graph, name, operator, slot))
-        known = real is not None and real.shape == stored.shape
-        if real is None or not known:
-            real = (stored - point) * scale
-        step = scale / _FINER
-        if are_steps_of(scales_of(about), self.steps):  # of what is moved with it
-            if not known and (stored.min() <= -127 or stored.max() >= 127):
-                raise UnsupportedError(
-                    f"the constant {text(about.name)!r} that {name} reads is not known in float, "
-                    f"and 16 bits cannot be made of the 8 in the file: give the activations around "
-                    f"it 8 bits"
-                )
-            step = float(self.steps[np.argmin(np.abs(self.steps - scale))])
-        elif name not in MOVED_INPUTS:
+        real = self.constants.nearest((stored - point) * scale, scale)
+        step = _wide_step(about, self.steps) or scale / _FINER  # of what is moved with it
+        if name not in MOVED_INPUTS:
             step = float(np.abs(real).max()) / _MOST or step
         new = self._alike(tensor, step)
         codes = np.clip(np.rint(real / np.float64(np.float32(step))), -_MOST, _MOST)
@@ -305,16 +284,18 @@ class _Widening:
         return new
 
     def _bias(self, tensor: int, finer: int) -> int:
-        """A bias as int64, in steps that are finer if those of the input became so."""
+        """A bias as int64, in steps that are finer as those of the input became."""
         graph = self.links.graph
         values = tensor_values(self.model, self.links.subgraph, tensor)
         if values is None or dtype_name(graph.tensors[tensor]) != "int32":
             return tensor
         about = copy.copy(graph.tensors[tensor])
+        steps = scales_of(about).astype(np.float64)
+        real = self.constants.nearest(np.asarray(values) * steps, steps)
         about.type = schema.TensorType.INT64
         about.quantization = copy.copy(about.quantization)
-        about.quantization.scale = scales_of(about) / np.float32(finer)
-        about.buffer = new_buffer(self.model, np.asarray(values, np.int64) * finer)
+        about.quantization.scale = (steps / finer).astype(np.float32)
+        about.buffer = new_buffer(self.model, np.rint(real / (steps / finer)).astype(np.int64))
         graph.tensors.append(about)
         return len(graph.tensors) - 1
 

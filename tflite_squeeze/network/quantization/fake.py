@@ -16,6 +16,9 @@ from tflite_squeeze.network.quantization.plan import WeightQuantization
 _exported: ContextVar[bool] = ContextVar("exported", default=False)
 _gridded: ContextVar[bool] = ContextVar("gridded", default=True)
 _WIDEST = 32767  # of 16 bits, symmetric
+# So many steps of 16 bits are one of the 8 that stand for them in a file on its way: these reach as
+# far, and no range of 8 bits has such a step by itself.
+COARSER = 259
 LEAST = 1e-8  # of a magnitude: a channel of zeros has steps too
 
 
@@ -53,11 +56,10 @@ def fake_activation(values: Any, low: Any, high: Any, bits: int) -> Any:
         values: float32.
         low: the least value of the range, 0 or less.
         high: the greatest.
-        bits: 8 or 16. For the converter, values of 16 bits have their steps, but integers of 8:
-            it reads no others, and computes nothing.
+        bits: 8 or 16. For the converter, which reads 8 bits alone, steps are `COARSER` then.
     """
     if bits == 16 and is_exporting():
-        step = max(abs(_static(low)), abs(_static(high))) / _WIDEST
+        step = max(abs(_static(low)), abs(_static(high))) / _WIDEST * COARSER
         return tf.quantization.fake_quant_with_min_max_vars(values, -128 * step, 127 * step)
     if bits == 16:
         high = tf.maximum(tf.abs(low), tf.abs(high))
