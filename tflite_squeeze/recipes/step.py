@@ -88,16 +88,7 @@ def run_step(
         measure: whether the model's file is measured even where it decides nothing.
     """
     started = time.perf_counter()
-    report = StepReport(
-        number=before.number,
-        technique=step.technique,
-        status=_status(step, lossy=False),
-        settings=step.model_dump(mode="json", exclude_none=True),
-        metric=metric_name(model),
-        before=before.quality,
-        claims=dict(before.claims),
-        seconds=0.0,
-    )
+    report = _begun(step, model, before)
     try:
         changed, record = _applied(step, model, data, before, told)
     except PatternError as error:
@@ -125,6 +116,20 @@ def run_step(
     }
     report = report.model_copy(update=update)
     return Stepped(model=changed, report=report, lossy=bool(losses))
+
+
+def _begun(step: Step, model: Any, before: Before) -> StepReport:
+    """The report of a step that has done nothing yet."""
+    return StepReport(
+        number=before.number,
+        technique=step.technique,
+        status=_status(step, lossy=False),
+        settings=step.model_dump(mode="json", exclude_none=True),
+        metric=metric_name(model),
+        before=before.quality,
+        claims=dict(before.claims),
+        seconds=0.0,
+    )
 
 
 def intermediate_file(model: Any, settings: Convert, data: Data | None, verify: Verify) -> bytes:
