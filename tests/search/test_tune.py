@@ -13,7 +13,7 @@ from tests.command_runs import Run, run  # noqa: F401  # a fixture
 from tests.tiny_models import LIBRARIES, examples
 from tflite_squeeze.errors import OutputError, UsageError
 from tflite_squeeze.recipes.objective import Tune
-from tflite_squeeze.search import measuring
+from tflite_squeeze.search import limits
 from tflite_squeeze.search import tune as module
 from tflite_squeeze.search.record import TuneRecord
 from tflite_squeeze.search.tables import tune_tables
@@ -218,9 +218,9 @@ def test_wrong_use_is_one_line(run: Run, tmp_path: Path, options: list[str], sai
 
 
 def test_a_loss_is_that_of_the_worst_labelled_output() -> None:
-    assert measuring.failures_of(
+    assert limits.failures_of(
         {"download": 2_000.0},
-        measuring.Loss(measure="agreement", drop=0.03, examples=50),
+        limits.Loss(measure="agreement", drop=0.03, examples=50),
         Tune(limits={"download": 1_000}),
     ) == (
         "agreement: 3.00% lost, and 2.00% is the limit",

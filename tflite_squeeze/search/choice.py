@@ -8,18 +8,22 @@ Parzen estimator); Jamieson & Talwalkar 2016, arXiv:1502.07943 (successive halvi
 """
 
 import math
-from pathlib import Path
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate
-from tflite_squeeze.search.record import Trial
+from tflite_squeeze.search.limits import excess_of
+from tflite_squeeze.search.promise import over_limit, promising
+from tflite_squeeze.search.record import Stage, Trial
+from tflite_squeeze.search.study import Study
 
 # Ways of the first candidates, from the gentlest to the hardest; the search begins at the third.
 _NARROW_WAY = (0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.28, 0.22, 0.16)
@@ -38,6 +42,21 @@ _VALUES = (0, 8, 16, 32)
 _CONSTRAINT = "over the limit"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Proposed:
+    """A candidate to be made.
+
+    Attributes:
+        candidate: its numbers.
+        stage: how far it is trained.
+        asking: Optuna's trial of it.
+    """
+
+    candidate: Candidate
+    stage: Stage
+    asking: optuna.Trial
+
+
 class Choice:
     """Proposes candidates, and learns from what became of them.
 
@@ -45,7 +64,10 @@ class Choice:
         asked: what is searched for.
         techniques: those that this model and data allow.
         base: what all candidates have in common.
-        storage: where Optuna keeps its study: a file for its journal, a URL, or None for memory.
+        study: of the search.
+
+    Attributes:
+        study: Optuna's.
     """
 
     def __init__(
@@ -53,23 +75,15 @@ class Choice:
         asked: Tune,
         techniques: frozenset[str],
         base: Candidate,
-        storage: Path | str | None,
+        study: Study,
     ) -> None:
         self._asked, self._techniques, self._base = asked, techniques, base
         self._way = self._first_way()
-        self._low, self._high = -1, len(self._way)
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        sampler = optuna.samplers.TPESampler(
-            seed=asked.seed,
-            n_startup_trials=_FIRST,
-            multivariate=True,
-        )
-        self._study = optuna.create_study(
-            study_name="tune",
-            storage=_storage(storage),
-            sampler=sampler,
-            directions=["minimize"] * len(asked.minimize),
-            load_if_exists=True,
+        self._shared, self.study = study, study.study
+        # Workers that know the same would propose the same.
+        seed = asked.seed if study.alone else asked.seed + zlib.crc32(study.worker.encode())
+        self.study.sampler = optuna.samplers.TPESampler(
+            seed=seed % 2**32, n_startup_trials=_FIRST, multivariate=True
         )
 
     @property
@@ -102,24 +116,77 @@ class Choice:
         kept = [{name: way[name] for name in space if name in way} for way in ways]
         return [way for at, way in enumerate(kept) if way and way not in kept[:at]]
 
-    def proposed(self, tried: int) -> tuple[Candidate, optuna.Trial] | None:
-        """The next candidate and Optuna's trial of it; None where nothing can be varied.
+    def proposed(self, trials: Sequence[Trial]) -> Proposed | None:
+        """The next candidate; None where nothing can be varied.
+
+        What is known to be worth a training is put into the queue of the study, from which every
+        worker takes before anything else is proposed.
 
         Args:
-            tried: how many there were before.
+            trials: all that are finished.
         """
         if not self.space:
             return None
-        step = self._next_step()
-        if tried < _FIRST and self._low < step < self._high:
-            self._study.enqueue_trial(self._way[step])
-        trial = self._study.ask(self.space)
-        return self._candidate(trial.params), trial
+        short = sum(one.stage == "short" for one in trials)
+        underway = [one for one in self._begun() if _stage(one) == "whole"]
+        hopeful = promising(
+            trials, self._asked, [self._candidate(_params(one)) for one in underway]
+        )
+        if hopeful is not None and short >= _FIRST:
+            self.study.enqueue_trial(self._params_of(hopeful), user_attrs={"stage": "whole"})
+        elif (at := self._next_on_way(trials)) is not None:
+            self.study.enqueue_trial(self._way[at], user_attrs={"stage": "short"})
+        trial = self.study.ask(self.space)
+        stage: Stage = trial.user_attrs.get("stage", "short")
+        return Proposed(candidate=self._candidate(trial.params), stage=stage, asking=trial)
 
-    def _next_step(self) -> int:
-        """Between the hardest that did and the gentlest that did not, not far beyond the former."""
-        middle = (self._low + self._high) // 2
-        return middle if self._high < len(self._way) else min(middle, self._low + _STRIDE)
+    def _begun(self) -> list[FrozenTrial]:
+        """Candidates that are in the queue, being made or finished."""
+        states = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
+        return self.study.get_trials(deepcopy=False, states=states)
+
+    def _params_of(self, candidate: Candidate) -> dict[str, Any]:
+        """What Optuna calls the numbers of a candidate of a first look."""
+        wanted = candidate.model_copy(update={"steps": 0})
+        return next(
+            _params(one) for one in self._begun() if self._candidate(_params(one)) == wanted
+        )
+
+    def _next_on_way(self, trials: Sequence[Trial]) -> int | None:
+        """The middle of the longest part of the way that is not known yet; None without one.
+
+        Gentler candidates than one that is within the limit need no trial, nor do harder ones than
+        one that is not. Others that work on the way at the same time divide it. While none has lost
+        too much, steps are not long.
+        """
+        short = [one for one in self._begun() if _stage(one) == "short"]
+        workers = 1 if self._shared.alone else 1 + len(self._shared.others())
+        if len(short) >= max(_FIRST, workers):
+            return None
+        low, high = self._ends_of_way(trials)
+        begun = [_params(one) for one in short]
+        between = [at for at in range(low + 1, high) if self._way[at] in begun]
+        marks = [low, *between, high]
+        before, after = max(pairwise(marks), key=lambda one: one[1] - one[0])
+        middle = (before + after) // 2
+        if after == len(self._way):
+            middle = min(middle, before + _STRIDE)
+        return middle if before < middle < after else None
+
+    def _ends_of_way(self, trials: Sequence[Trial]) -> tuple[int, int]:
+        """The hardest candidate of the way that is within the limit, the gentlest that is not."""
+        low, high = -1, len(self._way)
+        for trial in trials:
+            if trial.stage != "short":
+                continue
+            wanted = trial.candidate.model_copy(update={"steps": 0})
+            for at, way in enumerate(self._way):
+                if self._candidate(way) == wanted:
+                    if over_limit(trial, _trained(trials), self._asked) <= 0:
+                        low = max(low, at)
+                    else:
+                        high = min(high, at)
+        return low, high
 
     def _candidate(self, given: dict[str, Any]) -> Candidate:
         numbers = {
@@ -130,52 +197,41 @@ class Choice:
         }
         return self._base.model_copy(update=numbers)
 
-    def learn(
-        self, asked: optuna.Trial, trial: Trial, first: Trial, over: float, excess: float = 0.0
-    ) -> None:
-        """Tells what became of a proposed candidate.
+    def learned(
+        self, asking: optuna.Trial, trial: Trial, first: Trial, trials: Sequence[Trial]
+    ) -> list[float]:
+        """What Optuna is told of a candidate that is finished.
 
         Args:
-            asked: Optuna's trial.
+            asking: Optuna's trial.
             trial: what was found.
             first: the best without training.
-            over: how much more than its limit it lost, as a fraction; positive if it lost more.
-            excess: by what share it exceeds the limits of what it costs.
+            trials: all that are finished.
+
+        Returns:
+            What is minimized, as logarithms of shares of the first; how much more than its limits
+            it loses and costs is set as a constraint.
         """
-        values = [
+        over = over_limit(trial, _trained(trials), self._asked)
+        excess = excess_of(trial.costs, self._asked)
+        asking.set_constraint(_CONSTRAINT, max(over, excess) if excess else over)
+        return [
             math.log(max(trial.costs[name], 1e-9) / first.costs[name])
             if name in trial.costs
             else _LOST
             for name in self._asked.minimize
         ]
-        asked.set_constraint(_CONSTRAINT, max(over, excess) if excess else over)
-        self._study.tell(asked, values)
-        self.place(trial, over)
-
-    def place(self, trial: Trial, over: float) -> None:
-        """Notes how far on the way of the first candidates one of them was, and on which side.
-
-        Args:
-            trial: of any candidate.
-            over: as in `learn`.
-        """
-        at = next((at for at, way in enumerate(self._way) if self._is(trial.candidate, way)), None)
-        if at is not None:
-            if over <= 0:
-                self._low = max(self._low, at)
-            else:
-                self._high = min(self._high, at)
-
-    def _is(self, candidate: Candidate, way: dict[str, Any]) -> bool:
-        return self._candidate(way) == candidate.model_copy(update={"steps": 0})
-
-    def forget_unfinished(self) -> None:
-        """Ends the trials that a killed process left, so that they count for nothing."""
-        for one in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            self._study.tell(one.number, state=TrialState.FAIL)
 
 
-def _storage(where: Path | str | None) -> Any:
-    if isinstance(where, Path):
-        return JournalStorage(JournalFileBackend(str(where)))
-    return where
+def _trained(trials: Sequence[Trial]) -> list[Trial]:
+    return [one for one in trials if one.stage != "free"]
+
+
+def _stage(one: FrozenTrial) -> str:
+    return str(one.user_attrs.get("stage", "short"))
+
+
+def _params(one: FrozenTrial) -> dict[str, Any]:
+    """The numbers of a trial, also where no worker has taken it from the queue yet."""
+    found: dict[str, Any] = one.params or one.system_attrs.get("fixed_params", {})
+    return found

@@ -36,8 +36,11 @@ if TYPE_CHECKING:
     from tflite_squeeze.data.data import Data
     from tflite_squeeze.network.loading import LoadedModel
     from tflite_squeeze.recipes.objective import Tune
+    from tflite_squeeze.search.workers import Workers
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+LOGGERS = "tflite_squeeze.search.loggers:Loggers"
+WORKERS = "tflite_squeeze.search.workers:Workers"
 TUNE = "tflite_squeeze.recipes.objective:Tune"
 _COSTS = ("latency", "download", "raw", "ram", "macs")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)", re.IGNORECASE)
@@ -122,6 +125,8 @@ def asked_for(options: Mapping[str, Any], base: "Tune | None" = None) -> "Tune":
 @seconds_option()
 @config_options(TUNE, "trials", "only", "without", "protect", "seed")
 @data_options
+@config_options(WORKERS, "storage", "artifacts", "study", "measure_here", "measure_only")
+@config_options(LOGGERS, "tensorboard", "mlflow")
 @resume_option("search")
 @model_options
 @json_option
@@ -141,7 +146,26 @@ def tune_command(ctx: click.Context, /, model: Path, output: Path, **options: An
     check_json(options["json_target"], force=options["force"], inputs=[model])
     data = searched_data(options)
     source = open_layers(model, options)
-    searched(ctx, asked, source, data, output, options)
+    searched(ctx, asked, source, data, output, options, _workers(options))
+
+
+def _workers(options: Mapping[str, Any]) -> "Workers | None":
+    """Where the running command meets others.
+
+    Raises:
+        UsageError: options of a shared search are given without it.
+    """
+    if options["storage"] is None:
+        for name in ("artifacts", "study", "measure_here", "measure_only"):
+            if given(name):
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is of a search that machines share: pass "
+                    f"--storage too"
+                )
+        return None
+    from tflite_squeeze.search.workers import Workers
+
+    return config_of(Workers)
 
 
 def searched_data(options: Mapping[str, Any]) -> "Data":
@@ -165,6 +189,7 @@ def searched(
     data: "Data",
     output: Path,
     options: Mapping[str, Any],
+    workers: "Workers | None" = None,
 ) -> None:
     """Searches and shows what was found.
 
@@ -175,10 +200,12 @@ def searched(
         data: the samples.
         output: the folder.
         options: of the command.
+        workers: where it meets others.
 
     Raises:
         CheckFailed: no file meets everything that was asked.
     """
+    from tflite_squeeze.search.loggers import Loggers
     from tflite_squeeze.search.tables import tune_tables
     from tflite_squeeze.search.tune import tune
 
@@ -190,6 +217,8 @@ def searched(
             output,
             resume=options["resume"],
             force=options["force"],
+            workers=workers,
+            loggers=config_of(Loggers),
             allow_unsafe=options["allow_unsafe"],
             on_progress=told,
         )

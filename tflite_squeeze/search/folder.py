@@ -14,6 +14,7 @@ BEST, BEST_RECIPE, BEST_MODEL = "best.tflite", "best.yaml", "best.keras"
 REPORT, RECORD, PAGE = "report.md", "report.json", "report.html"
 JOURNAL = "study.journal"
 TRIAL_FILE, TRIAL_RECIPE, TRIAL_MODEL = "file.tflite", "recipe.yaml", "model.keras"
+TRIAL_FILES = (TRIAL_FILE, TRIAL_RECIPE, TRIAL_MODEL)
 FRONT = "front"
 # Candidates without training, beside those that are trained.
 _MOST_FREE = 20
@@ -61,7 +62,7 @@ def opened(
     each = [
         f"trials/{number:03d}/{name}"
         for number in range(trials + _MOST_FREE)
-        for name in (TRIAL_FILE, TRIAL_RECIPE, TRIAL_MODEL)
+        for name in TRIAL_FILES
     ]
     store = RunFolder(
         folder,

@@ -1,6 +1,6 @@
 """What a file costs, and what it loses against the model that was given."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -17,12 +17,12 @@ from tflite_squeeze.tflite.footprint import footprint
 from tflite_squeeze.verification.record import OutputFidelity, Verify, VerifyRecord
 from tflite_squeeze.verification.verify import verify
 
-# Of answers that are numbers, where nothing else is asked for: 20 dB.
-_NOISE = 0.1
 _COUNTED = {"download": "download_bytes", "raw": "raw_bytes", "macs": "macs"}
 
 
-def costs_of(tflite: bytes, asked: Tune, first: tuple[bytes, float] | None) -> dict[str, float]:
+def costs_of(
+    tflite: bytes, asked: Tune, first: tuple[bytes, float] | None, *, timed: bool = True
+) -> dict[str, float]:
     """What a file costs of everything that was asked about, and its bytes.
 
     Args:
@@ -30,6 +30,7 @@ def costs_of(tflite: bytes, asked: Tune, first: tuple[bytes, float] | None) -> d
         asked: what is searched for.
         first: the file that others are timed beside, and its time in microseconds; None for that
             file itself.
+        timed: whether latency is measured.
 
     Returns:
         By name: latency in microseconds, ram and the others in bytes or multiply-accumulates.
@@ -43,7 +44,7 @@ def costs_of(tflite: bytes, asked: Tune, first: tuple[bytes, float] | None) -> d
     if asked.target == "micro":
         micro = profile_micro(tflite, MicroProfile(examples=1))
         found["ram"] = float(micro.arena.smallest_bytes)
-    else:
+    elif timed:
         found["latency"] = _time(tflite, first)
     return found
 
@@ -108,43 +109,3 @@ def _unlabelled(outputs: Iterable[OutputFidelity], record: VerifyRecord) -> list
             noise = float(10 ** (-one.sqnr_db / 20))
             losses.append(Loss(measure="noise", drop=noise, examples=record.examples))
     return losses
-
-
-def limit_of(loss: Loss, asked: Tune) -> float:
-    """How large a loss may be."""
-    if loss.measure in ("accuracy", "error"):
-        return asked.max_drop
-    if loss.measure == "noise" and "min_agreement" not in asked.model_fields_set:
-        return _NOISE
-    return 1 - asked.min_agreement
-
-
-_LIMIT_UNITS = {"latency": 1000.0}  # milliseconds, measured in microseconds
-
-
-def failures_of(costs: dict[str, float], loss: Loss, asked: Tune) -> tuple[str, ...]:
-    """Which limits a file does not meet, one line each."""
-    lines = []
-    bound = limit_of(loss, asked)
-    if loss.drop > bound + 1e-12:
-        lines.append(f"{loss.measure}: {loss.drop:.2%} lost, and {bound:.2%} is the limit")
-    for name, limit in _limits(asked):
-        if costs[name] > limit:
-            lines.append(f"{name}: {costs[name]:,.6g}, and {limit:,.6g} is the limit")
-    return tuple(lines)
-
-
-def excess_of(costs: dict[str, float], asked: Tune) -> float:
-    """By what share a file exceeds the limits of what it costs, all of those that are known.
-
-    Example:
-        >>> excess_of({"raw": 150.0}, Tune(limits={"raw": 100}))
-        0.5
-    """
-    return sum(max(0.0, costs[name] / limit - 1) for name, limit in _limits(asked) if name in costs)
-
-
-def _limits(asked: Tune) -> Iterator[tuple[str, float]]:
-    """Each limit of what a file costs, in the units that costs have."""
-    for name, most in asked.limits.items():
-        yield name, most * _LIMIT_UNITS.get(name, 1.0)

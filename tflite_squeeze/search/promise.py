@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate
-from tflite_squeeze.search.measuring import excess_of, limit_of
+from tflite_squeeze.search.limits import excess_of, limit_of
 from tflite_squeeze.search.record import Trial
 
 # What is left of the loss of a short training after a whole one, until that has been seen: zeros
@@ -59,7 +59,7 @@ def over_limit(trial: Trial, trained: Sequence[Trial], asked: Tune) -> float:
     """How much more than its limit a trial is expected to lose after a whole training.
 
     Args:
-        trial: of a first look.
+        trial: of a first look, or of a whole training.
         trained: all that were trained, which show what whole trainings win.
         asked: what is searched for.
 
@@ -68,7 +68,8 @@ def over_limit(trial: Trial, trained: Sequence[Trial], asked: Tune) -> float:
     """
     if trial.loss is None:
         return 1.0
-    expected = max(0.0, trial.loss.drop) * _left_of_loss(trial.candidate, trained)
+    left = 1.0 if trial.stage == "whole" else _left_of_loss(trial.candidate, trained)
+    expected = max(0.0, trial.loss.drop) * left
     return expected - limit_of(trial.loss, asked)
 
 
@@ -86,16 +87,19 @@ def _left_of_loss(candidate: Candidate, trained: Sequence[Trial]) -> float:
     return min(1.0, max(0.0, statistics.median(shares or [usual])))
 
 
-def promising(trials: Sequence[Trial], asked: Tune) -> Candidate | None:
+def promising(
+    trials: Sequence[Trial], asked: Tune, underway: Sequence[Candidate] = ()
+) -> Candidate | None:
     """The cheapest that a whole training may bring under the limits, and had none yet.
 
     Args:
         trials: all that are finished.
         asked: what is searched for.
+        underway: whole trainings that are not finished.
     """
     passing = [one.costs for one in trials if one.passed]
     trained = [one for one in trials if one.stage != "free"]
-    whole = [one.candidate for one in trained if one.stage == "whole"]
+    whole = [*underway, *(one.candidate for one in trained if one.stage == "whole")]
     found = [
         one
         for one in trained

@@ -1,7 +1,7 @@
 """A search as tables."""
 
 from tflite_squeeze.recipes.objective import Cost, Tune
-from tflite_squeeze.search.measuring import limit_of
+from tflite_squeeze.search.limits import limit_of
 from tflite_squeeze.search.record import Loss, Trial, TuneRecord
 from tflite_squeeze.tables.table import Cell, Table
 
@@ -77,6 +77,8 @@ def result_table(record: TuneRecord) -> Table:
     first, best = record.trial(record.first), record.trial(record.best)
     rows: list[tuple[Cell, ...]] = [("what", first.candidate.text(), best.candidate.text(), "")]
     for name, value in best.costs.items():
+        if name not in first.costs:  # measured by some of the workers
+            continue
         before = first.costs[name]
         title = _TITLES[name]  # type: ignore[index]
         rows.append((title, cost_text(name, before), cost_text(name, value),

@@ -1,7 +1,7 @@
 """The verb: searches for the best file under limits, and has the best so far on disk."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,27 +23,30 @@ from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.search.candidate import Candidate
 from tflite_squeeze.search.choice import Choice
 from tflite_squeeze.search.folder import (
+    JOURNAL,
     PAGE,
     RECORD,
     REPORT,
     TRIAL_FILE,
+    TRIAL_FILES,
     TRIAL_RECIPE,
     TuneState,
     asked_sha256,
     opened,
     put_front,
 )
-from tflite_squeeze.search.measuring import excess_of
+from tflite_squeeze.search.loggers import Loggers, TrialLog, opened_logs
 from tflite_squeeze.search.page import tune_contents
-from tflite_squeeze.search.promise import best_of, over_limit, prediction_error, promising, within
+from tflite_squeeze.search.promise import best_of, prediction_error, within
 from tflite_squeeze.search.record import Stage, Trial, TuneRecord, front_of
+from tflite_squeeze.search.study import Facts, Study, opened_study
 from tflite_squeeze.search.tables import costs_text, loss_text, tune_tables
+from tflite_squeeze.search.workers import Workers
+from tflite_squeeze.search.working import POLL_SECONDS, Worker, take_in
 from tflite_squeeze.search.workshop import Workshop, seconds_per_step
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import tensor_bytes
 
-_FIRST_LOOKS = 4
-_IN_VAIN = 6  # short trials in a row that led to nothing
 _ALIKE = 1.1  # times of two types of the file
 _SAFETY = 1.2  # of the time that a trial is expected to take
 
@@ -88,6 +91,8 @@ def tune(
     *,
     resume: bool = False,
     force: bool = False,
+    workers: Workers | None = None,
+    loggers: Loggers | None = None,
     allow_unsafe: bool = False,
     on_progress: Callable[[str], None] | None = None,
 ) -> Tuned:
@@ -104,6 +109,9 @@ def tune(
             them.
         resume: go on where an interrupted search for the same, of the same model and data, ended.
         force: start again where the folder holds files.
+        workers: where this process meets others that search for the same, each with a folder of its
+            own; None to search alone.
+        loggers: tools that draw experiments, which are told of each candidate.
         allow_unsafe: whether Lambda layers may bring Python code out of model files.
         on_progress: called with a line when something has changed.
 
@@ -138,8 +146,19 @@ def tune(
             resume=resume,
             force=force,
         )
-        search = _Search(store, asked, source, samples, on_progress, allow_unsafe=allow_unsafe)
-        result = search.finished()
+        facts = Facts(
+            name=source.name,
+            package=fresh.package,
+            settings=fresh.recipe,
+            model=fresh.model,
+            data=fresh.data,
+        )
+        with opened_study(workers, store.folder / JOURNAL, facts, asked) as study:
+            logs = opened_logs(loggers or Loggers(), study.study.study_name, store.folder)
+            search = _Search(
+                store, asked, source, samples, study, logs, on_progress, allow_unsafe=allow_unsafe
+            )
+            result = search.finished()
     return result if folder is not None else replace(result, folder=None)
 
 
@@ -152,16 +171,26 @@ class _Search:
         asked: Tune,
         source: LoadedModel,
         data: Data,
+        study: Study,
+        logs: Sequence[TrialLog],
         on_progress: Callable[[str], None] | None,
         *,
         allow_unsafe: bool,
     ) -> None:
         self._store, self._asked, self._source, self._data = store, asked, source, data
         self._parts: Divided = set_aside(data)
+        self._study, self._logs = study, logs
         self._say = on_progress or (lambda _line: None)
         self._started = time.perf_counter() - store.state.seconds
         self._shop = Workshop(
-            store, asked, source, self._parts, self._tell, allow_unsafe=allow_unsafe
+            store,
+            asked,
+            source,
+            self._parts,
+            self.tell,
+            allow_unsafe=allow_unsafe,
+            measures=study.measures,
+            shared=not study.alone,
         )
         self._notes: list[str] = [] if self._parts.apart else [
             "there are too few examples to choose and to judge on different ones: the loss is "
@@ -169,101 +198,80 @@ class _Search:
         ]  # fmt: skip
 
     @property
-    def _trials(self) -> tuple[Trial, ...]:
+    def trials(self) -> tuple[Trial, ...]:
+        """All that are finished, as far as this worker knows."""
         state = self._store.state
         assert isinstance(state, TuneState)
         return state.trials
 
     def finished(self) -> Tuned:
         """Runs what is left of the search."""
+        take_in(self._study, self)
+        if not self._study.measures and "latency" in {*self._asked.minimize, *self._asked.limits}:
+            self._await_times()
+        if not self._study.is_settled:
+            self._without_any_training()
+        first = self._first()
+        settled = self._study.settled(lambda: self._settled(first))
+        base = Candidate.model_validate(settled["base"])
+        self._shop.settle_on(base)
+        self._notes += settled["notes"]
+        if within(first, self._asked):
+            techniques = frozenset(settled["techniques"])
+            choice = Choice(self._asked, techniques, base, self._study)
+            worker = Worker(self._study, choice, self._asked, self, first, settled["free"])
+            self._notes += worker.run()
+        return self._written(self._first())
+
+    def _await_times(self) -> None:
+        """Waits until a worker that measures has timed the files without training."""
+        while not self._study.is_settled:
+            if self.left is not None and self.left <= 0:
+                raise CheckFailed(
+                    "no worker has measured latency in all the time: start one with --measure-here"
+                )
+            self.tell("waiting for a worker with --measure-here to time files without training")
+            time.sleep(POLL_SECONDS)
+        take_in(self._study, self)
+
+    def _without_any_training(self) -> None:
+        """Makes each type of file, also without dead channels; more where none passes."""
         types = self._shop.without_training()
         self._without_training(types)
         self._without_training(self._shop.tidied(types))
-        smaller = [one for one in self._trials if one.candidate.quantize is not Quantization.NONE]
+        smaller = [one for one in self.trials if one.candidate.quantize is not Quantization.NONE]
         if not any(within(one, self._asked) for one in smaller):
             self._without_training(self._shop.rescues())
-        first = self._first()
-        if within(first, self._asked):
-            self._searched(first)
-        return self._written(self._first())
 
     def _without_training(self, candidates: Sequence[Candidate]) -> None:
-        """Makes those that an interrupted search has not made yet."""
-        known = [one.candidate for one in self._trials if one.stage == "free"]
+        """Makes those that are not made yet."""
         for candidate in candidates:
+            take_in(self._study, self)
+            known = [one.candidate for one in self.trials if one.stage == "free"]
             if candidate not in known:
-                self._added(self._shop.trial(candidate, "free", len(self._trials)))
+                trial = self.judged(self.make(candidate, "free", len(self.trials)))
+                self._study.share_free(trial, self.files(trial))
+                self.keep(trial)
 
     def _first(self) -> Trial:
         """The best that needed no training."""
-        return best_of([one for one in self._trials if one.stage == "free"], self._asked)
+        return best_of([one for one in self.trials if one.stage == "free"], self._asked)
 
     def _best(self) -> Trial:
-        return best_of(self._trials, self._asked)
+        return best_of(self.trials, self._asked)
 
-    def _ahead(self) -> set[int]:
-        """What a candidate has to change to have led to something: the best, or the front."""
-        kept = front_of(self._trials, self._asked) if len(self._asked.minimize) > 1 else ()
-        return {one.number for one in (*kept, self._best())}
-
-    def _searched(self, first: Trial) -> None:
-        """Trains candidates until the time, the trials or the ideas are used up."""
+    def _settled(self, first: Trial) -> dict[str, Any]:
+        """What all workers have in common."""
         base = self._base(first)
         self._shop.settle_on(base)
-        choice = Choice(
-            self._asked,
-            self._shop.planning.techniques,
-            base,
-            self._store.folder / "study.journal",
-        )
-        self._notes += self._shop.planning.notes
-        choice.forget_unfinished()
-        vain = 0
-        trained = [one for one in self._trials if one.stage != "free"]
-        for one in trained:  # of a search that was interrupted
-            if one.stage == "short":
-                choice.place(one, over_limit(one, trained, self._asked))
-        while len(trained) < self._asked.trials and vain < _IN_VAIN:
-            short = [one for one in trained if one.stage == "short"]
-            hopeful = self._hopeful()
-            stage: Stage
-            if hopeful is not None and len(short) >= _FIRST_LOOKS:
-                candidate, stage, asking = hopeful, "whole", None
-            else:
-                proposed = choice.proposed(len(short))
-                if proposed is None:
-                    self._notes.append("no technique of the search can change this model")
-                    return
-                candidate, asking = proposed
-                twin = self._shop.twin(candidate)
-                if twin is not None:
-                    vain += 1
-                    twin = twin.model_copy(update={"candidate": candidate})
-                    self._learnt(choice, asking, twin, first)
-                    continue
-                stage = "short"
-            candidate = self._shop.with_steps(candidate, stage, trained)
-            if self._too_late(candidate, trained):
-                self._notes.append("the time was used up")
-                return
-            before = self._ahead()
-            trial = self._shop.trial(candidate, stage, len(self._trials))
-            if asking is not None:
-                self._learnt(choice, asking, trial, first)
-            self._added(trial)
-            trained.append(trial)
-            better = self._ahead() != before
-            if better or (stage == "short" and self._hopeful() is not None):
-                vain = 0
-            elif len(short) >= _FIRST_LOOKS:
-                vain += 1
-        if vain >= _IN_VAIN:
-            self._notes.append(f"{_IN_VAIN} candidates in a row led to nothing better")
-
-    def _learnt(self, choice: Choice, asking: Any, trial: Trial, first: Trial) -> None:
-        """Tells the choice what a trial that it proposed cost and lost."""
-        over = over_limit(trial, [one for one in self._trials if one.stage != "free"], self._asked)
-        choice.learn(asking, trial, first, over, excess_of(trial.costs, self._asked))
+        planning = self._shop.planning
+        techniques = sorted(planning.techniques) if within(first, self._asked) else []
+        return {
+            "base": base.model_dump(mode="json"),
+            "techniques": techniques,
+            "free": len(self.trials),
+            "notes": list(planning.notes),
+        }
 
     def _base(self, first: Trial) -> Candidate:
         """What all candidates have: the type of the best without training, or int8.
@@ -273,7 +281,7 @@ class _Search:
         """
         best = first.candidate.model_copy(update={"weight_bits": 8})
         plain = best.model_copy(update={"quantize": Quantization.INT8})
-        known = next((one for one in self._trials if one.candidate == plain), None)
+        known = next((one for one in self.trials if one.candidate == plain), None)
         if known is None or not known.passed:
             return best
         if "latency" in self._asked.minimize:
@@ -285,53 +293,88 @@ class _Search:
         if not first.candidate.tidied:
             return []
         before = first.candidate.model_copy(update={"tidied": False})
-        known = next(one for one in self._trials if one.candidate == before)
+        known = next(one for one in self.trials if one.candidate == before)
         gained = f"{costs_text(known, self._asked)} → {costs_text(first, self._asked)}"
         return [f"{self._shop.dead} dead channels removed: {gained}"]
 
-    def _hopeful(self) -> Candidate | None:
-        return promising(self._trials, self._asked)
+    def with_steps(self, candidate: Candidate, stage: Stage) -> Candidate:
+        """A candidate with the length of its training."""
+        return self._shop.with_steps(candidate, stage, self._trained)
 
-    def _too_late(self, candidate: Candidate, trained: list[Trial]) -> bool:
-        """Whether a trial would end after the search has to."""
-        if self._asked.seconds is None:
+    @property
+    def _trained(self) -> list[Trial]:
+        return [one for one in self.trials if one.stage != "free"]
+
+    def twin(self, candidate: Candidate) -> Trial | None:
+        """A trial that has the same structure as a candidate; None without one."""
+        return self._shop.twin(candidate)
+
+    def too_late(self, candidate: Candidate) -> bool:
+        """Whether a candidate would be finished after the search has to be."""
+        if self.left is None:
             return False
-        per_step = seconds_per_step(trained)
+        per_step = seconds_per_step(self._trained)
         if per_step is None:
-            return self._left() <= 0
-        return candidate.steps * per_step * _SAFETY > self._left()
+            return self.left <= 0
+        return candidate.steps * per_step * _SAFETY > self.left
 
-    def _left(self) -> float:
-        assert self._asked.seconds is not None  # the caller looked
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left; None where there is no limit."""
+        if self._asked.seconds is None:
+            return None
         return self._asked.seconds - (time.perf_counter() - self._started)
 
-    def _added(self, trial: Trial) -> None:
+    def make(self, candidate: Candidate, stage: Stage, number: int) -> Trial:
+        """Makes a candidate's file, and measures what this worker measures."""
+        return self._shop.trial(candidate, stage, number)
+
+    def timed(self, trial: Trial) -> Trial:
+        """Measures the latency of a candidate whose files are here."""
+        return self._shop.timed(trial)
+
+    def judged(self, trial: Trial) -> Trial:
+        """Judges what would be kept, on examples that nothing was chosen on."""
+        kept = trial in front_of((*self.trials, trial), self._asked)
+        return self._shop.judged(trial) if kept else trial
+
+    def keep(self, trial: Trial) -> None:
         """Keeps a trial, and its file with the front and as the best where it is."""
-        if trial in front_of((*self._trials, trial), self._asked):
-            trial = self._shop.judged(trial)
-        state = self._store.state
+        trials = tuple(sorted((*self.trials, trial), key=lambda one: one.number))
         seconds = time.perf_counter() - self._started
         self._store.write(
-            state.model_copy(update={"trials": (*self._trials, trial), "seconds": seconds})
+            self._store.state.model_copy(update={"trials": trials, "seconds": seconds})
         )
         if trial.passed and self._best().number == trial.number:
             self._shop.put_best(trial)
-        put_front(self._store, front_of(self._trials, self._asked))
-        self._tell("")
+        put_front(self._store, front_of(self.trials, self._asked))
+        for log in self._logs:
+            log.add(trial, self._best())
+        self.tell("")
 
-    def _tell(self, doing: str) -> None:
-        """One line of what there is, and what is done now."""
-        made = [one for one in self._trials if one.loss is not None]
+    def files(self, trial: Trial) -> dict[str, Path]:
+        """The files of a candidate, by name."""
+        folder = self._store.folder / trial.folder
+        return {name: folder / name for name in TRIAL_FILES if (folder / name).exists()}
+
+    def receive(self, trial: Trial, files: Mapping[str, str]) -> None:
+        """Fetches the files of a candidate that another worker made."""
+        for name, content in self._study.fetched(files):
+            self._store.put(f"{trial.folder}/{name}", content)
+
+    def tell(self, doing: str) -> None:
+        """Says in one line what there is, and what is done now."""
+        made = [one for one in self.trials if one.loss is not None]
         line = doing
         if made:
             best, first = self._best(), self._first()
             line = (
                 f"{first.candidate.text()}: {costs_text(first, self._asked)}; "
                 f"now {costs_text(best, self._asked)} at {loss_text(best)}, "
-                f"{sum(one.stage != 'free' for one in self._trials)} of {self._asked.trials} trials"
+                f"{sum(one.stage != 'free' for one in self.trials)} of {self._asked.trials} trials"
             )
-            if self._asked.seconds is not None:
-                line += f", {max(0.0, self._left()) / 60:.0f} min left"
+            if self.left is not None:
+                line += f", {max(0.0, self.left) / 60:.0f} min left"
             line += f"; {doing}" if doing else ""
         self._say(line)
 
@@ -348,10 +391,10 @@ class _Search:
             apart=self._parts.apart,
             machine=this_machine(),
             packages=package_versions(),
-            trials=self._trials,
+            trials=self.trials,
             first=first.number,
             best=best.number,
-            prediction_error=prediction_error(self._trials),
+            prediction_error=prediction_error(self.trials),
             notes=tuple(self._notes),
             seconds=time.perf_counter() - self._started,
         )

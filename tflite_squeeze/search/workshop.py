@@ -25,7 +25,8 @@ from tflite_squeeze.search.folder import (
     TRIAL_MODEL,
     TRIAL_RECIPE,
 )
-from tflite_squeeze.search.measuring import costs_of, failures_of, loss_of
+from tflite_squeeze.search.limits import failures_of
+from tflite_squeeze.search.measuring import costs_of, loss_of
 from tflite_squeeze.search.planning import MULTIPLE, Planning
 from tflite_squeeze.search.promise import alike
 from tflite_squeeze.search.record import Stage, Trial
@@ -60,6 +61,8 @@ class Workshop:
         parts: data to train and choose on, and data to judge by, fitted to the model.
         tell: of the progress within a trial.
         allow_unsafe: whether Lambda layers may bring Python code out of model files.
+        measures: whether latency is measured on this machine.
+        shared: whether other machines work on the search: plans are by what is the same on all.
     """
 
     def __init__(
@@ -71,9 +74,12 @@ class Workshop:
         tell: Callable[[str], None],
         *,
         allow_unsafe: bool,
+        measures: bool = True,
+        shared: bool = False,
     ) -> None:
         self._store, self._asked, self._source, self._parts = store, asked, source, parts
         self._tell, self._allow_unsafe = tell, allow_unsafe
+        self._measures, self._shared = measures, shared
         self._batch = planned(FineTune(), examples_of(parts.choosing)).batch or 1
         self._first: tuple[bytes, float] | None = None
         self._base = Candidate(quantize=Quantization.INT8)
@@ -151,7 +157,20 @@ class Workshop:
     @cached_property
     def planning(self) -> Planning:
         """What narrowing and factorizing can do to the model that candidates start from."""
-        return Planning(self._model, self._asked, self._base, self._parts.choosing, self._tell)
+        asked = self._planned_for
+        planning = Planning(self._model, asked, self._base, self._parts.choosing, self._tell)
+        if asked is not self._asked:
+            planning.notes.append(
+                "widths are planned by multiplications, since times differ between machines"
+            )
+        return planning
+
+    @property
+    def _planned_for(self) -> Tune:
+        """What plans are for: times differ between the machines that share a search."""
+        if not self._shared or "latency" not in self._asked.minimize:
+            return self._asked
+        return self._asked.model_copy(update={"minimize": ("macs",)})
 
     def with_steps(self, candidate: Candidate, stage: Stage, trained: list[Trial]) -> Candidate:
         """A candidate with the length of its training.
@@ -240,7 +259,7 @@ class Workshop:
         self._store.put(f"{trial.folder}/{TRIAL_FILE}", made.tflite)
         if trial.candidate.changes:
             self._store.save(made.model, f"{trial.folder}/{TRIAL_MODEL}")
-        costs = costs_of(made.tflite, self._asked, self._timed_beside())
+        costs = self._costs(made.tflite)
         kind = trial.candidate.quantize
         loss = loss_of(self._source, made.tflite, self._parts.choosing, kind)
         failures = (
@@ -248,6 +267,28 @@ class Workshop:
             *failures_of(costs, loss, self._asked),
         )
         return {"costs": costs, "loss": loss, "failures": failures}
+
+    def _costs(self, tflite: bytes) -> dict[str, float]:
+        beside = self._timed_beside() if self._measures else None
+        return costs_of(tflite, self._asked, beside, timed=self._measures)
+
+    def timed(self, trial: Trial) -> Trial:
+        """A trial of another worker with its latency, measured here.
+
+        Args:
+            trial: trained; its file is in the folder.
+        """
+        self._tell(f"timing {trial.candidate.text()}")
+        assert trial.loss is not None  # else there is nothing to time
+        try:
+            costs = self._costs(self._store.read(f"{trial.folder}/{TRIAL_FILE}"))
+        except SqueezeError as error:
+            return trial.model_copy(update={"failures": (*trial.failures, str(error))})
+        failures = (
+            *(line for line in trial.failures if line.startswith("check: ")),
+            *failures_of(costs, trial.loss, self._asked),
+        )
+        return trial.model_copy(update={"costs": costs, "failures": failures})
 
     def _timed_beside(self) -> tuple[bytes, float] | None:
         """The first file of the search and its time, beside which the others are timed."""
@@ -279,7 +320,7 @@ class Workshop:
         base = next((one for one in self._trials if one.candidate == self._base), None)
         if base is None or not base.costs:
             return {}
-        unit = budget_of(self._asked)
+        unit = budget_of(self._planned_for)
         if unit != "bytes":
             return {unit: share * base.costs[unit]}
         tensors = tensor_bytes(self._store.read(f"{base.folder}/{TRIAL_FILE}"))
