@@ -6,6 +6,7 @@ in the JSON are not measured again.
 
 python tools/benchmarks/calibration.py cases
 python tools/benchmarks/calibration.py references
+python tools/benchmarks/calibration.py hot
 python tools/benchmarks/calibration.py table
 """
 
@@ -27,11 +28,13 @@ from measured_table import renew_page
 from named_arrays import arrays
 
 from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.emission.calibration.calibrate import calibrated
 from tflite_squeeze.emission.calibration.config import Calibrate
 from tflite_squeeze.emission.calibration.steps import quantized_by_calibration
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.network.flavors import input_specs
 from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.twin import twin_of
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.training.divergence import Divergence
@@ -40,6 +43,9 @@ RESULTS = Path(__file__).with_suffix(".json")
 MODELS = Path(__file__).resolve().parents[2] / "models"
 REFERENCES = ("lenet_300_100", "resnet_8", "mobilenet_v1_025")
 EPOCHS, SAMPLES, JUDGED = 2, 256, 512
+HOT_PIXELS: dict[str, dict[str, Any]] = {
+    "min/max": {}, "16 bits": {"bits": 16}, "clipped at 1": {"high": 1.0}
+}  # fmt: skip
 
 
 @click.group()
@@ -56,6 +62,27 @@ def cases_command(names: tuple[str, ...], seed: int, folder: Path) -> None:
     data = arrays("fashion-mnist")
     for name in names or CASES:
         row(f"{name}, seed {seed}", lambda name=name: _case(name, data, folder, seed))
+
+
+@main.command(name="hot")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("build/calibration"))
+def hot_command(folder: Path) -> None:
+    """The first three activations of the network of hot pixels, in 16 bits or clipped at 1."""
+    x, _, x_test, y_test = arrays("fashion-mnist")
+    x, x_test = with_hot_pixels(x[:SAMPLES], 0), with_hot_pixels(x_test, 1_000)
+    model = keras.models.load_model(folder / "hot-pixels-0.keras", compile=False)
+    (name,) = input_specs(model)
+    x, x_test = (one.reshape(-1, *model.input_shape[1:]) for one in (x, x_test))
+    answers = model.predict(x_test, batch_size=500, verbose=0)
+    plan = calibrated(folded(model), {name: x}, "minmax")
+    for what, change in HOT_PIXELS.items():
+        first = {one: plan.activations[one].model_copy(update=change)
+                 for one in list(plan.activations)[:3]}  # fmt: skip
+        changed = plan.model_copy(update={"activations": {**plan.activations, **first}})
+        tflite = convert(model, Convert(plan=changed), x, verification=None).tflite
+        (found,) = run_file(tflite, {name: x_test}).outputs.values()
+        apart = judge(model, [answers])([found])
+        click.echo(f"{what}: {_accuracy(found, y_test):.2%}, {len(tflite):,} bytes, {apart:.2g}")
 
 
 @main.command(name="references")
