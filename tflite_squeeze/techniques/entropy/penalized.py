@@ -175,7 +175,7 @@ class _PenalizedNetwork:
             for weights, log_step, mixture in zip(kept, log_steps, mixtures, strict=True)
         ]
         # The gradients of the rate change far more slowly than the weights they act on.
-        tf.cond(count % _EVERY == 1, lambda: self._renew(arguments, count), lambda: 0)
+        tf.cond(count % _EVERY == 1 % _EVERY, lambda: self._renew(arguments, count), lambda: 0)
         known = [[tf.convert_to_tensor(one) for one in rate] for rate in self._rates]
         nats = tf.add_n(
             [
