@@ -34,8 +34,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "notebooks"
 
 
-def test_there_are_ten_in_order() -> None:
-    assert [path.name[:3] for path in PATHS] == [f"{number:02}_" for number in range(1, 11)]
+def test_there_are_eleven_in_order() -> None:
+    assert [path.name[:3] for path in PATHS] == [f"{number:02}_" for number in range(1, 12)]
 
 
 @pytest.mark.slow
