@@ -332,6 +332,18 @@ def test_operators_without_16_bits_are_refused(name: str, operator: str) -> None
         convert(twin, verification=None)
 
 
+def test_a_function_of_16_bits_in_front_of_a_join_is_refused() -> None:
+    layers = LIBRARIES["keras"].layers
+    given = LIBRARIES["keras"].Input((4,), name="x")
+    score = layers.Dense(2, activation="sigmoid", name="score")(given)
+    joined = layers.Concatenate(name="both")([layers.Dense(2)(given), score])
+    plain = folded(LIBRARIES["keras"].Model(given, joined))
+    twin = twin_of(plain, plan_for(plain, activations=16))
+    _answers(twin, _samples(twin), training=True)
+    with pytest.raises(UnsupportedError, match=r"cannot join 'score'.* in 'both.*: give 'score' 8"):
+        convert(twin, verification=None)
+
+
 def test_convolutions_of_volumes_stay_in_float() -> None:
     layers = LIBRARIES["keras"].layers
     given = LIBRARIES["keras"].Input((4, 4, 4, 1))

@@ -14,15 +14,17 @@ from tflite_squeeze.errors import InputError, UnsupportedError, UsageError
 from tflite_squeeze.network.graph import INPUT, graph_of
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.folding import OUTPUT_AXES
-from tflite_squeeze.network.quantization.layers import has_free_scales
+from tflite_squeeze.network.quantization.layers import QuantizedActivation, has_free_scales
 from tflite_squeeze.network.quantization.points import (
     FIXED,
+    JOINED,
     SAME_STEPS,
     has_floats,
     kind_of,
     points_of,
 )
 from tflite_squeeze.network.quantization.twin import (
+    INSIDE,
     float_model,
     is_twin,
     quantized_activations,
@@ -76,7 +78,8 @@ def config_for_twin(source: LoadedModel, config: Convert) -> Convert:
 
 
 def _refuse_unwritten(source: LoadedModel) -> None:
-    """Refuses scales that the converter does not read behind a reshaped kernel."""
+    """Refuses what the converter does not read: scales behind a reshaped kernel, and joins."""
+    _refuse_joined_functions(source)
     for name, layer in quantized_layers(source.model).items():
         kind = layer.plain_kind
         if has_free_scales(kind, layer):
@@ -85,6 +88,22 @@ def _refuse_unwritten(source: LoadedModel) -> None:
             raise UnsupportedError(
                 f"the converter writes no other scales of {name!r} ({kind}) than the largest "
                 f"weight of each channel divided by 127: give {name}/kernel 8 bits and no scale"
+            )
+
+
+def _refuse_joined_functions(source: LoadedModel) -> None:
+    """Refuses 16 bits of a function with a fixed range whose values are moved into another."""
+    graph = graph_of(source.model)
+    for node in graph.nodes.values():
+        rounds = node.source
+        if not isinstance(rounds, QuantizedActivation) or rounds.bits != 16:
+            continue
+        joins = [one.layer for one in graph.consumers(node.name) if kind_of(one) in JOINED]
+        if rounds.estimator == "fixed" and joins:
+            raise UnsupportedError(
+                f"the converter cannot join {rounds.point!r}, a function with a fixed range of 16 "
+                f"bits, with other values in {joins[0].removesuffix(INSIDE)!r}: give "
+                f"{rounds.point!r} 8 bits"
             )
 
 

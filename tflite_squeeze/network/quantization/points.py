@@ -29,7 +29,7 @@ AVERAGES = frozenset({
 _MEANS = AVERAGES | {"UpSampling2D:bilinear"}
 SAME_STEPS = _MOVED | _CHOSEN | _MEANS
 # Their inputs have to have the steps of their output.
-_JOINED = frozenset({
+JOINED = frozenset({
     "Concatenate", "Maximum", "Minimum", "Stack",
 })  # fmt: skip
 # Behind them a value has next to the same range, if nothing else reads what they read.
@@ -148,7 +148,7 @@ def following(model: object) -> list[tuple[frozenset[str], frozenset[str]]]:
     graph, roundings = graph_of(model), roundings_of(model)
     found = []
     for node in graph.nodes.values():
-        if kind_of(node) in _JOINED or _called(node) in (*FIXED, "log_softmax", "logsoftmax"):
+        if kind_of(node) in JOINED or _called(node) in (*FIXED, "log_softmax", "logsoftmax"):
             operands = (roundings[graph.nodes[value.node].layer] for value in node.inputs)
             found.append((roundings[node.layer], frozenset[str]().union(*operands)))
     return found
@@ -157,7 +157,7 @@ def following(model: object) -> list[tuple[frozenset[str], frozenset[str]]]:
 def _borrowers(graph: Graph) -> dict[str, str]:
     parents: dict[str, Node] = {}
     for node in graph.nodes.values():
-        if kind_of(node) in _JOINED and len(node.tensors) == 1 and has_floats(node):
+        if kind_of(node) in JOINED and len(node.tensors) == 1 and has_floats(node):
             for value in node.inputs:
                 operand = _operand(graph, graph.nodes[value.node])
                 if operand is not None and operand.path == node.path:
@@ -258,7 +258,7 @@ def _is_point(graph: Graph, node: Node) -> bool:
     readers = list(_readers(graph, node))
     if ends or not readers:
         return True
-    if len(readers) == 1 and kind_of(readers[0]) in _JOINED:
+    if len(readers) == 1 and kind_of(readers[0]) in JOINED:
         return _called(node) in FIXED
     return not _applies(graph, node)
 

@@ -55,7 +55,7 @@ from tflite_squeeze.network.variables import raw_variable
 # What makes a layer of `layers` beyond the configuration of the plain one.
 _OWN = ("kernel_quantization", "learned_scale", "keeps_zeros", "shared_values", "delay")
 # Behind the name of a layer whose rounded output has it.
-_INSIDE = "_unrounded"
+INSIDE = "_unrounded"
 # Activations that are several operators in a file.
 _IN_PARTS = {
     "Activation:swish": "swish", "Activation:silu": "swish", "Silu": "swish", "tf.nn.silu": "swish",
@@ -162,7 +162,7 @@ def twin_of(
             if _names_an_output(node, ends) and point == node.layer:
                 name = node.source.name
                 (spec,) = layers.get(key, [changed(node.source)])
-                layers[key] = [replace(spec, config={**spec.config, "name": name + _INSIDE})]
+                layers[key] = [replace(spec, config={**spec.config, "name": name + INSIDE})]
             quantizer = _quantizer(
                 kind, point, activation, how, name=name, delay=delay, rounds_training=rounds
             )
@@ -307,7 +307,7 @@ def quantized_layers(twin: Any) -> dict[str, Any]:
     found = {}
     for node in graph_of(twin).nodes.values():
         if isinstance(node.source, QuantizedWeights):
-            found[node.layer.removesuffix(_INSIDE)] = node.source
+            found[node.layer.removesuffix(INSIDE)] = node.source
     return found
 
 
@@ -368,9 +368,9 @@ def float_model(twin: Any) -> Any:
             layers[key] = [LayerSpec(kind="Activation", config=config, weights=())]
         elif isinstance(source, QuantizedWeights):
             layers[key] = [_without_grid(source)]
-        if nodes[0].kind != INPUT and source.name.endswith(_INSIDE):
+        if nodes[0].kind != INPUT and source.name.endswith(INSIDE):
             (spec,) = layers.get(key, [changed(source)])
-            name = source.name.removesuffix(_INSIDE)
+            name = source.name.removesuffix(INSIDE)
             layers[key] = [replace(spec, config={**spec.config, "name": name})]
     return rewritten(twin, layers)
 
