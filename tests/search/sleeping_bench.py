@@ -46,7 +46,7 @@ class SleepingBench:
         self._seconds, self._measure_seconds = seconds, measure_seconds
         self.trials: list[Trial] = [FIRST]
         self.said: list[str] = []
-        self.busy, self.began = 0.0, 0.0
+        self.spans: list[tuple[float, float]] = []
 
     def with_steps(self, candidate: Candidate, stage: Stage) -> Candidate:
         return candidate.model_copy(update={"steps": 100 if stage == "short" else 400})
@@ -63,10 +63,10 @@ class SleepingBench:
 
     def make(self, candidate: Candidate, stage: Stage, number: int) -> Trial:
         self.tell(f"begin {number} {stage} {candidate.keep}")
-        self.began = self.began or time.time()
+        began = time.time()
         seconds = self._seconds * candidate.steps / 100
         time.sleep(seconds)
-        self.busy += seconds
+        self.spans.append((began, time.time()))
         trial = Trial(number=number, stage=stage, candidate=candidate, seconds=seconds)
         folder = self._folder / trial.folder
         folder.mkdir(parents=True)
@@ -151,8 +151,7 @@ def main(arguments: Sequence[str]) -> None:
         time.sleep(0.01)
     bench, notes = work(workers, given.folder, asked, seconds=given.seconds)
     best, content = bench.best(asked)
-    times = {"began": bench.began, "ended": time.time(), "busy": bench.busy}
-    print(json.dumps(times))  # noqa: T201
+    print(json.dumps(bench.spans))  # noqa: T201
     print(f"end {len(bench.trials)} {hashlib.sha256(content).hexdigest()} {best.number} {notes}")  # noqa: T201
 
 

@@ -4,10 +4,10 @@
     python tools/benchmarks/tune_workers.py run postgresql
     python tools/benchmarks/tune_workers.py table
 
-Each worker is a process of its own. A trial of a first look sleeps 3 seconds, one of a whole
-training 12: what is measured is what workers lose by waiting for each other and for the storage.
-The time is that from the first trial's begin to the end of the last worker, without the start of
-Python.
+Each worker is a process of its own. A trial of a first look sleeps 3 or 12 seconds, one of a whole
+training four times as long: what is measured is what workers lose by waiting for each other and for
+the storage. The time is that from the first trial's begin to the end of the last one, without the
+start of Python; and the share of it that workers were in trials, until the last one was begun.
 """
 
 import json
@@ -30,7 +30,7 @@ from tflite_squeeze.files.files import write_atomically
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).with_suffix(".json")
 WORKER = REPOSITORY / "tests" / "search" / "sleeping_bench.py"
-WORKERS, TRIALS, SECONDS = (1, 2, 4, 8), 64, 3.0
+WORKERS, TRIALS = (1, 2, 4, 8), 64
 
 
 @click.group(help=__doc__)
@@ -40,13 +40,14 @@ def main() -> None:
 
 @main.command()
 @click.argument("storage", type=click.Choice(["journal", "postgresql"]))
-def run(storage: str) -> None:
+@click.option("--seconds", type=click.Choice(["3", "12"]), default="3", show_default=True)
+def run(storage: str, seconds: str) -> None:
     """Lets workers share a search, and keeps how long they took."""
-    known = _known()
-    for count in WORKERS:
+    for count in WORKERS if seconds == "3" else WORKERS[-1:]:
         with _opened(storage) as (where, folder):
-            known[f"{storage} {count}"] = found = _measured(count, where, folder)
+            found = _measured(count, where, folder, seconds)
         click.echo(f"{storage}, {count} workers: {found}")
+        known = {**_known(), f"{storage} {seconds} {count}": found}
         write_atomically(RESULTS, (json.dumps(known, indent=1) + "\n").encode(), force=True)
 
 
@@ -61,33 +62,39 @@ def _opened(storage: str) -> Iterator[tuple[str, Path]]:
             yield url, folder
 
 
-def _measured(count: int, where: str, folder: Path) -> dict[str, float]:
+def _measured(count: int, where: str, folder: Path, seconds: str) -> dict[str, float]:
     workers = [
         subprocess.Popen(
             [sys.executable, str(WORKER), where, str(folder / f"worker-{at}"), "--artifacts",
-             str(folder / "files"), "--trials", str(TRIALS), "--seconds", str(SECONDS),
+             str(folder / "files"), "--trials", str(TRIALS), "--seconds", seconds,
              "--grace", "30", "--vain", str(TRIALS), "--ready", str(count)],
             stdout=subprocess.PIPE, text=True,
         )
         for at in range(count)
     ]  # fmt: skip
-    ends = [json.loads(one.communicate()[0].splitlines()[-2]) for one in workers]
-    took = max(one["ended"] for one in ends) - min(one["began"] for one in ends)
-    busy = sum(one["busy"] for one in ends)
-    return {"seconds": took, "busy": busy, "used": busy / took / count}
+    lines = [one.communicate()[0].splitlines()[-2] for one in workers]
+    spans = [(begin, end) for line in lines for begin, end in json.loads(line)]
+    first, last = min(begin for begin, _ in spans), max(begin for begin, _ in spans)
+    within = sum(min(end, last) - begin for begin, end in spans)
+    return {
+        "seconds": max(end for _, end in spans) - first,
+        "in_trials": sum(end - begin for begin, end in spans),
+        "busy": within / (last - first) / count,
+    }
 
 
 @main.command()
 def table() -> None:
     """Writes the table of docs/measured/tune.md."""
-    rows = ["| storage | workers | trials | seconds in trials | took | as fast as one | busy |",
+    rows = ["| storage | first look | workers | in trials | took | as fast as one | busy |",
             "|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
-    known = _known()
-    for key, found in known.items():
-        storage, count = key.split()
+    for key, found in sorted(_known().items(), key=lambda one: one[0].split()[:2]):
+        storage, seconds, count = key.split()
+        busy = f"{found['busy']:.0%}" if "busy" in found else ""
         rows.append(
-            f"| {storage} | {count} | {TRIALS} | {found['busy']:.0f} | {found['seconds']:.1f} s "
-            f"| {found['busy'] / found['seconds']:.2f} | {found['used']:.0%} |"
+            f"| {storage} | {seconds} s | {count} | {found['in_trials']:.0f} s "
+            f"| {found['seconds']:.0f} s | {found['in_trials'] / found['seconds']:.2f} "
+            f"| {busy} |"
         )
     renew_page("tune", "workers", "\n".join(rows))
 
