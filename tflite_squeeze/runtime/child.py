@@ -57,15 +57,21 @@ def main(job: str, folder: Path) -> int:
 def _be_a_good_child() -> None:
     """Leaves no core file, dies with its parent, and is the first to go when memory runs out."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    die_with_parent()
     if sys.platform != "linux":
         return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     Path("/proc/self/oom_score_adj").write_text("1000")
     # A damaged shape can ask for any amount of memory; more than the machine has ends here.
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     if most == resource.RLIM_INFINITY or memory < most:
         resource.setrlimit(resource.RLIMIT_AS, (memory, most))
+
+
+def die_with_parent() -> None:
+    """Asks the kernel to kill this process when its parent ends, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def run_in_child(
         write_message(folder / "request", request, arrays or {})
         code = _wait(job, folder, time_limit_s, runtime)
         if (folder / "error.json").exists():
-            raise _raised(json.loads((folder / "error.json").read_text()))
+            raise raised(json.loads((folder / "error.json").read_text()))
         if code != 0 or not (folder / "answer.json").exists():
             raise RuntimeFailure(_why(code, (folder / "chatter").read_bytes(), runtime))
         return read_message(folder / "answer")
@@ -91,13 +91,19 @@ def read_message(stem: Path) -> Answer:
     return Answer(values=message["values"], arrays=arrays)
 
 
+def environment_of_children() -> dict[str, str]:
+    """The environment in which a child finds modules where its parent does.
+
+    With `python -P` it finds none in the folder that it is started in.
+    """
+    paths = [str(Path(path).resolve()) for path in sys.path if path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def _wait(job: str, folder: Path, time_limit_s: float, runtime: str) -> int:
     """Starts the child, waits, and kills it with all it started if anything interrupts that."""
-    # The child finds modules where its parent does, and never in the folder it is started in.
-    paths = [str(Path(path).resolve()) for path in sys.path if path]
     environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(paths),
+        **environment_of_children(),
         "OPENBLAS_NUM_THREADS": "1",  # NumPy's idle threads would count as the file's memory
     }
     command = [sys.executable, "-P", "-m", "tflite_squeeze.runtime.child", job, str(folder)]
@@ -124,11 +130,15 @@ def _wait(job: str, folder: Path, time_limit_s: float, runtime: str) -> int:
                 child.wait()
 
 
-def _raised(error: dict[str, str]) -> SqueezeError:
-    """The error that the child raised, with its own class."""
+def raised(error: Mapping[str, str]) -> SqueezeError:
+    """The error that a child raised, with its own class.
+
+    Args:
+        error: its "kind" and "message".
+    """
     kind = getattr(errors, error["kind"])
-    raised: SqueezeError = kind(error["message"])
-    return raised
+    found: SqueezeError = kind(error["message"])
+    return found
 
 
 def _why(code: int, chatter: bytes, runtime: str = "LiteRT") -> str:

@@ -9,6 +9,7 @@ for a short time, trains the best of them to the end, and keeps the best file th
     planning   what narrowing and factorizing can do to a model
     measuring  what a file costs, and what it loses
     trial      a candidate as a file
+    trial_process  trials in a process of their own
     choice     which candidate comes next, with Optuna
     promise    which trial is the best, and which are worth a whole training
     workers    how several machines share a search

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import Data
@@ -24,12 +23,12 @@ class MadeFile:
     """What became of a recipe.
 
     Attributes:
-        model: the Keras model after the last step.
+        model: the `.keras` file of the model after the last step; empty without steps.
         tflite: its file; None where a step could not be applied.
         failures: why it is no result: a step's reasons, or the check of the conversion.
     """
 
-    model: Any
+    model: bytes
     tflite: bytes | None
     failures: tuple[str, ...]
 
@@ -58,12 +57,13 @@ def made_by(
         )
         stopped = chain.finish(lambda _number, name, done, of: told(name, done, of))
         model = chain.latest()
+        content = kept.latest.read_bytes() if kept.latest is not None else b""
     if stopped:
-        return MadeFile(model=model, tflite=None, failures=kept.steps[-1].reasons)
+        return MadeFile(model=content, tflite=None, failures=kept.steps[-1].reasons)
     converted = convert(model, chain.settings, data, verification=recipe.verify)
     check = converted.record.verification
     failures = () if check is None or check.passed else tuple(check.failures)
-    return MadeFile(model=model, tflite=converted.tflite, failures=failures)
+    return MadeFile(model=content, tflite=converted.tflite, failures=failures)
 
 
 class _Scratch:

@@ -41,6 +41,7 @@ from tflite_squeeze.search.promise import best_of, prediction_error, within
 from tflite_squeeze.search.record import Stage, Trial, TuneRecord, front_of
 from tflite_squeeze.search.study import Facts, Study, opened_study
 from tflite_squeeze.search.tables import costs_text, loss_text, tune_tables
+from tflite_squeeze.search.trial_process import Trials, inputs_for
 from tflite_squeeze.search.workers import Workers
 from tflite_squeeze.search.working import POLL_SECONDS, Worker, take_in
 from tflite_squeeze.search.workshop import Workshop, seconds_per_step
@@ -134,10 +135,9 @@ def tune(
         raise UsageError("resume needs the folder of the search that was interrupted: pass folder")
     source = with_layers(load_model(model, allow_unsafe=allow_unsafe))
     samples = load_data(data).fitted_to(flavors.input_specs(source.model))
+    sha256 = data_sha256(samples)
     with temporary_folder() as scratch, quietly():
-        fresh = TuneState(
-            recipe=asked_sha256(asked), model=source.sha256, data=data_sha256(samples)
-        )
+        fresh = TuneState(recipe=asked_sha256(asked), model=source.sha256, data=sha256)
         store = opened(
             scratch / "run" if folder is None else Path(folder),
             fresh,
@@ -153,11 +153,13 @@ def tune(
             model=fresh.model,
             data=fresh.data,
         )
-        with opened_study(workers, store.folder / JOURNAL, facts, asked) as study:
+        inputs = inputs_for(data, source, samples, sha256, scratch, allow_unsafe=allow_unsafe)
+        with (
+            opened_study(workers, store.folder / JOURNAL, facts, asked) as study,
+            Trials(source, samples, inputs, scratch, allow_unsafe=allow_unsafe) as maker,
+        ):
             logs = opened_logs(loggers or Loggers(), study.study.study_name, store.folder)
-            search = _Search(
-                store, asked, source, samples, study, logs, on_progress, allow_unsafe=allow_unsafe
-            )
+            search = _Search(store, asked, source, samples, study, logs, on_progress, maker)
             result = search.finished()
     return result if folder is not None else replace(result, folder=None)
 
@@ -174,21 +176,21 @@ class _Search:
         study: Study,
         logs: Sequence[TrialLog],
         on_progress: Callable[[str], None] | None,
-        *,
-        allow_unsafe: bool,
+        maker: Trials,
     ) -> None:
         self._store, self._asked, self._source, self._data = store, asked, source, data
         self._parts: Divided = set_aside(data)
         self._study, self._logs = study, logs
         self._say = on_progress or (lambda _line: None)
         self._started = time.perf_counter() - store.state.seconds
+        self._maker = maker
         self._shop = Workshop(
             store,
             asked,
             source,
             self._parts,
             self.tell,
-            allow_unsafe=allow_unsafe,
+            maker,
             measures=study.measures,
             shared=not study.alone,
         )
@@ -395,7 +397,7 @@ class _Search:
             first=first.number,
             best=best.number,
             prediction_error=prediction_error(self.trials),
-            notes=tuple(self._notes),
+            notes=(*self._notes, *self._maker.notes),
             seconds=time.perf_counter() - self._started,
         )
         self._store.put(REPORT, to_markdown(tune_tables(record)).encode())

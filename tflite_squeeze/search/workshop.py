@@ -30,7 +30,8 @@ from tflite_squeeze.search.measuring import costs_of, loss_of
 from tflite_squeeze.search.planning import MULTIPLE, Planning
 from tflite_squeeze.search.promise import alike
 from tflite_squeeze.search.record import Stage, Trial
-from tflite_squeeze.search.trial import MadeFile, made_by
+from tflite_squeeze.search.trial import MadeFile
+from tflite_squeeze.search.trial_process import Trials
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import Narrowed, narrow
 from tflite_squeeze.tflite.footprint import tensor_bytes
@@ -60,7 +61,7 @@ class Workshop:
         source: the model that was given.
         parts: data to train and choose on, and data to judge by, fitted to the model.
         tell: of the progress within a trial.
-        allow_unsafe: whether Lambda layers may bring Python code out of model files.
+        maker: makes the files of recipes.
         measures: whether latency is measured on this machine.
         shared: whether other machines work on the search: plans are by what is the same on all.
     """
@@ -72,13 +73,13 @@ class Workshop:
         source: LoadedModel,
         parts: Divided,
         tell: Callable[[str], None],
+        maker: Trials,
         *,
-        allow_unsafe: bool,
         measures: bool = True,
         shared: bool = False,
     ) -> None:
         self._store, self._asked, self._source, self._parts = store, asked, source, parts
-        self._tell, self._allow_unsafe = tell, allow_unsafe
+        self._tell, self._maker = tell, maker
         self._measures, self._shared = measures, shared
         self._batch = planned(FineTune(), examples_of(parts.choosing)).batch or 1
         self._first: tuple[bytes, float] | None = None
@@ -208,12 +209,8 @@ class Workshop:
             trial = trial.model_copy(update={"predicted": planned.predicted})
             recipe = self._recipe(candidate, planned.config, number)
             self._store.put(f"{trial.folder}/{TRIAL_RECIPE}", dump_recipe(recipe).encode())
-            made = made_by(
-                recipe,
-                self._source,
-                self._parts.choosing,
-                lambda step, done, of: self._tell(f"{what}: {step}, {done} of {of}"),
-                allow_unsafe=self._allow_unsafe,
+            made = self._maker.made(
+                recipe, lambda step, done, of: self._tell(f"{what}: {step}, {done} of {of}")
             )
             update = self._measured(trial, made)
         except SqueezeError as error:
@@ -257,8 +254,8 @@ class Workshop:
         if made.tflite is None:
             return {"failures": made.failures}
         self._store.put(f"{trial.folder}/{TRIAL_FILE}", made.tflite)
-        if trial.candidate.changes:
-            self._store.save(made.model, f"{trial.folder}/{TRIAL_MODEL}")
+        if made.model:
+            self._store.put(f"{trial.folder}/{TRIAL_MODEL}", made.model)
         costs = self._costs(made.tflite)
         kind = trial.candidate.quantize
         loss = loss_of(self._source, made.tflite, self._parts.choosing, kind)
