@@ -172,7 +172,7 @@ def rounded(weights: Any, log_step: Any) -> Any:
     """
     step = _exp(log_step)
     within = tf.clip_by_value(weights, -LARGEST * step, LARGEST * step)
-    made = tf.round(within / step) * step
+    made = tf.round(within * (1 / step)) * step
 
     def gradient(upstream: Any) -> Any:
         return upstream, _summed(upstream, made - within, log_step)
