@@ -237,10 +237,11 @@ class _Search:
         take_in(self._study, self)
 
     def _without_any_training(self) -> None:
-        """Makes each type of file, also without dead channels; more where none passes."""
-        types = self._shop.without_training()
-        self._without_training(types)
-        self._without_training(self._shop.tidied(types))
+        """Makes each type of file, the best also without dead channels; more where none passes."""
+        self._without_training(self._shop.without_training())
+        best = self._first().candidate
+        bases = [best.model_copy(update={"weight_bits": 8}), Candidate(quantize=Quantization.INT8)]
+        self._without_training(self._shop.tidied(list(dict.fromkeys([best, *bases]))))
         smaller = [one for one in self.trials if one.candidate.quantize is not Quantization.NONE]
         if not any(within(one, self._asked) for one in smaller):
             self._without_training(self._shop.rescues())
