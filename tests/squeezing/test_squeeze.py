@@ -12,8 +12,8 @@ from tests.tiny_models import LIBRARIES, examples
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.recipes.files import load_recipe, recipe_names
 from tflite_squeeze.recipes.objective import Tune
+from tflite_squeeze.search import tune as module
 from tflite_squeeze.search.tune import Tuned
-from tflite_squeeze.squeezing import squeeze as module
 from tflite_squeeze.squeezing.squeeze import squeeze
 
 X = examples(240, 12)

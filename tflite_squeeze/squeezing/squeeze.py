@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.recipes.files import load_recipe
 from tflite_squeeze.recipes.run import Result
 from tflite_squeeze.recipes.run_recipe import run_recipe
-from tflite_squeeze.search.tune import Tuned, tune
+
+if TYPE_CHECKING:
+    from tflite_squeeze.search.tune import Tuned
 
 
 def squeeze(
@@ -22,7 +24,7 @@ def squeeze(
     force: bool = False,
     allow_unsafe: bool = False,
     on_progress: Callable[[Any], None] | None = None,
-) -> Result | Tuned:
+) -> "Result | Tuned":
     """Makes a model small and fast: by the steps of a recipe, or by a search for them.
 
     Args:
@@ -58,6 +60,8 @@ def squeeze(
             model, chosen, data, folder, inputs=[recipe], resume=resume, force=force,
             allow_unsafe=allow_unsafe, on_progress=on_progress,
         )  # fmt: skip
+    from tflite_squeeze.search.tune import tune  # Optuna is loaded only where it searches
+
     if data is None:
         raise UsageError("a search trains and judges on samples: pass data (labels are not needed)")
     return tune(
