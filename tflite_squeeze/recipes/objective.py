@@ -110,6 +110,11 @@ class Tune(Frozen):
         return math.prod(costs[name] for name in self.minimize) ** (1 / len(self.minimize))
 
     @property
+    def is_timed(self) -> bool:
+        """Whether files are chosen by the time of a run."""
+        return "latency" in {*self.minimize, *self.limits}
+
+    @property
     def techniques(self) -> frozenset[str]:
         """Which techniques may be used."""
         return frozenset(self.only or set(SEARCHED) - set(self.without))

@@ -209,7 +209,7 @@ class _Search:
     def finished(self) -> Tuned:
         """Runs what is left of the search."""
         take_in(self._study, self)
-        if not self._study.measures and "latency" in {*self._asked.minimize, *self._asked.limits}:
+        if not self._study.measures and self._asked.is_timed:
             self._await_times()
         if not self._study.is_settled:
             self._without_any_training()
@@ -394,7 +394,7 @@ class _Search:
             apart=self._parts.apart,
             machine=this_machine(),
             packages=package_versions(),
-            trials=self.trials,
+            trials=self._shop.with_times(self.trials, {first.number, best.number}),
             first=first.number,
             best=best.number,
             prediction_error=prediction_error(self.trials),

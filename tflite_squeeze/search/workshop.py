@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tflite_squeeze.conversion.convert import source_of
 from tflite_squeeze.conversion.record import Source
 from tflite_squeeze.data.dividing import Divided
@@ -16,6 +18,7 @@ from tflite_squeeze.recipes.files import dump_recipe, load_recipe
 from tflite_squeeze.recipes.folder import RunFolder
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
+from tflite_squeeze.runtime.turns import turn_by_turn
 from tflite_squeeze.search.candidate import Candidate, budget_of, recipe_of
 from tflite_squeeze.search.folder import (
     BEST,
@@ -266,8 +269,29 @@ class Workshop:
         return {"costs": costs, "loss": loss, "failures": failures}
 
     def _costs(self, tflite: bytes) -> dict[str, float]:
-        beside = self._timed_beside() if self._measures else None
-        return costs_of(tflite, self._asked, beside, timed=self._measures)
+        timed = self._measures and self._asked.is_timed
+        beside = self._timed_beside() if timed else None
+        return costs_of(tflite, self._asked, beside, timed=timed)
+
+    def with_times(self, trials: Sequence[Trial], shown: set[int]) -> tuple[Trial, ...]:
+        """The trials, some of them with their times where nothing was chosen by these.
+
+        Args:
+            trials: of the search.
+            shown: numbers of those that are timed, in turns.
+        """
+        if self._asked.is_timed or self._asked.target != "cpu" or not self._measures:
+            return tuple(trials)
+        files = {
+            str(one.number): self._store.read(f"{one.folder}/{TRIAL_FILE}")
+            for one in trials if one.number in shown
+        }  # fmt: skip
+        times = {name: float(np.median(one)) for name, one in turn_by_turn(files).items()}
+        return tuple(
+            one.model_copy(update={"costs": {**one.costs, "latency": times[str(one.number)]}})
+            if one.number in shown else one
+            for one in trials
+        )  # fmt: skip
 
     def timed(self, trial: Trial) -> Trial:
         """A trial of another worker with its latency, measured here.

@@ -128,7 +128,7 @@ def test_every_kind_of_weight_has_a_price(library, per_channel):
     assert wanted <= set(names)
     assert len(names) == 17
     x = RNG.integers(0, 10, (4, 12)).astype(np.int32)
-    network.compile("sgd", "mse")
+    network.compile("sgd", "mse", run_eagerly=True)  # loops over time take long to trace
     network.fit(x, np.zeros((4, 2), np.float32), epochs=1, verbose=0)
     answers = np.asarray(network(x))
     network.write()
