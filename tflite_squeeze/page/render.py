@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tflite_squeeze.files.templates import environment
@@ -112,6 +113,7 @@ def _front_table(front: Front) -> list[dict[str, Any]]:
     ]
 
 
+@cache
 def _script() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, which defines `vegaEmbed`."""
     # Loaded here only: the library is large, and most commands write no page.
