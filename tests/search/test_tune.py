@@ -20,6 +20,8 @@ from tflite_squeeze.search.tables import tune_tables
 from tflite_squeeze.search.tune import tune
 from tflite_squeeze.squeezing.squeeze import squeeze
 
+pytestmark = pytest.mark.xdist_group("tune")  # they share a search
+
 X = examples(800, 12)
 Y = np.argmax(X[:, :3], axis=1)
 DATA = {"x_train": X[:400], "y_train": Y[:400], "x_test": X[400:], "y_test": Y[400:]}
