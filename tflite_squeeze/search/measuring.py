@@ -11,7 +11,7 @@ from tflite_squeeze.microcontrollers.record import MicroProfile
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.outcome import ANYTHING_GOES
-from tflite_squeeze.runtime.turns import turn_by_turn
+from tflite_squeeze.runtime.turns import in_turns, turn_by_turn
 from tflite_squeeze.search.record import Loss
 from tflite_squeeze.tflite.footprint import footprint
 from tflite_squeeze.verification.record import OutputFidelity, Verify, VerifyRecord
@@ -52,7 +52,7 @@ def costs_of(
 def _time(tflite: bytes, first: tuple[bytes, float] | None) -> float:
     """Microseconds of a run: in turns with the first file, so that other load hits both alike."""
     if first is None:
-        return float(np.median(turn_by_turn({"file": tflite})["file"]))
+        return in_turns({"file": tflite})["file"]
     reference, microseconds = first
     times = turn_by_turn({"first": reference, "file": tflite})
     return microseconds * float(np.median(times["file"] / times["first"]))

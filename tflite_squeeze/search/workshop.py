@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tflite_squeeze.conversion.convert import source_of
 from tflite_squeeze.conversion.record import Source
 from tflite_squeeze.data.dividing import Divided
@@ -18,7 +16,7 @@ from tflite_squeeze.recipes.files import dump_recipe, load_recipe
 from tflite_squeeze.recipes.folder import RunFolder
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
-from tflite_squeeze.runtime.turns import turn_by_turn
+from tflite_squeeze.runtime.turns import in_turns
 from tflite_squeeze.search.candidate import Candidate, budget_of, recipe_of
 from tflite_squeeze.search.folder import (
     BEST,
@@ -234,7 +232,7 @@ class Workshop:
         if not candidate.narrows:
             return None
         widths = self._widths(candidate)
-        rest = candidate.model_copy(update={"keep": 1.0, "steps": 0})
+        rest = _without_widths(candidate)
         if not widths and not rest.trains:
             return next((one for one in self._trials if one.candidate == rest), None)
         looks = [one for one in self._trials if one.stage == "short" and one.candidate.narrows]
@@ -242,8 +240,7 @@ class Workshop:
             (
                 one
                 for one in looks
-                if one.candidate.model_copy(update={"keep": 1.0, "steps": 0}) == rest
-                and self._widths(one.candidate) == widths
+                if _without_widths(one.candidate) == rest and self._widths(one.candidate) == widths
             ),
             None,
         )
@@ -286,7 +283,7 @@ class Workshop:
             str(one.number): self._store.read(f"{one.folder}/{TRIAL_FILE}")
             for one in trials if one.number in shown
         }  # fmt: skip
-        times = {name: float(np.median(one)) for name, one in turn_by_turn(files).items()}
+        times = in_turns(files)
         return tuple(
             one.model_copy(update={"costs": {**one.costs, "latency": times[str(one.number)]}})
             if one.number in shown else one
@@ -390,6 +387,11 @@ class Workshop:
             self._store.save(self._source.model, BEST_MODEL)
         self._store.put(BEST_RECIPE, recipe)
         self._store.put(BEST, tflite)
+
+
+def _without_widths(candidate: Candidate) -> Candidate:
+    """What a candidate is but for its budget of widths and the length of its training."""
+    return candidate.model_copy(update={"keep": 1.0, "steps": 0})
 
 
 def seconds_per_step(trained: Sequence[Trial]) -> float | None:
