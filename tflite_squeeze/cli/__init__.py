@@ -30,6 +30,10 @@ _BEFORE_TECHNIQUES = commands_in(
             "search.command",
             "Search for the best file: say what it may cost, get the file that passes.",
         ),
+        "import": (
+            "importing.command",
+            "Rebuild an ONNX model of trainable Keras layers.",
+        ),
         "convert": (
             "conversion.command",
             "Turn a Keras model, or a float .tflite file, into a verified .tflite file.",

@@ -10,6 +10,7 @@ from typing import Any
 from tflite_squeeze.errors import InputError, UsageError, reason_of
 from tflite_squeeze.files.files import is_file, is_folder, read_file
 from tflite_squeeze.files.tflite_file import is_tflite, refuse_foreign
+from tflite_squeeze.foreign.onnx.reading import SUFFIX
 from tflite_squeeze.network.compiling import compiled_as_saved
 from tflite_squeeze.network.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
 from tflite_squeeze.network.larq_library import has_larq_layers, larq
@@ -58,8 +59,8 @@ def load_model(
     """Loads a model from any form that it may have.
 
     Args:
-        source: a path to a `.keras` file (either Keras), `.h5` file, SavedModel folder or
-            `.tflite` file; or a Keras model, a loaded SavedModel, one concrete function or a
+        source: a path to a `.keras` file (either Keras), `.h5` file, SavedModel folder, `.onnx`
+            or `.tflite` file; or a Keras model, a loaded SavedModel, one concrete function or a
             dict of them by signature name, the bytes of a `.tflite` file, a `LoadedModel`.
         allow_unsafe: whether the file may run code of its own: Lambda layers, any class or function
             that it names, operations that touch files.
@@ -92,6 +93,8 @@ def load_model(
     path = Path(source)
     if is_folder(path):
         return _load_folder(path, allow_unsafe=allow_unsafe)
+    if path.suffix == SUFFIX:
+        return _import_onnx(path)
     content = read_file(path, "model")
     sha256 = hashlib.sha256(content).hexdigest()
     if is_tflite(content):
@@ -123,6 +126,21 @@ def load_model(
         sha256=sha256,
         path=path,
         notes=notes if left_out is None else (*notes, left_out),
+    )
+
+
+def _import_onnx(path: Path) -> LoadedModel:
+    from tflite_squeeze.foreign.onnx.importing import import_onnx
+
+    sha256 = hashlib.sha256(read_file(path, "model")).hexdigest()
+    imported = import_onnx(path)
+    return LoadedModel(
+        model=imported.model,
+        kind=ModelKind.KERAS,
+        name=path.stem,
+        sha256=sha256,
+        path=path,
+        notes=imported.notes,
     )
 
 

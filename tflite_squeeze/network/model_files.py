@@ -13,7 +13,7 @@ from tflite_squeeze.files.files import is_file, read_file
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.hdf5_files import check_hdf5
 
-KINDS = ".keras, .h5 or .hdf5 file, SavedModel folder, or .tflite file"
+KINDS = ".keras, .h5 or .hdf5 file, SavedModel folder, .onnx or .tflite file"
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _WEIGHTS = "model.weights.h5"
 # A configuration is text of some hundred bytes a layer; vocabularies make it longer.

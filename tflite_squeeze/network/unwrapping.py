@@ -34,6 +34,10 @@ def custom_objects(flavor: Flavor, config: str) -> dict[str, Any]:
         names = (own.keras_name, f"{PACKAGE}>{own.keras_name}")
         if any(f'"{each}"' in config for each in names):
             found |= dict.fromkeys(names, own.in_version(flavor))
+    if flavor is Flavor.KERAS and f'"{PACKAGE}>' in config:
+        from tflite_squeeze.foreign.layers import LAYERS as FOREIGN
+
+        found |= {f"{PACKAGE}>{name}": layer for name, layer in FOREIGN.items()}
     if f'"{tfmot.NAME}"' in config and flavor is Flavor.TF_KERAS:
         found[tfmot.NAME] = tfmot.stand_in()
     return found

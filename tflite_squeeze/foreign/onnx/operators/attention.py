@@ -1,0 +1,1 @@
+"""Attention, recognised as the layer."""

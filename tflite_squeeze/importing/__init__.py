@@ -1,0 +1,1 @@
+"""Models of other frameworks as Keras models, with a record of how well they agree."""

@@ -1,0 +1,61 @@
+"""`import_model`: a file of another framework in, a Keras model and a record out."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tflite_squeeze.foreign.onnx.importing import Endpoint, import_onnx
+from tflite_squeeze.importing.config import Import
+from tflite_squeeze.importing.record import ImportedEndpoint, ImportRecord
+
+
+def import_model(source: str | Path, config: Import | None = None) -> tuple[Any, ImportRecord]:
+    """Rebuilds an ONNX model of trainable Keras 3 layers, and compares the two.
+
+    Args:
+        source: an `.onnx` file. Weights in files beside it are found.
+        config: shapes that the file leaves open, and the tolerance.
+
+    Returns:
+        (model, record). The model takes images with their channels last, and any batch size.
+
+    Raises:
+        InputError: the file is missing or damaged.
+        UnsupportedError: it has operators that no layer computes; all are named.
+        CheckFailed: the two models differ by more than the tolerance.
+
+    Example:
+        >>> model, record = import_model("model.onnx")
+        >>> record.largest_difference < 1e-5
+        True
+    """
+    chosen = config or Import()
+    imported = import_onnx(
+        Path(source), input_shapes=chosen.input_shapes, tolerance=chosen.tolerance
+    )
+    model = imported.model
+    kinds = Counter(type(each).__name__ for each in model.layers)
+    kinds.pop("InputLayer", None)
+    record = ImportRecord(
+        source=str(source),
+        opset=imported.opset,
+        operators=imported.nodes,
+        layers=dict(kinds),
+        parameters=model.count_params(),
+        largest_difference=imported.agreement.largest,
+        batches=imported.agreement.batches,
+        evaluator=imported.agreement.evaluator,
+        inputs=tuple(map(_recorded, imported.inputs)),
+        outputs=tuple(map(_recorded, imported.outputs)),
+    )
+    return model, record
+
+
+def _recorded(end: Endpoint) -> ImportedEndpoint:
+    return ImportedEndpoint(
+        onnx_name=end.onnx_name,
+        onnx_shape=end.onnx_shape,
+        name=end.name,
+        shape=end.shape,
+        layout="channels_last" if end.moved else "as is",
+    )
