@@ -67,7 +67,9 @@ test: $(STAMP)
 	@$(MAKE) --no-print-directory browser || echo "Chromium is not to be had here: tests of pages in it are skipped."
 	@$(MAKE) --no-print-directory postgresql || echo "PostgreSQL is not to be had here: tests of searches in it are skipped."
 	@$(MAKE) --no-print-directory android-tools || echo "Tools for Android are not to be had here: their tests are skipped."
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=90
+	@mkdir -p build
+	$(BIN)/python -m slipcover --json --out build/coverage.json -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m slipcover --merge build/coverage.json --out build/coverage.json --fail-under 90
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -133,4 +135,4 @@ notebooks: $(STAMP) data
 	$(BIN)/python tools/run_notebooks.py
 
 clean:
-	rm -rf $(VENV) demo build .android-tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov
+	rm -rf $(VENV) demo build .android-tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.command_runs", "tests.trained_models"]
+pytest_plugins = ["tests.children", "tests.command_runs", "tests.trained_models"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+_GROUP = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
@@ -33,15 +34,10 @@ def samples(models):
 
 
 def pytest_collection_modifyitems(items):
-    """Most slow tests are not traced; those that need a data set that is not here are skipped.
-
-    Tracing takes a third of the time of whatever runs TensorFlow, and quick tests reach nearly
-    every line by themselves. A slow module that alone reaches some says so.
-    """
-    for item in items:
-        if _untraced(item):
-            item.add_marker("no_cover")
+    """Tests that need a data set that is not here are skipped; workers share the work."""
     _skip_without_data(items)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _share(items)
 
 
 def pytest_collection_finish():
@@ -50,16 +46,23 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-@pytest.fixture(autouse=True)
-def _untraced_children(request, monkeypatch):
-    """Nor are the processes that such tests start."""
-    if _untraced(request.node):
-        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+def _share(items):
+    """Keeps the tests of a file on one worker, where its fixtures are made once; the longest first.
 
-
-def _untraced(item):
-    slow = item.get_closest_marker("slow")
-    return slow is not None and not slow.kwargs.get("traced", False)
+    Pages and notebooks take longest of all, and are on their own.
+    """
+    ranks = {}
+    for item in items:
+        slow = item.get_closest_marker("slow") is not None
+        alone = slow and item.path.parent.name in ("docs", "notebooks")
+        group = item.nodeid if alone else item.nodeid.split("::")[0]
+        if marker := item.get_closest_marker("xdist_group"):
+            group = marker.args[0]
+        elif not alone:
+            item.add_marker(pytest.mark.xdist_group(group))
+        ranks[group] = min(ranks.get(group, 2), 0 if alone else 1 if slow else 2)
+        item.stash[_GROUP] = group
+    items.sort(key=lambda item: ranks[item.stash[_GROUP]])
 
 
 def _skip_without_data(items):

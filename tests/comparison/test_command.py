@@ -66,6 +66,7 @@ def test_a_file_that_cannot_be_run_cannot_pass(two: list[Path], run: Run) -> Non
     assert run("compare", *two, *QUICK).code == 0
 
 
+@pytest.mark.own_process
 def test_a_file_that_would_crash_the_runtime_is_refused(two: list[Path], run: Run) -> None:
     two[1].write_bytes(crashing_file())
     assert "its subgraph 0 runs itself" in run("compare", *two, *QUICK).refused()

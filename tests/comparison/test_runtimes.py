@@ -40,6 +40,7 @@ def test_a_larger_file_of_the_same_kind_takes_longer() -> None:
     assert float((times["large"] / times["small"]).min()) > 1.5
 
 
+@pytest.mark.own_process
 def test_a_file_that_crashes_or_is_not_supported_is_told_and_the_others_measured() -> None:
     files = {"crash": crashing_file(), "good": named_dense_file(), "custom": custom_file("Mine")}
     found = figures_on("litert", files, QUICK)

@@ -163,6 +163,7 @@ def test_damaged_files_are_shown_or_refused_with_one_line() -> None:
     assert len(refused) > _MUTATIONS / 20
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_damaged_files_are_measured_without_harm(seed) -> None:
     rng = random.Random(seed)

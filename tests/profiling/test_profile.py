@@ -99,12 +99,14 @@ def test_legacy_uint8_is_called_what_it_is() -> None:
     assert profile(named_dense_file(), QUICK).notes == ()
 
 
+@pytest.mark.own_process
 def test_a_file_that_would_crash_the_runtime_is_refused_before() -> None:
     with pytest.raises(InputError, match="its subgraph 0 runs itself") as caught:
         profile(crashing_file(), QUICK)
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.own_process
 def test_a_file_that_the_runtime_cannot_run_is_one_clear_error() -> None:
     with pytest.raises(RuntimeFailure, match="lacks the custom operator Wobble"):
         profile(custom_file("Wobble"), QUICK)

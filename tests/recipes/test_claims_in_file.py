@@ -11,7 +11,7 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.recipes.claims_in_file import WeightClaim, check_claims
 
-pytestmark = pytest.mark.slow(traced=True)
+pytestmark = pytest.mark.slow
 
 
 def _claims(model: Any, **claimed: Any) -> list[WeightClaim]:

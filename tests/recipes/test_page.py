@@ -61,7 +61,7 @@ def test_what_is_known_of_the_data() -> None:
     assert data_facts({}) == ()
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_a_run_that_passes() -> None:
     steps = (step_report(1), step_report(2, after=0.89, file=cost(1), record=SKIPPED))
     contents = squeeze_contents(_report(steps=steps))
@@ -83,7 +83,7 @@ def test_a_run_that_passes() -> None:
     assert b"every check" not in report_page(contents)
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_a_run_that_does_not_pass_says_why_and_has_no_result() -> None:
     report = _report(outcome=outcome_of(limits=(LIMIT,)), passing="before/converted.tflite")
     contents = squeeze_contents(report)

@@ -22,7 +22,7 @@ def test_through_json_and_back() -> None:
     assert report.failures == ()
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_everything_that_is_not_met_is_told() -> None:
     report = report_of(
         outcome=outcome_of(
@@ -48,7 +48,7 @@ def test_a_softened_step_says_what_it_asked_for_before() -> None:
                            "1 more step not run")  # fmt: skip
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_tables() -> None:
     text = to_markdown(squeeze_tables(report_of(outcome=outcome_of(limits=(LIMIT,)))))
     for line in (
@@ -66,7 +66,7 @@ def test_tables() -> None:
     assert "not faster" not in text
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_what_the_numbers_rest_on_stands_below_the_first_table() -> None:
     note = "there is no test part: accuracy is measured on the train part, which is optimistic"
     summary, *others = squeeze_tables(report_of(data={"source": "set", "notes": [note]}))
@@ -74,7 +74,7 @@ def test_what_the_numbers_rest_on_stands_below_the_first_table() -> None:
     assert all(note not in table.notes for table in others)
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_a_run_that_is_slower_says_so() -> None:
     outcome = outcome_of()
     assert outcome.latency is not None
@@ -85,7 +85,7 @@ def test_a_run_that_is_slower_says_so() -> None:
     assert "not faster than that of the unchanged model in float32: where speed matters" in text
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_a_slower_run_that_chose_its_type_is_not_told_to_choose() -> None:
     outcome = outcome_of()
     assert outcome.latency is not None
@@ -98,7 +98,7 @@ def test_a_slower_run_that_chose_its_type_is_not_told_to_choose() -> None:
     assert "try `fastest_of" not in text
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_a_long_list_of_claims_is_cut_and_those_that_fail_come_first() -> None:
     good = CLAIM.model_copy(update={"passed": True})
     tables = squeeze_tables(report_of(outcome=outcome_of(claims=(*[good] * 50, CLAIM))))
@@ -118,7 +118,7 @@ def _pixels(png: bytes) -> Any:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_pictures() -> None:
     """Grey, which stands for what was not kept, is there only where a step was not kept."""
     grey = np.array([0xBB, 0xBB, 0xBB])
@@ -134,7 +134,7 @@ def test_pictures() -> None:
     assert _pixels(tensors_plot(report_of())).shape[1] > 1000
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_a_notebook_shows_tables_and_both_pictures() -> None:
     report = report_of()
     html = report._repr_html_()

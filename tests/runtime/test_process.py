@@ -8,6 +8,8 @@ from tests.tiny_files import dense_file
 from tflite_squeeze.errors import InputError, RuntimeFailure
 from tflite_squeeze.runtime.process import _why, read_message, run_in_child, write_message
 
+pytestmark = pytest.mark.own_process
+
 YES = np.ones(1, bool)
 RUN = {"signature": None, "threads": 1, "keep_tensors": False, "stream": False}
 

@@ -120,6 +120,7 @@ def test_no_threads_are_refused() -> None:
         run_file(dense_file(), {"x": X}, threads=0)
 
 
+@pytest.mark.own_process
 def test_a_file_that_would_crash_the_runtime_is_refused_before() -> None:
     with pytest.raises(InputError, match="its subgraph 0 runs itself"):
         run_file(crashing_file(), {"x": np.ones(1, bool)})

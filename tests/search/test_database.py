@@ -34,7 +34,7 @@ def _started(database: str, tmp_path: Path, name: str, *more: str) -> "subproces
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_the_trial_of_a_killed_worker_is_taken_up(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,7 +76,7 @@ def test_the_trial_of_a_killed_worker_is_taken_up(
     assert content == (tmp_path / "other" / best.folder / "file.tflite").read_bytes()
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 def test_a_database_that_is_not_there_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,7 +61,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         opened_logs(Loggers(tensorboard=str(tmp_path / "file" / "events")), "net", tmp_path)
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 # MLflow's own use of SQLAlchemy.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_mlflow_has_a_run_for_each(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def one_hot(library: Any) -> Any:
 IDS = np.random.default_rng(0).integers(0, 400, (512, 6)).astype(np.float32)
 
 
-@pytest.mark.slow(traced=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "build", "inputs", "kept", "limits"),
     [

@@ -119,6 +119,7 @@ def test_an_operator_that_the_calibrator_lacks_is_named(plain: bytes) -> None:
         _emitted(pack_model(model), "int8")
 
 
+@pytest.mark.own_process
 def test_a_file_that_does_not_run_is_refused_before_the_calibrator_crashes_on_it() -> None:
     maker = FileMaker()
     x, y = maker.tensor("x", (1, 3)), maker.tensor("y", (1, 5))

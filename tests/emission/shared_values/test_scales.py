@@ -21,7 +21,7 @@ from tflite_squeeze.tflite.fields import scales_of, text
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.tensor_values import dequantized, tensor_values
 
-pytestmark = pytest.mark.slow(traced=True)
+pytestmark = pytest.mark.slow
 
 IMAGES = tiny_models.examples(32, 10, 10, 3)
 

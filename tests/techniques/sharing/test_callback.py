@@ -20,7 +20,7 @@ from tflite_squeeze.techniques.pruning.schedules import Polynomial
 from tflite_squeeze.techniques.sharing.callback import ClusteringCallback, NothingShared
 from tflite_squeeze.techniques.sharing.config import Cluster
 
-pytestmark = pytest.mark.slow(traced=True)
+pytestmark = pytest.mark.slow
 
 
 def kernels(model: Any) -> list[np.ndarray]:

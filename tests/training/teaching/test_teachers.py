@@ -17,7 +17,7 @@ from tflite_squeeze.training.teaching.distiller import Distiller
 from tflite_squeeze.training.teaching.teachers import teachers_of
 from tflite_squeeze.training.teaching.tflite_teacher import TfliteRunner
 
-pytestmark = [pytest.mark.xdist_group("teachers"), pytest.mark.slow(traced=True)]
+pytestmark = [pytest.mark.xdist_group("teachers"), pytest.mark.slow]
 
 X = examples(21, 8)
 
