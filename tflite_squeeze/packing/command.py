@@ -35,7 +35,7 @@ from tflite_squeeze.files.tflite_file import read_tflite
     "--reader",
     metavar="FILE.py",
     type=click.Path(path_type=Path),
-    help="Also write the reader: 100 lines that unpack the file with Python alone.",
+    help="Also write the reader, one file that unpacks with Python alone.",
 )
 @json_option
 @force_option

@@ -1,28 +1,28 @@
 """Packs a .tflite file for sending and storing as .tflite.sqz, which unpacks bit for bit.
 
-A range coder whose frequencies depend on the neighbours of each weight codes the weights;
-LZMA compresses names, tables and other small parts. `sqz_reader`, one file of 100 lines, unpacks
-it.
-
-A packed file is, in order: SQZ1; 4 bytes of the SHA-256 of all that follows; the SHA-256 of the
-.tflite file; the size of the frame and how many numbers it holds, 4 bytes each; the frame, packed
-with LZMA; bytes that gain nothing from coding; and the codes. The frame is the numbers that say
-how to read the others, 4 bytes each, and the rest of the .tflite file.
+The names, tables and small parts of a file, its frame, are coded byte by byte as mixed
+predictions of many contexts; runs of numbers as integers by the sizes of those around them, or,
+where there are many, by tables of frequencies. docs/packed-format.md describes the format, and
+`sqz_reader` reads it. Files of version 0.1 are read by `first_format`.
 """
 
 import lzma
 import struct
 
 from tflite_squeeze.errors import CheckFailed, InputError, UnsupportedError
-from tflite_squeeze.packing import sqz_reader
+from tflite_squeeze.packing import first_format, sqz_reader
+from tflite_squeeze.packing.compiled import array_of, run_whole
+from tflite_squeeze.packing.forms import Form, mixed_form, product_form, table_form
 from tflite_squeeze.packing.spans import products_of, spans_of
 from tflite_squeeze.packing.writer import Writer
 
 _LARGEST_BYTES = 2**32 - 1  # positions are 32 bits
+_MOST_DECISIONS = 1 << 19  # that are mixed, in a file: 5 seconds without Numba
+_LEAST_PRODUCTS = 4
 
 
 def pack(tflite: bytes) -> bytes:
-    """Packs a .tflite file; takes a second per megabyte, and as long again to check it.
+    """Packs a .tflite file, and unpacks it again to check it.
 
     Args:
         tflite: the file's content: of any converter, quantized or not, sparse tensors, operators
@@ -44,15 +44,9 @@ def pack(tflite: bytes) -> bytes:
         raise UnsupportedError(
             f"files of up to 4 GB can be packed; this one has {len(tflite):,} bytes: quantize it"
         )
-    spans = {span.start: span for span in spans_of(tflite)}
-    products = {one.start: one for one in products_of(tflite)}
     writer = Writer(tflite)
-    for span in spans.values():
-        if span.start not in products:
-            writer.add(span)
-    for start, product in products.items():
-        if start in spans and not writer.add_product(product):
-            writer.add(spans[start])
+    for start, form in sorted(forms_of(tflite).items()):
+        writer.add(start, form)
     packed = writer.content()
     if len(tflite) > sqz_reader.FREE + sqz_reader.GROWTH * len(packed):
         raise UnsupportedError(
@@ -78,7 +72,9 @@ def unpack(packed: bytes) -> bytes:
         InputError: the bytes are not a packed file, or it is damaged.
     """
     try:
-        return sqz_reader.unpack(packed)
+        if packed[:4] == first_format.MAGIC:
+            return first_format.unpack(packed)
+        return sqz_reader.unpack(packed, run_whole, array_of)
     except (
         ValueError,
         LookupError,
@@ -94,3 +90,27 @@ def unpack(packed: bytes) -> bytes:
         raise InputError(
             "these bytes are not a .tflite.sqz file, or it is damaged: copy or download it again"
         ) from error
+
+
+def forms_of(tflite: bytes) -> dict[int, Form]:
+    """How each long run of numbers is coded, by where it begins; the rest is the frame.
+
+    Args:
+        tflite: the content of a file that `read_model` accepts.
+    """
+    found, spans = {}, spans_of(tflite)
+    for product in products_of(tflite):
+        placed = product_form(tflite, product)
+        if placed is not None and product.count >= _LEAST_PRODUCTS:
+            found[placed[0]] = placed[1]
+    others = [span for span in spans if span.start not in found]
+    mixed = {span.start: mixed_form(tflite, span) for span in others}
+    left = _MOST_DECISIONS
+    sizes = {start: form.decisions for start, form in mixed.items() if form is not None}
+    for start in sorted(sizes, key=lambda one: (sizes[one], one)):
+        left -= sizes[start]
+        if left < 0:
+            mixed[start] = None
+    for span in others:
+        found[span.start] = mixed[span.start] or table_form(tflite, span)
+    return found

@@ -1,65 +1,52 @@
-"""Writes the packed form; `sqz_reader` reads it."""
+"""Writes the packed form; `sqz_reader` reads it.
+
+The writer lists the decisions that a reader takes; the reader's own functions, told to write,
+turn the list into codes with the same probabilities.
+"""
 
 import hashlib
-import lzma
-import struct
-from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tflite_squeeze.packing.forms import RAW, WEIGHTS, Form, Plane, form_of
-from tflite_squeeze.packing.spans import Product, Span
-from tflite_squeeze.packing.sqz_reader import PALETTE, PRODUCT, Parts
+from tflite_squeeze.packing import sqz_reader as reader
+from tflite_squeeze.packing.compiled import array_of, run_whole
+from tflite_squeeze.packing.forms import Form
 
-_MAGIC = b"SQZ1"
-_LZMA = ((0, 2, 2), (3, 0, 2), (0, 0, 2), (3, 0, 0))  # bits of context: literal, its place, place
-_SEGMENT_BYTES = 12  # what the numbers that describe a segment come to, about
-_GAIN = 0.9  # what contexts leave of an estimate without them, at least
+Decisions = NDArray[np.int64]
+_HEADER_BYTES = 12
 
 
-class Coder(Parts):
-    """The reader's model of symbols, with a range coder in place of its decoder."""
+def number_decisions(value: int) -> list[int]:
+    """What `number` decides of a number from 0."""
+    length = (value + 1).bit_length() - 1
+    rest = [value + 1 >> length - 1 - k & 1 for k in range(length)]
+    return [1] * length + [0] + rest
 
-    def __init__(self, most: int) -> None:
-        super().__init__((most, 0), b"", most)
-        self.low, self.span, self.out = 0, 1 << 48, bytearray()
-        self.next: Iterator[int] = iter(())
 
-    def code(self, plane: Plane, row: int, group: int) -> None:
-        """Codes the symbols of a plane."""
-        self.numbers = iter((plane.kind, plane.base, plane.shift, plane.mean, group))
-        self.next = iter(plane.symbols.tobytes())
-        self.plane(len(plane.symbols), row)
-
-    def symbol(self, sums: list[int]) -> int:
-        """Codes the next symbol, where the reader decodes one."""
-        symbol = next(self.next)
-        unit = self.span // sums[256]
-        self.low += unit * sums[symbol]
-        self.span = unit * (sums[symbol + 1] - sums[symbol])
-        if self.low >> 56:
-            self._carry()
-        while self.span < 1 << 48:
-            self.out.append(self.low >> 48)
-            self.low, self.span = (self.low & (1 << 48) - 1) << 8, self.span << 8
-        return symbol
-
-    def finished(self) -> bytes:
-        """All that was coded; the coder must not be used afterwards."""
-        # The first byte is always 0: the reader starts without it.
-        return bytes(self.out + self.low.to_bytes(7, "big"))[1:]
-
-    def _carry(self) -> None:
-        self.low &= (1 << 56) - 1
-        at = len(self.out) - 1
-        while self.out[at] == 255:
-            self.out[at] = 0
-            at -= 1
-        self.out[at] += 1
+def integer_decisions(values: NDArray[np.int64]) -> Decisions:
+    """What `integer` decides of integers, one after the other."""
+    sizes = np.abs(values)
+    lengths = np.frexp(np.maximum(sizes, 1).astype(np.float64))[1] - 1
+    open_end = lengths < reader.CLASSES - 1
+    counts = np.where(values == 0, 1, 2 * lengths + 2 + open_end)
+    ends = np.cumsum(counts)
+    starts = ends - counts
+    found = np.zeros(int(ends[-1]), np.int64)
+    for length in np.unique(lengths[values != 0]):
+        chosen = (lengths == length) & (values != 0)
+        at, size = starts[chosen], sizes[chosen]
+        for k in range(length + 1):
+            found[at + k] = 1
+        at = at + length + 1 + (length < reader.CLASSES - 1)
+        for k in range(length):
+            found[at + k] = size >> length - 1 - k & 1
+        found[at + length] = values[chosen] < 0
+    return found
 
 
 class Writer:
-    """Collects the three parts of a packed file.
+    """Lists the decisions of a file, in its order.
 
     Args:
         tflite: the file's content.
@@ -67,77 +54,73 @@ class Writer:
 
     def __init__(self, tflite: bytes) -> None:
         self._tflite = tflite
-        self._coder = Coder(len(tflite))
-        self._raw = bytearray()
-        self._numbers: list[int] = []
-        self._groups: dict[tuple[int, ...], int] = {}
-        self._written: dict[int, tuple[int, int]] = {}  # by start: which segment, where it ends
+        self._parts: list[Decisions] = []
+        self._at = 0
+        self._tables = False
 
-    def add(self, span: Span) -> None:
-        """Adds the numbers of a span, unless they are as short among the rest."""
-        form = form_of(self._tflite, span)
-        content = self._tflite[span.start : span.start + span.size]
-        if _GAIN * form.bytes + _SEGMENT_BYTES > len(lzma.compress(content)):
-            return
-        self._segment(span.start, span.count, span.row, form.form, span.width, form.more)
-        self._numbers += form.palette
-        for place, plane in enumerate(form.planes):
-            group = self._group(form, span.width, place, plane)
-            self._numbers += (plane.kind, plane.base, plane.shift, plane.mean, group)
-            if plane.kind == RAW:
-                self._raw += plane.symbols.tobytes()
-            else:
-                self._coder.code(plane, span.row, group)
-
-    def add_product(self, product: Product) -> bool:
-        """Adds scales that follow from others; False if they don't, to the bit."""
-        if product.source not in self._written:
-            return False
-        one, other, factor = (
-            np.frombuffer(self._tflite, "<f4", count, start)
-            for start, count in (
-                (product.start, product.count),
-                (product.source, product.count),
-                (product.factor, 1),
-            )
+    def add(self, start: int, form: Form) -> None:
+        """Adds a run of numbers, and the frame's bytes in front of it."""
+        self._frame(start)
+        about = form.about
+        length = int.from_bytes(self._tflite[start - 4 : start], "little") // form.width
+        flags = form.flags
+        if form.coding == reader.TABLE:
+            flags |= reader.KEEP if self._tables else 0
+            self._tables = True
+        count = 0 if length == form.count else form.count
+        self._numbers(form.coding, flags, form.width.bit_length() - 1, count)
+        self._numbers(form.row, form.step, form.zero)
+        if flags & reader.PRODUCT:
+            self._parts.append(np.array([form.factor >> 16, form.factor & 0xFFFF]))
+        if flags & reader.PALETTE:
+            self._numbers(len(form.palette))
+            whole = b"".join(one.to_bytes(form.width, "big") for one in form.palette)
+            self._parts.append(np.frombuffer(whole, np.uint8).astype(np.int64))
+        self._numbers(*about)
+        self._parts.append(
+            integer_decisions(form.values) if form.coding == reader.MIXED else form.values
         )
-        if one.tobytes() != (other * factor).tobytes():
-            return False
-        source, bits = self._written[product.source][0], int(factor.view("<u4")[0])
-        self._segment(product.start, product.count, source, PRODUCT, 4, bits)
-        return True
+        self._at = start + form.count * form.width
 
     def content(self) -> bytes:
         """The packed file."""
-        rest, at = bytearray(), 0
-        for start, (_, end) in sorted(self._written.items()):
-            rest += self._tflite[at:start]
-            at = end
-        rest += self._tflite[at:]
-        numbers = [len(self._tflite), len(self._raw), len(self._written), *self._numbers]
-        frame = _shortest(struct.pack(f"<{len(numbers)}I", *numbers) + rest)
-        digest = hashlib.sha256(self._tflite).digest()
-        sizes = struct.pack("<2I", len(frame), len(numbers))
-        body = digest + sizes + frame + self._raw + self._coder.finished()
-        return _MAGIC + hashlib.sha256(body).digest()[:4] + body
+        self._frame(len(self._tflite))
+        given = np.concatenate(self._parts)
+        state = reader.state(run_whole, array_of, len(self._tflite))
+        state[reader.CODES] = array_of([0] * (2 * len(self._tflite) + 1024))
+        state[reader.GIVEN] = array_of(given.tolist())
+        state[reader.REGISTERS][reader.WRITES] = 1
+        run_whole(tuple(state))
+        size, length = len(self._tflite), bytearray()
+        while size > 127:
+            length.append(size & 127 | 128)
+            size >>= 7
+        digest = hashlib.sha256(self._tflite).digest()[:8]
+        return reader.MAGIC + digest + bytes([*length, size]) + _finished(state)
 
-    def _segment(self, start: int, *about: int) -> None:
-        count, width = about[0], about[3]
-        self._written[start] = (len(self._written), start + count * width)
-        self._numbers += (start, *about)
+    def _frame(self, end: int) -> None:
+        self._numbers(end - self._at)
+        self._parts.append(_bits(self._tflite[self._at : end]))
 
-    def _group(self, form: Form, width: int, place: int, plane: Plane) -> int:
-        """Planes of a kind share their tables; the values of a palette mean nothing elsewhere."""
-        if plane.kind in (RAW, WEIGHTS):
-            return 0
-        alone = len(self._numbers) if form.form == PALETTE else 0
-        return self._groups.setdefault((form.form, width, place, alone), len(self._groups) + 1)
+    def _numbers(self, *values: int) -> None:
+        for value in values:
+            self._parts.append(np.array(number_decisions(value), np.int64))
 
 
-def _shortest(content: bytes) -> bytes:
-    packed = []
-    for literal, position_literal, position in _LZMA:
-        about = {"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME}
-        about |= {"lc": literal, "lp": position_literal, "pb": position}
-        packed.append(lzma.compress(content, lzma.FORMAT_ALONE, filters=[about]))
-    return min(packed, key=len)
+def _bits(data: bytes) -> Decisions:
+    return np.unpackbits(np.frombuffer(data, np.uint8)).astype(np.int64)
+
+
+def _finished(state: list[list[int]]) -> bytes:
+    """The codes, with as few bytes at their end as tell the last interval."""
+    registers, codes = state[reader.REGISTERS], state[reader.CODES]
+    low, span, at = (int(registers[k]) for k in (reader.LOW, reader.SPAN, reader.AT))
+    out = bytes(list(codes[:at]))
+    for bits in range(48, -8, -8):
+        rounded = low + (1 << bits) - 1 >> bits << bits if bits >= 0 else low
+        if rounded < low + span:
+            low = rounded
+            break
+    whole = (int.from_bytes(out, "big") << 56) + low
+    # The first byte is always 0: readers start without it.
+    return whole.to_bytes(len(out) + 7, "big")[1:].rstrip(b"\0")

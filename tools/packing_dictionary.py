@@ -1,0 +1,63 @@
+"""Makes the dictionary that the readers of packed files carry, and writes it into all of them.
+
+python tools/packing_dictionary.py
+
+The dictionary is a packed file: a small network of this script, converted to int8, packed by a
+reader that knows nothing. Another dictionary is another format: run this only with a new magic
+number in the readers.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+from textwrap import wrap
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+from keras import layers
+
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.packing import sqz_reader
+from tflite_squeeze.packing.pack import pack
+
+PACKING = Path(sqz_reader.__file__).parent
+
+
+def network() -> keras.Model:
+    """A network with the layers that most networks have; all its weights are 0."""
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((12, 12, 3), name="input")
+    x = layers.Conv2D(8, 3, activation="relu", name="conv2d")(x)
+    x = layers.DepthwiseConv2D(3, padding="same", activation="relu", name="depthwise_conv2d")(x)
+    x = layers.AveragePooling2D(2, name="average_pooling2d")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(16, "relu", name="dense")(x)
+    model = keras.Model(inputs, layers.Dense(6, "softmax", name="dense_1")(x), name="model")
+    for layer in model.layers:
+        layer.set_weights([np.zeros_like(one) for one in layer.get_weights()])
+    return model
+
+
+def main() -> None:
+    """Packs the network with an empty dictionary, and writes that into the readers."""
+    samples = np.random.default_rng(0).normal(size=(64, 12, 12, 3)).astype(np.float32)
+    data = {"x_train": samples, "y_train": np.zeros(64, int)}
+    tflite = convert(network(), Convert(quantize="int8"), data, verification=None).tflite
+    sqz_reader.DICTIONARY = b""
+    sqz_reader.first_state.cache_clear()
+    packed = pack(tflite)
+    codes = packed[12 + (len(tflite).bit_length() + 6) // 7 :]
+    python = PACKING / "sqz_reader.py"
+    lines = "\n".join(f'    "{part}"' for part in wrap(codes.hex(), 94))
+    new = f"KNOWN, DICTIONARY = {len(tflite)}, bytes.fromhex(\n{lines}\n)\n"
+    content = re.sub(r"KNOWN, DICTIONARY = .*?\)\n", new, python.read_text(), flags=re.DOTALL)
+    python.write_text(content)
+    print(f"{len(tflite):,} bytes, packed {len(codes):,}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
