@@ -46,7 +46,10 @@ def onnx_model(
         [numpy_helper.from_array(array, name) for name, array in (weights or {}).items()],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    return shape_inference.infer_shapes(made)  # an output has to have a shape
+    inferred = shape_inference.infer_shapes(made)
+    for value in inferred.graph.output:  # an output has to have a shape, if only an empty one
+        value.type.tensor_type.shape.SetInParent()
+    return inferred
 
 
 def onnx_file(folder: Path, *args: Any, **options: Any) -> Path:

@@ -16,6 +16,7 @@ import torch
 from onnx_zoo_networks import NETWORKS
 from torch import nn
 
+_ATTENTIVE = ("vit_of_timm", "cross_attention")
 _SCRIPT_OPSETS, _DYNAMO_OPSETS = (13, 14, 15, 16, 17), (18, 19, 20)
 
 
@@ -45,9 +46,11 @@ def export(name: str, number: int, folder: Path) -> dict[str, str]:
             network, inputs = NETWORKS[name]()
             network = randomized(network)
             if way == "script":
+                opset = _SCRIPT_OPSETS[number % len(_SCRIPT_OPSETS)]
                 torch.onnx.export(
                     network, inputs, str(path), dynamo=False, input_names=["input"],
-                    opset_version=_SCRIPT_OPSETS[number % len(_SCRIPT_OPSETS)],
+                    # scaled_dot_product_attention has no earlier form
+                    opset_version=max(opset, 14) if name in _ATTENTIVE else opset,
                     training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,
                     dynamic_axes={"input": {0: "batch"}},
                 )  # fmt: skip

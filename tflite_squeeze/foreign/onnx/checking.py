@@ -69,14 +69,21 @@ def _references(
     alone = [_outputs(graph, _example(graph, inputs, index)) for index in range(count)]
     if count > 1 and not any(each.fixed for each in graph.inputs):
         # Some exporters write a batch of 1 into the graph and leave it open in the input.
-        try:
-            whole = _outputs(graph, inputs)
-        except InputError:
-            whole = {}
-        parts = {name: _apart(whole[name], alone[0][name].shape, count) for name in whole}
-        if parts and all(parts.values()):
-            return parts, True
+        whole = _whole(graph, inputs)
+        if whole:
+            return {
+                name: _apart(name, array, alone[0][name].shape, count)
+                for name, array in whole.items()
+            }, True
     return {name: [one[name] for one in alone] for name in graph.outputs}, False
+
+
+def _whole(graph: OnnxGraph, inputs: dict[str, Array]) -> dict[str, Array]:
+    """The outputs of a batch; none where the graph cannot take one."""
+    try:
+        return _outputs(graph, inputs)
+    except InputError:
+        return {}
 
 
 def _outputs(graph: OnnxGraph, inputs: dict[str, Array]) -> dict[str, Array]:
@@ -91,15 +98,20 @@ def _example(graph: OnnxGraph, inputs: dict[str, Array], index: int) -> dict[str
     }
 
 
-def _apart(array: Array, shape: tuple[int, ...], count: int) -> list[Array]:
-    """The examples of a batch, along the axis that has grown with it; none without such an axis."""
-    if len(shape) != array.ndim:
-        return []
+def _apart(name: str, array: Array, shape: tuple[int, ...], count: int) -> list[Array]:
+    """The examples of a batch, along the axis that has grown with it.
+
+    Raises:
+        CheckFailed: there is no such axis.
+    """
     grown = [
         axis for axis, (one, many) in enumerate(zip(shape, array.shape, strict=True)) if one != many
     ]
     if len(grown) != 1 or array.shape[grown[0]] != count * shape[grown[0]]:
-        return []
+        raise CheckFailed(
+            f"the ONNX output {name!r} is {list(shape)} for one example and {list(array.shape)} "
+            f"for {count}, so the examples are mixed up: leave that to what reads the answers"
+        )
     return list(np.split(array, count, axis=grown[0]))
 
 

@@ -108,6 +108,12 @@ def plain_graph(model: "ModelProto", input_shapes: Mapping[str, tuple[int, ...]]
     from onnx import helper, numpy_helper
 
     graph = model.graph
+    names = {each.name for each in graph.input}
+    for name in input_shapes:
+        if name not in names:
+            raise InputError(
+                f"--input-shape names {name!r}, but the ONNX model's inputs are {sorted(names)}"
+            )
     try:
         constants = {
             each.name: single_precision(numpy_helper.to_array(each)) for each in graph.initializer
@@ -129,12 +135,6 @@ def plain_graph(model: "ModelProto", input_shapes: Mapping[str, tuple[int, ...]]
         raise InputError(
             f"the ONNX model holds something damaged ({reason_of(error)}): export it again"
         ) from error
-    unknown = set(input_shapes) - {each.name for each in inputs}
-    if unknown:
-        raise InputError(
-            f"--input-shape names {sorted(unknown)[0]!r}, but the ONNX model's inputs are "
-            f"{[each.name for each in inputs]}"
-        )
     opset = max(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
     plain = OnnxGraph(
         nodes=[_in_single_precision(node) for node in nodes],
@@ -185,6 +185,8 @@ def _input(value: Any, input_shapes: Mapping[str, tuple[int, ...]]) -> Input:
         )
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
     batch_axis = sizes.index(None) if None in sizes else 0
+    if None not in sizes and sizes[0] != 1 and 1 in sizes:  # states of a recurrent layer
+        batch_axis = sizes.index(1)
     fixed = sizes[batch_axis] is not None
     stated = input_shapes.get(value.name)
     if stated is not None:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tflite_squeeze.foreign.onnx.attention import with_attention
 from tflite_squeeze.foreign.onnx.building import build
 from tflite_squeeze.foreign.onnx.checking import Agreement, check
+from tflite_squeeze.foreign.onnx.fusion import fused
 from tflite_squeeze.foreign.onnx.graph import plain_graph, plain_name
 from tflite_squeeze.foreign.onnx.reading import read_onnx
 from tflite_squeeze.foreign.onnx.registry import check_known
@@ -103,7 +105,7 @@ def import_onnx(
     graph = plain_graph(model, input_shapes or {})
     check_known(graph)
     traced = trace(graph)
-    built = build(graph, traced, path.stem)
+    built = build(with_attention(fused(graph, traced), traced), traced, path.stem)
     agreement = check(graph, built, tolerance)
     starts = [
         (each.name, each.shape, built.inputs[each.name], tensor.name)

@@ -54,6 +54,7 @@ def conv_transpose(
         )
     ]
     made = np.zeros((len(x), kernel.shape[1] * group, *full), x.dtype)
+    whole = (slice(None), slice(None))
     parts = zip(
         np.split(made, group, axis=1), np.split(x, group, axis=1), np.split(kernel, group),
         strict=True,
@@ -65,8 +66,9 @@ def conv_transpose(
                 slice(start, start + (size - 1) * step + 1, step)
                 for start, size, step in zip(starts, x.shape[2:], strides, strict=True)
             )
-            added = np.tensordot(own[(slice(None), slice(None), *place)], given, axes=(0, 1))
-            output[(slice(None), slice(None), *reached)] += np.moveaxis(added, 0, 1)
+            at: Any = (*whole, *place)
+            added = np.tensordot(own[at], given, axes=(0, 1))
+            output[whole + reached] += np.moveaxis(added, 0, 1)
     if bias is not None:
         made += bias.reshape(-1, *[1] * dims)
     kept = tuple(slice(low, size - high) for low, high, size in

@@ -30,7 +30,7 @@ _SUBJECTS = (
 )  # fmt: skip
 # Computed where they do not depend on the input; they need no layer then.
 _CONSTANT_ONLY = frozenset({
-    "Constant", "ConstantOfShape", "CumSum", "EyeLike", "GatherElements", "NonZero", "OneHot",
+    "Constant", "ConstantOfShape", "EyeLike", "GatherElements", "GatherND", "NonZero", "OneHot",
     "Range", "ScatterElements", "ScatterND", "Shape", "Size", "Trilu",
 })  # fmt: skip
 

@@ -197,4 +197,8 @@ def _rows(graph: OnnxGraph, source: Input) -> int:
             table = graph.constants.get(node.inputs[0])
             if table is not None and table.ndim:
                 found.append(table.shape[0])
+        elif node.kind == "OneHot" and node.inputs[0] in names:
+            depth = graph.constants.get(node.inputs[1])
+            if depth is not None:
+                found.append(int(np.ravel(depth)[0]))
     return max(1, min(found, default=2))

@@ -1,11 +1,13 @@
 """Functions of single elements, and Softmax."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
+from tflite_squeeze.foreign.onnx.operators.arithmetic import arithmetic
 from tflite_squeeze.foreign.onnx.registry import Call, Unsupported, handles
 from tflite_squeeze.foreign.onnx.values import Value, held
 
@@ -92,6 +94,8 @@ def hard_sigmoid(call: Call) -> Value:
 def clip(call: Call) -> Value:
     """A ReLU with a largest value where the smallest is 0."""
     value = call.value()
+    if any(isinstance(call.given(index), Value) for index in (1, 2)):
+        return _clip_between(call)
     low, high = (_bound(call, name, index) for name, index in (("min", 1), ("max", 2)))
     if low == 0:
         layer = keras.layers.ReLU(max_value=high, name=call.free_name())
@@ -103,6 +107,16 @@ def clip(call: Call) -> Value:
     if high is None:
         return call.same(keras.ops.maximum(value.tensor, low), value, nonnegative=low >= 0)
     return call.same(keras.ops.clip(value.tensor, low, high), value, nonnegative=low >= 0)
+
+
+def _clip_between(call: Call) -> Value:
+    """Bounds that depend on the input."""
+    made = call.value()
+    for kind, index in (("Max", 1), ("Min", 2)):
+        if call.given(index) is not None:
+            node = replace(call.node, kind=kind)
+            made = arithmetic(replace(call, node=node, inputs=(made, call.given(index))))
+    return made
 
 
 def _bound(call: Call, name: str, index: int) -> Any:

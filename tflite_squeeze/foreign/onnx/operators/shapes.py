@@ -54,7 +54,8 @@ def concatenate(call: Call) -> Value:
     if axis not in axes:
         last = CHANNELS_LAST.get(rank, ())
         ordered = tuple(each for each in last if each in axes or each == axis)
-        axes = ordered if axes == tuple(e for e in ordered if e != axis) else (*axes, axis)
+        usual = axis in last and axes == tuple(each for each in ordered if each != axis)
+        axes = ordered if usual else (*axes, axis)
     place = axes.index(axis) + 1
     layer = keras.layers.Concatenate(
         axis=-1 if place == len(axes) else place, name=call.free_name()
