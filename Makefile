@@ -22,7 +22,7 @@ help:
 	@echo "make lint    ruff, mypy, import-linter and ends of lines"
 	@echo "make docs    build the documentation site into build/site"
 	@echo "make data    install or download Fashion-MNIST"
-	@echo "make compilers   install the compilers for Cortex-M that tests of exports use"
+	@echo "make compilers   install the compilers for Cortex-M, arm64 and s390x that tests use"
 	@echo "make android-tools   install what tests of exports for Android use"
 	@echo "make browser   install Chromium, in which tests of pages run"
 	@echo "make postgresql   install PostgreSQL, which tests of shared searches start"
@@ -63,7 +63,7 @@ quick: $(STAMP)
 # Tests that need the full set are skipped, and say so, where it cannot be had.
 test: $(STAMP)
 	@$(MAKE) --no-print-directory data || echo "Fashion-MNIST is not to be had here: tests of the full set are skipped."
-	@$(MAKE) --no-print-directory compilers || echo "Compilers for Cortex-M are not to be had here: their tests are skipped."
+	@$(MAKE) --no-print-directory compilers || echo "Compilers for other processors are not to be had here: their tests are skipped."
 	@$(MAKE) --no-print-directory browser || echo "Chromium is not to be had here: tests of pages in it are skipped."
 	@$(MAKE) --no-print-directory postgresql || echo "PostgreSQL is not to be had here: tests of searches in it are skipped."
 	@$(MAKE) --no-print-directory android-tools || echo "Tools for Android are not to be had here: their tests are skipped."
@@ -92,12 +92,13 @@ data: $(STAMP)
 
 # Debian's packages; the C library brings the headers, C++'s own is not used.
 compilers:
-	@command -v g++ >/dev/null && echo '#include <string.h>' | arm-none-eabi-g++ -x c++ -E - >/dev/null 2>&1 || { \
+	@command -v g++ qemu-aarch64 aarch64-linux-gnu-gcc s390x-linux-gnu-gcc >/dev/null && echo '#include <string.h>' | arm-none-eabi-g++ -x c++ -E - >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-	      gcc g++ libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi; \
+	      gcc g++ libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-user \
+	      gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross; \
 	  else \
-	    echo "Install them with: sudo apt install g++ gcc-arm-none-eabi libnewlib-arm-none-eabi" >&2; exit 1; \
+	    echo "Install them with: sudo apt install g++ gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-user gcc-aarch64-linux-gnu gcc-s390x-linux-gnu" >&2; exit 1; \
 	  fi; }
 
 # Debian's packaging tools and JUnit, the Kotlin compiler, the task libraries' reader of metadata.

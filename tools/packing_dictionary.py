@@ -42,6 +42,16 @@ def network() -> keras.Model:
     return model
 
 
+def _write(name: str, dictionary: str) -> None:
+    """Puts the dictionary between the lines that mark its place."""
+    path = PACKING / name
+    if path.exists():
+        before, rest = re.split(r"(?<=dictionary: begin).*\n", path.read_text(), maxsplit=1)
+        after = rest[rest.rindex("\n", 0, rest.index("dictionary: end")) + 1 :]
+        end = " */" if name.endswith(".c") else ""
+        path.write_text(f"{before}{end}\n{dictionary}{after}")
+
+
 def main() -> None:
     """Packs the network with an empty dictionary, and writes that into the readers."""
     samples = np.random.default_rng(0).normal(size=(64, 12, 12, 3)).astype(np.float32)
@@ -51,11 +61,14 @@ def main() -> None:
     sqz_reader.first_state.cache_clear()
     packed = pack(tflite)
     codes = packed[12 + (len(tflite).bit_length() + 6) // 7 :]
-    python = PACKING / "sqz_reader.py"
-    lines = "\n".join(f'    "{part}"' for part in wrap(codes.hex(), 94))
-    new = f"KNOWN, DICTIONARY = {len(tflite)}, bytes.fromhex(\n{lines}\n)\n"
-    content = re.sub(r"KNOWN, DICTIONARY = .*?\)\n", new, python.read_text(), flags=re.DOTALL)
-    python.write_text(content)
+    numbers = "\n".join(wrap(", ".join(map(str, codes)), 96))
+    signed = wrap(", ".join(str(one - 256 if one > 127 else one) for one in codes), 96)
+    digits = "\n".join(f'    "{part}"' for part in wrap(codes.hex(), 94))
+    _write("sqz_reader.py", f"KNOWN = {len(tflite)}\nDICTIONARY = bytes.fromhex(\n{digits}\n)\n")
+    _write("sqz_reader.c", f"enum {{ KNOWN = {len(tflite)} }};\n"
+           f"static const uint8_t dictionary[] = {{\n{numbers}}};\n")  # fmt: skip
+    _write("sqz_reader.kt", f"private const val KNOWN = {len(tflite)}\n"
+           "private val DICTIONARY = byteArrayOf(\n" + "\n".join(signed) + ")\n")  # fmt: skip
     print(f"{len(tflite):,} bytes, packed {len(codes):,}")
 
 

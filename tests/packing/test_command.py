@@ -52,6 +52,20 @@ def test_the_reader_that_is_written_unpacks_the_file(net: Path, tmp_path: Path, 
     )
 
 
+@pytest.mark.parametrize("suffix", ["c", "kt"])
+def test_readers_of_other_languages(net: Path, tmp_path: Path, run: Run, suffix: str) -> None:
+    reader = tmp_path / f"reader.{suffix}"
+    assert run("pack", net, "-o", tmp_path / "net.sqz", "--reader", reader).code == 0
+    source = Path(pack_cli.__file__).with_name(f"sqz_reader.{suffix}")
+    assert reader.read_bytes() == source.read_bytes()
+
+
+def test_a_reader_of_an_unknown_language_is_refused(net: Path, tmp_path: Path, run: Run) -> None:
+    line = run("pack", net, "-o", tmp_path / "net.sqz", "--reader", tmp_path / "a.rs").refused()
+    assert "must end in one of .py, .c, .kt" in line
+    assert not (tmp_path / "net.sqz").exists()
+
+
 def test_json_alone_on_standard_output(net: Path, tmp_path: Path, run: Run) -> None:
     outcome = run("pack", net, "-o", tmp_path / "net.sqz", "--json", "-")
     record = PackRecord.model_validate(json.loads(outcome.out))

@@ -13,9 +13,11 @@ from tflite_squeeze.command_line.output import (
     show,
     write_json,
 )
-from tflite_squeeze.errors import CheckFailed
+from tflite_squeeze.errors import CheckFailed, InputError
 from tflite_squeeze.files.files import check_output, read_file, write_atomically
 from tflite_squeeze.files.tflite_file import read_tflite
+
+_READERS = (".py", ".c", ".kt")
 
 
 @click.command("pack", epilog="Example: tflite-squeeze pack lenet_5.tflite -o lenet_5.tflite.sqz")
@@ -33,9 +35,9 @@ from tflite_squeeze.files.tflite_file import read_tflite
 )
 @click.option(
     "--reader",
-    metavar="FILE.py",
+    metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Also write the reader, one file that unpacks with Python alone.",
+    help="Also write a reader, one file without dependencies: reader.py, reader.c or reader.kt.",
 )
 @json_option
 @force_option
@@ -55,9 +57,10 @@ def pack_command(
     nothing over gzip -9 is refused, with both sizes.
     """
     check_outputs([output, reader], json_target, force=force, inputs=[tflite])
+    if reader is not None and reader.suffix not in _READERS:
+        raise InputError(f"--reader {reader} must end in one of {', '.join(_READERS)}")
     content = read_tflite(tflite)
     with progress(ctx, f"packing {tflite}"):
-        from tflite_squeeze.packing import sqz_reader
         from tflite_squeeze.packing.pack import pack
         from tflite_squeeze.packing.record import pack_record
         from tflite_squeeze.packing.tables import pack_tables
@@ -70,7 +73,8 @@ def pack_command(
         raise CheckFailed(f"{output} was not written: {record.refusal}")
     write_atomically(output, packed, force=force)
     if reader is not None:
-        write_atomically(reader, Path(sqz_reader.__file__).read_bytes(), force=force)
+        source = Path(__file__).with_name(f"sqz_reader{reader.suffix}")
+        write_atomically(reader, source.read_bytes(), force=force)
 
 
 @click.command(

@@ -222,6 +222,35 @@ def unpacked(path: Path, _folder: Path) -> object:
     return unpack(path.read_bytes())
 
 
+def unpacked_in_c(path: Path, folder: Path) -> object:
+    """Unpacks with the reader in C, checked by sanitizers, and with that in Python: they agree."""
+    import subprocess
+
+    from tflite_squeeze.errors import InputError
+    from tflite_squeeze.packing import pack as module
+
+    program, out = folder.with_name("unsqz"), path.with_suffix(".out")
+    if not program.exists():
+        source = Path(module.__file__).with_name("sqz_reader.c")
+        options = ["-std=c99", "-O1", "-DSQZ_MAIN", "-fsanitize=address,undefined"]
+        command = ["gcc", *options, "-fno-sanitize-recover", source, "-o", program]
+        subprocess.run(command, check=True)
+    done = subprocess.run([program, path, out], capture_output=True, text=True)
+    found = out.read_bytes() if done.returncode == 0 else None
+    out.unlink(missing_ok=True)
+    if done.returncode not in (0, 2):
+        raise RuntimeError(done.stderr[:2000])
+    try:
+        expected = module.unpack(path.read_bytes())
+    except InputError:
+        if found is not None:
+            raise RuntimeError("C unpacks what Python refuses") from None
+        raise
+    if found != expected:
+        raise RuntimeError("C does not unpack what Python does")
+    return found
+
+
 def array_seeds(folder: Path) -> list[Path]:
     """Archives of arrays, packed and not, and a single array."""
     x, y = np.zeros((8, 4), np.float32), np.arange(8) % 3
@@ -396,6 +425,7 @@ def copied(seed: Path, to: Path) -> Path:
 TARGETS = {
     "tflite": Target(tflite_seeds, changed_tflite, looked_at),
     "sqz": Target(sqz_seeds, changed_sqz, unpacked),
+    "sqz_c": Target(sqz_seeds, changed_sqz, unpacked_in_c),
     "keras": Target(lambda folder: models(folder, ".keras"), changed_keras, inspected),
     "h5": Target(lambda folder: models(folder, ".h5"), changed_hdf5, inspected),
     "npz": Target(array_seeds, changed_arrays, sampled),
