@@ -49,11 +49,16 @@ def _output_into(path: Path) -> Iterator[None]:
             os.close(before)
 
 
+def do_jobs_here(patch: pytest.MonkeyPatch) -> None:
+    """Until it is undone."""
+    patch.setattr(process, "_wait", done_here)
+    patch.setattr(child, "_be_a_good_child", lambda: None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _jobs_here() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "_wait", done_here)
-        patch.setattr(child, "_be_a_good_child", lambda: None)
+        do_jobs_here(patch)
         yield
 
 

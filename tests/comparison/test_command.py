@@ -21,6 +21,7 @@ def two(tmp_path: Path) -> list[Path]:
     return paths
 
 
+@pytest.mark.own_process
 def test_one_table(two: list[Path], run: Run) -> None:
     outcome = run("compare", *two, *QUICK, "--fail-if", "raw_ratio > 1")
     assert outcome.code == 0

@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.docs.pages import PAGES, Block, blocks, commands, name_of, quick
 from tests.docs.printed import difference
+from tflite_squeeze.search import tune
+from tflite_squeeze.search.workshop import Workshop
 
 RUNNABLE = {"python", "console", "yaml"}
 NOT_RUN = {
@@ -72,6 +74,22 @@ def run_blocks(found: list[Block], namespace: dict[str, Any], name: str, capfd: 
 
 
 @pytest.fixture
+def trials_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials run in this process: tests of searches have shown the other way."""
+    monkeypatch.setattr(tune, "inputs_for", lambda *_given, **_allowed: None)
+
+
+@pytest.fixture
+def fewer_types(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches begin with the first type of file and the last: the guide to them has all."""
+    if page.name != "tune.md":
+        every, tidied = Workshop.without_training, Workshop.tidied
+        ends = lambda shop: [every(shop)[at] for at in (0, -1)]  # noqa: E731
+        monkeypatch.setattr(Workshop, "without_training", ends)
+        monkeypatch.setattr(Workshop, "tidied", lambda shop, some: tidied(shop, some[:1]))
+
+
+@pytest.fixture
 def registered() -> Iterator[None]:
     """Classes that Keras knows by name come back when a page has taken them out."""
     import keras
@@ -85,7 +103,7 @@ def registered() -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("registered", "trials_here", "fewer_types")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if {b.kind for b in blocks(page)} & RUNNABLE], ids=name_of
 )

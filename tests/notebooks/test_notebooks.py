@@ -11,6 +11,14 @@ from nbclient.exceptions import CellExecutionError
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOOL = runpy.run_path(str(REPOSITORY / "tools" / "run_notebooks.py"))
 PATHS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+# Before anything imports TensorFlow, for which notebooks set the environment themselves.
+JOBS_HERE = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+import pytest
+from tests.children import do_jobs_here
+do_jobs_here(pytest.MonkeyPatch())
+"""
 
 each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
@@ -43,6 +51,7 @@ def test_there_are_eleven_in_order() -> None:
 @each
 def test_runs_from_start_to_end(path: Path, folder: Path) -> None:
     reduced = TOOL["with_parameters"](TOOL["without_parameters"](read(path)), {"quick": True})
+    reduced.cells.insert(0, nbformat.v4.new_code_cell(JOBS_HERE))
     done = TOOL["cleaned"](TOOL["executed"](reduced, folder))
     assert TOOL["noise_in"](done) == []
     assert list(folder.iterdir()) == []

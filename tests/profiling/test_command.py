@@ -24,6 +24,7 @@ def squeeze(*arguments) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.own_process
 def test_tables_are_printed(dense, capsys) -> None:
     assert squeeze("profile", dense, *QUICK) == 0
     out = capsys.readouterr().out

@@ -6,6 +6,7 @@ from tests.emission.sparse.sparse_files import convolution, dense_chain
 from tflite_squeeze.runtime.turns import in_turns
 
 
+@pytest.mark.own_process
 @pytest.mark.slow
 def test_the_larger_file_takes_longer() -> None:
     times = in_turns({"one": dense_chain(), "same": dense_chain(), "many": dense_chain(batch=1)})

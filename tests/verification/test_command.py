@@ -26,6 +26,7 @@ def corrupt(files: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.own_process
 def test_a_sound_file_exits_0(run: Any, files: Any) -> None:
     outcome = run("verify", files.model, files.tflite, "--data", files.data)
     assert (outcome.code, outcome.err) == (0, "")

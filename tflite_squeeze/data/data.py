@@ -142,7 +142,10 @@ class Data:
         """
         plans, notes = fitted_plans(self.raw, self.preprocessing, inputs)
         # Notes of an earlier fit are not carried over: this one starts from the raw data again.
-        return _built(self.raw, plans, self.preprocessing, (*self.raw.notes, *notes))
+        notes = (*self.raw.notes, *notes)
+        if (plans, notes) == (self.plans, self.notes):
+            return self
+        return _built(self.raw, plans, self.preprocessing, notes)
 
     def with_parts(
         self, *, validation: RawPart, calibration: RawPart, train: RawPart | None = None

@@ -103,6 +103,7 @@ def test_nothing_is_measured_without_need(mode: str, monkeypatch: pytest.MonkeyP
     assert sparsity_tables(decided.record) == ()
 
 
+@pytest.mark.own_process
 @pytest.mark.slow
 def test_the_comparison_tells_other_weights_from_the_same(pruned: bytes) -> None:
     same = compare_sparse(pruned, with_best_encoding(pruned, "sparse").tflite)
