@@ -10,7 +10,6 @@ python tools/benchmarks/calibration.py hot
 python tools/benchmarks/calibration.py table
 """
 
-import json
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,6 +23,7 @@ import click
 import keras
 import numpy as np
 from calibration_networks import CASES, trained, with_hot_pixels
+from kept_results import KeptResults
 from measured_table import renew_page
 from named_arrays import arrays
 
@@ -39,7 +39,7 @@ from tflite_squeeze.network.quantization.twin import twin_of
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.training.divergence import Divergence
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = KeptResults(__file__)
 MODELS = Path(__file__).resolve().parents[2] / "models"
 REFERENCES = ("lenet_300_100", "resnet_8", "mobilenet_v1_025")
 EPOCHS, SAMPLES, JUDGED = 2, 256, 512
@@ -102,7 +102,7 @@ def table_command() -> None:
         "file (bytes) | divergence, min/max → `auto` |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for name, found in sorted(json.loads(RESULTS.read_text()).items()):
+    for name, found in sorted(RESULTS.known.items()):
         plain, ours = found["converter"], found["auto"]
         lost = 100 * (found["float"] - plain["accuracy"])
         back = 100 * (ours["accuracy"] - plain["accuracy"])
@@ -117,11 +117,8 @@ def table_command() -> None:
 
 def row(name: str, measure: Callable[[], dict[str, Any]]) -> None:
     """Measures a row that is not there yet, and keeps it."""
-    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    if name not in rows:
-        rows[name] = measure()
-        RESULTS.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    click.echo(f"{name}: {rows[name]}")
+    if name not in RESULTS.known:
+        RESULTS.keep(name, measure())
 
 
 def _case(name: str, data: Any, folder: Path, seed: int) -> dict[str, Any]:

@@ -27,15 +27,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import click
 import numpy as np
+from kept_results import KeptResults
 from measured_table import renew_page
 
 from tflite_squeeze.data.data import load_data
-from tflite_squeeze.files.files import write_atomically
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 WORK = REPOSITORY / "build" / "depgraph"
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = KeptResults(__file__)
 PEER = ("torch==2.13.0", "torch-pruning==1.6.1", "numpy")
 NETWORKS = ("resnet18_like", "mobilenetv2_like")
 EXAMPLES, EPOCHS, STEPS, BATCH, RATE = 20_000, 4, 600, 64, 2e-3
@@ -149,7 +149,8 @@ def peer() -> None:
     out = WORK / "peer.json"
     command = [str(python), str(HERE / "depgraph_torch.py"), str(WORK), str(out)]
     subprocess.run([*command, str(STEPS), str(BATCH), str(RATE)], check=True)
-    _keep({f"{key} peer": value for key, value in json.loads(out.read_text()).items()})
+    for key, value in json.loads(out.read_text()).items():
+        RESULTS.keep(f"{key} peer", value)
 
 
 @main.command()
@@ -166,9 +167,9 @@ def here() -> None:
     def macs(model: Any) -> int:
         return footprint(convert(model, Convert(sparsity="dense"), verification=None).tflite).macs
 
-    for key, found in _known().items():
+    for key, found in RESULTS.known.items():
         name, share, side = key.split()
-        if side != "peer" or f"{name} {share} here" in _known():
+        if side != "peer" or f"{name} {share} here" in RESULTS.known:
             continue
         model = load_model(WORK / f"{name}.keras").model
         config = Narrow(budget="macs", keep=found["macs"], multiple=4)
@@ -177,15 +178,14 @@ def here() -> None:
         how = FineTune(steps=STEPS, batch=BATCH, learning_rate=RATE)
         # as `narrow` itself trains, without a second search
         trained, _ = distill(cut, Distill(temperature=2.0), data, model, how)
-        _keep({
-            f"{name} {share} here": {
-                "whole": _accuracy(model, known),
-                "macs": macs(trained) / macs(model),
-                "before": before,
-                "after": _accuracy(trained, known),
-                "seconds": record.seconds,
-            }
-        })  # fmt: skip
+        kept = {
+            "whole": _accuracy(model, known),
+            "macs": macs(trained) / macs(model),
+            "before": before,
+            "after": _accuracy(trained, known),
+            "seconds": record.seconds,
+        }
+        RESULTS.keep(f"{name} {share} here", kept)
 
 
 def _accuracy(model: Any, known: Any) -> float:
@@ -196,7 +196,7 @@ def _accuracy(model: Any, known: Any) -> float:
 @main.command()
 def table() -> None:
     """Writes the figures of both side by side into docs/measured/narrow.md."""
-    known = _known()
+    known = RESULTS.known
     rows = [
         "| network | whole | MACs, DepGraph | here | no training, DepGraph | here | "
         "600 steps, DepGraph | here |",
@@ -210,17 +210,6 @@ def table() -> None:
         cells = [f"{one[what]:.1%}" for what in ("macs", "before", "after") for one in (peer, own)]
         rows.append(f"| {name} | {own['whole']:.1%} | {' | '.join(cells)} |")
     renew_page("narrow", "depgraph", "\n".join(rows))
-
-
-def _known() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return found
-
-
-def _keep(found: dict[str, Any]) -> None:
-    print(found, flush=True)
-    content = json.dumps({**_known(), **found}, indent=1, sort_keys=True) + "\n"
-    write_atomically(RESULTS, content.encode(), force=True)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
     python tools/benchmarks/entropy.py run lenet_300_100 0.1 --seed 0
     python tools/benchmarks/entropy.py all --seeds 3
     python tools/benchmarks/entropy.py steps lenet_300_100
+    python tools/benchmarks/entropy.py pack
     python tools/benchmarks/entropy.py table
 
 From scratch, on all 60,000 training images; errors are of the int8 file on the 10,000 test images.
 Each run takes a few minutes; results go into tools/benchmarks/entropy.json and are not measured
-again. `table` writes docs/measured/entropy.md.
+again. Files stay in build/benchmarks/entropy, and `pack` packs these again, as the packed form
+gets better. `table` writes docs/measured/entropy.md.
 """
 
 import os
@@ -16,7 +18,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ import click
 import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from kept_results import KeptResults
 from measured_table import renew_page
 from named_arrays import arrays
 
@@ -43,11 +45,12 @@ from tflite_squeeze.techniques.entropy.config import EntropyPenalty
 from tflite_squeeze.techniques.entropy.penalize import penalize_entropy
 from tflite_squeeze.training.config import FineTune
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = KeptResults(__file__)
+FILES = Path(__file__).resolve().parents[2] / "build" / "benchmarks" / "entropy"
 EPOCHS, BATCH, RATE = 20, 128, 1.5e-3
 # Network → prices; negative ones are bytes of the code to be met.
 GRID = {
-    "lenet_300_100": (0.05, 0.1, 0.2, 0.3, -5000.0),
+    "lenet_300_100": (0.1, 0.4, 0.8, -5000.0),
     "lenet_5": (0.1, 0.3, 0.6),
 }
 _TIMED, _ROUNDS = 100, 5  # steps at a time
@@ -83,7 +86,7 @@ def run_all(seeds: int) -> None:
 def measure(network: str, price: float, seed: int, *, epochs: int, shift: bool) -> None:
     """Measures a training, unless that was done."""
     key = f"{network} {price:g} {seed} {epochs}{' shift' if shift else ''}"
-    if key in known():
+    if key in RESULTS.known:
         return
     began = time.perf_counter()
     x, y, x_test, y_test = arrays("mnist")
@@ -110,8 +113,17 @@ def measure(network: str, price: float, seed: int, *, epochs: int, shift: bool) 
         "curve": [(one.code_bytes, one.quality) for one in record.curve],
         "seconds": time.perf_counter() - began,
     }
-    print(f"{key}: {found}", flush=True)
-    keep({key: found})
+    write_atomically(FILES / f"{key}.tflite", tflite, force=True)
+    RESULTS.keep(key, found)
+
+
+@main.command(name="pack")
+def pack_again() -> None:
+    """Packs the files that are still there."""
+    for key, one in RESULTS.known.items():
+        path = FILES / f"{key}.tflite"
+        if path.exists():
+            RESULTS.keep(key, {**one, "packed": len(pack(path.read_bytes()))})
 
 
 def accuracy(tflite: bytes, x: Any, y: Any) -> float:
@@ -142,7 +154,7 @@ def steps(network: str) -> None:
             times[name].append((time.process_time() - began) / _TIMED * 1e3)
     found = {name: float(np.median(one[1:])) for name, one in times.items()}
     print(f"steps {network}: {found}, {found['priced'] / found['plain']:.2f}", flush=True)
-    keep({f"steps {network}": found})
+    RESULTS.keep(f"steps {network}", found)
 
 
 @main.command()
@@ -151,7 +163,7 @@ def table() -> None:
     rows = ["| network | λ or bytes | epochs | seed | error | not zero | code bytes | packed |",
             "|---|---:|---|---:|---:|---:|---:|---:|"]  # fmt: skip
     timed = ["| network | plain step | step with a price | ratio |", "|---|---:|---:|---:|"]
-    for key, one in known().items():
+    for key, one in RESULTS.known.items():
         if key.startswith("steps"):
             timed.append(f"| {key.split()[1]} | {one['plain']:.2f} ms | {one['priced']:.2f} ms | "
                          f"{one['priced'] / one['plain']:.2f} |")  # fmt: skip
@@ -163,18 +175,6 @@ def table() -> None:
                     f"{one['packed']:,} |")  # fmt: skip
     renew_page("entropy", "rate and error", "\n".join(rows))
     renew_page("entropy", "steps", "\n".join(timed))
-
-
-def keep(found: dict[str, Any]) -> None:
-    """Adds results to those that are known."""
-    content = json.dumps({**known(), **found}, indent=1, sort_keys=True) + "\n"
-    write_atomically(RESULTS, content.encode(), force=True)
-
-
-def known() -> dict[str, Any]:
-    """What is measured already."""
-    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return found
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import json
 import lzma
 import sys
 import time
@@ -32,6 +31,7 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
 from ai_edge_litert.interpreter import Interpreter
+from kept_results import KeptResults
 from measured_table import renew_page
 from named_arrays import arrays
 from prune import BATCH, LOSS, dense_model
@@ -39,12 +39,11 @@ from tensorflow_model_optimization.python.core.clustering.keras.experimental imp
     cluster as experimental,
 )
 
-from tflite_squeeze.files.files import write_atomically
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.weights import weights_of
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = KeptResults(__file__)
 ZEROS, VALUES, EPOCHS, RATE = 0.8, 16, 2, 1e-3
 NETWORKS = ("resnet_8", "mobilenet_v1_025")
 
@@ -61,7 +60,7 @@ def main() -> None:
 def run(network: str, side: str, seed: int) -> None:
     """The whole chain on one network; a few minutes."""
     key = f"{network} {side} {seed}"
-    if key in _known():
+    if key in RESULTS.known:
         return
     tf_keras.utils.set_random_seed(seed)
     began = time.perf_counter()
@@ -80,9 +79,7 @@ def run(network: str, side: str, seed: int) -> None:
         "values": values,
         "seconds": seconds,
     }
-    print(f"{key}: {found}", flush=True)
-    content = json.dumps({**_known(), key: found}, indent=1, sort_keys=True) + "\n"
-    write_atomically(RESULTS, content.encode(), force=True)
+    RESULTS.keep(key, found)
 
 
 def _fit(model: Any, x: Any, y: Any, callbacks: list[Any]) -> None:
@@ -144,7 +141,7 @@ def _in_file(tflite: bytes) -> tuple[float, int]:
 @main.command()
 def table() -> None:
     """Writes the page's table."""
-    known = _known()
+    known = RESULTS.known
     rows = [
         "| network | side | seed | accuracy | file | download | zeros | values |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
@@ -156,11 +153,6 @@ def table() -> None:
             f"{found['download']:,} | {found['zeros']:.1%} | {found['values']} |"
         )
     renew_page("quantize", "joint", "\n".join(rows))
-
-
-def _known() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return found
 
 
 if __name__ == "__main__":

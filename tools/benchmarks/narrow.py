@@ -9,7 +9,6 @@ case and seed, and are not measured again. Accuracies are of the 10,000 test ima
 docs/measured/narrow.md.
 """
 
-import json
 import os
 import sys
 import time
@@ -23,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import click
 import numpy as np
+from kept_results import KeptResults
 from measured_table import renew_page
 
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.files.files import write_atomically
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.runtime.turns import turn_by_turn
@@ -37,7 +36,7 @@ from tflite_squeeze.techniques.narrowing.narrow import narrow
 from tflite_squeeze.training.config import Distill, FineTune
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = KeptResults(__file__)
 
 # What each row adds to the one before it, or puts in its place: ResNet-8, half of the filters.
 _SETTLED = {"score": "norm", "repair": False}
@@ -82,7 +81,7 @@ def ablation() -> None:
     data = _data(EXAMPLES)
     for case, (settings, finetune) in ABLATION.items():
         trains = finetune is not None and finetune.reestimate
-        if case in _known():
+        if case in RESULTS.known:
             continue
         began = time.perf_counter()
         context = {"finetune": finetune} if finetune is not None else {}
@@ -90,7 +89,9 @@ def ablation() -> None:
             narrower, _ = _untouched(model, settings)
         else:
             narrower, _ = narrow(model, Narrow(**settings), data, **context, one_shot=not trains)
-        _keep(case, {"accuracy": _accuracy(narrower), "seconds": time.perf_counter() - began})
+        RESULTS.keep(
+            case, {"accuracy": _accuracy(narrower), "seconds": time.perf_counter() - began}
+        )
 
 
 def _untouched(model: Any, settings: dict[str, Any]) -> Any:
@@ -103,7 +104,7 @@ def _untouched(model: Any, settings: dict[str, Any]) -> Any:
 @click.option("--seed", type=int, default=0, show_default=True)
 def target(case: str, seed: int) -> None:
     """One of the goals: accuracy and time as int8 files, beside plain int8."""
-    if f"{case} {seed}" in _known():
+    if f"{case} {seed}" in RESULTS.known:
         return
     name, settings, examples, training = TARGETS[case]
     model = load_model(REPOSITORY / "models" / f"{name}.keras").model
@@ -121,7 +122,7 @@ def target(case: str, seed: int) -> None:
     }
     times = turn_by_turn(files)
     accuracies = {key: _accuracy_of_file(file) for key, file in files.items()}
-    _keep(
+    RESULTS.keep(
         f"{case} {seed}",
         {
             "float": _accuracy(model),
@@ -140,7 +141,7 @@ def target(case: str, seed: int) -> None:
 @main.command()
 def table() -> None:
     """Writes both tables into docs/measured/narrow.md."""
-    known = _known()
+    known = RESULTS.known
     rows = ["| | accuracy |", "|---|---:|"]
     rows += [f"| {case} | {known[case]['accuracy']:.2%} |" for case in ABLATION if case in known]
     renew_page("narrow", "ablation", "\n".join(rows))
@@ -203,17 +204,6 @@ def _named(tflite: bytes, images: Any) -> dict[str, Any]:
     signatures = Interpreter(model_content=tflite).get_signature_list()
     (name,) = next(iter(signatures.values()))["inputs"]
     return {name: images}
-
-
-def _known() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return found
-
-
-def _keep(case: str, found: dict[str, Any]) -> None:
-    print(f"{case}: {found}", flush=True)
-    content = json.dumps({**_known(), case: found}, indent=1, sort_keys=True) + "\n"
-    write_atomically(RESULTS, content.encode(), force=True)
 
 
 if __name__ == "__main__":

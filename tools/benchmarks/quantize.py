@@ -21,7 +21,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -32,13 +31,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import click
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from kept_results import KeptResults
 from measured_table import renew_page
 from named_arrays import arrays
 
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.files.files import write_atomically
 from tflite_squeeze.network.flavors import input_specs
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.network.rewriting import copy_of
@@ -49,7 +48,7 @@ from tflite_squeeze.techniques.quantization.quantize import quantize
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = KeptResults(__file__)
 MODELS = Path(__file__).resolve().parents[2] / "models"
 BATCH, RATE = 128, 3e-4
 STEPS = {"lenet_5": 938, "lenet_300_100": 1407, "resnet_8": 600, "mobilenet_v1_025": 900}
@@ -88,7 +87,7 @@ def run_all(seeds: int) -> None:
 def measure(case: str, network: str, seed: int) -> None:
     """Measures a case, unless that was done."""
     key = f"{case} {network} {seed}"
-    if key in known():
+    if key in RESULTS.known:
         return
     began = time.perf_counter()
     x, y, *test = arrays("fashion-mnist")
@@ -105,9 +104,7 @@ def measure(case: str, network: str, seed: int) -> None:
         for name, times in turn_by_turn(files).items():
             found[name]["us"] = float(np.median(times))
     found["seconds"] = time.perf_counter() - began
-    print(f"{key}: {found}", flush=True)
-    content = json.dumps({**known(), key: found}, indent=1, sort_keys=True) + "\n"
-    write_atomically(RESULTS, content.encode(), force=True)
+    RESULTS.keep(key, found)
 
 
 def facts(tflite: bytes, x: Any, y: Any) -> dict[str, float]:
@@ -205,7 +202,7 @@ def table() -> None:
             "|---|---|---:|---|---:|---:|---:|"]  # fmt: skip
     steps = ["| network | seed | plain | here | TFMOT | here / plain | here / TFMOT |",
              "|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
-    for key, found in known().items():
+    for key, found in RESULTS.known.items():
         case, network, seed = key.split()
         for side, one in found.items():
             if isinstance(one, dict):
@@ -218,12 +215,6 @@ def table() -> None:
                          f"{here / plain:.2f} | {here / peer:.2f} |")  # fmt: skip
     renew_page("quantize", "training", "\n".join(rows))
     renew_page("quantize", "steps", "\n".join(steps))
-
-
-def known() -> dict[str, Any]:
-    """What is measured already."""
-    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return found
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,13 @@ from typing import Any
 import click
 import keras
 import numpy as np
+from kept_results import KeptResults
 
 from tflite_squeeze import Factorize, factorize
 from tflite_squeeze.runtime.machine import this_machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = KeptResults(__file__)
 NETWORKS = ("resnet_8", "lenet_300_100", "mobilenet_v1_025", "lenet_5")
 # What was there before: the energy of singular values, and nothing solved after the split.
 WAYS: dict[str, dict[str, Any]] = {
@@ -35,19 +35,6 @@ WAYS: dict[str, dict[str, Any]] = {
     "energy, repaired": {"macs_ratio": 0.5},
     "divergence": {"budget": "macs", "keep": 0.5, "repair": False},
 }
-
-
-def results() -> dict[str, Any]:
-    """All that was measured so far."""
-    known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return known
-
-
-def keep(name: str, values: dict[str, Any]) -> None:
-    """Adds one result to the file."""
-    known = {**results(), name: values}
-    RESULTS.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
-    click.echo(f"{name}: {values}")
 
 
 @click.group(help=__doc__)
@@ -62,12 +49,12 @@ def accuracy(only: str | None) -> None:
     for way, settings in WAYS.items():
         for name in NETWORKS if only is None else (only,):
             key = f"{name}, {way}"
-            if key in results():
+            if key in RESULTS.known:
                 continue
             model = keras.models.load_model(REPOSITORY / "models" / f"{name}.keras", compile=False)
             record = factorize(model, Factorize(**settings), "fashion-mnist", one_shot=True).record
             repair = record.repair
-            keep(key, {
+            RESULTS.keep(key, {
                 "before": record.before, "after": record.after, "macs": record.macs_ratio,
                 "bytes": record.parameters_ratio, "seconds": round(record.seconds, 1),
                 "divergence": None if repair is None else [repair.before, repair.after],
@@ -80,7 +67,7 @@ def accuracy(only: str | None) -> None:
 def resnet50(size: int, samples: int) -> None:
     """How long ResNet-50 takes, with progress on standard error."""
     key = f"ResNet-50, {size} px, {samples} samples"
-    if key in results():
+    if key in RESULTS.known:
         return
     keras.utils.set_random_seed(0)
     shape = (size, size, 3)
@@ -89,7 +76,7 @@ def resnet50(size: int, samples: int) -> None:
     config = Factorize(budget="macs", keep=0.5, samples=samples)
     began, used = time.perf_counter(), time.process_time()
     record = factorize(model, config, x, one_shot=True, verbose=1).record
-    keep(key, {
+    RESULTS.keep(key, {
         "seconds": round(time.perf_counter() - began, 1),
         "processor_seconds": round(time.process_time() - used, 1),
         "load": round(os.getloadavg()[0], 1), "macs": record.macs_ratio,
@@ -100,7 +87,7 @@ def resnet50(size: int, samples: int) -> None:
 @main.command()
 def table() -> None:
     """The page's table."""
-    known = results()
+    known = RESULTS.known
     click.echo("| network | whole | " + " | ".join(WAYS) + " |")
     click.echo("|---|---:|" + "---:|" * len(WAYS))
     for name in NETWORKS:

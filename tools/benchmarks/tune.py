@@ -21,12 +21,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import click
 import keras
+from kept_results import KeptResults
 from measured_table import renew_page
 from tune_networks import NETWORKS, Task
 
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.emission.quantization import Quantization
-from tflite_squeeze.files.files import write_atomically
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.folder import BEST, TRIAL_FILE
@@ -36,7 +36,7 @@ from tflite_squeeze.search.tables import cost_text, loss_text
 from tflite_squeeze.search.tune import Tuned, tune
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = KeptResults(__file__)
 FOLDERS = REPOSITORY / "build" / "benchmarks" / "tune"
 
 LATENCY = {"minimize": "latency", "max_drop": 0.01}
@@ -81,9 +81,7 @@ def run(case: str, minutes: float, seed: int) -> None:
     found = {"record": json.loads(done.record.model_dump_json())}
     if task.unseen is not None:
         found["unseen"] = _lost(task, done)
-    known = _known()
-    known[f"{case} {seed}"] = found
-    write_atomically(RESULTS, (json.dumps(known, indent=1) + "\n").encode(), force=True)
+    RESULTS.keep(f"{case} {seed}", found, quiet=True)
 
 
 def _task(name: str) -> Task:
@@ -122,7 +120,7 @@ def table() -> None:
         "| task | seed | minutes | trials | without training | found | of that | lost | unseen |",
         "|---|---:|---:|---:|---|---|---:|---:|---:|",
     ]
-    for key, value in sorted(_known().items()):
+    for key, value in sorted(RESULTS.known.items()):
         record = TuneRecord.model_validate(value["record"])
         case, seed = key.rsplit(" ", 1)
         (cost,) = record.asked.minimize
@@ -137,13 +135,6 @@ def table() -> None:
             f"| {'' if unseen is None else format(100 * unseen['best'], '.2f')} |"
         )
     renew_page("tune", "searches", "\n".join(rows))
-
-
-def _known() -> dict[str, Any]:
-    if not RESULTS.exists():
-        return {}
-    found: dict[str, Any] = json.loads(RESULTS.read_bytes())
-    return found
 
 
 if __name__ == "__main__":

@@ -17,18 +17,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import click
+from kept_results import KeptResults
 from measured_table import renew_page
 
 from tests.search.postgres import server
-from tflite_squeeze.files.files import write_atomically
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = KeptResults(__file__)
 WORKER = REPOSITORY / "tests" / "search" / "sleeping_bench.py"
 WORKERS, TRIALS = (1, 2, 4, 8), 64
 
@@ -46,9 +45,7 @@ def run(storage: str, seconds: str) -> None:
     for count in WORKERS if seconds == "3" else WORKERS[-1:]:
         with _opened(storage) as (where, folder):
             found = _measured(count, where, folder, seconds)
-        click.echo(f"{storage}, {count} workers: {found}")
-        known = {**_known(), f"{storage} {seconds} {count}": found}
-        write_atomically(RESULTS, (json.dumps(known, indent=1) + "\n").encode(), force=True)
+        RESULTS.keep(f"{storage} {seconds} {count}", found)
 
 
 @contextmanager
@@ -88,7 +85,7 @@ def table() -> None:
     """Writes the table of docs/measured/tune.md."""
     rows = ["| storage | first look | workers | in trials | took | as fast as one | busy |",
             "|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
-    for key, found in sorted(_known().items(), key=lambda one: one[0].split()[:2]):
+    for key, found in sorted(RESULTS.known.items(), key=lambda one: one[0].split()[:2]):
         storage, seconds, count = key.split()
         busy = f"{found['busy']:.0%}" if "busy" in found else ""
         rows.append(
@@ -97,13 +94,6 @@ def table() -> None:
             f"| {busy} |"
         )
     renew_page("tune", "workers", "\n".join(rows))
-
-
-def _known() -> dict[str, Any]:
-    if not RESULTS.exists():
-        return {}
-    found: dict[str, Any] = json.loads(RESULTS.read_bytes())
-    return found
 
 
 if __name__ == "__main__":
