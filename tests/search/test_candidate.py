@@ -29,6 +29,19 @@ def test_steps_come_in_order_and_share_the_training() -> None:
     assert factorizing(0.5, Tune()).budget == "macs"
 
 
+def test_a_price_of_bytes_is_one_step() -> None:
+    candidate = Candidate(quantize=Quantization.INT8, penalty=0.25, steps=600)
+    assert candidate.trains
+    asked = Tune(minimize="download", protect=("head",))
+    recipe = recipe_of(candidate, asked, tidy=TIDY, batch=32, name="tuned")
+    (step,) = recipe.steps
+    assert (step.technique, step.entropy.penalty) == ("entropy", 0.25)
+    assert step.entropy.protect == ("head",)
+    assert step.finetune.steps == 600
+    assert recipe.convert.per_channel_dense is False
+    assert recipe.description == "bytes at a price of 0.25, int8"
+
+
 def test_what_leaves_the_model_as_it_is_has_no_steps() -> None:
     candidate = Candidate(quantize=Quantization.NONE, keep=0.99, sparsity=0.1)
     assert not candidate.trains

@@ -95,3 +95,13 @@ def test_small_downloads_vary_zeros_and_values_too() -> None:
     assert proposed is not None
     assert proposed.candidate.sparsity >= 0.8
     assert set(_choice(Tune(minimize="raw"), *every).space) == {"keep"}
+
+
+def test_a_price_of_bytes_takes_the_place_of_zeros_and_values() -> None:
+    every = ("narrow", "entropy", "prune", "cluster")
+    choice = _choice(Tune(minimize="download"), *every)
+    assert set(choice.space) == {"keep", "penalty"}
+    proposed = choice.proposed([])
+    assert proposed is not None
+    assert (proposed.candidate.penalty, proposed.candidate.prunes) == (0.06, False)
+    assert set(_choice(Tune(minimize="latency"), *every).space) == {"keep"}

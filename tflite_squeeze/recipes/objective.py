@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from tflite_squeeze.frozen import Frozen, ProtectPatterns
 
 Cost = Literal["latency", "download", "raw", "ram", "macs"]
-Searched = Literal["narrow", "factorize", "prune", "cluster", "few-bits"]
-SEARCHED: tuple[Searched, ...] = ("narrow", "factorize", "prune", "cluster", "few-bits")
+Searched = Literal["narrow", "factorize", "entropy", "prune", "cluster", "few-bits"]
+SEARCHED: tuple[Searched, ...] = get_args(Searched)
 
 
 def _in_a_tuple(value: Any) -> Any:

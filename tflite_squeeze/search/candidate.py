@@ -19,7 +19,7 @@ _WHOLE = 0.97
 _DENSE = 0.3
 # Of the steps of a training: pruning takes most, since its zeros come one after the other.
 _SHARING = 0.25
-_PRUNE_RATE, _SHARE_RATE, _NARROW_RATE, _FACTOR_RATE = 3e-3, 3e-4, 2e-3, 1e-3
+_PRUNE_RATE, _SHARE_RATE, _NARROW_RATE, _FACTOR_RATE, _PRICED_RATE = 3e-3, 3e-4, 2e-3, 1e-3, 1.5e-3
 
 
 class Candidate(Frozen):
@@ -48,6 +48,12 @@ class Candidate(Frozen):
         description="What factorizing leaves, as a share of the multiplications or of the bytes "
         "of weights.",
     )
+    penalty: float = Field(
+        default=0.0,
+        ge=0,
+        description="Price of the code of the weights in the loss, as the entropy step takes it; "
+        "0 for none.",
+    )
     sparsity: float = Field(default=0.0, ge=0, lt=1, description="Share of weights that are zero.")
     clusters: int = Field(default=0, ge=0, description="Values that a weight may have; 0 for any.")
     weight_bits: int = Field(default=8, description="Bits of a weight in the file.")
@@ -69,9 +75,15 @@ class Candidate(Frozen):
         return self.sparsity >= _DENSE
 
     @property
+    def prices(self) -> bool:
+        """Whether the bytes of weights have a price."""
+        return self.penalty > 0
+
+    @property
     def trains(self) -> bool:
         """Whether anything is done to the model that needs training."""
-        return self.narrows or self.factorizes or self.prunes or self.clusters > 0
+        values = self.prices or self.prunes or self.clusters > 0
+        return self.narrows or self.factorizes or values
 
     @property
     def changes(self) -> bool:
@@ -88,6 +100,7 @@ class Candidate(Frozen):
         parts = ["no dead channels"] if self.tidied and not self.narrows else []
         parts += [f"narrowed to {self.keep:.0%}"] if self.narrows else []
         parts += [f"factors of {self.factor:.0%}"] if self.factorizes else []
+        parts += [f"bytes at a price of {self.penalty:.3g}"] if self.prices else []
         parts += [f"{100 * self.sparsity:.3g}% zeros"] if self.prunes else []
         parts += [f"{self.clusters} values"] if self.clusters else []
         kind = "float32" if self.quantize is Quantization.NONE else self.quantize.value
@@ -118,7 +131,7 @@ def recipe_of(
     """
     steps: list[dict[str, Any]] = []
     known: dict[str, Any] = {"batch": batch, "teacher": "original", "warmup": 0.05}
-    whole = candidate.narrows + candidate.factorizes + candidate.prunes
+    whole = candidate.narrows + candidate.factorizes + candidate.prices + candidate.prunes
     parts = whole + _SHARING * (candidate.clusters > 0)
     each = max(1, round(candidate.steps / parts)) if parts else 0
 
@@ -139,6 +152,9 @@ def recipe_of(
         factors = _said(factorizing(candidate.factor, asked))
         training = tuned(each, _FACTOR_RATE, distill={"temperature": 2.0})
         steps.append({"factorize": factors, "finetune": training})
+    if candidate.prices:
+        entropy = {"penalty": candidate.penalty, "protect": list(asked.protect)}
+        steps.append({"entropy": entropy, "finetune": tuned(each, _PRICED_RATE, warmup=0.0)})
     if candidate.prunes:
         frequency = max(1, min(50, each // 40))
         prune = {
@@ -205,7 +221,7 @@ def _conversion(candidate: Candidate, asked: Tune) -> Convert:
     if asked.target == "micro" and integer:
         settings["io_dtype"] = "int8"
     # Scales of their own for each unit would be half of so small a file.
-    if integer and "download" in asked.minimize and candidate.prunes:
+    if integer and "download" in asked.minimize and (candidate.prices or candidate.prunes):
         settings["per_channel_dense"] = False
     if candidate.weight_bits != _BYTE:
         settings["weight_bits"] = candidate.weight_bits

@@ -31,6 +31,10 @@ _FACTOR_WAY = (
     (1.0, 0.85), (1.0, 0.7), (1.0, 0.6), (1.0, 0.5), (1.0, 0.4), (1.0, 0.3), (0.7, 0.4),
     (0.5, 0.4), (0.35, 0.3),
 )  # fmt: skip
+_PRICED_WAY = (
+    (1.0, 0.01), (1.0, 0.03), (1.0, 0.06), (1.0, 0.12), (0.8, 0.12), (0.7, 0.25), (0.5, 0.5),
+    (0.35, 0.5),
+)  # fmt: skip
 _SMALL_WAY = (
     (1.0, 0.8, 32), (1.0, 0.9, 16), (1.0, 0.94, 16), (1.0, 0.96, 16), (0.8, 0.96, 16),
     (0.7, 0.975, 16), (0.5, 0.975, 8), (0.35, 0.975, 8),
@@ -91,20 +95,26 @@ class Choice:
         """What is varied."""
         found: dict[str, BaseDistribution] = {}
         small = "download" in self._asked.minimize
+        # One training finds zeros, values and steps at once, and smaller ones than one by one.
+        priced = small and "entropy" in self._techniques
         if "narrow" in self._techniques:
             found["keep"] = FloatDistribution(0.12, 1.0)
         if "factorize" in self._techniques:
             found["factor"] = FloatDistribution(0.12, 1.0)
-        if "prune" in self._techniques and small:
+        if priced:
+            found["penalty"] = FloatDistribution(0.003, 2.0, log=True)
+        elif "prune" in self._techniques and small:
             # What is left counts by its logarithm: 98 % and 99 % of zeros differ by half.
             found["left"] = FloatDistribution(0.01, 0.6, log=True)
-        if "cluster" in self._techniques and small:
+        if "cluster" in self._techniques and small and not priced:
             found["clusters"] = CategoricalDistribution(_VALUES)
         return found
 
     def _first_way(self) -> list[dict[str, Any]]:
         space = self.space
-        if "left" in space:
+        if "penalty" in space:
+            ways = [{"keep": keep, "factor": 1.0, "penalty": price} for keep, price in _PRICED_WAY]
+        elif "left" in space:
             ways = [
                 {"keep": keep, "factor": 1.0, "left": 1 - zeros, "clusters": values}
                 for keep, zeros, values in _SMALL_WAY
@@ -192,6 +202,7 @@ class Choice:
         numbers = {
             "keep": round(given.get("keep", 1.0), 3),
             "factor": round(given.get("factor", 1.0), 3),
+            "penalty": float(f"{given.get('penalty', 0.0):.3g}"),
             "sparsity": round(1 - given["left"], 4) if "left" in given else 0.0,
             "clusters": given.get("clusters", 0),
         }

@@ -81,10 +81,14 @@ def _left_of_loss(candidate: Candidate, trained: Sequence[Trial]) -> float:
         for before in trained
         if before.stage == "short" and before.loss is not None
         and alike(before.candidate, after.candidate) and before.loss.drop > 0
-        and before.candidate.prunes == candidate.prunes
+        and _made_zero(before.candidate) == _made_zero(candidate)
     ]  # fmt: skip
-    usual = _LEFT_OF_ZEROS if candidate.prunes else _USUALLY_LEFT
+    usual = _LEFT_OF_ZEROS if _made_zero(candidate) else _USUALLY_LEFT
     return min(1.0, max(0.0, statistics.median(shares or [usual])))
+
+
+def _made_zero(candidate: Candidate) -> bool:
+    return candidate.prices or candidate.prunes
 
 
 def promising(

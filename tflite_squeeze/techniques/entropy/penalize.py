@@ -83,9 +83,11 @@ def penalize_entropy(
     if asked.from_scratch:
         initialise(priced, run.training.seed)
     steps = whole_length(run.training)
+    # Of data of unknown length, those of an epoch.
+    an_epoch = steps // (run.training.epochs or 1) * (run.training.batch or 1)
     network = penalized_network(
         priced, selection.targets, asked, steps=steps,
-        examples=examples_of(run.samples) or steps * (run.training.batch or 1),
+        examples=examples_of(run.samples) or an_epoch,
     )  # fmt: skip
     curve = RateCurve(network, HeldBack(priced, run.samples))
     # The longer it is trained the fewer bytes there are: an earlier state is another result.
