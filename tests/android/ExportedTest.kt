@@ -67,6 +67,18 @@ class ExportedTest {
     }
 
     @Test
+    fun packedModelsAreUnpackedOnceAndAgainWhereTheyAreNotWhole() {
+        val model = Packed.unpacked(app)
+        val whole = model.readBytes()
+        assertTrue(model.setLastModified(1_000_000_000_000))
+        Packed(app).use { assertFloats(0f, 2.5f, found = it.run(floatArrayOf(1f, 2f, 3f))) }
+        assertEquals(1_000_000_000_000, model.lastModified())
+        model.writeBytes(whole.copyOf(100))
+        assertArrayEquals(whole, Packed.unpacked(app).readBytes())
+        assertEquals(listOf(Packed.MODEL_FILE), app.filesDir.list()!!.toList())
+    }
+
+    @Test
     fun inputsAndOutputsAreNotMixedUp() =
         TwoEnded(app).use { model ->
             val found = model.run(aB = floatArrayOf(3f, 1f), input1 = floatArrayOf(1f, 5f))

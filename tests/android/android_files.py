@@ -66,6 +66,7 @@ FILES: dict[str, tuple[Any, dict[str, Any]]] = {
     "cells": (svdf_file, {"labels": ("sum",)}),
     "counter": (counter_file, {}),
     "relu": (two_signatures_file, {}),
+    "packed": (named_dense_file, {"packed": True}),
 }
 
 

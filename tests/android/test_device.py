@@ -1,6 +1,7 @@
 """Exports in a real APK, their Kotlin compiled and run; see `android_tools` for how."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from tests.android import android_tools as tools
 from tests.android.android_device import Device, assets, device_of
 from tests.android.android_files import FILES, PACKAGE, exported
 from tests.runtime.runtime_files import custom_file, named_dense_file
+from tests.tiny_files import dense_file
 from tflite_squeeze.android.config import ExportAndroid
-from tflite_squeeze.android.export import export_android
+from tflite_squeeze.android.export import AndroidExport, export_android
+from tflite_squeeze.packing.pack import pack
 
 needs_packager = tools.needed(tools.missing_packager())
 needs_compiler = tools.needed(tools.missing_packager() or tools.missing_compiler())
@@ -36,7 +39,7 @@ def test_golden_vectors_are_found_again_by_the_kotlin_class(device: Device) -> N
 def test_the_kotlin_class_does_what_it_says(device: Device) -> None:
     code, said = device.run(f"{PACKAGE}.ExportedTest")
     assert code == 0, said
-    assert "OK (9 tests)" in said
+    assert "OK (10 tests)" in said
 
 
 @needs_compiler
@@ -56,6 +59,17 @@ def test_a_compressed_asset_cannot_be_mapped(device: Device, tmp_path: Path) -> 
     compressed = device.with_app(tmp_path / "compressed", no_compress=False)
     _, said = compressed.run(f"{PACKAGE}.DenseGoldenTest")
     assert "dense.tflite: it is probably compressed" in said
+
+
+@needs_compiler
+def test_a_packed_asset_that_holds_another_model_is_noticed(device: Device, tmp_path: Path) -> None:
+    content = dict(device.exports["packed"].files)
+    content["assets/packed.tflite.sqz"] = pack(dense_file())
+    other = AndroidExport(files=content, record=device.exports["packed"].record)
+    wrong = replace(device, exports={"packed": other}).with_app(tmp_path / "other")
+    code, said = wrong.run(f"{PACKAGE}.PackedGoldenTest")
+    assert code == 1
+    assert "packed.tflite.sqz holds another model" in said
 
 
 @needs_packager

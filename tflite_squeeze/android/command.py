@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     help="Class names, one on each line.  [default: those that the file carries]",
 )
 @config_options(
-    "tflite_squeeze.android.config:ExportAndroid", "package", "name", "content",
+    "tflite_squeeze.android.config:ExportAndroid", "package", "name", "content", "packed",
     package={"metavar": "NAME"}, name={"metavar": "NAME"},
 )  # fmt: skip
 @data_options

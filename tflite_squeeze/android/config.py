@@ -37,6 +37,11 @@ class ExportAndroid(Frozen):
         description='Kind of input in the metadata: "image", "feature", or "auto", which '
         "treats 3 channels, or a square with 1 channel, as an image.",
     )
+    packed: bool = Field(
+        default=False,
+        description="Store the model as a packed file, which the class unpacks once into the "
+        "application's files directory.",
+    )
     seed: int = Field(
         default=0, ge=0, description="Seed of the made-up inputs of the golden vectors."
     )

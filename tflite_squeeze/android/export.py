@@ -18,6 +18,8 @@ from tflite_squeeze.android.project import Project, dependencies
 from tflite_squeeze.android.record import AndroidRecord, ExportedFile
 from tflite_squeeze.files.files import write_folder
 from tflite_squeeze.files.tflite_file import read_tflite
+from tflite_squeeze.packing.pack import pack
+from tflite_squeeze.packing.readers import reader_source
 from tflite_squeeze.tflite.signatures import LEGACY_UINT8, quantization_name
 
 
@@ -157,10 +159,16 @@ def _files(project: Project, asset: bytes) -> dict[str, bytes]:
     """Everything by path; README and hashes last."""
     name, labels, golden = project.config.name, project.known.labels, project.golden
     kotlin = "/".join(["java", *project.config.package.split("."), project.class_name])
-    files = {f"assets/{name}.tflite": asset}
+    folder = kotlin.rpartition("/")[0]
+    about = {"model_sha256": hashlib.sha256(asset).hexdigest(), "model_bytes": len(asset)}
+    if project.config.packed:
+        reader = f"package {project.config.package}\n\n".encode() + reader_source(".kt")
+        files = {f"assets/{name}.tflite.sqz": pack(asset), f"{folder}/SqzReader.kt": reader}
+    else:
+        files = {f"assets/{name}.tflite": asset}
     if labels:
         files[f"assets/{name}_labels.txt"] = label_lines(labels)
-    files[f"{kotlin}.kt"] = project.text("Model.kt")
+    files[f"{kotlin}.kt"] = project.text("Model.kt", **about)
     files["build.gradle.kts"] = project.text("build.gradle.kts")
     if golden is not None:
         vectors = packed(golden, project.interface, asset)

@@ -74,6 +74,7 @@ class Project:
         return {
             "package": self.config.package,
             "name": self.config.name,
+            "packed": self.config.packed,
             "class_name": self.class_name,
             "about": self.known.description,
             "inputs": self.interface.inputs,

@@ -13,11 +13,10 @@ from tflite_squeeze.command_line.output import (
     show,
     write_json,
 )
-from tflite_squeeze.errors import CheckFailed, InputError
+from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.files.files import check_output, read_file, write_atomically
 from tflite_squeeze.files.tflite_file import read_tflite
-
-_READERS = (".py", ".c", ".kt")
+from tflite_squeeze.packing.readers import check_reader, reader_source
 
 
 @click.command("pack", epilog="Example: tflite-squeeze pack lenet_5.tflite -o lenet_5.tflite.sqz")
@@ -57,8 +56,7 @@ def pack_command(
     nothing over gzip -9 is refused, with both sizes.
     """
     check_outputs([output, reader], json_target, force=force, inputs=[tflite])
-    if reader is not None and reader.suffix not in _READERS:
-        raise InputError(f"--reader {reader} must end in one of {', '.join(_READERS)}")
+    check_reader(reader)
     content = read_tflite(tflite)
     with progress(ctx, f"packing {tflite}"):
         from tflite_squeeze.packing.pack import pack
@@ -73,8 +71,7 @@ def pack_command(
         raise CheckFailed(f"{output} was not written: {record.refusal}")
     write_atomically(output, packed, force=force)
     if reader is not None:
-        source = Path(__file__).with_name(f"sqz_reader{reader.suffix}")
-        write_atomically(reader, source.read_bytes(), force=force)
+        write_atomically(reader, reader_source(reader.suffix), force=force)
 
 
 @click.command(
