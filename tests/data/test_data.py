@@ -151,7 +151,6 @@ def test_several_inputs_under_other_names_are_refused() -> None:
     [
         ((4, 4, 3), (None, 8, 8, 3), "trained on"),
         ((4, 6, 3), (None, 3, 4, 6), "--layout channels_first"),
-        ((3, 4, 6), (None, 4, 6, 3), "--layout channels_last"),
         ((8, 4, 4), (None, 4, 4), "unbatch"),
         ((4, 4), (None, 16), "reshape"),
     ],

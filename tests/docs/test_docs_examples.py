@@ -24,6 +24,8 @@ NOT_RUN = {
     ("README.md", "it waits for a browser"),
     ("README.md", "it searches for twenty minutes"),
     ("docs/guides/tune.md", "it needs a folder that machines share"),
+    ("docs/guides/onnx.md", "it changes the environment"),
+    ("docs/guides/onnx.md", "it needs PyTorch"),
     ("CONTRIBUTING.md", "they are what runs it"),
     ("CONTRIBUTING.md", "it changes the clone's hooks"),
 }

@@ -78,9 +78,9 @@ CONVERT = "tflite_squeeze.emission.config:Convert"
 def convert_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Turn a Keras model, or a float .tflite file, into a verified .tflite file.
 
-    MODEL is a .keras or .h5 file of Keras 3 or tf_keras, a SavedModel folder, or a .tflite file
-    of floats, which is quantized and verified against itself. A file that fails verification is
-    written as OUTPUT.rejected.tflite instead of OUTPUT; the exit code is 1.
+    MODEL is a .keras or .h5 file of Keras 3 or tf_keras, an .onnx file, a SavedModel folder, or a
+    .tflite file of floats, which is quantized and verified against itself. A file that fails
+    verification is written as OUTPUT.rejected.tflite instead of OUTPUT; the exit code is 1.
     """
     data_file = Path(options["data"]) if options["data"] else None
     files = (model, options["labels_file"], options["plan_file"], data_file)

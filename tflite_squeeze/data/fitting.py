@@ -12,6 +12,11 @@ from tflite_squeeze.data.raw_data import RawData, shape_text
 from tflite_squeeze.errors import InputError
 
 Plans = tuple[tuple[InputPlan, ...], tuple[str, ...]]
+_DONE_TO_AXIS = {
+    "append": "a channel axis of size 1 was added",
+    "drop": "a channel axis of size 1 was dropped",
+    "move": "the data has its channels first, the model takes them last: they were moved",
+}
 
 
 def fitted_plans(
@@ -41,8 +46,7 @@ def fitted_plans(
         spec = _traced(raw, plan, preprocessing)
         axis = _axis(plan, spec, wanted, raw.source, preprocessing)
         if axis is not None:
-            verb = {"append": "added", "drop": "dropped"}[axis]
-            notes.append(f"input {name!r}: a channel axis of size 1 was {verb}")
+            notes.append(f"input {name!r}: {_DONE_TO_AXIS[axis]}")
         pixels = plan.encoded or spec.dtype == tf.uint8
         if pixels and wanted.dtype.is_floating and not preprocessing.changes_values:
             notes.append(
@@ -104,7 +108,7 @@ def _axis(
     wanted: tf.TensorSpec,
     source: str,
     preprocessing: Preprocessing,
-) -> Literal["append", "drop"] | None:
+) -> Literal["append", "drop", "move"] | None:
     """What is done about a channel axis, where nothing else differs."""
     if wanted.shape.rank is None:
         return None
@@ -115,10 +119,23 @@ def _axis(
         return "append"
     if spec.shape.rank and spec.shape[-1] == 1 and spec.shape[:-1].is_compatible_with(target):
         return "drop"
+    if _is_channels_first(spec.shape, target, preprocessing):
+        return "move"
     raise InputError(
         f"data {source} has examples of shape {shape_text(spec.shape)}, but the model's input "
         f"{plan.name!r} takes {shape_text(target)}: {_remedy(spec.shape, target, preprocessing)}"
     )
+
+
+def _is_channels_first(
+    given: tf.TensorShape, target: tf.TensorShape, preprocessing: Preprocessing
+) -> bool:
+    """Whether images differ in where their channels are alone, and nothing says otherwise."""
+    if not given.rank == target.rank == 3 or preprocessing.layout is not None:
+        return False
+    # Numbers for each channel are for the last axis, and were used before.
+    single = all(not isinstance(one, tuple) for one in (preprocessing.mean, preprocessing.std))
+    return single and tf.TensorShape([*given[1:], given[0]]).is_compatible_with(target)
 
 
 def _remedy(given: tf.TensorShape, target: tf.TensorShape, preprocessing: Preprocessing) -> str:

@@ -22,7 +22,8 @@ class InputPlan:
         encoded: whether the raw value is an encoded image file.
         image_size: (height, width) in pixels that an image is resized to; None leaves it.
         color: what an image is decoded to; None leaves its own channels.
-        axis: whether a last axis of size 1 is appended or dropped after preprocessing.
+        axis: whether a last axis of size 1 is appended or dropped after preprocessing, or the first
+            moved to the end.
         dtype: what it is cast to in the end; None leaves it.
     """
 
@@ -31,7 +32,7 @@ class InputPlan:
     encoded: bool = False
     image_size: tuple[int, int] | None = None
     color: Literal["grayscale", "rgb"] | None = None
-    axis: Literal["append", "drop"] | None = None
+    axis: Literal["append", "drop", "move"] | None = None
     dtype: Any = None
 
 
@@ -83,6 +84,8 @@ def _prepare_input(x: tf.Tensor, plan: InputPlan, preprocessing: Preprocessing) 
         x = x[..., tf.newaxis]
     elif plan.axis == "drop":
         x = tf.squeeze(x, axis=-1)
+    elif plan.axis == "move":
+        x = tf.transpose(x, [*range(1, x.shape.rank), 0])
     if plan.dtype is None:
         return x
     # Only resized pixels come here as floats: see fitting._cast.

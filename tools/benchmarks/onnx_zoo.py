@@ -210,7 +210,8 @@ def _changed(module: str, verb: str, config: Any, *, trained: bool = False) -> A
         from tflite_squeeze.training.config import FineTune
 
         work = getattr(import_module(f"tflite_squeeze.techniques.{module}"), verb)
-        tune = FineTune(steps=2) if trained else None
+        teacher = None if isinstance(data, tuple) else "original"
+        tune = FineTune(steps=2, teacher=teacher) if trained else None
         changed, _ = work(model, config(), data, tune, one_shot=tune is None)
         given = data[0] if isinstance(data, tuple) else data
         changed(given if not isinstance(given, dict) else [*given.values()], training=False)

@@ -22,6 +22,7 @@ from mutations import (
     changed_lines,
     changed_tree,
 )
+from onnx_target import changed_onnx, imported, onnx_seeds
 
 _YAML = tuple(
     b"* & ! !!bool !!timestamp !!binary !!set !!python/object:os.system [ ] { } : - | > ? # % @ "
@@ -436,5 +437,6 @@ TARGETS = {
         ("saved_model.pb", "keras_metadata.pb", "variables/variables.index",
          "variables/variables.data-00000-of-00001"),
     ),
+    "onnx": Target(onnx_seeds, changed_onnx, imported),
     "labels": Target(label_seeds, changed_labels, labelled),
 }  # fmt: skip

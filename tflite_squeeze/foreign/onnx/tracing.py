@@ -17,7 +17,7 @@ from tflite_squeeze.foreign.onnx.graph import Input, Node, OnnxGraph, single_pre
 from tflite_squeeze.foreign.onnx.own_operators import OWN, is_own
 
 Array = NDArray[Any]
-_MOST_ELEMENTS = 2**28
+_MOST_ELEMENTS = 2**27
 
 
 @dataclass(frozen=True, kw_only=True)
