@@ -52,6 +52,15 @@ def test_the_reader_that_is_written_unpacks_the_file(net: Path, tmp_path: Path, 
     )
 
 
+def test_what_is_stripped_is_said(files: Files, tmp_path: Path, run: Run) -> None:
+    whole, less = tmp_path / "whole.sqz", tmp_path / "less.sqz"
+    assert "were removed first" not in run("pack", files.tflite, "-o", whole).out
+    outcome = run("pack", files.tflite, "-o", less, "--strip")
+    assert "were removed first" in outcome.out
+    assert "Bytes of the packed file" in outcome.out
+    assert less.stat().st_size < whole.stat().st_size
+
+
 @pytest.mark.parametrize("suffix", ["c", "kt"])
 def test_readers_of_other_languages(net: Path, tmp_path: Path, run: Run, suffix: str) -> None:
     reader = tmp_path / f"reader.{suffix}"

@@ -33,6 +33,12 @@ from tflite_squeeze.packing.readers import check_reader, reader_source
     "--allow-larger", is_flag=True, help="Write it even if gzip -9 makes the file as small."
 )
 @click.option(
+    "--strip",
+    is_flag=True,
+    help="First remove names of tensors, description and metadata (labels, preprocessing), which "
+    "no runtime needs; the unpacked file is without them, and its answers are the same.",
+)
+@click.option(
     "--reader",
     metavar="FILE",
     type=click.Path(path_type=Path),
@@ -46,13 +52,15 @@ def pack_command(
     tflite: Path,
     output: Path,
     allow_larger: bool,
+    strip: bool,
     reader: Path | None,
     json_target: str | None,
     force: bool,
 ) -> None:
     """Pack a .tflite file for sending and storing it, smaller than gzip or xz can.
 
-    Any .tflite file can be packed; unpacked, it is bit for bit the same. A file that gains
+    Any .tflite file can be packed; unpacked, it is bit for bit the same, unless --strip removed
+    something. A file that gains
     nothing over gzip -9 is refused, with both sizes.
     """
     check_outputs([output, reader], json_target, force=force, inputs=[tflite])
@@ -61,10 +69,13 @@ def pack_command(
     with progress(ctx, f"packing {tflite}"):
         from tflite_squeeze.packing.pack import pack
         from tflite_squeeze.packing.record import pack_record
+        from tflite_squeeze.packing.stripping import stripped
         from tflite_squeeze.packing.tables import pack_tables
 
+        if strip:
+            content = stripped(content)
         packed = pack(content)
-        record = pack_record(content, packed, allow_larger=allow_larger)
+        record = pack_record(content, packed, allow_larger=allow_larger, stripped=strip)
     write_json(json_target, record, force=force)
     show(ctx, pack_tables(record, tflite.name))
     if record.refusal:

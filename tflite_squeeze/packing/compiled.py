@@ -8,6 +8,8 @@ from typing import Any
 
 from tflite_squeeze.packing import sqz_reader
 
+_NOT_COMPILED = ("first_state", "state", "opened", "unpack")
+
 
 def array_of(values: Sequence[int]) -> Any:
     """Integers as the reader's functions take them: an array for compiled ones, else a list."""
@@ -36,7 +38,7 @@ def compiled() -> Callable[[Any], int] | None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for name, value in list(vars(module).items()):
-        if isinstance(value, FunctionType) and name not in ("state", "unpack"):
+        if isinstance(value, FunctionType) and name not in _NOT_COMPILED:
             setattr(module, name, njit(cache=True)(value))
     found: Callable[[Any], int] = module.whole
     return found

@@ -2,6 +2,7 @@
 
 import lzma
 
+from tflite_squeeze.packing.ledger import PackedLedger, packed_ledger
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.tflite.size import download_bytes, size_ledger
 
@@ -15,6 +16,8 @@ class PackRecord(Displayed):
         xz_bytes: after xz -9.
         packed_bytes: the .tflite.sqz file.
         entropy_bytes: the weights in an ideal order-0 coder, the list of values included.
+        ledger: what the packed file's bytes are for; None where it cannot be read.
+        stripped: whether names and metadata were removed before packing; sizes are without them.
         allowed: whether the user accepts a packed file that is no smaller.
     """
 
@@ -25,6 +28,8 @@ class PackRecord(Displayed):
     xz_bytes: int
     packed_bytes: int
     entropy_bytes: int
+    ledger: PackedLedger | None = None
+    stripped: bool = False
     allowed: bool = False
 
     @property
@@ -44,13 +49,16 @@ class PackRecord(Displayed):
         )
 
 
-def pack_record(tflite: bytes, packed: bytes, *, allow_larger: bool = False) -> PackRecord:
+def pack_record(
+    tflite: bytes, packed: bytes, *, allow_larger: bool = False, stripped: bool = False
+) -> PackRecord:
     """Compares a packed file with other ways of making a file smaller.
 
     Args:
         tflite: the file's content.
         packed: what `pack` made of it.
         allow_larger: whether to accept a packed file that gains nothing.
+        stripped: whether names and metadata were removed from the file before.
 
     Returns:
         The sizes, and whether packing pays off.
@@ -69,5 +77,7 @@ def pack_record(tflite: bytes, packed: bytes, *, allow_larger: bool = False) -> 
         xz_bytes=len(lzma.compress(tflite, preset=9)),
         packed_bytes=len(packed),
         entropy_bytes=ledger.entropy_bytes,
+        ledger=packed_ledger(tflite, packed),
+        stripped=stripped,
         allowed=allow_larger,
     )

@@ -48,10 +48,10 @@ M32 = (1 << 32) - 1
 RING = (1 << 16) - 1
 # State: arrays, and the places of single numbers in the first one.
 REGISTERS, CODES, GIVEN, OUT, SLOTS, PASTS, MAPS, WEIGHTS, INPUTS, CONTEXTS, PLACES = range(11)
-STRETCH, SQUASH, RATES, LOGS, HISTORY, MATCHES, MARKS, LEVELS, COLUMNS, TABLES, BITS = range(11, 22)
-LOW, SPAN, AT, WRITES, DONE, SIZE, PAST, MATCH, MATCHED, NEXT, ORDER, TARGET, OFFSET, AGREES = (
-    range(14)
-)
+STRETCH, SQUASH, RATES, LOGS, HISTORY, MATCHES, MARKS, LEVELS, COLUMNS = range(11, 20)
+TABLES, BITS, SPENT = 20, 21, 22
+LOW, SPAN, AT, WRITES, DONE, SIZE, PAST, MATCH, MATCHED, NEXT, ORDER = range(11)
+TARGET, OFFSET, AGREES, COUNTS = 11, 12, 13, 14
 MIXED, TABLE, RAW = range(3)  # how the numbers of a segment are coded
 DELTA, PALETTE, REALS, SIGNED, SKIPS, KEEP, BELL, PRODUCT = (1 << k for k in range(8))  # flags
 SLOT_BITS, SETS, INPUTS_OF_SET, CLASSES, TABLE_SIZE = 18, 176, 20, 32, 516
@@ -205,6 +205,11 @@ def put(m: State, value: int) -> None:
     """One more byte of the file."""
     r = m[REGISTERS]
     m[OUT][r[DONE]] = value
+    if r[COUNTS]:  # the codes up to here, in 1/256 bits
+        bits = 48
+        while r[SPAN] >> bits + 1:
+            bits += 1
+        m[SPENT][r[DONE]] = 2048 * r[AT] - 256 * bits - (r[SPAN] >> bits - 8 & 255)
     r[DONE] += 1
 
 
@@ -588,7 +593,7 @@ def first_state(run: Callable[[State], int], array: Array) -> list[list[int]]:
     """
     sizes = (16, 0, 0, 0, 1 << SLOT_BITS, 1 << SLOT_BITS, 9 * 256, SETS * INPUTS_OF_SET, 20, 8, 10,
              4096, 6144, 1024, 2048, RING + 1, 1 << 14, RING + 1, RING + 1, RING + 1,
-             (CLASSES + 4) * TABLE_SIZE, 256)  # fmt: skip
+             (CLASSES + 4) * TABLE_SIZE, 256, 0)  # fmt: skip
     first = {SLOTS: 1 << 31, MAPS: 1 << 31, PASTS: 1, WEIGHTS: 9830}
     m = [array([first.get(place, 0)] * count) for place, count in enumerate(sizes)]
     tables_of(m[STRETCH], m[SQUASH], m[RATES], m[LOGS])
@@ -607,22 +612,28 @@ def state(run: Callable[[State], int], array: Array, size: int) -> list[list[int
     return m
 
 
+def opened(packed: bytes, run: Callable[[State], int], array: Array) -> list[list[int]]:
+    """The state of a reader in front of the codes of a file; ValueError if it cannot be one."""
+    size, at = 0, 12
+    while at < min(len(packed), 17):
+        size |= (packed[at] & 127) << 7 * (at - 12)
+        at += 1
+        if packed[at - 1] < 128:
+            break
+    if packed[:4] != MAGIC or size > FREE + GROWTH * len(packed):
+        raise ValueError("no .tflite.sqz file, or a damaged one: copy it again")
+    m = state(run, array, size)
+    m[CODES] = array(list(packed[at:]))
+    return m
+
+
 def unpack(packed: bytes, run: Callable[[State], int] = whole, array: Array = list) -> bytes:
     """The .tflite file that was packed; a ValueError if `packed` is damaged, or no such file."""
-    if packed[:4] == MAGIC:
-        size, at = 0, 12
-        while at < min(len(packed), 17):
-            size |= (packed[at] & 127) << 7 * (at - 12)
-            at += 1
-            if packed[at - 1] < 128:
-                break
-        if size <= FREE + GROWTH * len(packed):
-            m = state(run, array, size)
-            m[CODES] = array(list(packed[at:]))
-            if run(tuple(m)):
-                found = bytes(list(m[OUT]))
-                if hashlib.sha256(found).digest()[:8] == packed[4:12]:
-                    return found
+    m = opened(packed, run, array)
+    if run(tuple(m)):
+        found = bytes(list(m[OUT]))
+        if hashlib.sha256(found).digest()[:8] == packed[4:12]:
+            return found
     raise ValueError("no .tflite.sqz file, or a damaged one: copy it again")
 
 

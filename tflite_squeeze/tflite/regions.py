@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 Span = tuple[int, int]
 
@@ -35,6 +36,20 @@ def region_bytes(tflite: bytes, weight_buffers: Collection[int]) -> dict[Region,
         Bytes by region; they add up to the file's size. Indices are those of sparse tensors;
         tables, names and padding are the graph.
     """
+    counts = np.bincount(region_marks(tflite, weight_buffers), minlength=len(Region))
+    return {region: int(counts[region]) for region in Region}
+
+
+def region_marks(tflite: bytes, weight_buffers: Collection[int]) -> NDArray[np.uint8]:
+    """What each byte of a file belongs to.
+
+    Args:
+        tflite: the content of a file that `read_model` accepts.
+        weight_buffers: the buffers that hold weights.
+
+    Returns:
+        A `Region` for every byte.
+    """
     marks = np.full(len(tflite), Region.GRAPH, np.uint8)
     root = schema.Model.GetRootAs(tflite)
     spans: dict[Region, list[Span]] = {region: [] for region in Region}
@@ -53,8 +68,7 @@ def region_bytes(tflite: bytes, weight_buffers: Collection[int]) -> dict[Region,
     for region in sorted(Region):  # whatever two regions claim goes to the later one
         for start, end in spans[region]:
             marks[start:end] = region
-    counts = np.bincount(marks, minlength=len(Region))
-    return {region: int(counts[region]) for region in Region}
+    return marks
 
 
 def operator_table_bytes(tflite: bytes, subgraph: int, operator: int) -> int:
