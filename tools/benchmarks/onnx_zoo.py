@@ -207,11 +207,13 @@ def _changed(module: str, verb: str, config: Any, *, trained: bool = False) -> A
     def step(model: Any, data: Any) -> str:
         from importlib import import_module
 
-        from tflite_squeeze.training.config import FineTune
+        from tflite_squeeze.training.config import Distill, FineTune
 
         work = getattr(import_module(f"tflite_squeeze.techniques.{module}"), verb)
-        teacher = None if isinstance(data, tuple) else "original"
-        tune = FineTune(steps=2, teacher=teacher) if trained else None
+        tune = FineTune(steps=2) if trained else None
+        if trained and not isinstance(data, tuple):
+            values = Distill(teacher_outputs="values")
+            tune = FineTune(steps=2, teacher="original", distill=values)
         changed, _ = work(model, config(), data, tune, one_shot=tune is None)
         given = data[0] if isinstance(data, tuple) else data
         changed(given if not isinstance(given, dict) else [*given.values()], training=False)

@@ -16,6 +16,7 @@ from tflite_squeeze.network.graph import graph_of
 
 IMAGE, SEQUENCE, SIGNAL = ["b", 4, 9, 8], ["b", 6, 8], ["b", 4, 12]
 SINGLE = [1, 4, 9, 8]
+_KINDS = ("LSTM", "GRU", "SimpleRNN")
 RNN: dict[str, Any] = {"hidden_size": 5}
 
 
@@ -36,6 +37,10 @@ def recurrent(kind: str, gates: int, directions: int = 1, **attributes: Any) -> 
         node("Add", "whole w3", "y"),
     ]
     return nodes, SEQUENCE, {**weights, "shape": whole(0, 0, -1), "one": whole(1)}
+
+
+def _reset(kind: str) -> dict[str, Any]:
+    return {"linear_before_reset": 1} if kind == "GRU" else {}
 
 
 def conv(shape: list[Any], kernel: tuple[int, ...], **attributes: Any) -> Any:
@@ -270,7 +275,7 @@ CASES: dict[str, tuple[Any, str]] = {
         "Greater Where",
     ),
     "LSTM": (recurrent("LSTM", 4), "LSTM"),
-    "LSTM both ways": (recurrent("LSTM", 4, 2, direction="bidirectional"), "LSTM LSTM"),
+    "LSTM both ways": (recurrent("LSTM", 4, 2, direction="bidirectional"), "Bidirectional"),
     "GRU": (recurrent("GRU", 3, linear_before_reset=1), "GRU"),
     "GRU of ONNX": (recurrent("GRU", 3), "GRU"),
     "GRU backwards": (recurrent("GRU", 3, direction="reverse"), "GRU"),
@@ -293,8 +298,24 @@ def test_an_operator_is_a_layer(name: str, tmp_path: Path) -> None:
     found = [each.kind for each in nodes if each.kind != "InputLayer"]
     wanted = kinds.split()
     if name.split()[0] in ("LSTM", "GRU", "RNN"):
-        found = [kind for kind in found if kind == wanted[0]]
+        found = [kind for kind in found if kind in (*_KINDS, "Bidirectional")]
     assert found == wanted
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+def test_only_what_is_used_of_a_recurrent_layer_is_returned(
+    kind: str, direction: str, tmp_path: Path
+) -> None:
+    """The sequence alone, or the last state alone."""
+    gates, directions = {"LSTM": 4, "GRU": 3, "RNN": 1}[kind], 1 + (direction == "bidirectional")
+    nodes, shape, weights = recurrent(kind, gates, directions, direction=direction, **_reset(kind))
+    state = [*nodes[:2], nodes[4], node("Flatten", "v", "y")]
+    sequence = [*nodes[:3], node("Reshape", "u shape", "y")]
+    for used in (state, sequence):
+        model = imported(tmp_path, (used, shape, weights)).model
+        (layer,) = [each for each in model.layers if each.weights]
+        assert not isinstance(layer.output, list)
 
 
 def test_ids_are_looked_up_in_an_embedding(tmp_path: Path) -> None:

@@ -18,31 +18,46 @@ _TIME, _FEATURES = 0, 2
 
 @handles(*_GATES)
 def recurrent(call: Call) -> list[Value]:
-    """A recurrent layer: the whole sequence and the last states."""
-    kind = call.node.kind
+    """A recurrent layer, or one in both directions: the whole sequence and the last states."""
+    kind, direction = call.node.kind, call.attribute("direction", "forward")
+    _refuse_options(call)
+    value = call.value()
+    _check_lengths(call, value.shape[_TIME])
+    both, size = direction == "bidirectional", call.attribute("hidden_size")
+    states = _initial_states(call, kind, 2 if both else 1)
+    sequence, last, cells = [*call.used, False, False][:3]
+    # Without the sequence Keras returns the last step, which is the last state.
+    shown = {"return_sequences": sequence, "return_state": cells or (sequence and last)}
+    layer = _layer(call, kind, 0, size, backwards=direction == "reverse", **shown)
+    parts = [layer]
+    if both:
+        parts.append(_layer(call, kind, 1, size, backwards=True, **shown))
+        layer = keras.layers.Bidirectional(parts[0], backward_layer=parts[1], name=call.free_name())
+        parts = [layer.forward_layer, layer.backward_layer]
+    extra = {} if states is None else {"initial_state": states}
+    answer = layer(stored(value, (_TIME, _FEATURES)), **extra)
+    for index, part in enumerate(parts):
+        part.set_weights(_weights(call, index, part))
+    whole, *ends = answer if shown["return_state"] else [answer]
+    if sequence and direction == "reverse":
+        whole = keras.ops.flip(whole, axis=1)  # Keras has the last step first
+    made = [_sequence(call, whole, len(parts), size)] if sequence else []
+    count = len(ends) // len(parts)
+    for number, shape in enumerate(call.shapes[1:]):
+        own = ends[number::count] if count else [whole]
+        tensor = own[0] if len(own) == 1 else keras.layers.Concatenate()(own)
+        if count or not sequence:
+            made.append(_joined(tensor, len(parts), size, shape))
+    return [*([] if sequence else made[:1]), *made][: len(call.shapes)]
+
+
+def _refuse_options(call: Call) -> None:
     if call.attribute("layout", 0):
         raise Unsupported("with the batch first")
     if call.attribute("clip"):
         raise Unsupported("with clipping")
     if call.given(7) is not None:
         raise Unsupported("with peepholes")
-    value = call.value()
-    _check_lengths(call, value.shape[_TIME])
-    direction, size = call.attribute("direction", "forward"), call.attribute("hidden_size")
-    directions = 2 if direction == "bidirectional" else 1
-    states = _initial_states(call, kind, directions)
-    layers = [
-        _layer(call, kind, index, size, backwards=direction == "reverse" or index == 1)
-        for index in range(directions)
-    ]
-    tensor = stored(value, (_TIME, _FEATURES))
-    whole, lasts = _run(call, layers, tensor, states)
-    made = [_sequence(call, whole, directions, size)]
-    for index, last in enumerate(lasts, start=1):
-        shape = call.shapes[index] if index < len(call.shapes) else None
-        if shape is not None:
-            made.append(_last(last, shape, directions, size))
-    return made[: len(call.shapes)]
 
 
 def _check_lengths(call: Call, steps: int) -> None:
@@ -53,8 +68,8 @@ def _check_lengths(call: Call, steps: int) -> None:
         raise Unsupported("with sequences of different lengths")
 
 
-def _initial_states(call: Call, kind: str, directions: int) -> list[list[Any]] | None:
-    """For each direction its first states; None if all are zero."""
+def _initial_states(call: Call, kind: str, directions: int) -> list[Any] | None:
+    """The first states, those of one direction after the other; None if all are zero."""
     given = [call.given(index) for index in ((5, 6) if kind == "LSTM" else (5,))]
     arrays = [one for one in given if one is not None and not isinstance(one, Value)]
     if all(one is None for one in given) or (
@@ -64,10 +79,10 @@ def _initial_states(call: Call, kind: str, directions: int) -> list[list[Any]] |
         return None
     values = [call.either(index) for index in ((5, 6) if kind == "LSTM" else (5,))]
     tensors = [stored(value, (0, 2)) for value in values]
-    return [[tensor[:, index] for tensor in tensors] for index in range(directions)]
+    return [tensor[:, index] for index in range(directions) for tensor in tensors]
 
 
-def _layer(call: Call, kind: str, index: int, size: int, *, backwards: bool) -> Any:
+def _layer(call: Call, kind: str, index: int, size: int, *, backwards: bool, **shown: bool) -> Any:
     """One direction, and its weights in Keras's order."""
     count = {"LSTM": 3, "GRU": 2, "RNN": 1}[kind]
     names = call.attribute("activations") or []
@@ -85,25 +100,11 @@ def _layer(call: Call, kind: str, index: int, size: int, *, backwards: bool) -> 
         config["reset_after"] = bool(call.attribute("linear_before_reset", 0))
     return _KINDS[kind](
         size,
-        return_sequences=True,
-        return_state=True,
+        **shown,
         go_backwards=backwards,
         name=call.free_name(),
         **config,
     )
-
-
-def _run(call: Call, layers: list[Any], tensor: Any, states: Any) -> tuple[Any, list[list[Any]]]:
-    """The sequence of all directions side by side, and by state that of each direction."""
-    sequences, lasts = [], []
-    for index, layer in enumerate(layers):
-        extra = {} if states is None else {"initial_state": states[index]}
-        sequence, *state = layer(tensor, **extra)
-        layer.set_weights(_weights(call, index, layer))
-        sequences.append(keras.ops.flip(sequence, axis=1) if layer.go_backwards else sequence)
-        lasts.append(state)
-    whole = sequences[0] if len(layers) == 1 else keras.layers.Concatenate()(sequences)
-    return whole, [list(each) for each in zip(*lasts, strict=True)]
 
 
 def _weights(call: Call, index: int, layer: Any) -> list[Array]:
@@ -137,9 +138,9 @@ def _sequence(call: Call, whole: Any, directions: int, size: int) -> Value:
     return Value(tensor=apart, axes=(0, 1, 3), shape=shape)
 
 
-def _last(states: list[Any], shape: tuple[int, ...], directions: int, size: int) -> Value:
-    """Y_h or Y_c, of shape (directions, 1, size)."""
+def _joined(tensor: Any, directions: int, size: int, shape: tuple[int, ...] | None) -> Value:
+    """Y_h or Y_c, of shape (directions, 1, size), from the states of all directions in a row."""
+    shape = shape or (directions, 1, size)
     if directions == 1:
-        return Value(tensor=states[0], axes=(2,), shape=shape)
-    joined = keras.layers.Concatenate()(states)
-    return Value(tensor=reshape(joined, (directions, size)), axes=(0, 2), shape=shape)
+        return Value(tensor=tensor, axes=(2,), shape=shape)
+    return Value(tensor=reshape(tensor, (directions, size)), axes=(0, 2), shape=shape)
