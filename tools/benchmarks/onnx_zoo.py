@@ -212,7 +212,7 @@ def _changed(module: str, verb: str, config: Any, *, trained: bool = False) -> A
         work = getattr(import_module(f"tflite_squeeze.techniques.{module}"), verb)
         tune = FineTune(steps=2) if trained else None
         if trained and not isinstance(data, tuple):
-            values = Distill(teacher_outputs="values")
+            values = Distill(teacher_outputs="values", student_outputs="values")
             tune = FineTune(steps=2, teacher="original", distill=values)
         changed, _ = work(model, config(), data, tune, one_shot=tune is None)
         given = data[0] if isinstance(data, tuple) else data
