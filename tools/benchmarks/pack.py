@@ -1,4 +1,4 @@
-"""The packed form beside gzip, xz and zstd: every reference model, quantized, and pruned ones.
+"""The packed form beside gzip, zstd, brotli, xz and NNCodec: reference models and pruned ones.
 
 python tools/benchmarks/pack.py                    # prints the table, renews page and JSON
 python tools/benchmarks/pack.py --only resnet_8
@@ -8,12 +8,16 @@ that library's range coder makes of the weights of integer files with such model
 bytes a value included. Both leave out all that a file has beside its weights. lenet_5 in tf_keras
 has the weights of lenet_5, and is left out. Limits: every file takes less than xz -9, the
 reference models in int8 at most 1.02 times order 0 plus 2 KB. Each conversion runs in a process
-of its own; seconds are processor time on one core.
+of its own; seconds are processor time on one core: of packing in this process (with Numba, where it
+is installed), and of programs, the reader in C and xz, the shortest of five.
 """
 
 import json
 import lzma
 import os
+import resource
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -23,11 +27,13 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import brotli
 import click
 import numpy as np
 import zstandard
 from measured_table import renew_page
 
+from tflite_squeeze.packing import sqz_reader
 from tflite_squeeze.packing.pack import pack, unpack
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.size import download_bytes, size_ledger
@@ -87,6 +93,52 @@ def constriction_bytes(tflite: bytes) -> int | None:
     return 4 * words
 
 
+def nncodec_bytes(tflite: bytes) -> int | None:
+    """The weights of an integer file through NNCodec's coder; None where it is not installed."""
+    python = REPOSITORY / "build" / "nncodec" / "bin" / "python"
+    values = [weight.values for weight in weights_of(read_model(tflite))]
+    if not python.exists() or any(one is None or one.dtype.kind not in "iu" for one in values):
+        return None
+    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        np.savez(file, *values)
+        file.flush()
+        script = Path(__file__).with_name("nncodec_weights.py")
+        done = subprocess.run([python, script, file.name], capture_output=True, check=True)
+    return int(done.stdout)
+
+
+def program_s(*command: str | Path) -> float:
+    """The processor time of a program, the shortest of five runs."""
+    times = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = [getattr(after, key) - getattr(before, key) for key in ("ru_utime", "ru_stime")]
+        times.append(sum(spent))
+    return round(min(times), 4)
+
+
+def program_times(tflite: bytes, packed: bytes) -> dict[str, float]:
+    """Seconds of unpacking with the reader in C and with xz, and of packing with xz."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = Path(sqz_reader.__file__).with_name("sqz_reader.c")
+        program = folder / "unsqz"
+        subprocess.run(["gcc", "-O2", "-DSQZ_MAIN", source, "-o", program], check=True)
+        (folder / "net.tflite").write_bytes(tflite)
+        (folder / "net.sqz").write_bytes(packed)
+        subprocess.run(["xz", "-9", "--keep", folder / "net.tflite"], check=True)
+        found = {
+            "unpack_c_s": program_s(program, folder / "net.sqz", folder / "back"),
+            "unpack_xz_s": program_s("xz", "-dc", folder / "net.tflite.xz"),
+            "pack_xz_s": program_s("xz", "-9", "--stdout", folder / "net.tflite"),
+        }
+        if (folder / "back").read_bytes() != tflite:
+            raise click.ClickException("the reader in C unpacks something else")
+        return found
+
+
 def row(name: str, mode: str, tflite: bytes) -> dict[str, Any]:
     """All sizes of one file."""
     begin = time.process_time()
@@ -101,11 +153,14 @@ def row(name: str, mode: str, tflite: bytes) -> dict[str, Any]:
         "gzip_bytes": download_bytes(tflite),
         "xz_bytes": len(lzma.compress(tflite, preset=9)),
         "zstd_bytes": len(zstandard.ZstdCompressor(level=19).compress(tflite)),
+        "brotli_bytes": len(brotli.compress(tflite)),
         "packed_bytes": len(packed),
         "entropy_bytes": size_ledger(tflite).entropy_bytes,
         "constriction_bytes": constriction_bytes(tflite),
+        "nncodec_bytes": nncodec_bytes(tflite),
         "pack_s": round(middle - begin, 2),
         "unpack_s": round(time.process_time() - middle, 2),
+        **program_times(tflite, packed),
     }
 
 
@@ -132,17 +187,17 @@ def rows(only: str | None) -> Iterator[dict[str, Any]]:
 def markdown(found: list[dict[str, Any]]) -> str:
     """The table of docs/measured/pack.md."""
     lines = [
-        "| model | quantization | raw | gzip -9 | zstd -19 | xz -9 | packed | order 0 | "
-        "constriction | unpacking (s) |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| model | quantization | raw | gzip -9 | zstd -19 | brotli | xz -9 | packed | order 0 | "
+        "constriction | NNCodec | packing ÷ xz | unpacking in C (ms) | ÷ xz |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
+    keys = ("raw", "gzip", "zstd", "brotli", "xz", "packed", "entropy", "constriction", "nncodec")
     for one in found:
-        sizes = [
-            f"{one[f'{key}_bytes']:,}" if one[f"{key}_bytes"] else ""
-            for key in ("raw", "gzip", "zstd", "xz", "packed", "entropy", "constriction")
-        ]
+        sizes = [f"{one[f'{key}_bytes']:,}" if one[f"{key}_bytes"] else "" for key in keys]
         lines.append(
-            f"| {one['model']} | {one['mode']} | {' | '.join(sizes)} | {one['unpack_s']:.2f} |"
+            f"| {one['model']} | {one['mode']} | {' | '.join(sizes)} | "
+            f"{one['pack_s'] / one['pack_xz_s']:.1f} | {1e3 * one['unpack_c_s']:.0f} | "
+            f"{one['unpack_c_s'] / one['unpack_xz_s']:.1f} |"
         )
     return "\n".join(lines)
 
