@@ -167,11 +167,13 @@ def one(paths: tuple[Path, ...], through: bool) -> None:
 
 def _outcome(name: str, model: Any) -> str:
     """What came of one technique: "passed", with a figure, or the line of the error."""
-    from tflite_squeeze.errors import SqueezeError
+    from tflite_squeeze.errors import CheckFailed, SqueezeError
 
     begun = time.monotonic()
     try:
         said = _STEPS[name](model, _data(model))
+    except CheckFailed as error:
+        return f"failed: {error}"
     except SqueezeError as error:
         return f"refused: {error}"
     except Exception as error:  # noqa: BLE001  # what must not happen is what is looked for
@@ -197,10 +199,13 @@ def _data(model: Any) -> Any:
 def _int8(model: Any, data: Any) -> str:
     from tflite_squeeze.conversion.convert import convert
     from tflite_squeeze.emission.config import Convert
+    from tflite_squeeze.errors import CheckFailed
 
     made = convert(model, Convert(quantize="int8"), data)
     check = made.record.verification
-    return f"{len(made.tflite):,} bytes" + ("" if check and check.passed else ", not verified")
+    if check is None or not check.passed:
+        raise CheckFailed(f"the file of {len(made.tflite):,} bytes does not pass its check")
+    return f"{len(made.tflite):,} bytes"
 
 
 def _changed(module: str, verb: str, config: Any, *, trained: bool = False) -> Any:
@@ -236,7 +241,7 @@ _STEPS: dict[str, Callable[[Any, Any], str]] = {
     "prune": _changed("pruning.prune", "prune", _config("Prune", sparsity=0.5)),
     "cluster": _changed("sharing.cluster", "cluster", _config("Cluster", clusters=16)),
     "factorize": _changed("low_rank.factorize", "factorize", _config("Factorize", energy=0.9)),
-    "narrow": _changed("narrowing.narrow", "narrow", _config("Narrow", ratio=0.25)),
+    "narrow": _changed("narrowing.narrow", "narrow", _config("Narrow", ratio=0.5, multiple=2)),
     "quantize": _changed("quantization.quantize", "quantize", _config("QuantizationAware"),
                          trained=True),
 }  # fmt: skip
