@@ -110,6 +110,7 @@ typedef struct {
     int16_t inputs[SET], stretch[4096];
     uint16_t squash[6144];
     uint8_t logs[2048];
+    int32_t rates[256];
     uint32_t contexts[8], places[10];
     uint64_t tables[(CLASSES + 4) * TABLE_SIZE];
     uint32_t sha[8];
@@ -208,9 +209,9 @@ static uint32_t plain(Reader *s, int bits) {
     return (uint32_t)found;
 }
 
-static void learn(uint32_t *slot, int one) {
+static void learn(const Reader *s, uint32_t *slot, int one) {
     int64_t count = *slot & 1023, p = *slot >> 10;
-    p += (((int64_t)one << 22) - p) * (655360 / (10 * count + 16)) >> 16;
+    p += (((int64_t)one << 22) - p) * s->rates[count] >> 16;
     *slot = (uint32_t)within(p, 64, (1 << 22) - 64) << 10 | (uint32_t)least(count + 1, 255);
 }
 
@@ -225,7 +226,7 @@ static uint32_t context(uint64_t number, uint32_t kind) {
 
 static int single(Reader *s, uint32_t place) {
     int one = bit(s, (uint32_t)within(s->slots[place] >> 16, 32, 65504));
-    learn(&s->slots[place], one);
+    learn(s, &s->slots[place], one);
     return one;
 }
 
@@ -244,7 +245,7 @@ static int mixed(Reader *s, int count, int chosen, uint32_t node) {
     error = ((int64_t)one * 65536 - p) * 16;
     for (int k = 0; k < count; k++) {
         weights[k] += (int32_t)((s->inputs[k] * error + (1 << 19)) >> 20);
-        learn(&s->slots[s->places[k]], one);
+        learn(s, &s->slots[s->places[k]], one);
     }
     return one;
 }
@@ -265,8 +266,8 @@ static int recalled(Reader *s, int chosen) {
     for (int k = 0; k < 18; k++) weights[k] += (int32_t)((s->inputs[k] * error + (1 << 19)) >> 20);
     for (int k = 0; k < 9; k++) {
         uint32_t past = s->pasts[s->places[k]];
-        learn(&s->slots[s->places[k]], one);
-        learn(&s->maps[256 * k + past], one);
+        learn(s, &s->slots[s->places[k]], one);
+        learn(s, &s->maps[256 * k + past], one);
         past = past << 1 | (uint32_t)one;
         s->pasts[s->places[k]] = (uint8_t)(past > 255 ? (past & 127) | 128 : past);
     }
@@ -441,26 +442,25 @@ static uint32_t word_before(const Reader *s, uint64_t back) {
 
 static void integers(Reader *s, uint64_t count, int width, uint64_t flags, uint64_t row,
                      uint64_t step, uint64_t zero, uint32_t factor) {
-    int32_t across = 64, whole = 64;
-    int64_t came = 0;
+    int32_t across = 64, whole = 64, came = 0, slow = 0;
     uint64_t value = 0;
     for (uint64_t k = 0; k < row && k <= RING; k++) s->columns[k] = -1;
-    for (uint64_t at = 0; at < count && !s->failed; at++) {
-        uint64_t place = at % row;
+    for (uint64_t at = 0, place = 0; at < count && !s->failed; at++, place++) {
         int32_t column, level;
         int64_t found;
-        if (!place) {
+        if (!at || place == row) { /* as divisions for every number would take half of the time */
+            place = 0;
             across = whole;
             came = 0;
+            slow = within((int64_t)(65536 / (at / row + 2)), 1500, 65536);
         }
         column = s->columns[place & RING] < 0 ? across : s->columns[place & RING];
         found = integer(s, at, row, step, column, across);
         level = 64 * abs(s->levels[at & RING]);
         came++;
-        across += (int32_t)((int64_t)(level - across) * within(65536 / (came + 1), 1024, 65536) >> 16);
+        across += (level - across) * (came < 64 ? 65536 / (came + 1) : 1024) >> 16;
         whole += (level - whole) >> 7;
-        s->columns[place & RING] = column + (int32_t)((int64_t)(level - column)
-            * within((int64_t)(65536 / (at / row + 2)), 1500, 65536) >> 16);
+        s->columns[place & RING] = column + ((level - column) * slow >> 16);
         if (flags & PALETTE) value = s->palette[within(found + (int64_t)zero, 0, 255)];
         else if (flags & DELTA) value += (uint64_t)found;
         else if (factor) value = product(word_before(s, zero), factor) + (uint64_t)found;
@@ -609,6 +609,7 @@ static void prime(Reader *s) {
     for (int at = -2047; at < 2048; at++)
         while (done <= s->squash[at + 3071] >> 4) s->stretch[done++] = (int16_t)at;
     while (done < 4096) s->stretch[done++] = 2047;
+    for (int at = 0; at < 256; at++) s->rates[at] = 655360 / (10 * at + 16);
     for (int at = 0; at < 2048; at++) {
         int bits = 0;
         while ((at + 4) >> bits >= 8) bits++;

@@ -23,6 +23,8 @@ private val SIGMOID = intArrayOf(
     17625, 24743, 32768, 40793, 47911, 53581, 57724, 60565, 62428, 63615, 64357, 64816, 65097, 65269,
     65374, 65438, 65476, 65500, 65514, 65523, 65528, 65531, 65533, 65534, 65535, 65535, 65536)
 
+private val RATES = IntArray(256) { 655360 / (10 * it + 16) }
+
 // dictionary: begin
 private const val KNOWN = 4576
 private val DICTIONARY = byteArrayOf(
@@ -189,7 +191,7 @@ class SqzReader private constructor() {
     private fun learn(of: IntArray, place: Int, one: Int) {
         val count = of[place] and 1023
         val p = (of[place] ushr 10).toLong()
-        val moved = p + ((((one.toLong() shl 22) - p) * (655360 / (10 * count + 16))) shr 16)
+        val moved = p + ((((one.toLong() shl 22) - p) * RATES[count]) shr 16)
         of[place] = (moved.coerceIn(64, (1 shl 22) - 64).toInt() shl 10) or minOf(count + 1, 255)
     }
 
