@@ -1,4 +1,4 @@
-"""`tflite-squeeze import`: an ONNX model in, a Keras model that computes the same out."""
+"""`tflite-squeeze import`: an ONNX model or `.tflite` file in, a Keras model of it out."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tflite_squeeze.network.save import check_model_output, save_model
 
 
 @click.command("import", epilog="Example: tflite-squeeze import model.onnx -o model.keras")
-@click.argument("source", metavar="MODEL.onnx", type=click.Path(path_type=Path))
+@click.argument("source", metavar="MODEL", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model to write."
 )
@@ -36,9 +36,9 @@ from tflite_squeeze.network.save import check_model_output, save_model
 @json_option
 @click.pass_context
 def import_command(ctx: click.Context, /, source: Path, output: Path, **options: Any) -> None:
-    """Rebuild an ONNX model of trainable Keras layers.
+    """Rebuild an ONNX model or a float .tflite file of trainable Keras layers.
 
-    Every other command that takes a Keras model takes the .onnx file as well. Here the Keras model
+    Every other command that takes a Keras model takes an .onnx file as well. Here the Keras model
     is kept, and its layers, shapes and largest difference to the file are shown. Exits 2 where an
     operator has no layer, 1 where the two models differ.
     """

@@ -6,14 +6,18 @@ from typing import Any
 
 from tflite_squeeze.foreign.onnx.importing import Endpoint, import_onnx
 from tflite_squeeze.importing.config import Import
+from tflite_squeeze.importing.from_tflite import import_tflite
 from tflite_squeeze.importing.record import ImportedEndpoint, ImportRecord
+
+TFLITE_SUFFIX = ".tflite"
 
 
 def import_model(source: str | Path, config: Import | None = None) -> tuple[Any, ImportRecord]:
-    """Rebuilds an ONNX model of trainable Keras 3 layers, and compares the two.
+    """Rebuilds an ONNX model or a `.tflite` file of trainable Keras 3 layers, and compares the two.
 
     Args:
-        source: an `.onnx` file. Weights in files beside it are found.
+        source: an `.onnx` file, whose weights in files beside it are found, or a `.tflite` file in
+            float32 or float16.
         config: shapes that the file leaves open, and the tolerance.
 
     Returns:
@@ -21,6 +25,7 @@ def import_model(source: str | Path, config: Import | None = None) -> tuple[Any,
 
     Raises:
         InputError: the file is missing or damaged.
+        UsageError: it is quantized.
         UnsupportedError: it has operators that no layer computes; all are named.
         CheckFailed: the two models differ by more than the tolerance.
 
@@ -30,9 +35,11 @@ def import_model(source: str | Path, config: Import | None = None) -> tuple[Any,
         True
     """
     chosen = config or Import()
-    imported = import_onnx(
-        Path(source), input_shapes=chosen.input_shapes, tolerance=chosen.tolerance
-    )
+    path = Path(source)
+    if path.suffix == TFLITE_SUFFIX:
+        imported = import_tflite(path, chosen)
+    else:
+        imported = import_onnx(path, input_shapes=chosen.input_shapes, tolerance=chosen.tolerance)
     model = imported.model
     kinds = Counter(type(each).__name__ for each in model.layers)
     kinds.pop("InputLayer", None)

@@ -151,9 +151,11 @@ def with_layers(loaded: LoadedModel) -> LoadedModel:
         UsageError: it is a SavedModel, a function or a `.tflite` file.
     """
     if loaded.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
+        tflite = loaded.kind is ModelKind.TFLITE
+        rebuilt = ", or rebuild its layers by tflite-squeeze import" if tflite else ""
         raise UsageError(
             f"model {loaded.path or loaded.name} comes without its layers ({loaded.kind.value}): "
-            f"give the .keras or .h5 file that it was made from"
+            f"give the .keras or .h5 file that it was made from{rebuilt}"
         )
     return loaded
 

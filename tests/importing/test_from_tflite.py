@@ -1,0 +1,82 @@
+"""A float file becomes a Keras model that answers alike and can be trained; others are refused."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from tests import tiny_models
+from tests.command_runs import Run
+from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.emission.config import Convert
+from tflite_squeeze.errors import CheckFailed, UnsupportedError, UsageError
+from tflite_squeeze.importing import from_tflite
+from tflite_squeeze.importing.config import Import
+from tflite_squeeze.importing.import_model import import_model
+
+IMAGES = tiny_models.examples(4, *tiny_models.convolutional(keras).input_shape[1:])
+
+
+def _file(folder: Path, quantize: str) -> Path:
+    path = folder / f"{quantize}.tflite"
+    data = IMAGES if quantize == "int8" else None
+    model = tiny_models.convolutional(keras)
+    path.write_bytes(convert(model, Convert(quantize=quantize), data, verification=None).tflite)
+    return path
+
+
+@pytest.mark.parametrize(("quantize", "apart"), [("none", 1e-5), ("float16", 2e-3)])
+def test_the_layers_come_back(tmp_path: Path, quantize: str, apart: float) -> None:
+    model, record = import_model(_file(tmp_path, quantize))
+    assert record.evaluator == "LiteRT"
+    assert {"Conv2D", "Dense"} <= set(record.layers)
+    assert model.input_shape[0] is None
+    before = tiny_models.convolutional(keras)
+    assert np.asarray(model(IMAGES)) == pytest.approx(np.asarray(before(IMAGES)), abs=apart)
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.train_on_batch(IMAGES, np.asarray(before(IMAGES))))
+
+
+def test_answers_of_another_file_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _file(tmp_path, "none")
+    original = from_tflite.run_file
+
+    def other(tflite: bytes, inputs: dict[str, np.ndarray]) -> SimpleNamespace:
+        found = original(tflite, inputs).outputs
+        return SimpleNamespace(outputs={name: one[::-1] for name, one in found.items()})
+
+    monkeypatch.setattr(from_tflite, "run_file", other)
+    with pytest.raises(CheckFailed, match="differs from"):
+        import_model(path, Import())
+
+
+def test_integers_are_refused(tmp_path: Path, run: Run) -> None:
+    path = _file(tmp_path, "int8")
+    assert "quantized already (int8)" in run("import", path, "-o", tmp_path / "m.keras").refused()
+    with pytest.raises(UsageError, match="quantized already"):
+        import_model(path)
+
+
+def test_the_command_says_what_has_no_layer(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tf2onnx import convert as translator
+
+    path, translated = _file(tmp_path, "none"), translator.from_tflite
+
+    def with_custom(*given: str, **options: object) -> object:
+        model, storage = translated(*given, **options)
+        model.graph.node[0].op_type = "TFL_Landmarks"
+        return model, storage
+
+    monkeypatch.setattr(translator, "from_tflite", with_custom)
+    with pytest.raises(UnsupportedError, match="Landmarks x 1"):
+        import_model(path)
+    monkeypatch.undo()
+    done = run("import", path, "-o", tmp_path / "again.keras")
+    assert done.code == 0, done.err
+    assert "largest difference to none.tflite" in done.out
