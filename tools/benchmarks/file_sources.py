@@ -107,6 +107,27 @@ def run(names: tuple[str, ...], seconds: int, again: bool, mixed: bool) -> None:
     print("all done")
 
 
+@main.command()
+def rebuild() -> None:
+    """Imports each file as a Keras model, and keeps how far that is from the file."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text())
+    for path in sorted(FILES.glob("*/*.tflite"), key=lambda path: path.stat().st_size):
+        name = f"{path.parent.name}/{path.stem}"
+        if name not in found or "layers" in found[name]:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            record = Path(folder) / "record.json"
+            command = [sys.executable, "-m", "tflite_squeeze", "import", str(path),
+                       "-o", f"{folder}/model.keras", "--json", str(record)]  # fmt: skip
+            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+            if ended.returncode:
+                found[name]["layers"] = ended.stderr.strip().splitlines()[-1]
+            else:
+                found[name]["layers"] = json.loads(record.read_bytes())["largest_difference"]
+        print(name, found[name]["layers"], flush=True)
+        RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
 def _in_process(path: Path, options: list[str]) -> dict[str, Any]:
     """The results of one file, as far as its process came."""
     command = [sys.executable, __file__, "one", str(path), *options]
@@ -168,18 +189,36 @@ def _compared(made: dict[str, Any]) -> dict[str, Any]:
     return rows
 
 
+def _rebuilt(found: float | str | None) -> str:
+    """The largest difference, or why there is none."""
+    if not isinstance(found, str):
+        return "" if found is None else f"{found:.1e}"
+    reasons = {
+        "differs from": "differs",
+        "leaves its shape open": "refused: open shape",
+        "operators without": "refused: custom operator",
+        "cannot be translated": "refused: a branch",
+        "quantized already": "refused: integers",
+    }
+    return next((said for part, said in reasons.items() if part in found), "refused")
+
+
 @main.command()
 def table() -> None:
     """Writes the page of docs/measured."""
     found = json.loads(RESULTS.read_text())
     rows = [
-        "| file | bytes | weights | int8 | mixed, where int8 failed | dynamic | float16 |",
-        "|---|---:|---|---|---|---|---|",
+        "| file | bytes | weights | int8 | mixed, where int8 failed | dynamic | float16 | "
+        "as Keras layers |",
+        "|---|---:|---|---|---|---|---|---:|",
     ]
     for name, one in sorted(found.items()):
         shown = ("int8", "mixed", *MODES[1:])
         cells = " | ".join(_cell(one.get(mode), mode) for mode in shown)
-        rows.append(f"| {name} | {one['bytes']:,} | {WEIGHTS[one['weights']]} | {cells} |")
+        rows.append(
+            f"| {name} | {one['bytes']:,} | {WEIGHTS[one['weights']]} | {cells} | "
+            f"{_rebuilt(one.get('layers'))} |"
+        )
     renew_page("file_sources", "public files", "\n".join(rows))
     rows = [
         "| model | mode | bytes from Keras | from the file | accuracy | | SQNR (dB) | | µs | |",
