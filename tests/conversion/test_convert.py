@@ -197,6 +197,7 @@ def test_a_file_for_flex_is_honestly_not_verified(library: Any, tmp_path: Path) 
     assert converted.save(tmp_path / "flex.tflite").is_file()
 
 
+@pytest.mark.own_process
 def test_a_file_that_the_runtime_refuses_has_failed() -> None:
     # The runtime has no 16-bit SQUARED_DIFFERENCE.
     model = tiny_models.normalized(LIBRARIES["tf_keras"])
