@@ -103,5 +103,5 @@ def test_a_price_of_bytes_takes_the_place_of_zeros_and_values() -> None:
     assert set(choice.space) == {"keep", "penalty"}
     proposed = choice.proposed([])
     assert proposed is not None
-    assert (proposed.candidate.penalty, proposed.candidate.prunes) == (0.06, False)
+    assert (proposed.candidate.penalty, proposed.candidate.prunes) == (0.2, False)
     assert set(_choice(Tune(minimize="latency"), *every).space) == {"keep"}

@@ -32,8 +32,8 @@ _FACTOR_WAY = (
     (0.5, 0.4), (0.35, 0.3),
 )  # fmt: skip
 _PRICED_WAY = (
-    (1.0, 0.01), (1.0, 0.03), (1.0, 0.06), (1.0, 0.12), (0.8, 0.12), (0.7, 0.25), (0.5, 0.5),
-    (0.35, 0.5),
+    (1.0, 0.05), (1.0, 0.1), (1.0, 0.2), (1.0, 0.4), (0.8, 0.4), (0.7, 0.8), (0.5, 1.0),
+    (0.35, 1.0),
 )  # fmt: skip
 _SMALL_WAY = (
     (1.0, 0.8, 32), (1.0, 0.9, 16), (1.0, 0.94, 16), (1.0, 0.96, 16), (0.8, 0.96, 16),
@@ -102,7 +102,7 @@ class Choice:
         if "factorize" in self._techniques:
             found["factor"] = FloatDistribution(0.12, 1.0)
         if priced:
-            found["penalty"] = FloatDistribution(0.003, 2.0, log=True)
+            found["penalty"] = FloatDistribution(0.01, 2.0, log=True)
         elif "prune" in self._techniques and small:
             # What is left counts by its logarithm: 98 % and 99 % of zeros differ by half.
             found["left"] = FloatDistribution(0.01, 0.6, log=True)
