@@ -13,7 +13,7 @@ from tflite_squeeze.emission.from_file.emit import floats_of
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed, UnsupportedError, UsageError, reason_of
 from tflite_squeeze.files.temporary import temporary_folder
-from tflite_squeeze.foreign.onnx.checking import called
+from tflite_squeeze.foreign.onnx.checking import called, difference_of
 from tflite_squeeze.foreign.onnx.importing import Imported, import_onnx
 from tflite_squeeze.importing.config import Import
 from tflite_squeeze.network.loading import load_model
@@ -113,11 +113,7 @@ def _difference(tflite: bytes, imported: Imported) -> float:
     }
     wanted = run_file(tflite, given).outputs
     answers = called(imported.model, inputs)
-    worst = 0.0
-    for end, answer in zip(imported.outputs, answers, strict=True):
-        reference = wanted[end.onnx_name]
-        mine = answer.transpose(0, *(1 + np.argsort(end.axes)))
-        scale = float(np.abs(reference).max(initial=0.0)) or 1.0
-        apart = np.abs(mine.reshape(len(mine), -1) - reference.reshape(len(reference), -1))
-        worst = max(worst, float(apart.max(initial=0.0)) / scale)
-    return worst
+    return max(
+        difference_of(answer, end.axes, wanted[end.onnx_name])
+        for end, answer in zip(imported.outputs, answers, strict=True)
+    )

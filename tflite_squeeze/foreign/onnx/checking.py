@@ -1,5 +1,6 @@
 """Whether a Keras model computes what an ONNX graph does, and where it stops doing so."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from tflite_squeeze.errors import CheckFailed, InputError
 from tflite_squeeze.foreign.onnx.building import Built
 from tflite_squeeze.foreign.onnx.graph import OnnxGraph
 from tflite_squeeze.foreign.onnx.tracing import examples, run
-from tflite_squeeze.foreign.onnx.values import Value
+from tflite_squeeze.foreign.onnx.values import Axes
 
 Array = NDArray[Any]
 BATCHES = (1, 3)
@@ -48,7 +49,7 @@ def check(graph: OnnxGraph, built: Built, tolerance: float) -> Agreement:
         inputs = examples(graph, count, seed=count)
         wanted, together = _references(graph, inputs, count)
         for name, value, got in _answers(built, graph, inputs):
-            difference = _difference(got, value, wanted[name])
+            difference = difference_of(got, value.axes, wanted[name])
             largest = max(largest, difference)
             if not difference <= tolerance:
                 raise CheckFailed(
@@ -137,12 +138,19 @@ def called(model: Any, inputs: list[Array]) -> list[Array]:
     ]
 
 
-def _difference(got: Array, value: Value, wanted: list[Array]) -> float:
-    """The largest difference of any example, relative to the largest value of all."""
+def difference_of(got: Array, axes: Axes, wanted: Iterable[Array]) -> float:
+    """The largest difference of any example, relative to the largest value of all.
+
+    Args:
+        got: (N, ...) of a Keras tensor.
+        axes: the ONNX axis that each of its further axes holds.
+        wanted: each example, in ONNX's order; infinity where only these are finite.
+    """
+    wanted = list(wanted)
     scale = max((float(np.abs(one).max(initial=0)) for one in wanted), default=0.0) or 1.0
     worst = 0.0
     for answer, reference in zip(got, wanted, strict=False):
-        mine = in_onnx_order(answer, value)
+        mine = in_onnx_order(answer, axes)
         if mine.size != reference.size:
             return float("inf")
         apart = np.abs(mine.ravel().astype(np.float64) - reference.ravel())
@@ -152,9 +160,9 @@ def _difference(got: Array, value: Value, wanted: list[Array]) -> float:
     return worst / scale
 
 
-def in_onnx_order(answer: Array, value: Value) -> Array:
+def in_onnx_order(answer: Array, axes: Axes) -> Array:
     """One example of a Keras tensor with its axes in ONNX's order."""
-    return answer.transpose(np.argsort(value.axes)) if value.axes else answer
+    return answer.transpose(np.argsort(axes)) if axes else answer
 
 
 def first_difference(graph: OnnxGraph, built: Built, tolerance: float) -> str:
@@ -169,7 +177,7 @@ def first_difference(graph: OnnxGraph, built: Built, tolerance: float) -> str:
     made_by = {name: node for node in graph.nodes for name in node.outputs}
     for name, reference in run(graph, inputs):
         if name in given:
-            difference = _difference(given[name], built.values[name], [reference])
+            difference = difference_of(given[name], built.values[name].axes, [reference])
             if not difference <= tolerance:
                 node = made_by[name]
                 return f"the first node that differs is {node.name!r} ({node.kind})"
