@@ -12,7 +12,8 @@ from tests.tiny_models import examples
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.inspection.inspect import inspect
-from tflite_squeeze.network.loading import load_model, model_of
+from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.rebuilding.layers import model_of
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.squeezing.squeeze import squeeze
 from tflite_squeeze.techniques.binarization.binarize import binarize
@@ -128,8 +129,9 @@ def test_wrappers_in_a_file_are_for_pruning_alone(library: Any, tmp_path: Path) 
 
 
 def test_what_has_no_layers_is_refused(model: Any) -> None:
+    module = tiny_models.TwoSignatures()
     assert model_of(model) == (model, ())
-    with pytest.raises(UsageError, match=r"model comes without its layers \(tflite\)"):
-        model_of(convert(model, verification=None).tflite)
+    with pytest.raises(UsageError, match=r"function comes without its layers \(functions\)"):
+        model_of(module.functions())
     with pytest.raises(UsageError, match="model is the layer 'hidden'"):
         model_of(model.layers[0])

@@ -141,7 +141,7 @@ def compress(
         )
         warnings.simplefilter("ignore", TargetNotReached)  # the last line and the exit code say so
         run = resolve_name(verb)
-        changed, record = run(source.model, asked, data, finetune if wanted else None, **given)
+        changed, record = run(source, asked, data, finetune if wanted else None, **given)
     kept = plain(changed)[0] if keeps(record) else None
     conclude(ctx, kept, output, record, options, closing)
 

@@ -97,7 +97,7 @@ def open_layers(
         UsageError: it is a SavedModel or a `.tflite` file.
     """
     source = open_model(path, options, keep_prunable=keep_prunable)
-    from tflite_squeeze.network.loading import with_layers
+    from tflite_squeeze.rebuilding.layers import with_layers
 
     return with_layers(source)
 

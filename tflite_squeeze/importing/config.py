@@ -18,9 +18,10 @@ class Import(Frozen):
         description="Full shapes of inputs that the file leaves open, by name, batch and channels "
         "where the file has them.",
     )
-    tolerance: float = Field(
-        default=1e-4,
+    tolerance: float | None = Field(
+        default=None,
         gt=0,
         description="Largest difference between the two models, relative to the largest value of "
-        "an output; a model that differs more is refused.",
+        "an output; a model that differs more is refused. By default 1e-4 of ONNX models and 1e-3 "
+        "of .tflite files.",
     )

@@ -4,10 +4,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.foreign.onnx.importing import Endpoint, import_onnx
+from tflite_squeeze.files.tflite_file import read_tflite
+from tflite_squeeze.foreign.onnx.importing import TOLERANCE, Endpoint, import_onnx
 from tflite_squeeze.importing.config import Import
-from tflite_squeeze.importing.from_tflite import import_tflite
 from tflite_squeeze.importing.record import ImportedEndpoint, ImportRecord
+from tflite_squeeze.rebuilding import from_tflite
+from tflite_squeeze.rebuilding.from_tflite import import_tflite
 
 TFLITE_SUFFIX = ".tflite"
 
@@ -36,10 +38,16 @@ def import_model(source: str | Path, config: Import | None = None) -> tuple[Any,
     """
     chosen = config or Import()
     path = Path(source)
+    shapes, tolerance = chosen.input_shapes, chosen.tolerance
     if path.suffix == TFLITE_SUFFIX:
-        imported = import_tflite(path, chosen)
+        imported = import_tflite(
+            read_tflite(path), path.stem, input_shapes=shapes,
+            tolerance=from_tflite.TOLERANCE if tolerance is None else tolerance,
+        )  # fmt: skip
     else:
-        imported = import_onnx(path, input_shapes=chosen.input_shapes, tolerance=chosen.tolerance)
+        imported = import_onnx(
+            path, input_shapes=shapes, tolerance=TOLERANCE if tolerance is None else tolerance
+        )
     model = imported.model
     kinds = Counter(type(each).__name__ for each in model.layers)
     kinds.pop("InputLayer", None)

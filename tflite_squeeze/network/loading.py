@@ -144,47 +144,6 @@ def _import_onnx(path: Path) -> LoadedModel:
     )
 
 
-def with_layers(loaded: LoadedModel) -> LoadedModel:
-    """The same, for what changes layers: refuses a model that has none.
-
-    Raises:
-        UsageError: it is a SavedModel, a function or a `.tflite` file.
-    """
-    if loaded.kind not in (ModelKind.KERAS, ModelKind.TF_KERAS):
-        tflite = loaded.kind is ModelKind.TFLITE
-        rebuilt = ", or rebuild its layers by tflite-squeeze import" if tflite else ""
-        raise UsageError(
-            f"model {loaded.path or loaded.name} comes without its layers ({loaded.kind.value}): "
-            f"give the .keras or .h5 file that it was made from{rebuilt}"
-        )
-    return loaded
-
-
-def model_of(source: Any, *, keep_prunable: bool = False) -> tuple[Any, tuple[str, ...]]:
-    """The Keras model that a verb is given, in whichever form.
-
-    Args:
-        source: a model of either Keras, taken as it is; a path to one; or a `LoadedModel`.
-        keep_prunable: whether `Prunable` wrappers stay in a model that is read from a file.
-
-    Returns:
-        (model, what was done to it on the way).
-
-    Raises:
-        UsageError: it is no Keras model.
-        InputError: it cannot be loaded.
-
-    Example:
-        >>> model_of("models/lenet_5.keras")[0].count_params()
-        431080
-    """
-    flavor = None if isinstance(source, str | Path) else flavor_of(source)
-    if flavor is not None and isinstance(source, keras_of(flavor).Model):
-        return source, ()
-    loaded = with_layers(load_model(source, keep_prunable=keep_prunable))
-    return loaded.model, loaded.notes
-
-
 def _load_folder(path: Path, *, allow_unsafe: bool) -> LoadedModel:
     if not is_file(path / "saved_model.pb"):
         raise InputError(f"{path} is a folder without saved_model.pb: expected a {KINDS}")

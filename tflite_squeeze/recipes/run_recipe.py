@@ -10,8 +10,9 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import is_file
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import load_model, with_layers
+from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.network.save import quietly
+from tflite_squeeze.rebuilding.layers import with_layers
 from tflite_squeeze.recipes.folder import RunFolder, RunState, data_sha256, recipe_sha256
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.run import Progress, Result, Run, written_names

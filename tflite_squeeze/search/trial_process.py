@@ -21,9 +21,11 @@ from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.data.dividing import set_aside
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.errors import InputError, RuntimeFailure, SqueezeError
+from tflite_squeeze.files.files import is_file
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import LoadedModel, load_model, with_layers
-from tflite_squeeze.network.save import quietly, save_model
+from tflite_squeeze.network.loading import LoadedModel, load_model
+from tflite_squeeze.network.save import MODEL_SUFFIXES, quietly, save_model
+from tflite_squeeze.rebuilding.layers import with_layers
 from tflite_squeeze.recipes.files import dump_recipe, parse_recipe
 from tflite_squeeze.recipes.folder import data_sha256
 from tflite_squeeze.recipes.recipe import Recipe
@@ -216,12 +218,13 @@ def inputs_for(
     if opened is None:
         return None
     path = source.path
-    if path is None:
+    # What is no file of Keras would be rebuilt anew by each child.
+    if path is None or (is_file(path) and path.suffix not in MODEL_SUFFIXES):
         path = scratch / "given.keras"
         save_model(source.model, path)
     return Inputs(
         model=str(path),
-        model_sha256=source.sha256 if source.path is not None else "",
+        model_sha256=source.sha256 if path == source.path else "",
         name=source.name,
         data=opened,
         preprocessing=data.preprocessing.model_dump_json(),

@@ -13,10 +13,11 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import LoadedModel, load_model, with_layers
+from tflite_squeeze.network.loading import LoadedModel, load_model
 from tflite_squeeze.network.save import quietly
 from tflite_squeeze.page.contents import Contents
 from tflite_squeeze.page.render import report_page
+from tflite_squeeze.rebuilding.layers import with_layers
 from tflite_squeeze.recipes.folder import RunFolder, data_sha256
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.runtime.machine import this_machine

@@ -8,10 +8,10 @@ from typing import Any
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import model_of
 from tflite_squeeze.network.quantization.twin import is_twin
 from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.variables import callback_class
+from tflite_squeeze.rebuilding.layers import model_of
 from tflite_squeeze.training.augment import augmentation_of, suits
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune, training_of

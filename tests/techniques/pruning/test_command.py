@@ -264,7 +264,6 @@ def test_models_without_layers(run: Any, files: Any, out: Path, tmp_path: Path) 
     tiny_models.dense(keras).export(tmp_path / "saved", verbose=False)
     (tmp_path / "text.keras").write_text("not a model")
     for source, said in {
-        files.tflite: f"model {files.tflite} comes without its layers (tflite): give the .keras",
         tmp_path / "saved": "comes without its layers (saved_model): give the .keras or .h5",
         tmp_path / "text.keras": "is not a model",
         tmp_path / "missing.keras": "does not exist",

@@ -5,9 +5,9 @@ from typing import Any
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.flavors import Flavor, flavor_of
-from tflite_squeeze.network.loading import model_of
 from tflite_squeeze.network.prunable_layer import PrunableLayer
 from tflite_squeeze.network.unwrapping import unwrapped
+from tflite_squeeze.rebuilding.layers import model_of
 from tflite_squeeze.techniques.pruning.config import Prune
 
 # Both versions of Keras know the class once this module is imported, so that saved models load.

@@ -120,7 +120,6 @@ def test_wrong_use_is_one_line_and_leaves_nothing(run: Any, files: Any, tmp_path
         (files.model, ("--data", tmp_path / "no.npz"), "no.npz"),
         (files.model, (*data, "--samples", "0"), "--samples is '0'"),
         (files.model, (*data, "--granularity", "4:2"), "granularity is '4:2': use element"),
-        (files.tflite, data, "comes without its layers (tflite): give the .keras or .h5"),
         (tmp_path / "saved", data, "saved comes without its layers (saved_model)"),
         (tmp_path / "flat.keras", data, "has no weight that can be pruned"),
         (tmp_path / "no.keras", data, "does not exist"),

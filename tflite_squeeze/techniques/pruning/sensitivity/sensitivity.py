@@ -10,8 +10,9 @@ from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import InputError, OutputError, UsageError
 from tflite_squeeze.files.files import read_file, write_atomically
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import LoadedModel, load_model, with_layers
+from tflite_squeeze.network.loading import LoadedModel, load_model
 from tflite_squeeze.network.weights import Target, select
+from tflite_squeeze.rebuilding.layers import with_layers
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.techniques.pruning.masks import parse_granularity
 from tflite_squeeze.techniques.pruning.sensitivity.curves import SPARSITIES, measure_curves

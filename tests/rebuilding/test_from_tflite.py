@@ -12,9 +12,13 @@ from tests.command_runs import Run
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import CheckFailed, UnsupportedError, UsageError
-from tflite_squeeze.importing import from_tflite
 from tflite_squeeze.importing.config import Import
 from tflite_squeeze.importing.import_model import import_model
+from tflite_squeeze.rebuilding import from_tflite
+from tflite_squeeze.recipes.objective import Tune
+from tflite_squeeze.recipes.recipe import Recipe
+from tflite_squeeze.search.tune import tune
+from tflite_squeeze.squeezing.squeeze import squeeze
 
 IMAGES = tiny_models.examples(4, *tiny_models.convolutional(keras).input_shape[1:])
 
@@ -80,3 +84,30 @@ def test_the_command_says_what_has_no_layer(
     done = run("import", path, "-o", tmp_path / "again.keras")
     assert done.code == 0, done.err
     assert "largest difference to none.tflite" in done.out
+
+
+def test_layers_have_the_names_of_what_was_fused_into_them() -> None:
+    names = [
+        "net/conv_1/BiasAdd;net/conv_1/Conv2D__14",
+        "net/conv_1/BiasAdd;net/conv_1/Conv2D",
+        "net/dense/MatMul;net/dense/Relu_Gemm__12",
+        "Relu__7",
+        "conv2d_3",
+    ]
+    assert from_tflite.short_names(names) == ["conv_1__2", "conv_1", "dense", "Relu", "conv2d_3"]
+
+
+def test_every_technique_takes_the_file(tmp_path: Path, run: Run) -> None:
+    path, target = _file(tmp_path, "none"), tmp_path / "pruned.keras"
+    done = run("prune", path, "-o", target, "--sparsity", "0.5")
+    assert done.code == 0, done.err
+    assert "rebuilt from" in done.out
+    record = squeeze(path, Recipe(name="half", steps=[{"prune": {"sparsity": 0.5}}]))  # type: ignore[list-item]
+    assert record.report.passed
+    assert not record.report.failures
+
+
+def test_a_search_takes_the_file(tmp_path: Path) -> None:
+    asked = Tune(minimize=("raw",), trials=0)
+    tuned = tune(_file(tmp_path, "none"), asked, IMAGES)
+    assert tuned.record.trial(tuned.record.best).passed

@@ -1,0 +1,180 @@
+"""A Keras model from a float `.tflite` file, by way of ONNX."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tflite_squeeze.emission.chatter import caught_chatter
+from tflite_squeeze.emission.from_file.builtin import with_builtin_operators
+from tflite_squeeze.emission.from_file.weights import widened
+from tflite_squeeze.errors import CheckFailed, UnsupportedError, UsageError, reason_of
+from tflite_squeeze.files.temporary import temporary_folder
+from tflite_squeeze.foreign.onnx.checking import called, difference_of
+from tflite_squeeze.foreign.onnx.importing import Imported, import_onnx
+from tflite_squeeze.runtime.run import run_file
+from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
+from tflite_squeeze.tflite.signatures import quantization_name
+
+Array = NDArray[Any]
+
+_OPSET = 17
+_EXAMPLES = 3
+# The runtime adds in another order than Keras does, which deep networks amplify.
+TOLERANCE = 1e-3
+# Of the step by ONNX, in which only mistakes are looked for: their first node is named.
+_LOOSER = 10
+_REMEDY = "import the model that it was made from"
+# What tf2onnx appends to the name of the operator that a new one comes from.
+_TURNED = re.compile(r"(?<!_Gemm)__\d+$")
+_MADE_UP = re.compile(r"(_[A-Z]\w*)?__\d+$")
+
+
+def import_tflite(
+    tflite: bytes,
+    name: str,
+    *,
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    tolerance: float = TOLERANCE,
+) -> Imported:
+    """Rebuilds a `.tflite` file of trainable Keras 3 layers, and compares the two.
+
+    tf2onnx translates its operators to ONNX, from where it goes on as any ONNX model does.
+
+    Args:
+        tflite: the file, in float32 or float16.
+        name: of the model, for messages too.
+        input_shapes: full shapes of inputs that the file leaves open beside the batch.
+        tolerance: the largest difference, relative to the largest value of an output.
+
+    Raises:
+        InputError: the file is damaged.
+        UsageError: it is quantized, or tf2onnx is not installed.
+        UnsupportedError: it has operators that no layer computes; all are named.
+        CheckFailed: the models differ by more than the tolerance.
+    """
+    content = _without_signatures(_floats(tflite, name))
+    with temporary_folder() as folder:
+        source, made = folder / f"{name}.tflite", folder / f"{name}.onnx"
+        source.write_bytes(content)
+        _translate(source, made, source.name)
+        imported = import_onnx(made, input_shapes=input_shapes, tolerance=_LOOSER * tolerance)
+    difference = _difference(content, imported)
+    if not difference <= tolerance:
+        raise CheckFailed(
+            f"the Keras model differs from {name}.tflite by {difference:.2g} of the largest value "
+            f"of an output, more than {tolerance:g}: raise the tolerance of tflite-squeeze import "
+            f"if rounding in so deep a network may be the reason"
+        )
+    agreement = replace(
+        imported.agreement, largest=difference, batches=(_EXAMPLES,), evaluator="LiteRT"
+    )
+    return replace(imported, agreement=agreement)
+
+
+def _floats(tflite: bytes, name: str) -> bytes:
+    """The file in float32.
+
+    Raises:
+        UsageError: it is quantized.
+    """
+    plain, _ = with_builtin_operators(widened(tflite)[0])
+    found = quantization_name(plain)
+    if found != "none":
+        raise UsageError(
+            f"{name}.tflite is quantized already ({found}): give the float file or the Keras model "
+            f"that it was made from"
+        )
+    return plain
+
+
+def _without_signatures(tflite: bytes) -> bytes:
+    """The same with its inputs and outputs under the names and in the order of its graph."""
+    model = read_model(tflite)
+    model.signatureDefs = []
+    return pack_model(model)
+
+
+def _translate(source: Path, made: Path, name: str) -> None:
+    try:
+        from tf2onnx import convert
+    except ImportError as error:
+        raise UsageError(
+            "a .tflite file comes in by tf2onnx, which is not installed: "
+            "pip install 'tflite_squeeze[onnx]'"
+        ) from error
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    try:
+        with caught_chatter():
+            model, _ = convert.from_tflite(str(source), opset=_OPSET)
+    # What it raises of operators in a form that it does not know.
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise UnsupportedError(
+            f"{name} cannot be translated to ONNX ({reason_of(error)}): {_REMEDY}"
+        ) from error
+    unknown = Counter(node.op_type.removeprefix("TFL_") for node in model.graph.node
+                      if node.op_type.startswith("TFL_"))  # fmt: skip
+    if unknown:
+        listed = ", ".join(f"{kind} x {count}" for kind, count in unknown.most_common())
+        raise UnsupportedError(f"{name} has operators without a Keras layer: {listed}; {_REMEDY}")
+    names = short_names([node.name for node in model.graph.node])
+    for node, short in zip(model.graph.node, names, strict=True):
+        node.name = short
+    made.write_bytes(model.SerializeToString())
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names of layers from names of operators, which tell all that was fused into each.
+
+    Args:
+        names: as TensorFlow's converter and tf2onnx make them.
+
+    Returns:
+        As many, each another.
+
+    Example:
+        >>> short_names(["net/conv_1/BiasAdd;net/conv_1/Conv2D", "net/pool/MaxPool2d__23"])
+        ['conv_1', 'pool']
+    """
+    paths = [_MADE_UP.sub("", name.split(";")[0]).split("/") for name in names]
+    deep = [path for path in paths if len(path) > 1]
+    common = len({path[0] for path in deep}) == 1 and all(len(path) > 2 for path in deep)
+    found, seen = [""] * len(names), Counter[str]()
+    # What only turns axes for an operator comes before it, and is not what has its name.
+    for at in sorted(range(len(names)), key=lambda at: bool(_TURNED.search(names[at]))):
+        inner = paths[at][int(common and len(paths[at]) > 1) :]
+        short = "/".join(inner[:-1] or inner)
+        seen[short] += 1
+        found[at] = short if seen[short] == 1 else f"{short}__{seen[short]}"
+    return found
+
+
+def _difference(tflite: bytes, imported: Imported) -> float:
+    """How far the answers are from the file's, relative to the largest value of an output."""
+    generator = np.random.default_rng(0)
+    inputs = [
+        generator.standard_normal((_EXAMPLES, *end.shape), np.float32) for end in imported.inputs
+    ]
+    given = {
+        end.onnx_name: array.transpose(0, *(1 + np.argsort(end.axes)))
+        for end, array in zip(imported.inputs, inputs, strict=True)
+    }
+    wanted = run_file(tflite, given).outputs
+    answers = called(imported.model, inputs)
+    return max(
+        difference_of(answer, end.axes, wanted[end.onnx_name])
+        for end, answer in zip(imported.outputs, answers, strict=True)
+    )
