@@ -15,6 +15,8 @@ from .conversion.convert import convert as convert
 from .data.data import load_data as load_data
 from .emission.config import Convert as Convert
 from .errors import SqueezeError as SqueezeError
+from .exporting.config import ExportOnnx as ExportOnnx
+from .exporting.export_onnx import export_onnx as export_onnx
 from .importing.config import Import as Import
 from .importing.import_model import import_model as import_model
 from .inspection.inspect import inspect as inspect

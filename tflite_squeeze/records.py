@@ -6,6 +6,7 @@ from tflite_squeeze.conversion.record import ConvertRecord as ConvertRecord
 from tflite_squeeze.doctor.doctor import DoctorRecord as DoctorRecord
 from tflite_squeeze.emission.low_bit.record import LowBitRecord as LowBitRecord
 from tflite_squeeze.emission.sparse.record import SparsityRecord as SparsityRecord
+from tflite_squeeze.exporting.record import OnnxExportRecord as OnnxExportRecord
 from tflite_squeeze.importing.record import ImportRecord as ImportRecord
 from tflite_squeeze.inspection.record import InspectRecord as InspectRecord
 from tflite_squeeze.microcontrollers.ethos_u_record import EthosURecord as EthosURecord

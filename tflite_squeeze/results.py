@@ -1,6 +1,7 @@
 """What the verbs return: a model or a file, with the record of how it was made."""
 
 from tflite_squeeze.conversion.convert import Converted as Converted
+from tflite_squeeze.exporting.export_onnx import OnnxExport as OnnxExport
 from tflite_squeeze.network.loading import LoadedModel as LoadedModel
 from tflite_squeeze.recipes.run import Result as Result
 from tflite_squeeze.search.tune import Tuned as Tuned

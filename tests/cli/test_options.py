@@ -20,6 +20,7 @@ _BESIDE = {
     "compare": {"--markdown", "--csv", "--html"},
     "profile": {"--runtime", "--markdown", "--csv", "--plot", "--html", "--node-data"},
     "android": {"--labels"},
+    "onnx": {"--plan"},
     "quantize": {"--plan"},
     "tune": {"--limit", "--time", "--resume"},
 }

@@ -1,4 +1,4 @@
-"""`tflite-squeeze export`: a .tflite file as what an application on a target needs."""
+"""`tflite-squeeze export`: a file or a model as what an application on a target needs."""
 
 import click
 
@@ -7,6 +7,7 @@ from tflite_squeeze.command_line.lazy_group import LazyGroup, commands_in
 _TARGETS = commands_in(
     {
         "android": ("android.command", "Write assets, a Kotlin class and a test for Android."),
+        "onnx": ("exporting.command", "Write an ONNX file, in float or with the scales of int8."),
         "micro": (
             "microcontrollers.export.command",
             "Write C and C++ for TFLM on a microcontroller.",
@@ -21,4 +22,4 @@ _TARGETS = commands_in(
     epilog="Example: tflite-squeeze export android lenet_5.tflite -o lenet_5_android",
 )
 def export_command() -> None:
-    """Write what an application on a target needs to run a .tflite file, ready to copy."""
+    """Write what an application on a target needs to run a model, ready to copy."""

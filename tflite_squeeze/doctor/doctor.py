@@ -17,7 +17,7 @@ from tflite_squeeze.version import __version__
 _PACKAGES = (
     "tensorflow", "keras", "tf-keras", "ai-edge-litert", "tensorflow-model-optimization", "larq",
     "larq-compute-engine", "numpy", "pydantic", "click", "rich", "matplotlib", "flatbuffers",
-    "onnx", "tflite-micro", "ethos-u-vela",
+    "onnx", "onnxruntime", "tflite-micro", "ethos-u-vela",
 )  # fmt: skip
 _TIME_LIMIT_S = 180
 
@@ -31,7 +31,9 @@ _PROOFS = {
                        "pip install ai-edge-litert", False),
     "Larq (binarized networks)": ("import larq", "pip install larq", True),
     "Larq Compute Engine": ("import larq_compute_engine", "pip install larq-compute-engine", True),
-    "ONNX (import)": ("import onnx.reference", "pip install tflite_squeeze[onnx]", True),
+    "ONNX (import, export)": ("import onnx.reference, tf2onnx", "pip install tflite_squeeze[onnx]",
+                              True),
+    "ONNX Runtime": ("import onnxruntime", "pip install tflite_squeeze[onnxruntime]", True),
     "TFLM (microcontrollers)": ("from tflite_micro.python.tflite_micro import runtime",
                                 "pip install tflite_squeeze[micro]", True),
     "Vela (Ethos-U)": ("import ethosu.vela", "pip install tflite_squeeze[ethos-u]", True),

@@ -133,7 +133,7 @@ def traced(source: LoadedModel, config: Convert, *, unroll: bool, fuse: bool = T
     grids = config.quantize is not Quantization.NONE
     with exporting(grids=grids), _recurrence(source, unroll=unroll, fuse=fuse) as done:
         functions = {
-            endpoint.name: _trace(
+            endpoint.name: concrete_function(
                 endpoint, fixed_specs(endpoint, config.batch, config.input_shapes)
             )
             for endpoint in endpoints_of(source)
@@ -158,7 +158,7 @@ def _recurrence(source: LoadedModel, *, unroll: bool, fuse: bool) -> Iterator[Re
             yield Recurrence()
 
 
-def _trace(endpoint: Endpoint, specs: dict[str, tf.TensorSpec]) -> Any:
+def concrete_function(endpoint: Endpoint, specs: dict[str, tf.TensorSpec]) -> Any:
     """One signature as a concrete function that takes its inputs by name."""
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]

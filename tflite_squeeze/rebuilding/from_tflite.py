@@ -1,11 +1,9 @@
 """A Keras model from a float `.tflite` file, by way of ONNX."""
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +12,13 @@ from numpy.typing import NDArray
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.emission.from_file.builtin import with_builtin_operators
 from tflite_squeeze.emission.from_file.weights import widened
-from tflite_squeeze.errors import CheckFailed, UnsupportedError, UsageError, reason_of
+from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.foreign.onnx.checking import called, difference_of
 from tflite_squeeze.foreign.onnx.importing import Imported, import_onnx
+from tflite_squeeze.foreign.onnx.translating import from_file
 from tflite_squeeze.runtime.run import run_file
-from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
-from tflite_squeeze.tflite.signatures import quantization_name
+from tflite_squeeze.tflite.signatures import quantization_name, without_signatures
 
 Array = NDArray[Any]
 
@@ -59,11 +57,16 @@ def import_tflite(
         UnsupportedError: it has operators that no layer computes; all are named.
         CheckFailed: the models differ by more than the tolerance.
     """
-    content = _without_signatures(_floats(tflite, name))
+    content = without_signatures(_floats(tflite, name))
     with temporary_folder() as folder:
         source, made = folder / f"{name}.tflite", folder / f"{name}.onnx"
         source.write_bytes(content)
-        _translate(source, made, source.name)
+        with caught_chatter():
+            translated = from_file(source, opset=_OPSET, name=source.name, remedy=_REMEDY)
+        nodes = translated.graph.node
+        for node, short in zip(nodes, short_names([one.name for one in nodes]), strict=True):
+            node.name = short
+        made.write_bytes(translated.SerializeToString())
         imported = import_onnx(made, input_shapes=input_shapes, tolerance=_LOOSER * tolerance)
     difference = _difference(content, imported)
     if not difference <= tolerance:
@@ -92,48 +95,6 @@ def _floats(tflite: bytes, name: str) -> bytes:
             f"that it was made from"
         )
     return plain
-
-
-def _without_signatures(tflite: bytes) -> bytes:
-    """The same with its inputs and outputs under the names and in the order of its graph."""
-    model = read_model(tflite)
-    model.signatureDefs = []
-    return pack_model(model)
-
-
-def _translate(source: Path, made: Path, name: str) -> None:
-    try:
-        from tf2onnx import convert
-    except ImportError as error:
-        raise UsageError(
-            "a .tflite file comes in by tf2onnx, which is not installed: "
-            "pip install 'tflite_squeeze[onnx]'"
-        ) from error
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    try:
-        with caught_chatter():
-            model, _ = convert.from_tflite(str(source), opset=_OPSET)
-    # What it raises of operators in a form that it does not know.
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise UnsupportedError(
-            f"{name} cannot be translated to ONNX ({reason_of(error)}): {_REMEDY}"
-        ) from error
-    unknown = Counter(node.op_type.removeprefix("TFL_") for node in model.graph.node
-                      if node.op_type.startswith("TFL_"))  # fmt: skip
-    if unknown:
-        listed = ", ".join(f"{kind} x {count}" for kind, count in unknown.most_common())
-        raise UnsupportedError(f"{name} has operators without a Keras layer: {listed}; {_REMEDY}")
-    names = short_names([node.name for node in model.graph.node])
-    for node, short in zip(model.graph.node, names, strict=True):
-        node.name = short
-    made.write_bytes(model.SerializeToString())
 
 
 def short_names(names: Sequence[str]) -> list[str]:

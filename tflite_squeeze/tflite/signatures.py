@@ -6,7 +6,7 @@ from typing import Any
 
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.tflite.fields import dtype_name, items, operator_name, scales_of, text
-from tflite_squeeze.tflite.flatbuffer import operator_names, read_model
+from tflite_squeeze.tflite.flatbuffer import operator_names, pack_model, read_model
 
 Shape = tuple[int, ...]
 LEGACY_UINT8 = "legacy uint8"
@@ -46,6 +46,17 @@ def signatures_of(tflite: bytes) -> list[FileSignature]:
         )
         found.append(_signature(text(signature.signatureKey), inputs, outputs))
     return found or [_main_subgraph(model)]
+
+
+def without_signatures(tflite: bytes) -> bytes:
+    """The same file with its inputs and outputs under the names and in the order of its graph.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    model = read_model(tflite)
+    model.signatureDefs = []
+    return pack_model(model)
 
 
 def _main_subgraph(model: Any) -> FileSignature:

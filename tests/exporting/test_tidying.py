@@ -1,0 +1,58 @@
+"""Names that are short and differ, and a batch that is open where shapes tell where it is."""
+
+import numpy as np
+import pytest
+from onnx import numpy_helper
+
+from tests.onnx_files import node, onnx_model, weight, whole
+from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.exporting.tidying import in_order, renamed, shorter_names, with_open_batch
+
+
+def test_values_are_called_after_their_layers() -> None:
+    names = "net/one/MatMul;net/one/bias__12 net/one/MatMul:0"
+    nodes = [
+        node("MatMul", "x net/one/kernel:0", names.split()[0]),
+        node("Relu", names.split()[0], names.split()[1]),
+        node("Identity", names.split()[1], "y"),
+    ]
+    model = onnx_model(nodes, {"x": [1, 3]}, {"net/one/kernel:0": weight(3, 2)})
+    shorter_names(model)
+    first, second, third = model.graph.node
+    assert list(first.input) == ["x", "one/kernel"]
+    assert (first.output[0], second.output[0], third.output[0]) == (
+        "one/MatMul", "one/MatMul_2", "y"
+    )  # fmt: skip
+    assert second.input[0] == first.output[0]
+
+
+def test_ends_get_other_names_and_another_order() -> None:
+    nodes = [node("Relu", "x", "y"), node("Neg", "x", "z")]
+    model = onnx_model(nodes, {"x": [1, 3]}, outputs="y z")
+    in_order(renamed(model, {"x": "image", "y": "scores"}), ["z", "scores"])
+    assert [one.name for one in model.graph.input] == ["image"]
+    assert [one.name for one in model.graph.output] == ["z", "scores"]
+    assert [list(one.input) for one in model.graph.node] == [["image"], ["image"]]
+
+
+def test_a_batch_of_one_is_opened() -> None:
+    nodes = [
+        node("Reshape", "x flat", "f"), node("Reshape", "f table", "t"), node("Neg", "t", "y")
+    ]  # fmt: skip
+    shapes = {"flat": whole(1, 6), "table": whole(1, -1, 2)}
+    model = onnx_model(nodes, {"x": [1, 2, 3]}, shapes)
+    opened = with_open_batch(model)
+    (taken,) = opened.graph.input
+    assert [one.dim_param or one.dim_value for one in taken.type.tensor_type.shape.dim] == [
+        "batch", 2, 3
+    ]  # fmt: skip
+    found = {one.name: numpy_helper.to_array(one).tolist() for one in opened.graph.initializer}
+    assert found == {"flat": [-1, 6], "table": [0, -1, 2]}
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
+
+
+def test_another_batch_is_not_opened() -> None:
+    model = onnx_model([node("Neg", "x", "y")], {"x": [4, 3]})
+    with pytest.raises(UnsupportedError, match="another batch than 1"):
+        with_open_batch(model)
+    assert np.prod([one.dim_value for one in model.graph.input[0].type.tensor_type.shape.dim]) == 12

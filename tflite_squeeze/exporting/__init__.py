@@ -1,0 +1,1 @@
+"""Models as ONNX files, with a record of how well they agree."""

@@ -1,0 +1,200 @@
+"""ONNX models run and timed in ONNX Runtime, in child processes as `.tflite` files are."""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tflite_squeeze.errors import RuntimeFailure, UsageError, reason_of
+from tflite_squeeze.runtime.latency import timed_session
+from tflite_squeeze.runtime.process import run_in_child
+from tflite_squeeze.runtime.runner import batch_of, chunks, examples_in, fitted, joined
+from tflite_squeeze.runtime.session import Endpoint
+
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]
+
+RUNTIME = "ONNX Runtime"
+# What the runtime calls the types whose NumPy names differ.
+_TYPES = {"float": "float32", "double": "float64", "string": "bytes"}
+_QUIET = 3  # errors alone
+
+
+class OnnxSession:
+    """One model, opened in ONNX Runtime on the processor.
+
+    Args:
+        content: of the file.
+        threads: threads for the kernels.
+
+    Attributes:
+        inputs: in the order of the file.
+        outputs: in the order of the file.
+        signature: None, as ONNX has none.
+        init_ns: nanoseconds that loading took.
+
+    Raises:
+        UsageError: ONNX Runtime is not installed.
+        RuntimeFailure: it refuses the file.
+    """
+
+    def __init__(self, content: bytes, *, threads: int = 1) -> None:
+        runtime = _runtime()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = _QUIET
+        begin = time.perf_counter_ns()
+        try:
+            self._session = runtime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        # The classes of its errors, such as InvalidGraph, are derived from nothing else.
+        except Exception as error:
+            raise RuntimeFailure(
+                f"{RUNTIME} refuses the file ({reason_of(error)[:200]}): export it again, in one "
+                f"file and with an opset that it knows"
+            ) from error
+        self.init_ns = time.perf_counter_ns() - begin
+        self._threads = threads
+        self.signature = None
+        self.inputs = [
+            _endpoint(index, one) for index, one in enumerate(self._session.get_inputs())
+        ]
+        self.outputs = [
+            _endpoint(index, one) for index, one in enumerate(self._session.get_outputs())
+        ]
+
+    def run(self, feeds: Arrays) -> dict[str, Array]:
+        """Runs once on arrays of the tensors' own types."""
+        names = [end.name for end in self.outputs]
+        try:
+            answers = self._session.run(names, dict(feeds))
+        except Exception as error:  # as above
+            raise RuntimeFailure(
+                f"{RUNTIME} cannot compute the file ({reason_of(error)[:200]}): export it again"
+            ) from error
+        return dict(zip(names, answers, strict=True))
+
+    def invoker(self, feeds: Arrays) -> Callable[[], Any]:
+        """What runs once, with inputs and outputs in memory that is bound beforehand."""
+        runtime = _runtime()
+        binding = self._session.io_binding()
+        for end in self.inputs:
+            binding.bind_ortvalue_input(
+                end.name, runtime.OrtValue.ortvalue_from_numpy(feeds[end.name])
+            )
+        for name, answer in self.run(feeds).items():
+            binding.bind_ortvalue_output(name, runtime.OrtValue.ortvalue_from_numpy(answer))
+        return partial(self._session.run_with_iobinding, binding)
+
+    def caller(self, feeds: Arrays) -> Callable[[], Any]:
+        """What runs once, from NumPy arrays to NumPy arrays."""
+        return partial(self._session.run, [end.name for end in self.outputs], dict(feeds))
+
+
+def _runtime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UsageError(
+            "running .onnx files needs ONNX Runtime, which is not installed: "
+            "pip install 'tflite_squeeze[onnxruntime]'"
+        ) from error
+    return onnxruntime
+
+
+def _endpoint(index: int, about: Any) -> Endpoint:
+    kind = about.type.removeprefix("tensor(").removesuffix(")")
+    return Endpoint(
+        name=about.name,
+        index=index,
+        shape=tuple(size if isinstance(size, int) else -1 for size in about.shape),
+        dtype=_TYPES.get(kind, kind),
+        scale=0.0,
+        zero_point=0,
+    )
+
+
+def run_onnx(
+    content: bytes,
+    inputs: Arrays,
+    *,
+    batch: int = 1,
+    threads: int = 1,
+    time_limit_s: float = 600.0,
+) -> dict[str, Array]:
+    """Runs an ONNX model on N examples in a child process.
+
+    Args:
+        content: of the file.
+        inputs: (N, ...) by the names of the model's inputs.
+        batch: how many examples each run takes, where the model leaves that open.
+        threads: threads for the kernels.
+        time_limit_s: time limit of the run in seconds.
+
+    Returns:
+        Outputs by name, (N, ...).
+
+    Raises:
+        UsageError: ONNX Runtime is not installed.
+        InputError: names, shapes or types do not match.
+        RuntimeFailure: the runtime refused the file, crashed on it, or took too long.
+
+    Example:
+        >>> run_onnx(Path("model.onnx").read_bytes(), {"image": x})["scores"].shape
+        (16, 10)
+    """
+    arrays = {name: np.asarray(array) for name, array in inputs.items()}
+    request = {"threads": threads, "batch": batch}
+    return run_in_child(
+        "onnx_run", content, request, arrays, time_limit_s=time_limit_s, runtime=RUNTIME
+    ).arrays
+
+
+def onnx_inputs(content: bytes, *, time_limit_s: float = 600.0) -> dict[str, tuple[str, Any]]:
+    """The inputs of an ONNX model: type and shape by name, -1 for an open size.
+
+    Raises:
+        UsageError: ONNX Runtime is not installed.
+        RuntimeFailure: it refuses the file.
+    """
+    found = run_in_child("onnx_inputs", content, {}, time_limit_s=time_limit_s, runtime=RUNTIME)
+    return {name: (dtype, tuple(shape)) for name, (dtype, *shape) in found.values.items()}
+
+
+def onnx_inputs_job(
+    path: Path, _request: Mapping[str, Any], _arrays: Arrays
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The child's side of `onnx_inputs`."""
+    session = OnnxSession(path.read_bytes())
+    return {end.name: [end.dtype, *end.shape] for end in session.inputs}, {}
+
+
+def onnx_run_job(
+    path: Path, request: Mapping[str, Any], arrays: Arrays
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The child's side of `run_onnx`."""
+    session = OnnxSession(path.read_bytes(), threads=request["threads"])
+    feeds = fitted(session.inputs, arrays)
+    batch, count = batch_of(session.inputs, feeds), examples_in(feeds)
+    if all(end.shape[:1] == (-1,) for end in session.inputs):
+        batch = min(request["batch"], count)
+    collected: dict[str, list[Array]] = {end.name: [] for end in session.outputs}
+    for chunk in chunks(session.inputs, feeds, batch):
+        for name, value in session.run(chunk).items():
+            collected[name].append(value)
+    return {}, {name: joined(name, parts, batch, count) for name, parts in collected.items()}
+
+
+def onnx_latency_job(
+    path: Path, request: Mapping[str, Any], _arrays: Arrays
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Times a model's runs on generated inputs; returns the same as `latency_job`."""
+    content = path.read_bytes()
+    return timed_session(
+        lambda: OnnxSession(content, threads=request["threads"]), request, lambda _session: None
+    )
