@@ -1,11 +1,19 @@
 """The state of an installation, with proofs that are made up."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from tflite_squeeze.doctor import doctor
-from tflite_squeeze.doctor.doctor import DoctorRecord, examine
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.doctor.doctor import DoctorRecord, Part, examine
+from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.foreign.torch.environments import TorchEnvironment
 from tflite_squeeze.version import __version__
+
+
+def _no_torch() -> TorchEnvironment:
+    raise UsageError("torch is not here:", command="doctor --install torch")
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +23,12 @@ def _no_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
             raise InputError("mnist is not here: run `make data`")
 
     monkeypatch.setattr(doctor, "load_named_set", load)
+    monkeypatch.setattr(doctor, "find_torch", _no_torch)
+
+
+def _elsewhere(part: Part) -> bool:
+    """Whether it is not in this Python."""
+    return part.name.startswith(("data set", "PyTorch"))
 
 
 def _works(program: str) -> tuple[int, str]:
@@ -26,9 +40,7 @@ def test_everything_works() -> None:
     assert record.healthy
     assert record.version == __version__
     assert record.packages["tensorflow"]
-    assert {part.status for part in record.parts if not part.name.startswith("data set")} == {
-        "works"
-    }
+    assert {part.status for part in record.parts if not _elsewhere(part)} == {"works"}
     assert DoctorRecord.model_validate_json(record.model_dump_json()) == record
 
 
@@ -54,7 +66,7 @@ def test_a_part_that_fails_is_told_from_one_that_is_missing(
     record = examine(run=lambda program: (139, said))
     assert not record.healthy
     for part in record.parts:
-        if not part.name.startswith("data set"):
+        if not _elsewhere(part):
             assert part.status == status
             assert hint in part.hint
 
@@ -75,3 +87,16 @@ def test_a_proof_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
     code, said = doctor._run("import time; time.sleep(30)")
     assert code == 1
     assert said == "no answer within 0.2 s"
+
+
+def test_torch_is_optional_and_tried_in_its_own_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    (missing,) = [part for part in examine(run=_works).parts if "PyTorch" in part.name]
+    assert (missing.status, missing.optional) == ("missing", True)
+    assert missing.hint == "torch is not here: doctor --install torch"
+    here = TorchEnvironment(python=Path(sys.executable), version="2.13.0")
+    monkeypatch.setattr(doctor, "find_torch", lambda: here)
+    seen = []
+    monkeypatch.setattr(doctor, "_run", lambda *asked: (seen.append(asked), (0, ""))[1])
+    (found,) = [part for part in examine(run=_works).parts if "PyTorch" in part.name]
+    assert (found.name, found.status) == ("PyTorch 2.13.0 (import)", "works")
+    assert seen == [("import onnx, torch", sys.executable)]

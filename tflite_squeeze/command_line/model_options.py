@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tflite_squeeze.command_line.config_options import config_options
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.foreign.torch.source import is_factory
 from tflite_squeeze.network.larq_library import arrange_for_larq, may_need_larq
 
 if TYPE_CHECKING:
@@ -18,8 +20,21 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+def torch_options(*names: str) -> Callable[[_Command], _Command]:
+    """Adds `--state-dict` and `--input`, of a network that a function of the user's builds.
+
+    Args:
+        names: more names of `--state-dict`, where they are not taken.
+    """
+    return config_options(
+        "tflite_squeeze.importing.config:Import", "weights", "inputs",
+        weights={"names": [*names, "--state-dict", "state_dict"], "metavar": "FILE"},
+        inputs={"metavar": "[NAME=]1xN...[:DTYPE]"},
+    )  # fmt: skip
+
+
 def model_options(command: _Command) -> _Command:
-    """Adds `--input-shape`, `--import` and `--allow-unsafe`."""
+    """Adds `--input-shape`, `--state-dict`, `--input`, `--import` and `--allow-unsafe`."""
     options = (
         click.option(
             "--input-shape",
@@ -27,6 +42,7 @@ def model_options(command: _Command) -> _Command:
             metavar="NAME=1,N,...",
             help="Full shape of an input that the model leaves open; may be repeated.",
         ),
+        torch_options(),
         click.option(
             "--import",
             "import_",
@@ -73,7 +89,7 @@ def open_model(
     Raises:
         InputError: it cannot be loaded.
     """
-    if not path.exists():
+    if not path.exists() and not is_factory(path):
         raise InputError(f"model {path} does not exist: check the path")
     if may_need_larq(path):
         arrange_for_larq()
@@ -84,7 +100,13 @@ def open_model(
         from tflite_squeeze.network.loading import load_model
     import_modules(options["import_"])
     with caught_chatter():
-        return load_model(path, allow_unsafe=options["allow_unsafe"], keep_prunable=keep_prunable)
+        return load_model(
+            path,
+            allow_unsafe=options["allow_unsafe"],
+            keep_prunable=keep_prunable,
+            weights=options["state_dict"],
+            inputs=options["inputs"],
+        )
 
 
 def open_layers(

@@ -9,7 +9,8 @@ from importlib import metadata
 from typing import Literal
 
 from tflite_squeeze.data.named_sets import NAMED_SETS, load_named_set
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.foreign.torch.environments import find_torch
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tables.displayed import Displayed
 from tflite_squeeze.version import __version__
@@ -95,8 +96,10 @@ def examine(*, run: Callable[[str], tuple[int, str]] | None = None) -> DoctorRec
         What was found.
     """
     prove = run or _run
-    parts = [_examined(name, *proof, prove=prove) for name, proof in _PROOFS.items()] + [
-        _data_set(name) for name in NAMED_SETS
+    parts = [
+        *(_examined(name, *proof, prove=prove) for name, proof in _PROOFS.items()),
+        _torch(),
+        *map(_data_set, NAMED_SETS),
     ]
     return DoctorRecord(
         version=__version__,
@@ -120,12 +123,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _run(program: str) -> tuple[int, str]:
+def _run(program: str, python: str = sys.executable) -> tuple[int, str]:
     """Runs a program as Larq needs it: with tf_keras behind `tf.keras`."""
     environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", program],
+            [python, "-c", program],
             capture_output=True,
             text=True,
             errors="replace",
@@ -154,6 +157,19 @@ def _examined(
     if last.startswith("ModuleNotFoundError"):
         return Part(name=name, status="missing", optional=optional, hint=remedy)
     return Part(name=name, status="broken", optional=optional, hint=f"{remedy} ({last[:160]})")
+
+
+def _torch() -> Part:
+    """torch, which is most often in an environment of its own."""
+    name = "PyTorch (import)"
+    try:
+        found = find_torch()
+    except UsageError as error:
+        return Part(name=name, status="missing", optional=True, hint=str(error))
+    return _examined(
+        f"PyTorch {found.version} (import)", "import onnx, torch", f"mend {found.python}", True,
+        prove=lambda program: _run(program, str(found.python)),
+    )  # fmt: skip
 
 
 def _data_set(name: str) -> Part:

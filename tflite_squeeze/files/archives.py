@@ -1,6 +1,8 @@
 """Archives and arrays judged by what they declare, before any of it is unpacked."""
 
+import json
 import zipfile
+from typing import Any
 
 from tflite_squeeze.errors import InputError
 
@@ -8,6 +10,8 @@ from tflite_squeeze.errors import InputError
 _GROWTH = 100
 _FREE_BYTES = 64 * 2**20
 _MOST_MEMBERS = 100_000
+# A configuration is text of some hundred bytes a layer; vocabularies make it longer.
+_LARGEST_TEXT_BYTES = 64 * 2**20
 _ENCRYPTED = 1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -49,3 +53,16 @@ def check_archive(archive: zipfile.ZipFile, what: str, size_bytes: int) -> None:
             f"{what}: {size_bytes:,} bytes would unpack to {total:,} bytes in {len(members):,} "
             f"members: it is damaged, or made to exhaust memory"
         )
+
+
+def read_json(archive: zipfile.ZipFile, name: str) -> Any:
+    """What a member of an archive holds as JSON.
+
+    Raises:
+        KeyError: there is no such member.
+        ValueError: it is no JSON, or longer than any configuration.
+    """
+    size = archive.getinfo(name).file_size
+    if size > _LARGEST_TEXT_BYTES:
+        raise ValueError(f"{name} is {size:,} bytes long")
+    return json.loads(archive.read(name))

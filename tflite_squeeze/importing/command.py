@@ -1,4 +1,4 @@
-"""`tflite-squeeze import`: an ONNX model or `.tflite` file in, a Keras model of it out."""
+"""`tflite-squeeze import`: a model of another framework in, a Keras model of it out."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from tflite_squeeze.command_line.config_options import config_of, config_options
-from tflite_squeeze.command_line.model_options import read_input_shapes
+from tflite_squeeze.command_line.model_options import read_input_shapes, torch_options
 from tflite_squeeze.command_line.output import (
     check_json,
     force_option,
@@ -31,16 +31,18 @@ from tflite_squeeze.network.save import check_model_output, save_model
     metavar="NAME=1,N,...",
     help="Full shape of an input that the file leaves open, as the file has it; may be repeated.",
 )
-@config_options("tflite_squeeze.importing.config:Import", "tolerance")
+@torch_options("--weights")
+@config_options("tflite_squeeze.importing.config:Import", "tolerance", "allow_unsafe")
 @force_option
 @json_option
 @click.pass_context
 def import_command(ctx: click.Context, /, source: Path, output: Path, **options: Any) -> None:
-    """Rebuild an ONNX model or a float .tflite file of trainable Keras layers.
+    """Rebuild a PyTorch, ONNX or float .tflite model of trainable Keras layers.
 
-    Every other command that takes a Keras model takes an .onnx file as well. Here the Keras model
-    is kept, and its layers, shapes and largest difference to the file are shown. Exits 2 where an
-    operator has no layer, 1 where the two models differ.
+    MODEL is an .onnx, .pt2 or .tflite file, or model.py:build, a function that builds a PyTorch
+    network, which is run. Every other command that takes a Keras model takes the first two and the
+    last as well. Here the Keras model is kept, and its layers, shapes and largest difference are
+    shown. Exits 2 where an operator has no layer, 1 where the two models differ.
     """
     check_model_output(output, force=options["force"], inputs=[source])
     check_json(options["json_target"], force=options["force"], inputs=[source, output])

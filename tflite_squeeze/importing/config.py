@@ -18,6 +18,18 @@ class Import(Frozen):
         description="Full shapes of inputs that the file leaves open, by name, batch and channels "
         "where the file has them.",
     )
+    weights: str | None = Field(
+        default=None,
+        description="Of model.py:build, the file with the state dict of the PyTorch network.",
+    )
+    inputs: tuple[str, ...] = Field(
+        default=(),
+        description="Of model.py:build, the shape of each input of the network, such as "
+        "1x3x224x224 or tokens=1x12:int64, in order; may be repeated.",
+    )
+    allow_unsafe: bool = Field(
+        default=False, description="Whether a .pt2 file may run code of its own."
+    )
     tolerance: float | None = Field(
         default=None,
         gt=0,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tflite_squeeze.command_line.model_options import import_modules
+from tflite_squeeze.command_line.model_options import import_modules, torch_options
 from tflite_squeeze.command_line.output import (
     check_outputs,
     force_option,
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Run a .tflite file for a second, to see which operators XNNPACK leaves out.",
 )
+@torch_options()
 @click.option(
     "--allow-unsafe", is_flag=True, help="Allow Lambda layers to run Python code from the file."
 )
@@ -75,6 +76,8 @@ def inspect_command(
     force: bool,
     verbose: str | None,
     measure: bool,
+    state_dict: str | None,
+    inputs: tuple[str, ...],
     allow_unsafe: bool,
     modules: tuple[str, ...],
 ) -> None:
@@ -89,11 +92,13 @@ def inspect_command(
     with progress(ctx, f"inspecting {source}"), caught_chatter():
         from tflite_squeeze.inspection.inspect import inspect
         from tflite_squeeze.inspection.tables import inspect_tables
+        from tflite_squeeze.network.loading import load_model
         from tflite_squeeze.tables.markdown import to_markdown
 
         import_modules(modules)
         wanted = plan_target is not None
-        record = inspect(source, measure=measure, allow_unsafe=allow_unsafe, plan=wanted)
+        loaded = load_model(source, allow_unsafe=allow_unsafe, weights=state_dict, inputs=inputs)
+        record = inspect(loaded, measure=measure, plan=wanted)
         tables = inspect_tables(record, weights=verbose == "weights")
         plan = None if plan_target is None else _plan_text(record)
     write_json(json_target, record, force=force)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,13 @@ from tflite_squeeze.errors import InputError, UsageError, reason_of
 from tflite_squeeze.files.files import is_file, is_folder, read_file
 from tflite_squeeze.files.tflite_file import is_tflite, refuse_foreign
 from tflite_squeeze.foreign.onnx.reading import SUFFIX
+from tflite_squeeze.foreign.torch.source import (
+    Factory,
+    factory_of,
+    is_factory,
+    is_program,
+    refuse_unused,
+)
 from tflite_squeeze.network.compiling import compiled_as_saved
 from tflite_squeeze.network.flavors import Flavor, flavor_of, keras_of, load_keras_file, serialized
 from tflite_squeeze.network.larq_library import has_larq_layers, larq
@@ -54,17 +62,25 @@ class LoadedModel:
 
 
 def load_model(
-    source: Any, *, allow_unsafe: bool = False, keep_prunable: bool = False
+    source: Any,
+    *,
+    allow_unsafe: bool = False,
+    keep_prunable: bool = False,
+    weights: str | Path | None = None,
+    inputs: Iterable[str] = (),
 ) -> LoadedModel:
     """Loads a model from any form that it may have.
 
     Args:
-        source: a path to a `.keras` file (either Keras), `.h5` file, SavedModel folder, `.onnx`
-            or `.tflite` file; or a Keras model, a loaded SavedModel, one concrete function or a
-            dict of them by signature name, the bytes of a `.tflite` file, a `LoadedModel`.
+        source: a path to a `.keras` file (either Keras), `.h5` file, SavedModel folder, `.onnx`,
+            `.pt2` or `.tflite` file; `model.py:build`, a function that builds a PyTorch network; or
+            a Keras model, a loaded SavedModel, one concrete function or a dict of them by signature
+            name, the bytes of a `.tflite` file, a `LoadedModel`.
         allow_unsafe: whether the file may run code of its own: Lambda layers, any class or function
             that it names, operations that touch files.
         keep_prunable: whether `Prunable` wrappers stay, for a model that is to be pruned yet.
+        weights: of `model.py:build`, the file with the network's state dict.
+        inputs: of `model.py:build`, the shape of each input, such as "1x3x224x224".
 
     Returns:
         The model with its kind, name and hash. Layers that were wrapped for pruning (`Prunable`,
@@ -78,6 +94,9 @@ def load_model(
         >>> load_model("models/lenet_5.keras").kind
         <ModelKind.KERAS: 'keras'>
     """
+    if is_factory(source):
+        return _from_torch(factory_of(source, weights, inputs))
+    refuse_unused(source, weights, inputs)
     if isinstance(source, LoadedModel):
         return source
     if isinstance(source, bytes):
@@ -95,6 +114,8 @@ def load_model(
         return _load_folder(path, allow_unsafe=allow_unsafe)
     if path.suffix == SUFFIX:
         return _import_onnx(path)
+    if is_program(path):
+        return _from_torch(path, allow_unsafe=allow_unsafe)
     content = read_file(path, "model")
     sha256 = hashlib.sha256(content).hexdigest()
     if is_tflite(content):
@@ -141,6 +162,31 @@ def _import_onnx(path: Path) -> LoadedModel:
         sha256=sha256,
         path=path,
         notes=imported.notes,
+    )
+
+
+def _from_torch(source: Path | Factory, *, allow_unsafe: bool = False) -> LoadedModel:
+    from tflite_squeeze.foreign.torch.importing import TorchFile, load_torch
+
+    found = load_torch(source, allow_unsafe=allow_unsafe)
+    model, kind = (
+        (found.tflite, ModelKind.TFLITE)
+        if isinstance(found, TorchFile)
+        else (found.model, ModelKind.KERAS)
+    )
+    if isinstance(source, Factory):
+        # Its file may import others, so that it does not tell networks apart.
+        path, name = None, source.path.stem
+        content = model if isinstance(model, bytes) else serialized(model)
+    else:
+        path, name, content = source, source.stem, read_file(source, "model")
+    return LoadedModel(
+        model=model,
+        kind=kind,
+        name=name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        path=path,
+        notes=found.notes,
     )
 
 

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tflite_squeeze.errors import InputError, reason_of
-from tflite_squeeze.files.archives import check_archive
+from tflite_squeeze.files.archives import check_archive, read_json
 from tflite_squeeze.files.files import is_file, read_file
 from tflite_squeeze.network.flavors import Flavor
 from tflite_squeeze.network.hdf5_files import check_hdf5
 
-KINDS = ".keras, .h5 or .hdf5 file, SavedModel folder, .onnx or .tflite file"
+KINDS = ".keras, .h5 or .hdf5 file, SavedModel folder, .onnx, .pt2 or .tflite file"
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _WEIGHTS = "model.weights.h5"
-# A configuration is text of some hundred bytes a layer; vocabularies make it longer.
-_LARGEST_TEXT_BYTES = 64 * 2**20
 # What libraries raise when they meet bytes that no writer wrote.
 _DAMAGE = (
     OSError, KeyError, ValueError, EOFError, TypeError, AttributeError, RuntimeError,
@@ -131,8 +129,8 @@ def _read_zip_header(path: Path, content: bytes) -> Header:
         if not {"metadata.json", "config.json"} & set(names):
             raise InputError(f"{path} is an archive, but no model: expected a {KINDS}")
         check_archive(archive, f"model {path}", len(content))
-        metadata = _read_json(archive, "metadata.json")
-        config = _read_json(archive, "config.json")
+        metadata = read_json(archive, "metadata.json")
+        config = read_json(archive, "config.json")
         broken = archive.testzip()
         if broken:
             raise ValueError(f"wrong checksum in {broken}")
@@ -143,13 +141,6 @@ def _read_zip_header(path: Path, content: bytes) -> Header:
     if not isinstance(metadata, dict):
         raise ValueError("its metadata are no dict")
     return Header(_flavor_of_version(str(metadata["keras_version"])), config, weights_bytes)
-
-
-def _read_json(archive: zipfile.ZipFile, name: str) -> Any:
-    size = archive.getinfo(name).file_size
-    if size > _LARGEST_TEXT_BYTES:
-        raise ValueError(f"{name} is {size:,} bytes long")
-    return json.loads(archive.read(name))
 
 
 def _read_hdf5_header(path: Path, content: bytes) -> Header:

@@ -1,6 +1,6 @@
 """Whether a Keras model computes what an ONNX graph does, and where it stops doing so."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,44 +33,75 @@ class Agreement:
     evaluator: str
 
 
-def check(graph: OnnxGraph, built: Built, tolerance: float) -> Agreement:
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """What a Keras model is to agree with.
+
+    Attributes:
+        name: of what computes the answers.
+        origin: where the network comes from, for messages.
+        compute: inputs → outputs, both by their names in the graph; it raises an InputError where
+            it cannot take a batch.
+        takes_batches: whether it can take more than one example.
+    """
+
+    name: str
+    origin: str
+    compute: Callable[[dict[str, Array]], dict[str, Array]]
+    takes_batches: bool
+
+
+def evaluated(graph: OnnxGraph) -> Reference:
+    """A graph as ONNX's own evaluator computes it."""
+    return Reference(
+        name="ONNX reference evaluator",
+        origin="the ONNX model",
+        compute=lambda inputs: {
+            name: value for name, value in run(graph, inputs) if name in graph.outputs
+        },
+        takes_batches=not any(each.fixed for each in graph.inputs),
+    )
+
+
+def check(
+    graph: OnnxGraph, built: Built, tolerance: float, reference: Reference | None = None
+) -> Agreement:
     """Compares a model with its graph on random examples, alone and in a batch.
 
     Args:
-        graph: the file, which ONNX's reference evaluator computes.
+        graph: the file.
         built: what it has become.
         tolerance: the largest difference, relative to the largest value of an output.
+        reference: what computes the right answers; ONNX's own evaluator where None.
 
     Raises:
         CheckFailed: the difference is larger; it names the first node that differs.
     """
-    largest = 0.0
+    largest, right = 0.0, reference or evaluated(graph)
     for count in BATCHES:
         inputs = examples(graph, count, seed=count)
-        wanted, together = _references(graph, inputs, count)
+        wanted, together = _references(graph, right, inputs, count)
         for name, value, got in _answers(built, graph, inputs):
             difference = difference_of(got, value.axes, wanted[name])
             largest = max(largest, difference)
             if not difference <= tolerance:
                 raise CheckFailed(
-                    f"the Keras model differs from the ONNX model by {difference:.2g} of the "
+                    f"the Keras model differs from {right.origin} by {difference:.2g} of the "
                     f"largest value in output {name!r} at batch {count}, more than {tolerance:g}: "
                     f"{first_difference(graph, built, tolerance)}"
                 )
     one_by_one = "" if together else ", one example at a time, as the file fixes the batch"
-    return Agreement(
-        largest=largest, batches=BATCHES, evaluator=f"ONNX reference evaluator{one_by_one}"
-    )
+    return Agreement(largest=largest, batches=BATCHES, evaluator=f"{right.name}{one_by_one}")
 
 
 def _references(
-    graph: OnnxGraph, inputs: dict[str, Array], count: int
+    graph: OnnxGraph, right: Reference, inputs: dict[str, Array], count: int
 ) -> tuple[dict[str, list[Array]], bool]:
     """Each output for each example, and whether the file computed them all at once."""
-    alone = [_outputs(graph, _example(graph, inputs, index)) for index in range(count)]
-    if count > 1 and not any(each.fixed for each in graph.inputs):
+    alone = [right.compute(_example(graph, inputs, index)) for index in range(count)]
+    if count > 1 and right.takes_batches:
         # Some exporters write a batch of 1 into the graph and leave it open in the input.
-        whole = _whole(graph, inputs)
+        whole = _whole(right, inputs)
         if whole:
             return {
                 name: _apart(name, array, alone[0][name].shape, count)
@@ -79,16 +110,12 @@ def _references(
     return {name: [one[name] for one in alone] for name in graph.outputs}, False
 
 
-def _whole(graph: OnnxGraph, inputs: dict[str, Array]) -> dict[str, Array]:
-    """The outputs of a batch; none where the graph cannot take one."""
+def _whole(right: Reference, inputs: dict[str, Array]) -> dict[str, Array]:
+    """The outputs of a batch; none where it cannot be computed."""
     try:
-        return _outputs(graph, inputs)
+        return right.compute(inputs)
     except InputError:
         return {}
-
-
-def _outputs(graph: OnnxGraph, inputs: dict[str, Array]) -> dict[str, Array]:
-    return {name: value for name, value in run(graph, inputs) if name in graph.outputs}
 
 
 def _example(graph: OnnxGraph, inputs: dict[str, Array], index: int) -> dict[str, Array]:
@@ -181,4 +208,7 @@ def first_difference(graph: OnnxGraph, built: Built, tolerance: float) -> str:
             if not difference <= tolerance:
                 node = made_by[name]
                 return f"the first node that differs is {node.name!r} ({node.kind})"
-    return "no node differs for one example, so the batch is mixed up in some axis"
+    return (
+        "no node differs from its ONNX form for one example, so the batch is mixed up in some "
+        "axis, or the export differs from the network"
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from tflite_squeeze.foreign.onnx.attention import with_attention
 from tflite_squeeze.foreign.onnx.building import build
-from tflite_squeeze.foreign.onnx.checking import Agreement, check
+from tflite_squeeze.foreign.onnx.checking import Agreement, Reference, check
 from tflite_squeeze.foreign.onnx.fusion import fused
 from tflite_squeeze.foreign.onnx.graph import plain_graph, plain_name
 from tflite_squeeze.foreign.onnx.reading import read_onnx
@@ -52,6 +52,8 @@ class Imported:
         opset: of the file.
         inputs: the inputs, in order.
         outputs: the outputs, in order.
+        way: how the file came about, where it was not given.
+        origin: where its shapes are as the record says.
     """
 
     model: Any
@@ -60,18 +62,21 @@ class Imported:
     opset: int
     inputs: tuple[Endpoint, ...]
     outputs: tuple[Endpoint, ...]
+    way: str = ""
+    origin: str = "the ONNX file"
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a report says of the import."""
         batches = " and ".join(map(str, self.agreement.batches))
+        exported = f", {self.way}" if self.way else ""
         told = [
-            f"rebuilt from {self.nodes} ONNX operators; the largest difference to "
+            f"rebuilt from {self.nodes} ONNX operators{exported}; the largest difference to "
             f"{self.agreement.evaluator} at batches {batches} is {self.agreement.largest:.1e} of "
             f"the largest output"
         ]
         told += [
-            f"{end.name!r} is {list(end.shape)} here and {list(end.onnx_shape)} in the ONNX file: "
+            f"{end.name!r} is {list(end.shape)} here and {list(end.onnx_shape)} in {self.origin}: "
             f"its channels are last"
             for end in (*self.inputs, *self.outputs)
             if end.moved
@@ -84,6 +89,8 @@ def import_onnx(
     *,
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
     tolerance: float = TOLERANCE,
+    reference: Reference | None = None,
+    name: str | None = None,
 ) -> Imported:
     """Rebuilds an ONNX model of Keras 3 layers, channels last, and compares the two.
 
@@ -91,6 +98,8 @@ def import_onnx(
         path: the file; weights beside it are found.
         input_shapes: full shapes of inputs that the file leaves open beside the batch.
         tolerance: the largest difference, relative to the largest value of an output.
+        reference: what the model is compared with; the file where None.
+        name: of the Keras model; the file's where None.
 
     Raises:
         InputError: the file is damaged.
@@ -105,8 +114,8 @@ def import_onnx(
     graph = plain_graph(model, input_shapes or {})
     check_known(graph)
     traced = trace(graph)
-    built = build(with_attention(fused(graph, traced), traced), traced, path.stem)
-    agreement = check(graph, built, tolerance)
+    built = build(with_attention(fused(graph, traced), traced), traced, name or path.stem)
+    agreement = check(graph, built, tolerance, reference)
     starts = [
         (each.name, each.shape, built.inputs[each.name], tensor.name)
         for each, tensor in zip(graph.inputs, built.model.inputs, strict=True)

@@ -17,8 +17,10 @@ from tflite_squeeze.command_line.training_options import (
 )
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import CheckFailed, UsageError
+from tflite_squeeze.foreign.torch.source import is_factory
 
 if TYPE_CHECKING:
+    from tflite_squeeze.network.loading import LoadedModel
     from tflite_squeeze.techniques.distillation.record import DistillRecord
     from tflite_squeeze.training.config import Distill
 
@@ -70,7 +72,7 @@ def distill_command(
     source = open_layers(student, options)
     from tflite_squeeze.techniques.distillation.distill import distill
 
-    taught_by = [open_model(path, options) for path in teachers]
+    taught_by = [_opened(path, options) for path in teachers]
     data = open_data(options)
     if data is None:
         raise UsageError("distillation needs examples, labelled or not: pass --data")
@@ -81,6 +83,16 @@ def distill_command(
         ctx, model, output, record, options,
         lambda record: _conclusion(record, ", ".join(map(str, teachers))),
     )  # fmt: skip
+
+
+def _opened(teacher: Path, options: dict[str, Any]) -> "LoadedModel":
+    """A teacher; --state-dict and --input are the student's."""
+    if is_factory(teacher):
+        raise UsageError(
+            f"teacher {teacher} is a function, whose options are the student's: rebuild it by "
+            f"tflite-squeeze import, and give the model"
+        )
+    return open_model(teacher, {**options, "state_dict": None, "inputs": ()})
 
 
 def _conclusion(record: "DistillRecord", teachers: str) -> str:
