@@ -12,6 +12,7 @@ from . import techniques as techniques
 from .comparison.compare import compare as compare
 from .comparison.record import Compare as Compare
 from .conversion.convert import convert as convert
+from .conversion.in_file import in_file as in_file
 from .data.data import load_data as load_data
 from .emission.config import Convert as Convert
 from .errors import SqueezeError as SqueezeError

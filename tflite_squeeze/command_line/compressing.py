@@ -21,7 +21,9 @@ from tflite_squeeze.command_line.output import (
     write_json,
 )
 from tflite_squeeze.command_line.training_options import finetune_of, training_options, trains
+from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import CheckFailed, UsageError
+from tflite_squeeze.files.files import check_output, write_atomically
 from tflite_squeeze.network.save import check_model_output, rejected_path, save_model
 
 if TYPE_CHECKING:
@@ -40,16 +42,19 @@ def max_drop_option(command: Any) -> Any:
     )(command)  # fmt: skip
 
 
-def check_targets(output: Path, options: Options, inputs: Iterable[Path]) -> None:
+def check_targets(
+    output: Path, options: Options, inputs: Iterable[Path], *, tflite: bool = False
+) -> None:
     """Refuses the model and the JSON that are to be written before any work is spent on them.
 
     Args:
         output: the model.
         options: of the command.
         inputs: files that are read.
+        tflite: whether the model is a `.tflite` file.
     """
     sources = list(inputs)
-    check_model_output(output, force=options["force"], inputs=sources)
+    (check_output if tflite else check_model_output)(output, force=options["force"], inputs=sources)
     check_json(options["json_target"], force=options["force"], inputs=[*sources, output])
 
 
@@ -95,6 +100,7 @@ def compress(
     keep_prunable: bool = False,
     more: Callable[["LoadedModel", Any], Options] = lambda *_: {},
     keeps: Callable[[Any], bool] = lambda _: True,
+    in_file: str | None = None,
 ) -> None:
     """Runs a technique's verb: checks the targets, opens, runs, saves, shows, writes, concludes.
 
@@ -114,16 +120,31 @@ def compress(
         keep_prunable: whether `Prunable` wrappers stay while the verb works.
         more: what else the verb takes, of the loaded model and the config.
         keeps: of the record, whether there is a model to save.
+        in_file: what applies the verb to a `.tflite` file for an output that is one, as
+            "module:name"; None where it cannot be.
 
     Raises:
         UsageError: an option cannot be used.
         CheckFailed: `closing` says that the result is not what was asked for.
     """
-    check_targets(output, options, [model, *inputs])
+    tflite = in_file is not None and output.suffix == ".tflite"
+    check_targets(output, options, [model, *inputs], tflite=tflite)
     if trains_as and options["epochs"] == 0:
         raise UsageError(f"--epochs is 0, but {trains_as} is training: give at least 1")
     asked = config_of(resolve_name(config)) if isinstance(config, str) else config()
     finetune = finetune_of(options)
+    if in_file is not None and tflite:
+        if any(options[name] for name in ("epochs", "steps", "teacher")):
+            raise UsageError(
+                f"{output} is a .tflite file, in which nothing is trained: name an output that "
+                f"ends in .keras, or leave out --epochs, --steps and --teacher"
+            )
+        with working(ctx, f"{doing} {model}"), caught_chatter():
+            changed, record = resolve_name(in_file)(
+                resolve_name(verb), model, asked, open_data(options)
+            )
+        conclude(ctx, changed, output, record, options, closing)
+        return
     source = open_layers(model, options, keep_prunable=keep_prunable)
     from tflite_squeeze.network.unwrapping import plain
     from tflite_squeeze.training.callback import TargetNotReached
@@ -158,7 +179,7 @@ def conclude(
 
     Args:
         ctx: of the command.
-        model: a Keras model.
+        model: a Keras model, or the bytes of a `.tflite` file.
         output: where it goes; beside it, as rejected, where it failed.
         record: what was done to it.
         options: of the command.
@@ -172,8 +193,11 @@ def conclude(
     except CheckFailed as error:
         line, failure = "", str(error)
     target = rejected_path(output) if failure else output
-    if model is not None:
-        save_model(model, target, force=options["force"] or bool(failure))
+    force = options["force"] or bool(failure)
+    if isinstance(model, bytes):
+        write_atomically(target, model, force=force)
+    elif model is not None:
+        save_model(model, target, force=force)
     show(ctx, record.tables())
     write_json(options["json_target"], record, force=options["force"])
     if failure:

@@ -1,8 +1,6 @@
 """A Keras model from a float `.tflite` file, by way of ONNX."""
 
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +15,7 @@ from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.foreign.onnx.checking import called, difference_of
 from tflite_squeeze.foreign.onnx.importing import Imported, import_onnx
 from tflite_squeeze.foreign.onnx.translating import from_file
+from tflite_squeeze.rebuilding.names import short_names
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.signatures import quantization_name, without_signatures
 
@@ -28,10 +27,10 @@ _EXAMPLES = 3
 TOLERANCE = 1e-3
 # Of the step by ONNX, in which only mistakes are looked for: their first node is named.
 _LOOSER = 10
-_REMEDY = "import the model that it was made from"
-# What tf2onnx appends to the name of the operator that a new one comes from.
-_TURNED = re.compile(r"(?<!_Gemm)__\d+$")
-_MADE_UP = re.compile(r"(_[A-Z]\w*)?__\d+$")
+_REMEDY = (
+    "give the model that it was made from; convert takes the file as it is, and so do prune and "
+    "cluster with an output that ends in .tflite"
+)
 
 
 def import_tflite(
@@ -95,32 +94,6 @@ def _floats(tflite: bytes, name: str) -> bytes:
             f"that it was made from"
         )
     return plain
-
-
-def short_names(names: Sequence[str]) -> list[str]:
-    """Names of layers from names of operators, which tell all that was fused into each.
-
-    Args:
-        names: as TensorFlow's converter and tf2onnx make them.
-
-    Returns:
-        As many, each another.
-
-    Example:
-        >>> short_names(["net/conv_1/BiasAdd;net/conv_1/Conv2D", "net/pool/MaxPool2d__23"])
-        ['conv_1', 'pool']
-    """
-    paths = [_MADE_UP.sub("", name.split(";")[0]).split("/") for name in names]
-    deep = [path for path in paths if len(path) > 1]
-    common = len({path[0] for path in deep}) == 1 and all(len(path) > 2 for path in deep)
-    found, seen = [""] * len(names), Counter[str]()
-    # What only turns axes for an operator comes before it, and is not what has its name.
-    for at in sorted(range(len(names)), key=lambda at: bool(_TURNED.search(names[at]))):
-        inner = paths[at][int(common and len(paths[at]) > 1) :]
-        short = "/".join(inner[:-1] or inner)
-        seen[short] += 1
-        found[at] = short if seen[short] == 1 else f"{short}__{seen[short]}"
-    return found
 
 
 def _difference(tflite: bytes, imported: Imported) -> float:

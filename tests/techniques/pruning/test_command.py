@@ -247,7 +247,7 @@ def test_outputs_that_cannot_be_written(run: Any, files: Any, out: Path) -> None
         line: str = run("prune", files.model, "-o", target, "--sparsity", "0.5", *more).refused()
         return line
 
-    assert "use a name that ends in .keras or .h5" in refused(out.with_suffix(".tflite"))
+    assert "name the output .keras, and convert that" in refused(out.with_suffix(".tflite"))
     assert "use a name that ends in .keras or .h5" in refused(out.with_suffix(""))
     assert "is a folder" in refused(out.parent)
     assert "does not exist: create it" in refused(out.parent / "no" / "a.keras")

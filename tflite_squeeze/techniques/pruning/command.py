@@ -50,6 +50,7 @@ def prune_command(ctx: click.Context, /, model: Path, output: Path, **options: A
         ctx, model, output, options,
         doing="Pruning",
         verb="tflite_squeeze.techniques.pruning.prune:prune",
+        in_file="tflite_squeeze.conversion.in_file:in_file",
         config=lambda: _config(options),
         inputs=[] if options["curves"] is None else [options["curves"]],
         keep_prunable=True,

@@ -38,6 +38,7 @@ def cluster_command(ctx: click.Context, /, model: Path, output: Path, **options:
         ctx, model, output, options,
         doing="Sharing values in",
         verb="tflite_squeeze.techniques.sharing.cluster:cluster",
+        in_file="tflite_squeeze.conversion.in_file:in_file",
         config=lambda: _config(options),
         closing=lambda record: _conclusion(record),
     )  # fmt: skip
