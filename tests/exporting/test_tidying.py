@@ -2,11 +2,19 @@
 
 import numpy as np
 import pytest
-from onnx import numpy_helper
+from onnx import ModelProto, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 from tests.onnx_files import node, onnx_model, weight, whole
 from tflite_squeeze.errors import UnsupportedError
-from tflite_squeeze.exporting.tidying import in_order, renamed, shorter_names, with_open_batch
+from tflite_squeeze.exporting.tidying import (
+    in_order,
+    in_pairs,
+    renamed,
+    shorter_names,
+    with_open_batch,
+    with_unsigned_activations,
+)
 
 
 def test_values_are_called_after_their_layers() -> None:
@@ -56,3 +64,56 @@ def test_another_batch_is_not_opened() -> None:
     with pytest.raises(UnsupportedError, match="another batch than 1"):
         with_open_batch(model)
     assert np.prod([one.dim_value for one in model.graph.input[0].type.tensor_type.shape.dim]) == 12
+
+
+def _moved_integers() -> ModelProto:
+    """Two readers of one activation, one of them behind a Reshape of its integers."""
+    nodes = [
+        node("QuantizeLinear", "x s z", "q"),
+        node("Reshape", "q shape", "flat"),
+        node("DequantizeLinear", "flat s z", "one"),
+        node("DequantizeLinear", "q s z", "two"),
+        node("DequantizeLinear", "w s zw", "kernel"),
+        node("MatMul", "one kernel", "y"),
+        node("Neg", "two", "v"),
+    ]
+    weights = {
+        "s": np.float32(0.5), "z": np.int8(-28), "zw": np.int8(0), "shape": whole(1, 4),
+        "w": np.array([[1], [-2], [3], [-4]], np.int8),
+    }  # fmt: skip
+    return onnx_model(nodes, {"x": [1, 2, 2]}, weights, outputs="y v", opset=19)
+
+
+def test_integers_are_moved_between_pairs() -> None:
+    model = _moved_integers()
+    x = np.array([[[0.4, 1.2], [-3.0, 8.0]]], np.float32)
+    before = ReferenceEvaluator(model).run(None, {"x": x})
+    in_pairs(model)
+    after = ReferenceEvaluator(model).run(None, {"x": x})
+    assert [one.tolist() for one in after] == [one.tolist() for one in before]
+    integers = {one.output[0] for one in model.graph.node if one.op_type == "QuantizeLinear"}
+    readers = [one.op_type for one in model.graph.node if integers & set(one.input)]
+    assert set(readers) == {"DequantizeLinear"}
+
+
+def test_activations_become_unsigned_and_weights_do_not() -> None:
+    model = in_pairs(_moved_integers())
+    x = np.array([[[0.4, 1.2], [-3.0, 80.0]]], np.float32)
+    before = ReferenceEvaluator(model).run(None, {"x": x})
+    with_unsigned_activations(model)
+    after = ReferenceEvaluator(model).run(None, {"x": x})
+    assert [one.tolist() for one in after] == [one.tolist() for one in before]
+    constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    assert constants["w"].dtype == np.int8
+    points = {
+        one.input[2]: constants[one.input[2]]
+        for one in model.graph.node if one.op_type == "QuantizeLinear"
+    }  # fmt: skip
+    assert [(one.dtype.name, int(one)) for one in points.values()] == [("uint8", 100)]
+
+
+def test_integers_at_the_ends_stay_as_they_are() -> None:
+    nodes = [node("QuantizeLinear", "x s z", "y")]
+    model = onnx_model(nodes, {"x": [1, 2]}, {"s": np.float32(0.5), "z": np.int8(3)})
+    with_unsigned_activations(model)
+    assert model.graph.node[0].input[2] == "z"

@@ -14,11 +14,15 @@ from tflite_squeeze.data.data import Data, Part, load_data
 from tflite_squeeze.errors import InputError, SqueezeError, UsageError
 from tflite_squeeze.microcontrollers.graph import main_inputs, main_signature
 from tflite_squeeze.runtime.fidelity import predicted_classes
+from tflite_squeeze.runtime.kinds import LITERT, kind_of
+from tflite_squeeze.runtime.onnx import onnx_inputs, run_onnx
 from tflite_squeeze.runtime.run import run_file
-from tflite_squeeze.runtime.session import Endpoint
 from tflite_squeeze.tflite.flatbuffer import read_model
 
 Array = NDArray[Any]
+
+_IMAGES = 4  # the rank of a batch of them
+_CHANNELS_LAST = (0, 2, 3, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +87,10 @@ def judged(contents: Mapping[str, bytes], data: Any, config: Compare) -> Judged:
 
 def _answer(content: bytes, data: Data, config: Compare) -> _Answer:
     """The classes that a file predicts."""
-    model = read_model(content)
-    specs = {end.name: _spec(end) for end in main_inputs(model)}
     part: Part = "validation" if data.validation is not None else "train"
-    sample = data.fitted_to(specs).sample(part, config.samples)
+    specs = _inputs_of(content, config)
+    fitted, moved = _fitted(data, specs, may_move=kind_of(content) != LITERT)
+    sample = fitted.sample(part, config.samples)
     labels = sample.labels
     if isinstance(labels, dict) and len(labels) == 1:
         labels = next(iter(labels.values()))
@@ -95,13 +99,11 @@ def _answer(content: bytes, data: Data, config: Compare) -> _Answer:
             f"data {data.source} have labels that are not class numbers: "
             f"give one class number per example"
         )
-    outputs = run_file(
-        content,
-        sample.inputs,
-        signature=main_signature(model),
-        threads=config.threads,
-        time_limit_s=config.time_limit_s,
-    ).outputs
+    inputs = {
+        name: np.moveaxis(array, -1, 1) if name in moved else array
+        for name, array in sample.inputs.items()
+    }
+    outputs = _outputs_of(content, inputs, config)
     for output, scores in outputs.items():
         classes = predicted_classes(scores)
         if classes is not None and int(labels.max()) < max(scores.shape[1], 2):
@@ -113,8 +115,47 @@ def _answer(content: bytes, data: Data, config: Compare) -> _Answer:
     )
 
 
-def _spec(end: Endpoint) -> tf.TensorSpec:
-    """The type that an input takes: floats where it is quantized, which the runner quantizes."""
-    dtype = "float32" if end.scale else end.dtype
-    shape = [None, *(None if size < 0 else size for size in end.shape[1:])]
-    return tf.TensorSpec(shape, tf.as_dtype(dtype), name=end.name)
+def _inputs_of(content: bytes, config: Compare) -> dict[str, tf.TensorSpec]:
+    """What a file takes, by name: floats where it is quantized, which the runner quantizes."""
+    if kind_of(content) == LITERT:
+        ends = main_inputs(read_model(content))
+        found = {one.name: ("float32" if one.scale else one.dtype, one.shape) for one in ends}
+    else:
+        found = onnx_inputs(content, time_limit_s=config.time_limit_s)
+    return {
+        name: tf.TensorSpec(
+            [None, *(None if size < 0 else size for size in shape[1:])], dtype, name=name
+        )
+        for name, (dtype, shape) in found.items()
+    }
+
+
+def _fitted(
+    data: Data, specs: dict[str, tf.TensorSpec], *, may_move: bool
+) -> tuple[Data, frozenset[str]]:
+    """Data that fit a file, and the inputs whose channels are to be moved to the front.
+
+    Data have their channels last; a file from PyTorch takes images with their channels first.
+    """
+    try:
+        return data.fitted_to(specs), frozenset()
+    except InputError:
+        images = frozenset(name for name, spec in specs.items() if spec.shape.rank == _IMAGES)
+        if not (may_move and images):
+            raise
+    last = {
+        name: tf.TensorSpec([spec.shape[axis] for axis in _CHANNELS_LAST], spec.dtype, name=name)
+        if name in images
+        else spec
+        for name, spec in specs.items()
+    }
+    return data.fitted_to(last), images
+
+
+def _outputs_of(content: bytes, inputs: dict[str, Array], config: Compare) -> dict[str, Array]:
+    """The outputs of a file in its runtime, by name."""
+    about: dict[str, Any] = {"threads": config.threads, "time_limit_s": config.time_limit_s}
+    if kind_of(content) == LITERT:
+        signature = main_signature(read_model(content))
+        return run_file(content, inputs, signature=signature, **about).outputs
+    return run_onnx(content, inputs, **about)

@@ -15,7 +15,9 @@ from tflite_squeeze.comparison.record import (
 )
 from tflite_squeeze.comparison.runtimes import RUNTIMES, figures_on
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.files.tflite_file import read_tflite
+from tflite_squeeze.files.files import read_file
+from tflite_squeeze.files.tflite_file import is_tflite, read_tflite
+from tflite_squeeze.runtime.kinds import SUFFIXES, foreign_quantization, kind_of
 from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.tflite.signatures import quantization_name
 from tflite_squeeze.tflite.size import download_bytes
@@ -32,7 +34,7 @@ def compare(
     """Compares files with the first of them.
 
     Args:
-        files: paths, or content by name; at least two.
+        files: paths of `.tflite` and `.onnx` files, or content by name; at least two.
         data: labelled examples: `Data`, or anything that `load_data` takes; None to leave accuracy
             out.
         config: how to compare; None for the defaults.
@@ -56,7 +58,8 @@ def compare(
         if runtime not in RUNTIMES:
             raise UsageError(f"runtime {runtime!r} is not known: use {', '.join(RUNTIMES)}")
     conditions = conditions_of(config.fail_if)
-    check_possible(conditions, config.runtimes, labelled=data is not None)
+    mixed = len({kind_of(content) for content in contents.values()}) > 1
+    check_possible(conditions, config.runtimes, labelled=data is not None, called=mixed)
     plain = {name: _sizes(name, content) for name, content in contents.items()}
     judged = None if data is None else _judged(contents, data, config)
     measured = [figures_on(runtime, contents, config) for runtime in config.runtimes]
@@ -78,14 +81,21 @@ def compare(
 
 def _read(paths: Sequence[Path | str]) -> dict[str, bytes]:
     """Content by path; the same path once."""
-    return {str(path): read_tflite(path) for path in paths}
+    return {
+        str(path): read_file(Path(path), "file")
+        if Path(path).suffix in SUFFIXES
+        else read_tflite(path)
+        for path in paths
+    }
 
 
 def _sizes(name: str, content: bytes) -> FileCompared:
     return FileCompared(
         file=name,
         sha256=hashlib.sha256(content).hexdigest(),
-        quantization=quantization_name(content),
+        quantization=quantization_name(content)
+        if is_tflite(content)
+        else foreign_quantization(content) or "",
         raw_bytes=len(content),
         download_bytes=download_bytes(content),
         figures=(),

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from tflite_squeeze.comparison.conditions import Condition, condition_of
 from tflite_squeeze.comparison.record import (
     LARQ,
-    LITERT,
     MICRO,
     ClassAccuracy,
     Figures,
@@ -19,10 +18,12 @@ from tflite_squeeze.comparison.record import (
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.runtime.fidelity import paired_difference
 from tflite_squeeze.runtime.intervals import mcnemar
+from tflite_squeeze.runtime.kinds import LITERT
 
 _TIMED = "litert, larq or an Ethos-U NPU as --runtime"
 _FLASHED = "micro or an Ethos-U NPU as --runtime"
 _LABELLED = "--data with labels"
+_CALLED = "files of several runtimes"
 
 # What a condition may name, and what that needs; ratios and drops are to the first file.
 NAMES = {
@@ -30,6 +31,7 @@ NAMES = {
     "arena_bytes": "", "arena_ratio": "", "flash_bytes": _FLASHED,
     "latency_us": _TIMED, "latency_ratio": _TIMED,
     "latency_ratio_low": _TIMED, "latency_ratio_high": _TIMED,
+    "call_us": _CALLED, "call_ratio": _CALLED,
     "accuracy": _LABELLED, "accuracy_drop": _LABELLED,
     "accuracy_drop_low": _LABELLED, "accuracy_drop_high": _LABELLED,
     "p_value": _LABELLED, "agreement": _LABELLED, "worst_class_drop": _LABELLED,
@@ -46,7 +48,11 @@ def conditions_of(texts: Sequence[str]) -> list[Condition]:
 
 
 def check_possible(
-    conditions: Sequence[Condition], runtimes: Sequence[str], *, labelled: bool
+    conditions: Sequence[Condition],
+    runtimes: Sequence[str],
+    *,
+    labelled: bool,
+    called: bool = False,
 ) -> None:
     """Refuses conditions on figures that will not be measured, before anything is.
 
@@ -54,6 +60,7 @@ def check_possible(
         conditions: the conditions given.
         runtimes: those that will run the files.
         labelled: whether there are labelled examples.
+        called: whether the files are of several runtimes.
 
     Raises:
         UsageError: with the name and what it needs.
@@ -61,6 +68,7 @@ def check_possible(
     given = {
         "": True,
         _LABELLED: labelled,
+        _CALLED: called and LITERT in runtimes,
         _TIMED: any(one != MICRO for one in runtimes),
         _FLASHED: any(one not in (LITERT, LARQ) for one in runtimes),
     }
@@ -84,6 +92,8 @@ def values_of(
         "arena_bytes": figures.arena_bytes,
         "flash_bytes": figures.flash_bytes,
         "latency_us": figures.latency_us,
+        "call_us": figures.call_us,
+        "call_ratio": None if figures.call_ratio is None else figures.call_ratio.value,
     }
     if figures.arena_bytes is not None and first_figures.arena_bytes:
         found["arena_ratio"] = figures.arena_bytes / first_figures.arena_bytes

@@ -3,10 +3,11 @@
 from pydantic import Field
 
 from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.runtime.kinds import LITERT
 from tflite_squeeze.runtime.machine import Machine
 from tflite_squeeze.tables.displayed import Displayed
 
-LITERT, LARQ, MICRO = "litert", "larq", "micro"
+LARQ, MICRO = "larq", "micro"
 
 
 class Compare(Frozen):
@@ -20,7 +21,8 @@ class Compare(Frozen):
         default=(LITERT,),
         min_length=1,
         description="What runs the files: litert or larq on this machine, micro (TFLM), or a "
-        "configuration of Ethos-U, whose compiler estimates.",
+        "configuration of Ethos-U, whose compiler estimates. Beside litert an .onnx file runs in "
+        "ONNX Runtime.",
     )
     fail_if: tuple[str, ...] = Field(
         default=(),
@@ -117,6 +119,9 @@ class Figures(Frozen):
         flash_bytes: flash that it takes there; None on this machine.
         latency_us: time of a run: the median on this machine, the compiler's estimate for an NPU.
         latency_ratio: that time over the first file's; without an interval where it is estimated.
+        call_us: median time of a call from NumPy arrays to NumPy arrays, where files of several
+            runtimes are compared.
+        call_ratio: that time over the first file's.
         unavailable: why the file does not run there; empty where it does.
     """
 
@@ -125,6 +130,8 @@ class Figures(Frozen):
     flash_bytes: int | None = None
     latency_us: float | None = None
     latency_ratio: Ratio | None = None
+    call_us: float | None = None
+    call_ratio: Ratio | None = None
     unavailable: str = ""
 
 
@@ -134,7 +141,8 @@ class FileCompared(Frozen):
     Attributes:
         file: its name as it was given.
         sha256: of its content.
-        quantization: its quantization, determined from its tensors.
+        quantization: its quantization, determined from its tensors or operators; empty where
+            these do not tell.
         raw_bytes: its size.
         download_bytes: its size after gzip -9.
         figures: per runtime.

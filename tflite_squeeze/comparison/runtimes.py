@@ -1,17 +1,20 @@
 """Measures several files on one runtime, or finds why they do not run there."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.comparison.record import LARQ, LITERT, MICRO, Compare, Figures, Ratio
+from tflite_squeeze.comparison.record import LARQ, MICRO, Compare, Figures, Ratio
 from tflite_squeeze.errors import SqueezeError
 from tflite_squeeze.microcontrollers.ethos_u import profile_ethos_u
 from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U, EthosUProfile
 from tflite_squeeze.microcontrollers.profile import profile_micro
 from tflite_squeeze.microcontrollers.record import MicroProfile
+from tflite_squeeze.runtime import onnx
 from tflite_squeeze.runtime.intervals import median_interval
+from tflite_squeeze.runtime.kinds import LITERT, ONNX, kind_of
 from tflite_squeeze.runtime.larq_files import RUNTIME
 from tflite_squeeze.runtime.process import run_in_child
 from tflite_squeeze.runtime.turns import turn_by_turn
@@ -47,40 +50,62 @@ def _here(runtime: str) -> _Measure:
         able = {name: files[name] for name, one in alone.items() if not one.unavailable}
         if not able:
             return alone
-        times = turn_by_turn(
-            able,
-            turns=config.turns,
-            threads=config.threads,
-            larq=runtime == LARQ,
-            time_limit_s=config.time_limit_s,
-        )
-        first = times.get(next(iter(files)))
-        return {name: _timed(one, times.get(name), first) for name, one in alone.items()}
+        found = _timed(runtime, able, alone, config, whole=False)
+        if len({kind_of(content) for content in files.values()}) > 1:
+            found = _timed(runtime, able, found, config, whole=True)
+        return found
 
     return measure
 
 
-def _timed(alone: Figures, taken: Times | None, first: Times | None) -> Figures:
-    """What a file takes, with its times; their ratio is taken turn by turn."""
-    if taken is None:
-        return alone
-    ratio = None
-    if first is not None:
-        interval = median_interval(taken / first)
-        ratio = Ratio(value=interval.difference, low=interval.low, high=interval.high)
-    return alone.model_copy(update={"latency_us": float(np.median(taken)), "latency_ratio": ratio})
+def _timed(
+    runtime: str, able: Files, found: Mapping[str, Figures], config: Compare, *, whole: bool
+) -> dict[str, Figures]:
+    """What files take, with their times; ratios are taken turn by turn."""
+    times = turn_by_turn(
+        able,
+        turns=config.turns,
+        threads=config.threads,
+        larq=runtime == LARQ,
+        whole=whole,
+        time_limit_s=config.time_limit_s,
+    )
+    field = "call" if whole else "latency"
+    first = times.get(next(iter(found)))
+    measured = {}
+    for name, one in found.items():
+        taken = times.get(name)
+        update: dict[str, Any] = {}
+        if taken is not None:
+            update = {
+                f"{field}_us": float(np.median(taken)),
+                f"{field}_ratio": _ratio(taken, first),
+            }
+        measured[name] = one.model_copy(update=update)
+    return measured
+
+
+def _ratio(taken: Times, first: Times | None) -> Ratio | None:
+    if first is None:
+        return None
+    interval = median_interval(taken / first)
+    return Ratio(value=interval.difference, low=interval.low, high=interval.high)
 
 
 def _alone(runtime: str, content: bytes, config: Compare) -> Figures:
     """Whether a file runs here, and the arena of LiteRT's built-in kernels."""
+    if runtime == LITERT and (kind := kind_of(content)) != LITERT:
+        runtime = kind
+    elif (reason := _why_not(content)) is not None:
+        return Figures(runtime=runtime, unavailable=reason)
     request = {"signature": None, "threads": config.threads, "seed": 0, "indirect_bgemm": True}
     once = {**request, "runs": 1, "min_seconds": 0.0, "warmup_seconds": 0.0}
-    job, name = ("latency", "LiteRT") if runtime == LITERT else ("larq_latency", RUNTIME)
+    job, name = _TRIED[runtime]
     try:
         run_in_child(job, content, once, time_limit_s=config.time_limit_s, runtime=name)
     except SqueezeError as error:
         return Figures(runtime=runtime, unavailable=str(error))
-    if runtime == LARQ:
+    if runtime != LITERT:
         return Figures(runtime=runtime)  # it reports no arena
     try:
         memory = run_in_child("memory", content, request, time_limit_s=config.time_limit_s)
@@ -89,9 +114,26 @@ def _alone(runtime: str, content: bytes, config: Compare) -> Figures:
     return Figures(runtime=runtime, arena_bytes=memory.values["arena_bytes"])
 
 
+# The job that opens a file and runs it once, and what the runtime is called.
+_TRIED = {
+    LITERT: ("latency", "LiteRT"),
+    LARQ: ("larq_latency", RUNTIME),
+    ONNX: ("onnx_latency", onnx.RUNTIME),
+}
+
+
+def _why_not(content: bytes) -> str | None:
+    """Why a runtime of `.tflite` files does not run a file of another kind."""
+    kind = kind_of(content)
+    return None if kind == LITERT else f"it is a file for {kind}, and no .tflite file"
+
+
 def _on_micro(files: Files, config: Compare) -> dict[str, Figures]:
     found = {}
     for name, content in files.items():
+        if (reason := _why_not(content)) is not None:
+            found[name] = Figures(runtime=MICRO, unavailable=reason)
+            continue
         try:
             record = profile_micro(content, MicroProfile(time_limit_s=config.time_limit_s))
         except SqueezeError as error:
@@ -112,6 +154,9 @@ def _on_ethos_u(accelerator: str) -> _Measure:
             {"accelerator": accelerator, "time_limit_s": config.time_limit_s}
         )
         for name, content in files.items():
+            if (reason := _why_not(content)) is not None:
+                found[name] = Figures(runtime=accelerator, unavailable=reason)
+                continue
             try:
                 record = profile_ethos_u(content, about)
             except SqueezeError as error:

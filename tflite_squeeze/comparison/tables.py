@@ -1,14 +1,16 @@
 """Files side by side, as tables."""
 
+from importlib.metadata import PackageNotFoundError, version
+
 from tflite_squeeze.comparison.limits import NAMES, values_of
 from tflite_squeeze.comparison.record import (
     LARQ,
-    LITERT,
     MICRO,
     CompareRecord,
     FileCompared,
     Ratio,
 )
+from tflite_squeeze.runtime.kinds import LITERT
 from tflite_squeeze.tables.table import Cell, Table, points
 
 _WORST_CLASSES = 5
@@ -51,9 +53,15 @@ def comparison_table(record: CompareRecord) -> Table:
     Args:
         record: what `compare` returned.
     """
-    rows = [row for file in record.files for row in _rows(file, is_first=file is record.files[0])]
+    called = _is_called(record)
+    rows = [
+        row
+        for file in record.files
+        for row in _rows(file, is_first=file is record.files[0], called=called)
+    ]
     columns = ["file", "quantization", "runtime", "raw bytes", "download", "arena", "flash"]
     columns += ["latency (µs)", "ratio", "95 % interval"]
+    columns += ["call (µs)", "ratio"] if called else []
     if record.data is not None:
         columns += ["accuracy", "Δ (points)", "95 % interval (points)", "p"]
     return Table(
@@ -82,7 +90,12 @@ def figures_table(record: CompareRecord) -> Table:
     )
 
 
-def _rows(file: FileCompared, *, is_first: bool) -> list[tuple[Cell, ...]]:
+def _is_called(record: CompareRecord) -> bool:
+    """Whether whole calls were timed, as is fair between runtimes."""
+    return any(figures.call_us is not None for file in record.files for figures in file.figures)
+
+
+def _rows(file: FileCompared, *, is_first: bool, called: bool) -> list[tuple[Cell, ...]]:
     return [
         (
             file.file,
@@ -94,6 +107,11 @@ def _rows(file: FileCompared, *, is_first: bool) -> list[tuple[Cell, ...]]:
             figures.flash_bytes,
             figures.latency_us,
             *((None, None) if is_first else _ratio(figures.latency_ratio)),
+            *(
+                (figures.call_us, *_ratio(None if is_first else figures.call_ratio)[:1])
+                if called
+                else ()
+            ),
             *_accuracy(file, is_first=is_first),
         )
         for figures in file.figures
@@ -146,6 +164,13 @@ def _losing_classes(record: CompareRecord) -> list[tuple[Cell, ...]]:
     return rows
 
 
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
 def _notes(record: CompareRecord) -> list[str]:
     machine, config = record.machine, record.config
     notes = ["ratios, Δ and p are to the first file"]
@@ -155,12 +180,19 @@ def _notes(record: CompareRecord) -> list[str]:
             f"{machine.litert} on {machine.cpu}; a ratio is the median of the turns' ratios, which "
             f"need not be that of the medians shown"
         )
+    if _is_called(record):
+        notes.append(
+            f"latency is the run alone, its inputs and outputs in memory that is bound before "
+            f"(LiteRT's Invoke, a bound run of ONNX Runtime {_version('onnxruntime')}); a call "
+            f"copies both, from NumPy arrays to NumPy arrays"
+        )
     arenas = {one: _ARENAS.get(one, "SRAM and DRAM, estimated by Vela") for one in config.runtimes}
     told = (f"{what} ({runtime})" for runtime, what in arenas.items() if what)
     notes += [f"arena: {'; '.join(told)}"] if any(arenas.values()) else []
+    by = "each by its runtime" if _is_called(record) else "by LiteRT"
     examples = next((one.accuracy.examples for one in record.files if one.accuracy), None)
     if record.data is not None and examples is not None:
-        notes.append(f"accuracy: on {examples:,} labelled examples of {record.data}, by LiteRT")
+        notes.append(f"accuracy: on {examples:,} labelled examples of {record.data}, {by}")
     for file in record.files:
         for figures in file.figures:
             if figures.unavailable:

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 from tflite_squeeze.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, ValueInfoProto
+    from onnx import ModelProto, TensorProto, ValueInfoProto
 
 BATCH = "batch"
+_QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+_MULTIPLYING = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+_POINT = 2  # the input of both that is the zero point
+_SIGN = 128
 _SHAPE = 1  # the input of a Reshape that is its shape
 
 
@@ -79,6 +83,99 @@ def _free(name: str, taken: set[str]) -> str:
         unique = f"{name}_{number}"
     taken.add(unique)
     return unique
+
+
+def in_pairs(model: "ModelProto") -> "ModelProto":
+    """A model in which a DequantizeLinear is next to every QuantizeLinear.
+
+    What only moves integers, such as a Transpose, stands between the two in a graph from a
+    `.tflite` file. ONNX Runtime looks for pairs, so such an operator gets one at both ends.
+
+    Args:
+        model: changed in place.
+    """
+    from onnx import helper
+
+    steps: dict[str, Sequence[str]] = {}
+    nodes = []
+    for node in model.graph.node:
+        moved = [name for name in node.input if name in steps]
+        if node.op_type == _QUANTIZE:
+            steps[node.output[0]] = node.input[1:]
+        if node.op_type == _DEQUANTIZE or not moved:
+            nodes.append(node)
+            continue
+        step = steps[moved[0]]
+        for name in dict.fromkeys(moved):
+            nodes.append(helper.make_node(_DEQUANTIZE, [name, *steps[name]], [f"{name}_real"]))
+        node.input[:] = [f"{name}_real" if name in steps else name for name in node.input]
+        made = list(node.output)
+        node.output[:] = [f"{name}_moved" for name in made]
+        nodes.append(node)
+        for name in made:
+            nodes.append(helper.make_node(_QUANTIZE, [f"{name}_moved", *step], [name]))
+            steps[name] = step
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def with_unsigned_activations(model: "ModelProto") -> "ModelProto":
+    """A model whose activations are 0 to 255 in place of -128 to 127, of the same real values.
+
+    The kernels of ONNX Runtime for x86 multiply unsigned activations by signed weights. It turns
+    signed ones into such itself, but not those that two operators read.
+
+    Args:
+        model: changed in place; inputs, outputs and weights stay as they are.
+    """
+    import numpy as np
+    from onnx import numpy_helper
+
+    graph = model.graph
+    constants = {one.name: one for one in graph.initializer}
+    kept = {one.name for one in (*graph.input, *graph.output)}
+    kept |= _weights(model)
+    points: dict[str, str] = {}
+    for node in graph.node:
+        if node.op_type not in (_QUANTIZE, _DEQUANTIZE) or len(node.input) < _POINT + 1:
+            continue
+        point = numpy_helper.to_array(constants[node.input[_POINT]])
+        value = node.output[0] if node.op_type == _QUANTIZE else node.input[0]
+        if point.dtype != np.int8 or value in kept:
+            continue
+        if value in constants:
+            _make_unsigned(constants[value])
+        name = node.input[_POINT]
+        if name not in points:
+            points[name] = f"{name}_unsigned"
+            graph.initializer.append(numpy_helper.from_array(point, points[name]))
+            _make_unsigned(graph.initializer[-1])
+        node.input[_POINT] = points[name]
+    return model
+
+
+def _weights(model: "ModelProto") -> set[str]:
+    """The constants that are kernels and matrices."""
+    read = {
+        name for node in model.graph.node if node.op_type in _MULTIPLYING for name in node.input
+    }
+    constants = {one.name for one in model.graph.initializer}
+    dequantized = [node for node in model.graph.node if node.op_type == _DEQUANTIZE]
+    return {
+        node.input[0] for node in dequantized
+        if node.input[0] in constants and node.output[0] in read
+    }  # fmt: skip
+
+
+def _make_unsigned(tensor: "TensorProto") -> None:
+    import numpy as np
+    from onnx import numpy_helper
+
+    values = numpy_helper.to_array(tensor)
+    if values.dtype == np.int8:
+        moved = (values.astype(np.int16) + _SIGN).astype(np.uint8)
+        tensor.CopyFrom(numpy_helper.from_array(moved, tensor.name))
 
 
 def with_open_batch(model: "ModelProto") -> "ModelProto":

@@ -11,7 +11,13 @@ from tflite_squeeze.emission.from_file.emit import floats_of
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.trace import concrete_function
 from tflite_squeeze.errors import UnsupportedError, UsageError
-from tflite_squeeze.exporting.tidying import in_order, renamed, shorter_names
+from tflite_squeeze.exporting.tidying import (
+    in_order,
+    in_pairs,
+    renamed,
+    shorter_names,
+    with_unsigned_activations,
+)
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.foreign.onnx.translating import from_file, from_graph
 from tflite_squeeze.network.graph import has_graph
@@ -109,7 +115,8 @@ def from_tflite(tflite: bytes, name: str, opset: int) -> "ModelProto":
         path = folder / "model.tflite"
         path.write_bytes(without_signatures(tflite))
         model = from_file(path, opset=opset, name=name, remedy=_REMEDY)
-    return shorter_names(renamed(model, _names_outside(tflite)))
+    paired = in_pairs(renamed(model, _names_outside(tflite)))
+    return shorter_names(with_unsigned_activations(paired))
 
 
 def _refuse_fused(tflite: bytes, name: str) -> None:

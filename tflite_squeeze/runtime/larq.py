@@ -92,6 +92,8 @@ class LarqSession:
         predict = self._interpreter.predict
         return lambda: predict(given)
 
+    caller = invoker
+
 
 @cache
 def _runtime() -> Any:

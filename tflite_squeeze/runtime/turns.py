@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.runtime.inputs import made_up
+from tflite_squeeze.runtime.kinds import ONNX, kind_of
 from tflite_squeeze.runtime.larq import LarqSession
 from tflite_squeeze.runtime.larq_files import RUNTIME
 from tflite_squeeze.runtime.latency import timed
+from tflite_squeeze.runtime.onnx import OnnxSession
 from tflite_squeeze.runtime.process import run_in_child
 from tflite_squeeze.runtime.session import Session, litert_errors
 
 Arrays = Mapping[str, NDArray[Any]]
+AnySession = Session | LarqSession | OnnxSession
 
 _TURNS, _TURN_SECONDS, _WARMUP_SECONDS = 20, 0.02, 0.2
 
@@ -46,6 +49,7 @@ def turn_by_turn(
     turns: int = _TURNS,
     threads: int = 1,
     larq: bool = False,
+    whole: bool = False,
     time_limit_s: float = 300.0,
 ) -> dict[str, NDArray[np.float64]]:
     """The same, turn by turn: the median of ratios is what one file gains over another.
@@ -55,6 +59,7 @@ def turn_by_turn(
         turns: how often each has its turn.
         threads: threads for the kernels.
         larq: whether Larq Compute Engine runs them, which runs ordinary files as well.
+        whole: whether a call from NumPy arrays to NumPy arrays is timed, else the run alone.
         time_limit_s: time limit in seconds.
 
     Returns:
@@ -70,7 +75,7 @@ def turn_by_turn(
     """
     first = next(iter(files.values()))
     arrays = {name: np.frombuffer(content, np.uint8) for name, content in files.items()}
-    request = {"seed": 0, "turns": turns, "threads": threads, "larq": larq}
+    request = {"seed": 0, "turns": turns, "threads": threads, "larq": larq, "whole": whole}
     return run_in_child(
         "turns",
         first,
@@ -88,14 +93,14 @@ def turns_job(
 
     Args:
         path: one of the files; the others are written beside it.
-        request: seed, turns, threads, larq.
+        request: seed, turns, threads, larq, whole.
         arrays: the bytes of every file.
     """
     paths = []
     for number, content in enumerate(arrays.values()):
         paths.append(path.with_name(f"file_{number}.tflite"))
         paths[-1].write_bytes(content.tobytes())
-    about = {name: request[name] for name in ("turns", "threads", "larq", "seed")}
+    about = {name: request[name] for name in ("turns", "threads", "larq", "whole", "seed")}
     times = times_in_turns(paths, **about)
     return {}, dict(zip(arrays, times, strict=True))
 
@@ -107,6 +112,7 @@ def times_in_turns(
     *,
     threads: int = 1,
     larq: bool = False,
+    whole: bool = False,
     seed: int = 0,
 ) -> NDArray[np.float64]:
     """Median times of files, (files, turns); every second turn goes through them backwards.
@@ -117,10 +123,14 @@ def times_in_turns(
         turns: how often each has its turn.
         threads: threads for the kernels.
         larq: whether Larq Compute Engine runs them.
+        whole: whether a call with its inputs and outputs is timed.
         seed: of the generated inputs.
     """
     sessions = [_opened(path, threads, larq=larq) for path in paths]
-    invokes = [session.invoker(inputs or _made_up_for(session, seed)) for session in sessions]
+    invokes = [
+        (session.caller if whole else session.invoker)(inputs or _made_up_for(session, seed))
+        for session in sessions
+    ]
     times = np.zeros((len(paths), turns))
     with litert_errors():
         for invoke in invokes:
@@ -132,11 +142,14 @@ def times_in_turns(
     return times
 
 
-def _opened(path: Path, threads: int, *, larq: bool) -> Session | LarqSession:
+def _opened(path: Path, threads: int, *, larq: bool) -> AnySession:
+    content = path.read_bytes()
     if larq:
-        return LarqSession(path.read_bytes(), threads=threads)
+        return LarqSession(content, threads=threads)
+    if kind_of(content) == ONNX:
+        return OnnxSession(content, threads=threads)
     return Session(path, signature=None, threads=threads)
 
 
-def _made_up_for(session: Session | LarqSession, seed: int) -> dict[str, NDArray[Any]]:
+def _made_up_for(session: AnySession, seed: int) -> dict[str, NDArray[Any]]:
     return made_up({end.name: (end.dtype, end.default_shape) for end in session.inputs}, seed)
