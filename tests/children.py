@@ -17,8 +17,8 @@ import pytest
 
 from tflite_squeeze.runtime import child, process
 
-JOBS = {"run", "cases", "latency", "turns", "operators", "sparsity", "onnx_run",
-        "onnx_inputs"}  # fmt: skip
+JOBS = {"run", "cases", "latency", "turns", "operators", "sparsity", "foreign_run",
+        "foreign_inputs", "foreign_latency"}  # fmt: skip
 wait_for_child = process._wait
 
 

@@ -52,6 +52,12 @@ def test_litert_torch_is_installed_beside_it(pip: Pip) -> None:
     assert "litert_torch" in pip.commands[3]
 
 
+def test_executorch_is_installed_beside_it(pip: Pip) -> None:
+    install("executorch")
+    assert "executorch==" in pip.commands[2]
+    assert "portable_lib" in pip.commands[3]
+
+
 @pytest.mark.parametrize("failing", ["venv", "whl/cpu", "onnxscript==", "import "])
 def test_what_fails_leaves_nothing_behind(pip: Pip, failing: str) -> None:
     pip.failing = failing

@@ -5,7 +5,8 @@ import pytest
 
 from tests.onnx_files import classifier, node, onnx_model, weight
 from tflite_squeeze.errors import InputError, RuntimeFailure, UsageError
-from tflite_squeeze.runtime.onnx import OnnxSession, onnx_inputs, run_onnx
+from tflite_squeeze.runtime.foreign import foreign_inputs, run_foreign
+from tflite_squeeze.runtime.onnx import OnnxSession
 
 LINEAR = onnx_model(
     [node("MatMul", "x w", "y")], {"x": ["batch", 3]}, {"w": weight(3, 2)}
@@ -28,10 +29,10 @@ class TestWithTheRuntime:
     def test_answers(self) -> None:
         x = weight(5, 3, seed=1)
         for batch in (1, 4):
-            assert run_onnx(LINEAR, {"x": x}, batch=batch)["y"] == pytest.approx(
+            assert run_foreign(LINEAR, {"x": x}, batch=batch)["y"] == pytest.approx(
                 x @ weight(3, 2), abs=1e-6
             )
-        assert onnx_inputs(LINEAR) == {"x": ("float32", (-1, 3))}
+        assert foreign_inputs(LINEAR) == {"x": ("float32", (-1, 3))}
 
     def test_what_is_timed_computes(self) -> None:
         nodes, inputs, weights = classifier()
@@ -44,11 +45,11 @@ class TestWithTheRuntime:
 
     def test_errors(self) -> None:
         with pytest.raises(InputError, match="takes shape"):
-            run_onnx(LINEAR, {"x": weight(5, 4)})
+            run_foreign(LINEAR, {"x": weight(5, 4)})
         with pytest.raises(RuntimeFailure, match="ONNX Runtime refuses the file"):
-            run_onnx(LINEAR[:-9], {"x": weight(5, 3)})
+            run_foreign(LINEAR[:-9], {"x": weight(5, 3)})
         broken = onnx_model(
             [node("Reshape", "x s", "y")], {"x": ["batch", 3]}, {"s": np.array([2, 2])}
         ).SerializeToString()
         with pytest.raises(RuntimeFailure, match="cannot compute the file"):
-            run_onnx(broken, {"x": weight(1, 3)})
+            run_foreign(broken, {"x": weight(1, 3)})

@@ -14,8 +14,8 @@ from tflite_squeeze.data.data import Data, Part, load_data
 from tflite_squeeze.errors import InputError, SqueezeError, UsageError
 from tflite_squeeze.microcontrollers.graph import main_inputs, main_signature
 from tflite_squeeze.runtime.fidelity import predicted_classes
+from tflite_squeeze.runtime.foreign import foreign_inputs, run_foreign
 from tflite_squeeze.runtime.kinds import LITERT, kind_of
-from tflite_squeeze.runtime.onnx import onnx_inputs, run_onnx
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.flatbuffer import read_model
 
@@ -121,7 +121,7 @@ def _inputs_of(content: bytes, config: Compare) -> dict[str, tf.TensorSpec]:
         ends = main_inputs(read_model(content))
         found = {one.name: ("float32" if one.scale else one.dtype, one.shape) for one in ends}
     else:
-        found = onnx_inputs(content, time_limit_s=config.time_limit_s)
+        found = foreign_inputs(content, time_limit_s=config.time_limit_s)
     return {
         name: tf.TensorSpec(
             [None, *(None if size < 0 else size for size in shape[1:])], dtype, name=name
@@ -158,4 +158,4 @@ def _outputs_of(content: bytes, inputs: dict[str, Array], config: Compare) -> di
     if kind_of(content) == LITERT:
         signature = main_signature(read_model(content))
         return run_file(content, inputs, signature=signature, **about).outputs
-    return run_onnx(content, inputs, **about)
+    return run_foreign(content, inputs, **about)

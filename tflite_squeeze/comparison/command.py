@@ -33,7 +33,7 @@ NPUS = choices_of("tflite_squeeze.microcontrollers.ethos_u_record:EthosUProfile"
     "--fail-if 'accuracy_drop > 0.005 or latency_ratio > 1.0'",
 )
 @click.argument(
-    "files", metavar="A.tflite B.tflite|B.onnx...", nargs=-1, required=True,
+    "files", metavar="A.tflite B.tflite|B.onnx|B.pte...", nargs=-1, required=True,
     type=click.Path(path_type=Path),
 )  # fmt: skip
 @config_options(
@@ -50,7 +50,7 @@ NPUS = choices_of("tflite_squeeze.microcontrollers.ethos_u_record:EthosUProfile"
 @force_option
 @click.pass_context
 def compare_command(ctx: click.Context, /, files: tuple[Path, ...], **options: Any) -> None:
-    """Compare any number of .tflite files, and .onnx files beside them, with the first.
+    """Compare any number of .tflite files, and .onnx and .pte files beside them.
 
     One table: bytes, download, arena, latency in turns with its ratio and interval and, with
     labelled data, accuracy with a paired test and the classes that lose accuracy.

@@ -34,7 +34,7 @@ def compare(
     """Compares files with the first of them.
 
     Args:
-        files: paths of `.tflite` and `.onnx` files, or content by name; at least two.
+        files: paths of `.tflite`, `.onnx` and `.pte` files, or content by name; at least two.
         data: labelled examples: `Data`, or anything that `load_data` takes; None to leave accuracy
             out.
         config: how to compare; None for the defaults.

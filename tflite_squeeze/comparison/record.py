@@ -22,7 +22,7 @@ class Compare(Frozen):
         min_length=1,
         description="What runs the files: litert or larq on this machine, micro (TFLM), or a "
         "configuration of Ethos-U, whose compiler estimates. Beside litert an .onnx file runs in "
-        "ONNX Runtime.",
+        "ONNX Runtime, a .pte file in ExecuTorch.",
     )
     fail_if: tuple[str, ...] = Field(
         default=(),

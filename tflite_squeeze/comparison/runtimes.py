@@ -12,9 +12,9 @@ from tflite_squeeze.microcontrollers.ethos_u import profile_ethos_u
 from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U, EthosUProfile
 from tflite_squeeze.microcontrollers.profile import profile_micro
 from tflite_squeeze.microcontrollers.record import MicroProfile
-from tflite_squeeze.runtime import onnx
+from tflite_squeeze.runtime.foreign import NAMES
 from tflite_squeeze.runtime.intervals import median_interval
-from tflite_squeeze.runtime.kinds import LITERT, ONNX, kind_of
+from tflite_squeeze.runtime.kinds import LITERT, kind_of
 from tflite_squeeze.runtime.larq_files import RUNTIME
 from tflite_squeeze.runtime.process import run_in_child
 from tflite_squeeze.runtime.turns import turn_by_turn
@@ -118,7 +118,7 @@ def _alone(runtime: str, content: bytes, config: Compare) -> Figures:
 _TRIED = {
     LITERT: ("latency", "LiteRT"),
     LARQ: ("larq_latency", RUNTIME),
-    ONNX: ("onnx_latency", onnx.RUNTIME),
+    **{kind: ("foreign_latency", name) for kind, name in NAMES.items()},
 }
 
 

@@ -182,9 +182,9 @@ def _notes(record: CompareRecord) -> list[str]:
         )
     if _is_called(record):
         notes.append(
-            f"latency is the run alone, its inputs and outputs in memory that is bound before "
-            f"(LiteRT's Invoke, a bound run of ONNX Runtime {_version('onnxruntime')}); a call "
-            f"copies both, from NumPy arrays to NumPy arrays"
+            f"latency is the run alone, its inputs and outputs in memory that is bound before: "
+            f"LiteRT's Invoke, a bound run of ONNX Runtime {_version('onnxruntime')}, "
+            f"ExecuTorch's plan_execute; a call copies both, from NumPy arrays to NumPy arrays"
         )
     arenas = {one: _ARENAS.get(one, "SRAM and DRAM, estimated by Vela") for one in config.runtimes}
     told = (f"{what} ({runtime})" for runtime, what in arenas.items() if what)

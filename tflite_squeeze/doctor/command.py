@@ -20,10 +20,10 @@ from tflite_squeeze.errors import CheckFailed, UsageError
 @click.command(epilog="Example: tflite-squeeze doctor --json -")
 @click.option(
     "--install",
-    type=click.Choice(["torch", "litert-torch"]),
+    type=click.Choice(["torch", "litert-torch", "executorch"]),
     help="Make an environment of its own with the CPU build of PyTorch, which .pt2 files and "
     "model.py:build need; with litert-torch, also what writes networks without Keras layers as "
-    ".tflite files.",
+    ".tflite files; with executorch, also what compare runs .pte files in.",
 )
 @click.option("--yes", is_flag=True, help="With --install, do not ask before the download.")
 @force_option

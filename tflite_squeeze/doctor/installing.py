@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tflite_squeeze.errors import OutputError
 from tflite_squeeze.foreign.torch.environments import (
+    EXECUTORCH_VERSIONS,
     LITERT_VERSIONS,
     VARIABLE,
     VERSIONS,
@@ -28,17 +29,28 @@ class Installable:
         versions: what pip is asked for.
         download_mb: how much is downloaded, on Linux with x86-64.
         disk_mb: how much it takes.
+        modules: what can be imported then.
     """
 
     versions: dict[str, str]
     download_mb: int
     disk_mb: int
+    modules: str = "onnxscript, torch"
 
 
 INSTALLABLE = {
     "torch": Installable(versions=VERSIONS, download_mb=230, disk_mb=1010),
     "litert-torch": Installable(
-        versions={**VERSIONS, **LITERT_VERSIONS}, download_mb=520, disk_mb=2140
+        versions={**VERSIONS, **LITERT_VERSIONS},
+        download_mb=520,
+        disk_mb=2140,
+        modules="litert_torch, onnxscript, torch",
+    ),
+    "executorch": Installable(
+        versions={**VERSIONS, **EXECUTORCH_VERSIONS},
+        download_mb=330,
+        disk_mb=1600,
+        modules="executorch.extension.pybindings.portable_lib, onnxscript, torch",
     ),
 }
 
@@ -52,7 +64,7 @@ def installed(what: str) -> TorchEnvironment | None:
     python = python_in(own_folder())
     if not python.exists():
         return None
-    modules = "litert_torch, onnxscript, torch" if what == "litert-torch" else "onnxscript, torch"
+    modules = INSTALLABLE[what].modules
     done = _python(python, "-c", f"import {modules}; print(torch.__version__)", quiet=True)
     if done.returncode:
         return None

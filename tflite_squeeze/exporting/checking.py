@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tflite_squeeze.errors import CheckFailed, RuntimeFailure
 from tflite_squeeze.exporting.config import ExportOnnx
 from tflite_squeeze.exporting.record import OnnxAgreement
-from tflite_squeeze.runtime.onnx import RUNTIME, run_onnx
+from tflite_squeeze.runtime.foreign import run_foreign
+from tflite_squeeze.runtime.onnx import RUNTIME
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -28,7 +29,7 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 def evaluator() -> tuple[str, Evaluator]:
     """What computes ONNX files here: ONNX Runtime, else the evaluator of the onnx package."""
     if find_spec("onnxruntime") is not None:
-        return RUNTIME, lambda model, inputs, batch: run_onnx(
+        return RUNTIME, lambda model, inputs, batch: run_foreign(
             model.SerializeToString(), inputs, batch=batch
         )
     return "ONNX reference evaluator", _referenced

@@ -29,9 +29,9 @@ JOBS = {
     "larq_run": "tflite_squeeze.runtime.larq:larq_run_job",
     "larq_latency": "tflite_squeeze.runtime.larq:larq_latency_job",
     "larq_operators": "tflite_squeeze.runtime.larq:larq_operators_job",
-    "onnx_inputs": "tflite_squeeze.runtime.onnx:onnx_inputs_job",
-    "onnx_run": "tflite_squeeze.runtime.onnx:onnx_run_job",
-    "onnx_latency": "tflite_squeeze.runtime.onnx:onnx_latency_job",
+    "foreign_inputs": "tflite_squeeze.runtime.foreign:foreign_inputs_job",
+    "foreign_run": "tflite_squeeze.runtime.foreign:foreign_run_job",
+    "foreign_latency": "tflite_squeeze.runtime.foreign:foreign_latency_job",
     "turns": "tflite_squeeze.runtime.turns:turns_job",
 }
 

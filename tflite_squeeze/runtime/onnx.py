@@ -1,18 +1,13 @@
-"""ONNX models run and timed in ONNX Runtime, in child processes as `.tflite` files are."""
+"""ONNX models in ONNX Runtime."""
 
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import RuntimeFailure, UsageError, reason_of
-from tflite_squeeze.runtime.latency import timed_session
-from tflite_squeeze.runtime.process import run_in_child
-from tflite_squeeze.runtime.runner import batch_of, chunks, examples_in, fitted, joined
 from tflite_squeeze.runtime.session import Endpoint
 
 Array = NDArray[Any]
@@ -116,85 +111,4 @@ def _endpoint(index: int, about: Any) -> Endpoint:
         dtype=_TYPES.get(kind, kind),
         scale=0.0,
         zero_point=0,
-    )
-
-
-def run_onnx(
-    content: bytes,
-    inputs: Arrays,
-    *,
-    batch: int = 1,
-    threads: int = 1,
-    time_limit_s: float = 600.0,
-) -> dict[str, Array]:
-    """Runs an ONNX model on N examples in a child process.
-
-    Args:
-        content: of the file.
-        inputs: (N, ...) by the names of the model's inputs.
-        batch: how many examples each run takes, where the model leaves that open.
-        threads: threads for the kernels.
-        time_limit_s: time limit of the run in seconds.
-
-    Returns:
-        Outputs by name, (N, ...).
-
-    Raises:
-        UsageError: ONNX Runtime is not installed.
-        InputError: names, shapes or types do not match.
-        RuntimeFailure: the runtime refused the file, crashed on it, or took too long.
-
-    Example:
-        >>> run_onnx(Path("model.onnx").read_bytes(), {"image": x})["scores"].shape
-        (16, 10)
-    """
-    arrays = {name: np.asarray(array) for name, array in inputs.items()}
-    request = {"threads": threads, "batch": batch}
-    return run_in_child(
-        "onnx_run", content, request, arrays, time_limit_s=time_limit_s, runtime=RUNTIME
-    ).arrays
-
-
-def onnx_inputs(content: bytes, *, time_limit_s: float = 600.0) -> dict[str, tuple[str, Any]]:
-    """The inputs of an ONNX model: type and shape by name, -1 for an open size.
-
-    Raises:
-        UsageError: ONNX Runtime is not installed.
-        RuntimeFailure: it refuses the file.
-    """
-    found = run_in_child("onnx_inputs", content, {}, time_limit_s=time_limit_s, runtime=RUNTIME)
-    return {name: (dtype, tuple(shape)) for name, (dtype, *shape) in found.values.items()}
-
-
-def onnx_inputs_job(
-    path: Path, _request: Mapping[str, Any], _arrays: Arrays
-) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The child's side of `onnx_inputs`."""
-    session = OnnxSession(path.read_bytes())
-    return {end.name: [end.dtype, *end.shape] for end in session.inputs}, {}
-
-
-def onnx_run_job(
-    path: Path, request: Mapping[str, Any], arrays: Arrays
-) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The child's side of `run_onnx`."""
-    session = OnnxSession(path.read_bytes(), threads=request["threads"])
-    feeds = fitted(session.inputs, arrays)
-    batch, count = batch_of(session.inputs, feeds), examples_in(feeds)
-    if all(end.shape[:1] == (-1,) for end in session.inputs):
-        batch = min(request["batch"], count)
-    collected: dict[str, list[Array]] = {end.name: [] for end in session.outputs}
-    for chunk in chunks(session.inputs, feeds, batch):
-        for name, value in session.run(chunk).items():
-            collected[name].append(value)
-    return {}, {name: joined(name, parts, batch, count) for name, parts in collected.items()}
-
-
-def onnx_latency_job(
-    path: Path, request: Mapping[str, Any], _arrays: Arrays
-) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Times a model's runs on generated inputs; returns the same as `latency_job`."""
-    content = path.read_bytes()
-    return timed_session(
-        lambda: OnnxSession(content, threads=request["threads"]), request, lambda _session: None
     )

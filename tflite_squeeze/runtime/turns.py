@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.runtime.executorch import ExecutorchSession, RemoteCall
+from tflite_squeeze.runtime.foreign import opened
 from tflite_squeeze.runtime.inputs import made_up
-from tflite_squeeze.runtime.kinds import ONNX, kind_of
+from tflite_squeeze.runtime.kinds import LITERT, kind_of
 from tflite_squeeze.runtime.larq import LarqSession
 from tflite_squeeze.runtime.larq_files import RUNTIME
 from tflite_squeeze.runtime.latency import timed
@@ -17,7 +19,7 @@ from tflite_squeeze.runtime.process import run_in_child
 from tflite_squeeze.runtime.session import Session, litert_errors
 
 Arrays = Mapping[str, NDArray[Any]]
-AnySession = Session | LarqSession | OnnxSession
+AnySession = Session | LarqSession | OnnxSession | ExecutorchSession
 
 _TURNS, _TURN_SECONDS, _WARMUP_SECONDS = 20, 0.02, 0.2
 
@@ -134,20 +136,27 @@ def times_in_turns(
     times = np.zeros((len(paths), turns))
     with litert_errors():
         for invoke in invokes:
-            timed(invoke, runs=3, min_seconds=_WARMUP_SECONDS)
+            _taken(invoke, _WARMUP_SECONDS)
         for turn in range(turns):
             for which in range(len(paths))[:: 1 if turn % 2 else -1]:
-                taken = timed(invokes[which], runs=3, min_seconds=_TURN_SECONDS)
+                taken = _taken(invokes[which], _TURN_SECONDS)
                 times[which, turn] = float(np.median(taken))
     return times
+
+
+def _taken(invoke: Any, seconds: float) -> list[float]:
+    """The times of one turn, taken where the file runs."""
+    if isinstance(invoke, RemoteCall):
+        return invoke.timed(runs=3, min_seconds=seconds)
+    return timed(invoke, runs=3, min_seconds=seconds)
 
 
 def _opened(path: Path, threads: int, *, larq: bool) -> AnySession:
     content = path.read_bytes()
     if larq:
         return LarqSession(content, threads=threads)
-    if kind_of(content) == ONNX:
-        return OnnxSession(content, threads=threads)
+    if kind_of(content) != LITERT:
+        return opened(content, threads=threads)
     return Session(path, signature=None, threads=threads)
 
 

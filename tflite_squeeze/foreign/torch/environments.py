@@ -13,6 +13,7 @@ VARIABLE = "TFLITE_SQUEEZE_TORCH"
 # What `doctor --install torch` installs, and all results here were made with.
 VERSIONS = {"torch": "2.13.0", "onnx": "1.23.2", "onnxscript": "0.7.2", "numpy": "2.4.6"}
 LITERT_VERSIONS = {"litert-torch": "0.10.0"}
+EXECUTORCH_VERSIONS = {"executorch": "1.5.1"}
 # Archives of .pt2 have had their form since.
 OLDEST = (2, 8)
 INSTALL = "tflite-squeeze doctor --install torch"

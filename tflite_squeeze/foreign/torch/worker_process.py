@@ -90,7 +90,7 @@ class TorchWorker:
 
 @contextmanager
 def started(
-    environment: TorchEnvironment, folder: Path, *, tensors_alone: bool
+    environment: TorchEnvironment, folder: Path, *, tensors_alone: bool, program: Path = PROGRAM
 ) -> Iterator[TorchWorker]:
     """A worker, ended with all that it started when the block ends.
 
@@ -98,6 +98,7 @@ def started(
         environment: the Python to run it in.
         folder: for the files that are exchanged.
         tensors_alone: whether nothing but tensors may be unpickled, whoever asks torch for more.
+        program: what it runs.
     """
     # Its own folder is no place to import from.
     variables = {**os.environ, "PYTHONSAFEPATH": "1"}
@@ -105,7 +106,7 @@ def started(
         variables["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
     with (folder / "chatter").open("wb") as chatter:
         process = subprocess.Popen(
-            [str(environment.python), str(PROGRAM), str(folder)],
+            [str(environment.python), str(program), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=chatter,
