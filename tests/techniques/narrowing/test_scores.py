@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_models
+from tflite_squeeze.techniques.narrowing import scores
 from tflite_squeeze.techniques.narrowing.channels import channels_of
 from tflite_squeeze.techniques.narrowing.scores import Ranking, channel_scores, rank
 
@@ -58,3 +59,24 @@ def test_only_least_squares_sees_that_a_channel_is_held_twice(library: Any) -> N
 def test_without_samples_weights_decide(library: Any) -> None:
     ranking = ranked(tiny_models.dense(library), "least-squares", None)
     assert ranking.score == "norm"
+
+
+def test_many_channels_go_in_rounds_at_nearly_the_same_cost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    hidden = rng.standard_normal((400, 48)) @ rng.standard_normal((48, 96))
+    x = hidden + 0.3 * rng.standard_normal((400, 96))
+    kernel = rng.standard_normal((96, 8))
+    columns = [np.array([one]) for one in range(96)]
+    found = []
+    for rounds in (1000, 32):
+        monkeypatch.setattr(scores, "_ROUNDS", rounds)
+        taker = scores._Taker(0, columns, kernel, x.T @ x / 400, np.square(x).mean(axis=0))
+        ranking = scores._greedy(96, [taker.system()])
+        assert sorted(ranking.order) == list(range(96))
+        assert np.all(np.diff(ranking.losses) >= 0)
+        # Without any input, all that the outputs were is lost.
+        assert ranking.losses[-1] == pytest.approx(1, abs=0.01)
+        found.append(ranking.losses)
+    assert found[1][71] == pytest.approx(found[0][71], rel=0.1)

@@ -288,6 +288,11 @@ class _Taker:
         return _System(np.linalg.inv(damped), self.kernel / np.sqrt(energy + 1e-12), self.columns)
 
 
+# Of more than twice as many channels, several go at once: an update for 512 channels of 3x3 kernels
+# moves 170 MB, for one that goes as for many.
+_ROUNDS = 32
+
+
 @dataclass
 class _System:
     """H⁻¹ and W of a taker while channels go."""
@@ -308,29 +313,39 @@ class _System:
             found[at] = np.einsum("cij,cij->c", weights, np.linalg.solve(blocks, weights))
         return found
 
-    def remove(self, channel: int) -> None:
-        """Takes a channel out; the others make up for it."""
-        index = self.columns[channel]
+    def remove(self, channels: Sequence[int]) -> float:
+        """Takes channels out together; the others make up for it. Returns what that loses."""
+        index = np.concatenate([self.columns[one] for one in channels])
         if not len(index):
-            return
+            return 0.0
         block = self.inverse[np.ix_(index, index)]
-        gain = np.linalg.solve(block, self.inverse[index]).T
-        self.kernel = self.kernel - gain @ self.kernel[index]
-        self.inverse = self.inverse - gain @ self.inverse[index]
+        gain = np.linalg.solve(block, np.hstack([self.inverse[index], self.kernel[index]]))
+        across, weights = gain[:, : len(self.inverse)], gain[:, len(self.inverse) :]
+        lost = float(np.sum(self.kernel[index] * weights))
+        stays = np.ones(len(self.inverse), bool)
+        stays[index] = False
+        across = across[:, stays]
+        self.kernel = self.kernel[stays] - across.T @ self.kernel[index]
+        # What is gone is cut off, which takes a third of the time of updating all to the end.
+        self.inverse = self.inverse[np.ix_(stays, stays)] - across.T @ self.inverse[index][:, stays]
+        places = np.cumsum(stays) - 1
+        self.columns = [places[columns[stays[columns]]] for columns in self.columns]
+        return lost
 
 
 def _greedy(size: int, systems: Sequence[_System]) -> Ranking:
-    """Backward elimination: each time the channel goes that costs least."""
+    """Backward elimination: each time the channels go that cost least, of many several."""
     left, order, losses, total = list(range(size)), [], [], 0.0
     while left:
         costs = np.sum([system.losses(left) for system in systems], axis=0)
-        least = int(np.argmin(costs))
-        total += float(costs[least])
-        channel = left.pop(least)
-        for system in systems:
-            system.remove(channel)
-        order.append(channel)
-        losses.append(total)
+        going = np.argsort(costs, kind="stable")[: max(1, len(left) // _ROUNDS)]
+        channels = [left[at] for at in going]
+        joint = sum(system.remove(channels) for system in systems)
+        alone = np.cumsum(costs[going])
+        losses += list(total + joint * alone / max(alone[-1], np.finfo(np.float64).tiny))
+        total += joint
+        order += channels
+        left = [one for one in left if one not in set(channels)]
     return Ranking(np.array(order), np.array(losses), "least-squares")
 
 
