@@ -186,10 +186,11 @@ def _rebuilt(found: float | str | None) -> str:
     if not isinstance(found, str):
         return "" if found is None else f"{found:.1e}"
     reasons = {
-        "differs from": "differs",
+        "differs from": "differs by more than 0.001",
         "leaves its shape open": "refused: open shape",
-        "operators without": "refused: custom operator",
-        "cannot be translated": "refused: a branch",
+        "operators that ONNX does not have": "refused: custom operator",
+        "_If_": "refused: a branch",
+        "cannot be translated": "refused: tf2onnx fails",
         "quantized already": "refused: integers",
     }
     return next((said for part, said in reasons.items() if part in found), "refused")

@@ -83,6 +83,12 @@ PEERS = {
         "and again the better of two learning rates. Files are int8, the peer's by the plain "
         "converter.",
     ),
+    "aware": Peer(
+        title="TFMOT: quantization-aware training",
+        how="The same trained tf_keras network, as many steps on the same batches at the same "
+        "learning rate. [Quantization, measured](quantize.md) has longer trainings, and the chain "
+        "of zeros, shared values and integers beside TFMOT's PCQAT.",
+    ),
     "sparse": Peer(
         title="EXPERIMENTAL_SPARSITY",
         how="TensorFlow's sparse encoding beside `convert --sparsity sparse`: int8 LeNet-300-100 "
@@ -184,8 +190,21 @@ def _trainings() -> list[Case]:
         for clusters in (16, 32)
     ]
     timing = {"network": network, "repetitions": 3, "count": 60}
+    found += [
+        Case(
+            name=f"aware-{network}",
+            peer="aware",
+            function="quantizing:trained",
+            arguments={"network": network, "seeds": 3, "count": 200},
+            quick={"seeds": 1, "count": 2} if network == "lenet_5" else None,
+            legacy=True,
+        )
+        for network in ("lenet_5", "resnet_8")
+    ]
     return [
         *found,
+        Case(name="aware-steps", peer="aware", function="quantizing:steps",
+             arguments={**timing, "network": "lenet_5"}, legacy=True),
         Case(name="prune-steps", peer="prune", function="pruning:steps", arguments=timing,
              legacy=True),
         Case(name="cluster-steps", peer="cluster", function="clustering:steps",
