@@ -67,7 +67,7 @@ def test_the_readme_says_what_to_do() -> None:
         "`com.google.ai.edge.litert:litert:2.3.2`",
         "val best = model.classify(image).first()",
         "Image.normalized(raw)",
-        "| input | `image: FloatArray` | 1x2x2x3 | float32 |",
+        "| input | `image: FloatArray` | 1x2x2x3 (NHWC: channels last) | float32 |",
         "`TFSQGOLD`",
     ):
         assert expected in text

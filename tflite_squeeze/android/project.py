@@ -17,7 +17,7 @@ from tflite_squeeze.android.kotlin_names import (
 )
 from tflite_squeeze.data.preprocessing import Preprocessing
 from tflite_squeeze.files.templates import environment
-from tflite_squeeze.tables.table import shape_text, text_of
+from tflite_squeeze.tables.table import laid_out_text, shape_text, text_of
 
 LITERT_VERSION = "2.3.2"
 MIN_SDK = 24
@@ -28,6 +28,7 @@ TEMPLATES = environment(
         "comment": comment,
         "constant": constant_name,
         "literal": string_literal,
+        "layout": laid_out_text,
         "shape": shape_text,
         "cell": lambda text: text_of(text).replace("|", "\\|"),
     },

@@ -1,9 +1,11 @@
 """A table that knows nothing about where it will be shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 Cell = str | int | float | None
+
+_IMAGE_CHANNELS = (1, 3, 4)  # gray, coloured, coloured with transparency
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,17 @@ def shape_text(shape: Iterable[int]) -> str:
         ('?x28x28x1', 'scalar')
     """
     return "x".join("?" if size < 0 else str(size) for size in shape) or "scalar"
+
+
+def laid_out_text(shape: Sequence[int]) -> str:
+    """The same for who fills a tensor: of what has the shape of images, with their layout.
+
+    Example:
+        >>> laid_out_text((1, 28, 28, 1)), laid_out_text((1, 10))
+        ('1x28x28x1 (NHWC: channels last)', '1x10')
+    """
+    image = len(shape) == 4 and shape[3] in _IMAGE_CHANNELS
+    return shape_text(shape) + (" (NHWC: channels last)" if image else "")
 
 
 def listed(places: tuple[str, ...], most: int = 4) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tflite_squeeze.microcontrollers.export.names import c_name
 from tflite_squeeze.microcontrollers.graph import main_inputs, main_outputs
 from tflite_squeeze.runtime.session import Endpoint
-from tflite_squeeze.tables.table import shape_text
+from tflite_squeeze.tables.table import laid_out_text
 from tflite_squeeze.tflite.tensor_values import step_before
 
 _C_TYPES = {
@@ -59,7 +59,7 @@ class CTensor:
     def described(self) -> str:
         """A line on it, for comments."""
         label = "".join(c if c.isprintable() and c not in "*/\\" else "_" for c in self.end.name)
-        text = f"{label}: {self.end.dtype} {shape_text(self.end.shape)}"
+        text = f"{label}: {self.end.dtype} {laid_out_text(self.end.shape)}"
         if self.end.scale:
             text += f", real = (q - {self.end.zero_point}) * {self.end.scale:g}"
         return text
