@@ -8,6 +8,9 @@ import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 
+from tflite_squeeze.errors import UsageError
+from tflite_squeeze.foreign.torch.environments import find_torch
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOOL = runpy.run_path(str(REPOSITORY / "tools" / "run_notebooks.py"))
 PATHS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -42,14 +45,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "notebooks"
 
 
-def test_there_are_eleven_in_order() -> None:
-    assert [path.name[:3] for path in PATHS] == [f"{number:02}_" for number in range(1, 12)]
+def test_there_are_twelve_in_order() -> None:
+    assert [path.name[:3] for path in PATHS] == [f"{number:02}_" for number in range(1, 13)]
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # Jupyter's own
 @each
 def test_runs_from_start_to_end(path: Path, folder: Path) -> None:
+    if path.stem.endswith("pytorch"):
+        try:
+            find_torch()
+        except UsageError as error:
+            pytest.skip(str(error))
     reduced = TOOL["with_parameters"](TOOL["without_parameters"](read(path)), {"quick": True})
     reduced.cells.insert(0, nbformat.v4.new_code_cell(JOBS_HERE))
     done = TOOL["cleaned"](TOOL["executed"](reduced, folder))
