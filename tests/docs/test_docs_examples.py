@@ -26,6 +26,9 @@ NOT_RUN = {
     ("docs/guides/tune.md", "it needs a folder that machines share"),
     ("docs/guides/onnx.md", "it changes the environment"),
     ("docs/guides/onnx.md", "it needs PyTorch"),
+    ("docs/guides/pytorch.md", "it downloads PyTorch"),
+    ("docs/guides/pytorch.md", "it needs PyTorch"),
+    ("docs/guides/pytorch.md", "it needs PyTorch and litert-torch"),
     ("CONTRIBUTING.md", "they are what runs it"),
     ("CONTRIBUTING.md", "it changes the clone's hooks"),
 }

@@ -5,10 +5,13 @@
     python tools/benchmarks/onnx_zoo.py techniques build/onnx_zoo    # each network, every technique
     python tools/benchmarks/onnx_zoo.py fetch
     python tools/benchmarks/onnx_zoo.py run build/onnx_public --public
+    python tools/benchmarks/torch_zoo.py build/torch_zoo             # where torch is installed
+    python tools/benchmarks/onnx_zoo.py torch build/torch_zoo        # .pt2 files, and functions
     python tools/benchmarks/onnx_zoo.py table
 
-`run` and `techniques` work on what is not among the results yet, each file in a process of its own,
-and end after some minutes: run them again until they say that all is done.
+`run`, `techniques` and `torch` work on what is not among the results yet, and end after some
+minutes: run them again until they say that all is done. The first two take each file in a process
+of its own.
 """
 
 import json
@@ -130,28 +133,62 @@ def _in_process(paths: list[Path], options: list[str]) -> dict[str, Any]:
 
 
 @main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True))
+@click.option("--only", default="", help="Names that begin so.")
+@click.option("--seconds", default=500, help="When to end.")
+def torch(folder: Path, only: str, seconds: int) -> None:
+    """Imports each network from its .pt2 file and from its function."""
+    from tflite_squeeze.importing.config import Import
+
+    begun, known = time.monotonic(), _results().get("torch", {})
+    for name, inputs in json.loads((folder / "inputs.json").read_text()).items():
+        if name in known or not name.startswith(only):
+            continue
+        if time.monotonic() - begun > seconds:
+            print("time is up: run again")
+            return
+        row = {
+            "program": _imported(folder / f"{name}.pt2", Import())[1],
+            "factory": _imported(
+                Path(__file__).with_name(f"torch_zoo.py:{name}"), Import(inputs=tuple(inputs))
+            )[1],
+        }
+        _keep("torch", name, row)
+        print(name, json.dumps(row), flush=True)
+    print("all done")
+
+
+def _imported(source: Path, config: Any) -> tuple[Any, dict[str, Any]]:
+    """The model, None where it was refused, and what came of it."""
+    from tflite_squeeze.errors import SqueezeError
+    from tflite_squeeze.importing.import_model import import_model
+
+    begun = time.monotonic()
+    try:
+        model, record = import_model(source, config)
+    except SqueezeError as error:
+        # Without the machine's folders.
+        said = str(error).removeprefix(f"{source}: ").replace(f"{source.parent}/", "")
+        return None, {"refused": said}
+    return model, {
+        "difference": record.largest_difference, "operators": record.operators,
+        "opset": record.opset, "parameters": record.parameters, "layers": record.layers,
+        "evaluator": record.evaluator, "seconds": round(time.monotonic() - begun, 1),
+    }  # fmt: skip
+
+
+@main.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--techniques", "through", is_flag=True, help="Through every technique, too.")
 def one(paths: tuple[Path, ...], through: bool) -> None:
     """Imports files, and prints what came of each."""
-    from tflite_squeeze.errors import SqueezeError
     from tflite_squeeze.importing.config import Import
-    from tflite_squeeze.importing.import_model import import_model
 
     for path in paths:
-        begun = time.monotonic()
-        try:
-            model, record = import_model(path, Import(input_shapes=SHAPES.get(path.stem, {})))
-        except SqueezeError as error:
-            print(json.dumps({"file": path.stem, "refused": str(error)}), flush=True)
+        model, row = _imported(path, Import(input_shapes=SHAPES.get(path.stem, {})))
+        print(json.dumps({"file": path.stem, **row}), flush=True)
+        if model is None:
             continue
-        row = {
-            "file": path.stem, "difference": record.largest_difference,
-            "operators": record.operators, "opset": record.opset,
-            "parameters": record.parameters, "layers": record.layers,
-            "evaluator": record.evaluator, "seconds": round(time.monotonic() - begun, 1),
-        }  # fmt: skip
-        print(json.dumps(row), flush=True)
         for name in TECHNIQUES if through else ():
             print(json.dumps({"file": path.stem, name: _outcome(name, model)}), flush=True)
 
@@ -245,6 +282,7 @@ def table() -> None:
     renew_page("onnx", "zoo", _zoo_table(found.get("zoo", {})))
     renew_page("onnx", "techniques", _techniques_table(found.get("techniques", {})))
     renew_page("onnx", "public", _public_table(found.get("public", {})))
+    renew_page("onnx", "torch", _torch_table(found.get("torch", {})))
 
 
 def _zoo_table(rows: dict[str, Any]) -> str:
@@ -259,6 +297,19 @@ def _zoo_table(rows: dict[str, Any]) -> str:
              for way in ("script", "dynamo")]  # fmt: skip
     both = f"| exact, of {len(names)} | {exact[0]} | {exact[1]} | |"
     return "\n".join([*lines, both])
+
+
+def _torch_table(rows: dict[str, Any]) -> str:
+    lines = ["| network | `.pt2` | function | parameters |", "|---|---|---|---:|"]
+    for name, row in sorted(rows.items()):
+        ways = [row["program"], row["factory"]]
+        said = [f"{way['difference']:.1e}" if "difference" in way else _short(way["refused"])
+                for way in ways]  # fmt: skip
+        size = next((f"{way['parameters']:,}" for way in ways if "parameters" in way), "")
+        lines.append(f"| {name} | {' | '.join(said)} | {size} |")
+    exact = [sum(row[way].get("difference", 1) <= EXACT for row in rows.values())
+             for way in ("program", "factory")]  # fmt: skip
+    return "\n".join([*lines, f"| exact, of {len(rows)} | {exact[0]} | {exact[1]} | |"])
 
 
 def _exactness(row: dict[str, Any] | None) -> str:

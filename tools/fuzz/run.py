@@ -26,7 +26,7 @@ import click
 
 _HERE = Path(__file__).resolve().parent
 _TARGETS = ("tflite", "sqz", "sqz_c", "keras", "h5", "npz", "recipe", "tfrecord", "savedmodel",
-            "onnx", "labels")  # fmt: skip
+            "onnx", "pt2", "labels")  # fmt: skip
 _LIMIT_S, _LIMIT_GB, _START_S = 20, 2.0, 120
 _WALL_FACTOR = 6  # how much longer a wait may be than the computing that is allowed
 _BATCH = 200  # inputs of a process: libraries leak

@@ -414,6 +414,26 @@ def changed_saved_model(data: bytes, rng: random.Random) -> bytes:
         return changed_bytes(data, rng)
 
 
+def program_seeds(folder: Path) -> list[Path]:
+    """A program that torch wrote."""
+    tests = Path(__file__).resolve().parents[2] / "tests"
+    return [Path(shutil.copy(tests / "foreign/torch/dictionary.pt2", folder))]
+
+
+def changed_program(data: bytes, rng: random.Random) -> bytes:
+    """A .pt2 file with its bytes or its descriptions changed."""
+    if rng.random() < 0.2:
+        return changed_bytes(data, rng)
+    return changed_archive(data, rng, {".json": changed_json})
+
+
+def program_checked(path: Path, _folder: Path) -> object:
+    """Looks through it, as is done before torch opens it."""
+    from tflite_squeeze.foreign.torch.programs import check_program
+
+    return check_program(path)
+
+
 def copied(seed: Path, to: Path) -> Path:
     """A seed at another place."""
     if seed.is_dir():
@@ -438,5 +458,6 @@ TARGETS = {
          "variables/variables.data-00000-of-00001"),
     ),
     "onnx": Target(onnx_seeds, changed_onnx, imported),
+    "pt2": Target(program_seeds, changed_program, program_checked),
     "labels": Target(label_seeds, changed_labels, labelled),
 }  # fmt: skip

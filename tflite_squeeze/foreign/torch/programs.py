@@ -78,8 +78,8 @@ def check_program(path: Path) -> None:
             for name in members:
                 if name.endswith("_config.json"):
                     _check_payload(path, read_json(archive, members[name]))
-    except (zipfile.BadZipFile, zlib.error, LookupError, EOFError, OSError, ValueError,
-            RecursionError, NotImplementedError) as error:  # fmt: skip
+    except (zipfile.BadZipFile, zlib.error, AttributeError, LookupError, EOFError, OSError,
+            ValueError, RecursionError, NotImplementedError, TypeError) as error:  # fmt: skip
         raise InputError(
             f"model {path} is damaged, or not written by torch.export.save ({reason_of(error)}): "
             f"export it again, by torch 2.8 or later"
