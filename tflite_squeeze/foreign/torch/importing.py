@@ -94,7 +94,11 @@ def _network(
         temporary_folder() as folder,
         started(environment, folder, tensors_alone=guarded) as worker,
     ):
-        yield worker, worker.ask(**request)
+        try:
+            told = worker.ask(**request)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from error
+        yield worker, told
 
 
 def _rebuilt(
@@ -118,12 +122,19 @@ def _rebuilt(
             failures[called] = error
         else:
             return replace(imported, way=f"exported by {called}", origin="PyTorch")
-    for kind in (UnsupportedError, CheckFailed):  # these say more than what could not be exported
-        for failure in failures.values():
-            if isinstance(failure, kind):
-                raise kind(f"{source}: {failure}") from failure
-    said = "; ".join(f"by {called}: {str(each)[:160]}" for called, each in failures.items())
-    raise type(next(iter(failures.values())))(f"{source}: {said}")
+    first = next(iter(failures.values()))
+    shapes = [each["shape"] for each in told["inputs"] if each["shape"][0] != 1]
+    if shapes and not told["free"]:
+        raise type(first)(
+            f"{source}: is the batch of {shapes[0]} its first size? then export it with "
+            f"dynamic_shapes, or with 1 there: {first}"
+        )
+    if isinstance(first, UnsupportedError | CheckFailed):
+        raise type(first)(f"{source}: {first}")
+    kinds = {type(each) for each in failures.values()}
+    kind = UnsupportedError if UnsupportedError in kinds else type(first)
+    said = "; ".join(f"by {called}: {str(each)[:130]}" for called, each in failures.items())
+    raise kind(f"{source} cannot be rebuilt, {said}")
 
 
 def _outputs(

@@ -23,8 +23,8 @@ from tflite_squeeze.files.files import read_file
 
 _MODEL = "models/model.json"
 _MEMBERS = re.compile(
-    r"models/model\.json|data/sample_inputs/model\.pt|archive_format|archive_version|byteorder"
-    r"|version|\.data/\w+|\.format_version|\.storage_alignment|extra/.*"
+    r"models/model\.json|data/(sample_inputs|weights|constants)/model\.pt|byteorder"
+    r"|archive_format|archive_version|version|\.data/\w+|\.format_version|\.storage_alignment|extra/.*"
     r"|data/(weights|constants)/(model_(weights|constants)_config\.json|(weight|tensor)_\d+)"
 )
 _OPERATOR = re.compile(
@@ -34,9 +34,9 @@ _OPERATOR = re.compile(
     r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|neg|pow|eq|ne|lt|le|gt|ge|and_|or_|not_)"
     r"|torch\.sym_(int|float|max|min|not|sum|ite)|math\.(ceil|floor|trunc)"
 )
-_NAME = re.compile(r"[\w.]*")
+_NAME = re.compile(r"[\w.\-]*")
 _NAMES_OF_OTHERS = {
-    "fqn": re.compile(r"[\w.@]*"),
+    "fqn": re.compile(r"[\w.@\-]*"),
     "torch_version": re.compile(r"[\w.+]*"),
 }
 _SYMBOL = re.compile(r"[a-z]+\d+")

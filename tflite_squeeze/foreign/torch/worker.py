@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import json
 import os
+import pickle
 import sys
 import traceback
 import warnings
@@ -55,7 +56,7 @@ class Worker:
             program = torch.export.load(path)
         except Exception as error:
             raise Refused(
-                f"{path} cannot be read by torch {torch.__version__} ({_first_line(error)}): "
+                f"it cannot be read by torch {torch.__version__} ({_first_line(error)}): "
                 f"export it again by this version"
             ) from error
         # They are code, and would run when the program is called.
@@ -243,7 +244,12 @@ def _inputs_of(program: Any) -> list[dict[str, Any]]:
                 f"its input {node.name} leaves {len(open_axes)} sizes open: export it with the "
                 f"batch alone in dynamic_shapes"
             )
-        batch_axis = open_axes[0] if open_axes else sizes.index(1) if 1 in sizes else 0
+        if not open_axes and 1 not in sizes:
+            raise Refused(
+                f"its input {node.name} of shape {sizes} has no batch that is free or 1: export it "
+                f"with dynamic_shapes"
+            )
+        batch_axis = open_axes[0] if open_axes else sizes.index(1)
         described.append({
             "name": node.name,
             "shape": [1 if size is None else size for size in sizes],
@@ -301,11 +307,12 @@ def _built(path: Path, function: str) -> torch.nn.Module:
 def _load_weights(network: torch.nn.Module, path: Path) -> None:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
+    except pickle.UnpicklingError as error:  # its text is of how to run the code all the same
         raise Refused(
-            f"weights {path} cannot be read as tensors alone ({_first_line(error)}): save "
-            f"network.state_dict()"
+            f"weights {path} hold more than tensors, which is not read: save network.state_dict()"
         ) from error
+    except Exception as error:
+        raise Refused(f"weights {path} cannot be read ({_first_line(error)})") from error
     for key in ("state_dict", "model_state_dict", "model"):  # of checkpoints
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
