@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.foreign.torch import importing, worker_process
+from tflite_squeeze.foreign.torch import importing
 from tflite_squeeze.foreign.torch.environments import TorchEnvironment, find_torch
 
 HERE = Path(__file__).parent
@@ -29,7 +29,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def put(way: str = "", **variables: str) -> None:
         here = TorchEnvironment(python=Path(sys.executable), version="2.13.0")
         monkeypatch.setattr(importing, "find_torch", lambda: here)
-        monkeypatch.setattr(worker_process, "PROGRAM", HERE / "fake_worker.py")
+        monkeypatch.setattr(importing, "PROGRAM", HERE / "fake_worker.py")
         monkeypatch.setenv("FAKE_WORKER", way)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)

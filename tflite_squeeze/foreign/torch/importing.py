@@ -15,7 +15,7 @@ from tflite_squeeze.foreign.onnx.importing import TOLERANCE, Imported, import_on
 from tflite_squeeze.foreign.torch.environments import INSTALL_LITERT, find_torch
 from tflite_squeeze.foreign.torch.programs import check_program
 from tflite_squeeze.foreign.torch.source import Factory
-from tflite_squeeze.foreign.torch.worker_process import TorchWorker, started
+from tflite_squeeze.foreign.torch.worker_process import PROGRAM, TorchWorker, started
 
 # Both are tried: the first writes plain graphs, the second knows newer operators.
 _EXPORTERS = {"script": "TorchScript", "dynamo": "dynamo"}
@@ -92,7 +92,7 @@ def _network(
     environment = find_torch()
     with (
         temporary_folder() as folder,
-        started(environment, folder, tensors_alone=guarded) as worker,
+        started(environment, folder, tensors_alone=guarded, program=PROGRAM) as worker,
     ):
         try:
             told = worker.ask(**request)

@@ -90,7 +90,7 @@ class TorchWorker:
 
 @contextmanager
 def started(
-    environment: TorchEnvironment, folder: Path, *, tensors_alone: bool, program: Path = PROGRAM
+    environment: TorchEnvironment, folder: Path, *, tensors_alone: bool, program: Path
 ) -> Iterator[TorchWorker]:
     """A worker, ended with all that it started when the block ends.
 
