@@ -9,6 +9,7 @@ import click
 
 from tflite_squeeze.command_line.config_options import config_of, config_options, given
 from tflite_squeeze.command_line.option_types import NUMBERS, PIXELS
+from tflite_squeeze.command_line.tensorflow import import_tensorflow
 from tflite_squeeze.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def open_data(options: Mapping[str, Any]) -> "Data | None":
         if preprocessing is not None or features is not None:
             raise UsageError("options about data are given, but no data: pass --data SOURCE too")
         return None
+    import_tensorflow()
     from tflite_squeeze.data.data import load_data
 
     return load_data(data, preprocessing=preprocessing, features=features)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tflite_squeeze.command_line.config_options import config_options
+from tflite_squeeze.command_line.tensorflow import import_tensorflow
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.foreign.torch.source import is_factory
@@ -93,11 +94,9 @@ def open_model(
         raise InputError(f"model {path} does not exist: check the path")
     if may_need_larq(path):
         arrange_for_larq()
-    # TensorFlow greets whoever imports it, whatever its log level.
-    with caught_chatter():
-        import tensorflow  # noqa: F401
+    import_tensorflow()
+    from tflite_squeeze.network.loading import load_model
 
-        from tflite_squeeze.network.loading import load_model
     import_modules(options["import_"])
     with caught_chatter():
         return load_model(

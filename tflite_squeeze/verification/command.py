@@ -18,6 +18,7 @@ from tflite_squeeze.command_line.output import (
     show,
     write_json,
 )
+from tflite_squeeze.command_line.tensorflow import import_tensorflow
 from tflite_squeeze.errors import CheckFailed
 
 
@@ -45,6 +46,7 @@ def verify_command(ctx: click.Context, /, model: Path, tflite: Path, **options: 
     diverges first.
     """
     check_json(options["json_target"], force=options["force"], inputs=[model, tflite])
+    import_tensorflow()
     from tflite_squeeze.emission.quantization import Quantization
     from tflite_squeeze.files.tflite_file import read_tflite
     from tflite_squeeze.network.loading import ModelKind

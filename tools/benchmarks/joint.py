@@ -57,25 +57,26 @@ def main() -> None:
 @click.argument("network", type=click.Choice(NETWORKS))
 @click.argument("side", type=click.Choice(["here", "peer"]))
 @click.option("--seed", type=int, default=0, show_default=True)
-def run(network: str, side: str, seed: int) -> None:
+@click.option("--zeros", type=float, default=ZEROS, show_default=True, help="Of this side alone.")
+def run(network: str, side: str, seed: int, zeros: float) -> None:
     """The whole chain on one network; a few minutes."""
-    key = f"{network} {side} {seed}"
+    key = f"{network} {side} {seed}" + (f" {zeros:g}" if zeros != ZEROS else "")
     if key in RESULTS.known:
         return
     tf_keras.utils.set_random_seed(seed)
     began = time.perf_counter()
     x, y, x_test, y_test = arrays("fashion-mnist")
-    tflite = (_here if side == "here" else _peer)(network, x, y, seed)
+    tflite = _here(network, x, y, seed, zeros) if side == "here" else _peer(network, x, y, seed)
     seconds = time.perf_counter() - began
     reader = Interpreter(model_content=tflite)
     (name,) = next(iter(reader.get_signature_list().values()))["inputs"]
     (answers,) = run_file(tflite, {name: x_test}).outputs.values()
-    zeros, values = _in_file(tflite)
+    zeros_found, values = _in_file(tflite)
     found = {
         "accuracy": float(np.mean(answers.argmax(-1) == y_test)),
         "bytes": len(tflite),
         "download": len(lzma.compress(tflite, preset=9 | lzma.PRESET_EXTREME)),
-        "zeros": zeros,
+        "zeros": zeros_found,
         "values": values,
         "seconds": seconds,
     }
@@ -116,14 +117,14 @@ def _peer(network: str, x: Any, y: Any, seed: int) -> bytes:
     return bytes(converter.convert())
 
 
-def _here(network: str, x: Any, y: Any, seed: int) -> bytes:
+def _here(network: str, x: Any, y: Any, seed: int, zeros: float) -> bytes:
     from tflite_squeeze import Cluster, FineTune, Prune, QuantizationAware, cluster, prune, quantize
     from tflite_squeeze.conversion.convert import convert
 
     data = {"x_train": x, "y_train": y}
     how = FineTune(epochs=EPOCHS, batch=BATCH, learning_rate=RATE, seed=seed)
     model = dense_model(network, "fashion-mnist", seed)
-    model, _ = prune(model, Prune(sparsity=ZEROS), data, how)
+    model, _ = prune(model, Prune(sparsity=zeros), data, how)
     model, _ = cluster(model, Cluster(clusters=VALUES), data, how)
     twin, _ = quantize(model, QuantizationAware(), data, how)
     return convert(twin, data=data, verification=None).tflite
@@ -148,8 +149,8 @@ def table() -> None:
         "| network | side | seed | accuracy | file | download | zeros | values |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for key, found in known.items():
-        network, side, seed = key.split()
+    for key, found in sorted(known.items()):
+        network, side, seed = key.split()[:3]
         rows.append(
             f"| {network} | {side} | {seed} | {found['accuracy']:.2%} | {found['bytes']:,} | "
             f"{found['download']:,} | {found['zeros']:.1%} | {found['values']} |"
