@@ -24,6 +24,7 @@ from tflite_squeeze.network.graph import has_graph
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.tflite.fields import items, text
+from tflite_squeeze.tflite.flat_inputs import with_flat_inputs
 from tflite_squeeze.tflite.flatbuffer import count_operators, read_model
 from tflite_squeeze.tflite.signatures import quantization_name, without_signatures
 
@@ -113,7 +114,7 @@ def from_tflite(tflite: bytes, name: str, opset: int) -> "ModelProto":
         tflite = floats_of(source, Quantization.INT8)[0]
     with temporary_folder() as folder, caught_chatter():
         path = folder / "model.tflite"
-        path.write_bytes(without_signatures(tflite))
+        path.write_bytes(with_flat_inputs(without_signatures(tflite)))
         model = from_file(path, opset=opset, name=name, remedy=_REMEDY)
     paired = in_pairs(renamed(model, _names_outside(tflite)))
     return shorter_names(with_unsigned_activations(paired))

@@ -17,6 +17,7 @@ from tflite_squeeze.foreign.onnx.importing import Imported, import_onnx
 from tflite_squeeze.foreign.onnx.translating import from_file
 from tflite_squeeze.rebuilding.names import short_names
 from tflite_squeeze.runtime.run import run_file
+from tflite_squeeze.tflite.flat_inputs import with_flat_inputs
 from tflite_squeeze.tflite.signatures import quantization_name, without_signatures
 
 Array = NDArray[Any]
@@ -59,7 +60,7 @@ def import_tflite(
     content = without_signatures(_floats(tflite, name))
     with temporary_folder() as folder:
         source, made = folder / f"{name}.tflite", folder / f"{name}.onnx"
-        source.write_bytes(content)
+        source.write_bytes(with_flat_inputs(content))
         with caught_chatter():
             translated = from_file(source, opset=_OPSET, name=source.name, remedy=_REMEDY)
         nodes = translated.graph.node
