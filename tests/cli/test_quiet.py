@@ -18,7 +18,6 @@ from tflite_squeeze.conversion.convert import convert
     "arguments",
     [
         ("verify", "net.keras", "net.tflite", "--data", "data.npz"),
-        ("prune", "net.tflite", "-o", "half.tflite", "--sparsity", "0.5", "--data", "data.npz"),
         ("tune", "net.keras", "-o", "best", "--trials", "0", "--data", "data.npz"),
     ],
     ids=lambda arguments: arguments[0],

@@ -40,7 +40,7 @@ def trained(network: str, seeds: int, count: int, *, quick: bool = False) -> Ite
         name: [float(right(one, data).mean()) for one in each] for name, each in files.items()
     }
     yield seeds_row(what, "accuracy", accuracies["here"], accuracies["TFMOT"])
-    yield from beside(what, files["here"][0], files["TFMOT"][0], data, quick=quick)
+    yield from beside(f"{what}, seed 0", files["here"][0], files["TFMOT"][0], data, quick=quick)
 
 
 def _trained(model: Any, data: Any, order: np.ndarray) -> Any:
