@@ -107,3 +107,14 @@ def test_depthwise_is_a_ridge_for_each_channel() -> None:
         alone, mean = ridge(x[:, :, channel], y[:, outputs], start[:, channel], 0.1)
         np.testing.assert_allclose(matrix[:, channel], alone, rtol=1e-9)
         np.testing.assert_allclose(intercept[outputs], mean, rtol=1e-9)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_few_rows_are_solved_by_rows_with_the_same_result(intercept: bool) -> None:
+    rng = np.random.default_rng(0)
+    x, y, start = (rng.standard_normal(shape) for shape in ((20, 30), (20, 4), (30, 4)))
+    sums = NormalEquations(30, 4)
+    sums.add(x, y)
+    wanted = sums.solved(start, 0.05, intercept=intercept)
+    for found, one in zip(ridge(x, y, start, 0.05, intercept=intercept), wanted, strict=True):
+        assert found == pytest.approx(one, abs=1e-9)

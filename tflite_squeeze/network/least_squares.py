@@ -46,7 +46,7 @@ def rows(
         >>> rows(keras.layers.Conv2D(8, 3), np.zeros((2, 5, 5, 4), np.float32)).shape
         (18, 36)
     """
-    return _rows_at(layer, x, drawn(len(x), _places(layer, x), positions, rng))
+    return _rows_at(layer, x, drawn(len(x), places_of(layer, x), positions, rng))
 
 
 def paired_rows(
@@ -68,7 +68,7 @@ def paired_rows(
     Returns:
         (rows as in `rows`, (n, outputs)).
     """
-    places = _places(layer, x)
+    places = places_of(layer, x)
     at = drawn(len(x), places, positions, rng)
     return _rows_at(layer, x, at), output_rows(np.reshape(y, (len(x), places, -1)), at)
 
@@ -187,8 +187,11 @@ def ridge(
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     scale = 1.0 if intercept else 0.0
     mean, answer = scale * x.mean(axis=0), scale * y.mean(axis=0)
-    x, y = x - mean, y - answer
-    matrix = _towards(x.T @ x / len(x), x.T @ y / len(x), np.asarray(start, np.float64), alpha)
+    x, y, start = x - mean, y - answer, np.asarray(start, np.float64)
+    if len(x) < x.shape[1]:
+        matrix = _towards_by_rows(x, y, start, alpha)
+    else:
+        matrix = _towards(x.T @ x / len(x), x.T @ y / len(x), start, alpha)
     return matrix, answer - mean @ matrix
 
 
@@ -219,8 +222,20 @@ def _towards(covariance: Array, crossed: Array, start: Array, alpha: float) -> A
     return np.asarray(start + np.linalg.solve(damped, crossed - covariance @ start))
 
 
-def _places(layer: Any, x: Array) -> int:
-    """How many positions the output of one example has."""
+def _towards_by_rows(x: Array, y: Array, start: Array, alpha: float) -> Array:
+    """The same with a matrix of the rows, where they are fewer: W₀ + Xᵀ (X Xᵀ + λ)⁻¹ (Y - X W₀)."""
+    penalty = alpha * float(np.square(x).sum()) / x.shape[1] + _FLOOR * len(x)
+    damped = x @ x.T + penalty * np.eye(len(x))
+    return np.asarray(start + x.T @ np.linalg.solve(damped, y - x @ start))
+
+
+def places_of(layer: Any, x: Array) -> int:
+    """How many positions the output of one example has.
+
+    Args:
+        layer: as in `rows`.
+        x: a batch of its inputs, (examples, …, channels).
+    """
     if hasattr(layer, "kernel_size"):
         return math.prod(count for _, count in _windows(layer, x.shape[1:-1]))
     return math.prod(_flat(layer, x).shape[1:-1])

@@ -84,6 +84,18 @@ def test_plans_are_made_once_and_predict_what_they_cost(
     assert plans.at(0.7) is plan
 
 
+def test_without_time_fewer_widths_are_measured(library: Any) -> None:
+    model = residual(library)
+    data = load_data(IMAGES).fitted_to(flavors.input_specs(model))
+    config, counts = Narrow(budget="macs", keep=0.5, multiple=1), []
+    for seconds in (None, 1e-6):
+        told: list[int] = []
+        plans = Plans(model, config, data, lambda _, of, to=told: to.append(of), seconds)
+        assert plans.at(0.5).cost <= 0.6
+        counts.append(max(told))
+    assert counts[1] < counts[0]
+
+
 def test_times_come_from_files(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verb, "TimedBeside", _Widths)
     config = Narrow(budget="latency", keep=0.7, multiple=2)

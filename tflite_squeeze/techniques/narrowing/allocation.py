@@ -10,6 +10,7 @@ channels at a time and since much of a small network's time is no arithmetic.
 """
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -27,6 +28,7 @@ from tflite_squeeze.training.divergence import Divergence
 Array = NDArray[Any]
 Widths = tuple[int, ...]
 
+_FEWEST = 2
 _LEVELS = 6  # widths of a group that are measured; between them the divergence is interpolated
 # Powers of the single divergences: that of groups that hardly matter alone grows in company.
 _POWERS = (1.0, 0.75, 0.5, 0.35, 1.5)
@@ -162,6 +164,7 @@ class Search:
         costs: the share of MACs or bytes of some units.
         times: shares of the time of models; None where the budget is no time.
         told: of the progress, (done, of).
+        seconds: about how long each group alone may be measured; None for as long as it takes.
     """
 
     channels: Channels
@@ -173,6 +176,7 @@ class Search:
     costs: Costs
     times: Callable[[Sequence[Any]], list[float]] | None = None
     told: Callable[[int, int], None] | None = None
+    seconds: float | None = None
 
     def stays(self, widths: Mapping[int, int]) -> Array:
         """(all units,) which stay, where some groups have other widths."""
@@ -240,7 +244,18 @@ class Search:
 
     @cached_property
     def _levels(self) -> list[list[int]]:
-        return [_levels(group.size, group.step(self.multiple)) for group in self.groups]
+        most = self._most_levels
+        return [_levels(group.size, group.step(self.multiple), most) for group in self.groups]
+
+    @cached_property
+    def _most_levels(self) -> int:
+        """How many widths of a group are measured: fewer of a network that takes long."""
+        if self.seconds is None:
+            return _LEVELS
+        began = time.perf_counter()
+        self.tried(self.stays({0: self.groups[0].size // 2}))
+        each = time.perf_counter() - began
+        return int(np.clip(self.seconds / (each * len(self.groups)), _FEWEST, _LEVELS))
 
     @cached_property
     def _singles(self) -> list[tuple[int, int]]:
@@ -301,12 +316,12 @@ def _best(trials: Sequence[Trial], keep: float) -> Trial:
     return min(trials, key=lambda trial: trial.cost)
 
 
-def _levels(size: int, multiple: int) -> list[int]:
-    """The widths at which a group is measured, the narrowest first."""
+def _levels(size: int, multiple: int, most: int) -> list[int]:
+    """The widths at which a group is measured, at most so many, the narrowest first."""
     step = _step(size, multiple)
     found = list(range(step, size, step))
-    if len(found) > _LEVELS:
-        picked = np.linspace(0, len(found) - 1, _LEVELS).round().astype(int)
+    if len(found) > most:
+        picked = np.linspace(0, len(found) - 1, most).round().astype(int)
         found = [found[at] for at in np.unique(picked)]
     return found
 

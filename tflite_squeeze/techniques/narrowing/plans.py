@@ -1,6 +1,6 @@
 """Widths for any budget, from one measurement of each group of channels alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tflite_squeeze.data.data import Data
@@ -44,6 +44,7 @@ class Plans:
         config: with a budget; its `keep` does not matter.
         data: fitted to the model; no labels are needed.
         told: of the progress of the measurement.
+        seconds: about how long the measurement may take; None for as long as it takes.
 
     Raises:
         UsageError: none of the model's layers can get narrower.
@@ -54,7 +55,14 @@ class Plans:
         {'conv_1': 0.5, 'dense': 0.75}
     """
 
-    def __init__(self, model: Any, config: Narrow, data: Data, told: Told | None = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        config: Narrow,
+        data: Data,
+        told: Told | None = None,
+        seconds: float | None = None,
+    ) -> None:
         self._config = config
         selection = select(model, only=config.only, protect=config.protect)
         channels = channels_of(model)
@@ -71,7 +79,8 @@ class Plans:
         self._held = samples.held
         self._planned: dict[float, Plan] = {}
         self._groups: list[Group] = groups
-        self._search = search_of(model, channels, groups, rankings, samples, config, told, {})
+        search = search_of(model, channels, groups, rankings, samples, config, told, {})
+        self._search = replace(search, seconds=seconds)
 
     def divergence(self, model: Any) -> float:
         """How far a model's answers are from the original's, on the samples held back.

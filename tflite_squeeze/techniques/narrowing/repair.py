@@ -24,7 +24,13 @@ from numpy.typing import NDArray
 
 from tflite_squeeze.network.forward import computes
 from tflite_squeeze.network.graph import Node, Value, graph_of
-from tflite_squeeze.network.least_squares import NormalEquations, paired_rows, ridge_depthwise
+from tflite_squeeze.network.least_squares import (
+    NormalEquations,
+    paired_rows,
+    places_of,
+    ridge,
+    ridge_depthwise,
+)
 from tflite_squeeze.network.running import DEPTHWISE, SOLVED, Running, activation_of
 
 Array = NDArray[Any]
@@ -165,16 +171,21 @@ class _Repair:
         self, layer: Any, given: Array, wanted: Array, kernel: Array, *, free: bool
     ) -> tuple[Array, Array]:
         start = kernel.reshape(-1, kernel.shape[-1])
-        sums = NormalEquations(*start.shape)
-        for at in range(0, len(given), _BATCH):
-            part = slice(at, at + _BATCH)
-            x, y = paired_rows(layer, given[part], wanted[part], _PLACES, self._random)
-            sums.add(x, y)
-            if not free:  # with their mirror images, the means are 0, and so is the intercept
-                sums.add(-x, -y)
         pruned = start == 0
         # Zeros that pruning left stay; then only the shift is solved.
-        solved, shift = sums.solved(start, _RIGID if pruned.any() else self._alpha)
+        alpha = _RIGID if pruned.any() else self._alpha
+        parts = (slice(at, at + _BATCH) for at in range(0, len(given), _BATCH))
+        rows = (
+            paired_rows(layer, given[part], wanted[part], _PLACES, self._random) for part in parts
+        )
+        if min(places_of(layer, given), _PLACES) * len(given) < len(start):
+            x, y = (np.concatenate(one) for one in zip(*rows, strict=True))
+            solved, shift = ridge(x, y, start, alpha, intercept=free)
+        else:
+            sums = NormalEquations(*start.shape)
+            for x, y in rows:
+                sums.add(x, y)
+            solved, shift = sums.solved(start, alpha, intercept=free)
         solved[pruned] = 0
         return solved.reshape(kernel.shape), shift
 
