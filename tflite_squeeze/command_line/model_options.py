@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tflite_squeeze.command_line.config_options import config_options
+from tflite_squeeze.command_line.output import progress
 from tflite_squeeze.command_line.tensorflow import import_tensorflow
 from tflite_squeeze.emission.chatter import caught_chatter
 from tflite_squeeze.errors import InputError, UsageError
-from tflite_squeeze.foreign.torch.source import is_factory
+from tflite_squeeze.foreign.torch.source import is_factory, is_program
 from tflite_squeeze.network.larq_library import arrange_for_larq, may_need_larq
 
 if TYPE_CHECKING:
@@ -117,7 +119,11 @@ def open_layers(
         InputError: it cannot be loaded.
         UsageError: it is a SavedModel or a `.tflite` file.
     """
-    source = open_model(path, options, keep_prunable=keep_prunable)
+    shown: AbstractContextManager[None] = nullcontext()
+    if is_program(path) or is_factory(path):  # PyTorch takes seconds to start
+        shown = progress(click.get_current_context(), f"importing {path}")
+    with shown:
+        source = open_model(path, options, keep_prunable=keep_prunable)
     from tflite_squeeze.rebuilding.layers import with_layers
 
     return with_layers(source)

@@ -348,3 +348,14 @@ def test_what_has_no_layer_is_refused_by_name(case: Any, said: str, tmp_path: Pa
         case = (nodes, IMAGE, RESIZE)
     with pytest.raises(UnsupportedError, match=r"the ONNX node .* has no Keras layer"):
         imported(tmp_path, case)
+
+
+def test_a_constant_of_the_type_of_another_value_is_a_constant(tmp_path: Path) -> None:
+    """As the dynamo exporter writes numbers beside tensors, without its optimizer."""
+    nodes = [
+        node("CastLike", "three x", "a"),
+        node("Add", "x a", "b"),
+        node("Relu", "b", "y"),
+    ]
+    model = imported(tmp_path, (nodes, ["b", 4], {"three": whole(3)})).model
+    assert np.asarray(model(np.full((2, 4), -1.0, np.float32))) == pytest.approx(2.0)

@@ -86,7 +86,9 @@ class OnnxGraph:
         """The names of all values that depend on what is in the input, not on its shape alone."""
         found = {each.name for each in self.inputs}
         for node in self.nodes:
-            if node.kind not in ("Shape", "Size") and found.intersection(node.inputs):
+            # Of what a constant is made alike, only the type matters.
+            taken = node.inputs[:1] if node.kind == "CastLike" else node.inputs
+            if node.kind not in ("Shape", "Size") and found.intersection(taken):
                 found.update(node.outputs)
         return found
 
