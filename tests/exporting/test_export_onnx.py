@@ -122,10 +122,21 @@ def test_what_has_no_form_is_refused() -> None:
     sequences = tiny_models.examples(16, 10, 3)
     with pytest.raises(UnsupportedError, match="UNIDIRECTIONAL_SEQUENCE_LSTM"):
         export_onnx(tiny_models.recurrent(keras), data=sequences, conversion=INT8)
+    with pytest.raises(UnsupportedError, match="without their zeros"):
+        export_onnx(_sparse_file())
     with pytest.raises(UsageError, match="dynamic has no ONNX form"):
         export_onnx(tiny_models.dense(keras), conversion=Convert(quantize="dynamic"))
     with pytest.raises(UnsupportedError, match="operators that ONNX does not have"):
         export_onnx(tiny_models.odd(tf.keras, operation="bessel_i0e"))
+
+
+def _sparse_file() -> bytes:
+    model = keras.Sequential([keras.Input((64,), name="x"), keras.layers.Dense(64)])
+    kernel, bias = model.get_weights()
+    model.set_weights(
+        [np.where(np.arange(kernel.size).reshape(kernel.shape) % 16, 0, kernel), bias]
+    )
+    return convert(model, Convert(sparsity="sparse"), verification=None).tflite
 
 
 def test_other_answers_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

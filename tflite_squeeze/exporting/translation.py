@@ -110,6 +110,7 @@ def from_tflite(tflite: bytes, name: str, opset: int) -> "ModelProto":
     source = LoadedModel(model=tflite, kind=ModelKind.TFLITE, name=name, sha256="")
     only_endpoint(source)
     _refuse_fused(tflite, name)
+    _refuse_sparse(tflite, name)
     if quantization_name(tflite) in _IN_FLOAT:
         tflite = floats_of(source, Quantization.INT8)[0]
     with temporary_folder() as folder, caught_chatter():
@@ -133,6 +134,22 @@ def _refuse_fused(tflite: bytes, name: str) -> None:
         raise UnsupportedError(
             f"{name} has the operator {found[0]}, which no operator of ONNX computes with the same "
             f"integers: export the Keras model in float, without --quantize"
+        )
+
+
+def _refuse_sparse(tflite: bytes, name: str) -> None:
+    """Refuses weights that are stored without their zeros, of which tf2onnx reads no form.
+
+    Raises:
+        UnsupportedError: there are some.
+    """
+    sparse = [
+        one for graph in read_model(tflite).subgraphs for one in graph.tensors if one.sparsity
+    ]
+    if sparse:
+        raise UnsupportedError(
+            f"{name} stores {len(sparse)} of its weights without their zeros, which ONNX does not: "
+            f"export the Keras model, or convert it with --sparsity dense first"
         )
 
 
