@@ -1,13 +1,14 @@
 """Programs of ExecuTorch, in the Python that has torch, since the runtime is part of it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import finalize
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.errors import InputError, RuntimeFailure
@@ -64,10 +65,16 @@ class ExecutorchSession:
             for index, (dtype, *shape) in enumerate(found["inputs"])
         ]  # fmt: skip
 
-    def run(self, feeds: Arrays) -> dict[str, Array]:
-        """Runs once on arrays of the tensors' own types."""
-        answers = self._worker.run([feeds[end.name] for end in self.inputs])
-        return {f"output_{index}": one for index, one in enumerate(answers)}
+    def run_each(self, examples: Iterable[Arrays]) -> list[dict[str, Array]]:
+        """Runs on each, on arrays of the tensors' own types."""
+        given = list(examples)
+        stacks = self._worker.run(
+            [np.stack([one[end.name] for one in given]) for end in self.inputs]
+        )
+        return [
+            {f"output_{index}": one for index, one in enumerate(answers)}
+            for answers in zip(*stacks, strict=True)
+        ]
 
     def invoker(self, feeds: Arrays) -> "RemoteCall":
         """What runs once, with the inputs that the program already has."""
@@ -78,7 +85,7 @@ class ExecutorchSession:
         return self._remote(feeds, whole=True)
 
     def _remote(self, feeds: Arrays, *, whole: bool) -> "RemoteCall":
-        self.run(feeds)  # and keeps them there
+        self.run_each([feeds])  # and keeps them there
         return RemoteCall(partial(self._worker.ask, "time", whole=whole))
 
 

@@ -64,10 +64,15 @@ class Worker:
         return {"inputs": [[_TYPES.get(one.dtype(), "?"), *one.sizes()] for one in inputs]}
 
     def run(self) -> dict[str, Any]:
-        """Runs once on the arrays of the folder."""
+        """Runs on each of the stacked arrays of the folder."""
         with np.load(self.folder / "inputs.npz", allow_pickle=False) as data:
-            self._arrays = [np.array(data[str(index)]) for index in range(len(data.files))]
-        answers: Any = {str(index): one for index, one in enumerate(self._call())}
+            stacks = [data[str(index)] for index in range(len(data.files))]
+        found = []
+        for arrays in zip(*stacks, strict=True):
+            self._arrays = [np.ascontiguousarray(one) for one in arrays]
+            found.append([np.array(one) for one in self._call()])
+        columns = enumerate(zip(*found, strict=True))
+        answers: Any = {str(index): np.stack(column) for index, column in columns}
         np.savez(self.folder / "outputs.npz", **answers)
         return {}
 

@@ -102,8 +102,8 @@ def foreign_run_job(
     if all(end.shape[:1] == (-1,) for end in session.inputs):
         batch = min(request["batch"], count)
     collected: dict[str, list[Array]] = {}
-    for chunk in chunks(session.inputs, feeds, batch):
-        for name, value in session.run(chunk).items():
+    for answer in session.run_each(chunks(session.inputs, feeds, batch)):
+        for name, value in answer.items():
             collected.setdefault(name, []).append(value)
     return {}, {name: joined(name, parts, batch, count) for name, parts in collected.items()}
 

@@ -1,7 +1,7 @@
 """ONNX models in ONNX Runtime."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -73,6 +73,10 @@ class OnnxSession:
                 f"{RUNTIME} cannot compute the file ({reason_of(error)[:200]}): export it again"
             ) from error
         return dict(zip(names, answers, strict=True))
+
+    def run_each(self, examples: Iterable[Arrays]) -> list[dict[str, Array]]:
+        """Runs on each."""
+        return [self.run(feeds) for feeds in examples]
 
     def invoker(self, feeds: Arrays) -> Callable[[], Any]:
         """What runs once, with inputs and outputs in memory that is bound beforehand."""
