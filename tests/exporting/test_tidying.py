@@ -112,6 +112,17 @@ def test_activations_become_unsigned_and_weights_do_not() -> None:
     assert [(one.dtype.name, int(one)) for one in points.values()] == [("uint8", 100)]
 
 
+def test_integers_of_a_table_stay_as_they_are() -> None:
+    nodes = [node("Gather", "w x", "q"), node("DequantizeLinear", "q s z", "y")]
+    weights = {
+        "s": np.float32(0.5), "z": np.int8(3), "w": np.array([[1, -2], [3, 4]], np.int8)
+    }  # fmt: skip
+    model = onnx_model(nodes, {"x": [1]}, weights, opset=19, integers=True)
+    with_unsigned_activations(model)
+    (answer,) = ReferenceEvaluator(model).run(None, {"x": np.array([1])})
+    assert answer.tolist() == [[0.0, 0.5]]
+
+
 def test_integers_at_the_ends_stay_as_they_are() -> None:
     nodes = [node("QuantizeLinear", "x s z", "y")]
     model = onnx_model(nodes, {"x": [1, 2]}, {"s": np.float32(0.5), "z": np.int8(3)})

@@ -136,13 +136,15 @@ def with_unsigned_activations(model: "ModelProto") -> "ModelProto":
     constants = {one.name: one for one in graph.initializer}
     kept = {one.name for one in (*graph.input, *graph.output)}
     kept |= _weights(model)
+    made = {one.output[0] for one in graph.node if one.op_type == _QUANTIZE}
     points: dict[str, str] = {}
     for node in graph.node:
         if node.op_type not in (_QUANTIZE, _DEQUANTIZE) or len(node.input) < _POINT + 1:
             continue
         point = numpy_helper.to_array(constants[node.input[_POINT]])
         value = node.output[0] if node.op_type == _QUANTIZE else node.input[0]
-        if point.dtype != np.int8 or value in kept:
+        # What is gathered from a table of integers is neither, and has its type.
+        if point.dtype != np.int8 or value in kept or value not in made | constants.keys():
             continue
         if value in constants:
             _make_unsigned(constants[value])
