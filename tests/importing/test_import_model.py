@@ -70,3 +70,11 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, run: Run) -> None
     assert "ONNX" in run("import", path, "-o", tmp_path / "out.keras").refused()
     with pytest.raises(InputError):
         load_model(path)
+
+
+def test_outputs_have_the_names_that_the_file_gives_them(tmp_path: Path) -> None:
+    nodes = [node("Relu", "x", "scores"), node("Sigmoid", "x", "output_1")]
+    path = onnx_file(tmp_path, nodes, {"x": [1, 4]}, {}, outputs="scores output_1")
+    model, record = import_model(path)
+    assert [one.name for one in record.outputs] == model.output_names
+    assert model.output_names[0] == "scores"

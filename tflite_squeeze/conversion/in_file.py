@@ -53,7 +53,7 @@ def in_file(
     changed, record = verb(weights_model(kernels, loaded.name), config, one_shot=True)
     after = with_weights(before, kernels, changed)
     if data is None:
-        return tidied(after), record
+        return _told(loaded.model, tidied(after), record)
     samples = load_data(data)
     batches = calibration_batches(loaded, Convert(calibration_samples=_SAMPLES), samples, {})
     repaired, moved = with_repaired_biases(before, after, kernels, batches)
@@ -76,4 +76,12 @@ def in_file(
     if output.accuracy is not None:
         right = {"before": output.accuracy.reference, "after": output.accuracy.file}
         update |= {"metric": "accuracy", **right}
-    return tidied(after), record.model_copy(update=update)
+    return _told(loaded.model, tidied(after), record.model_copy(update=update))
+
+
+def _told(before: bytes, after: bytes, record: Any) -> tuple[bytes, Any]:
+    """The file, and its size in the record: it may be larger than what it was made from."""
+    told = f"the file has {len(before):,} → {len(after):,} bytes"
+    if len(after) > len(before):
+        told += ", since its weights are dense and float32 now: convert it to store them smaller"
+    return after, record.model_copy(update={"notes": (*record.notes, told)})

@@ -69,5 +69,5 @@ def _install(ctx: click.Context, what: str, *, yes: bool, force: bool) -> None:
     click.echo(size, err=True)
     if not yes:
         click.confirm("Install it?", abort=True, err=True)
-    made = install(what)
+    made = install(what, anew=force)
     say(ctx, f"torch {made.version} is ready in {own_folder()}")

@@ -71,11 +71,14 @@ def installed(what: str) -> TorchEnvironment | None:
     return TorchEnvironment(python=python, version=done.stdout.split()[-1])
 
 
-def install(what: str) -> TorchEnvironment:
-    """Makes the environment anew, or not at all; pip writes its progress to standard error.
+def install(what: str, *, anew: bool = False) -> TorchEnvironment:
+    """Makes the environment, or adds to it; pip writes its progress to standard error.
+
+    What was installed before stays, also where this fails.
 
     Args:
         what: a key of `INSTALLABLE`.
+        anew: whether an environment that is there is thrown away first.
 
     Raises:
         OutputError: it cannot be made.
@@ -83,12 +86,16 @@ def install(what: str) -> TorchEnvironment:
     folder, whole = own_folder(), False
     python = python_in(folder)
     pip = ("-m", "pip", "install", "--disable-pip-version-check")
-    versions = INSTALLABLE[what].versions
+    before = [] if anew else [part for part in INSTALLABLE if installed(part) is not None]
+    versions: dict[str, str] = {}
+    for part in (*before, what):
+        versions |= INSTALLABLE[part].versions
     torch = f"torch=={versions['torch']}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _do(Path(sys.executable), "-m", "venv", "--clear", str(folder))
-        if sys.platform == "linux":
+        if not before:
+            _do(Path(sys.executable), "-m", "venv", "--clear", str(folder))
+        if sys.platform == "linux" and not before:
             _do(python, *pip, "--no-deps", "--retries", "1", "--index-url", CPU_INDEX,
                 f"{torch}+cpu")  # fmt: skip
         _do(python, *pip, *(f"{name}=={version}" for name, version in versions.items()))
@@ -100,7 +107,7 @@ def install(what: str) -> TorchEnvironment:
     except OSError as error:
         raise OutputError(f"cannot write into {folder}: {error.strerror or error}") from error
     finally:
-        if not whole:
+        if not whole and not before:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_runs import Run
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.foreign.torch.source import (
     factory_of,
@@ -63,3 +64,10 @@ def test_options_of_a_factory_are_refused_beside_another_model() -> None:
         refuse_unused("model.keras", "w.pt", ())
     with pytest.raises(UsageError, match="--input belongs to"):
         refuse_unused("model.keras", None, ["1x3"])
+
+
+def test_weights_alone_are_no_network(tmp_path: Path, run: Run) -> None:
+    for name in ("weights.pt", "weights.pth"):
+        (tmp_path / name).write_bytes(b"PK")
+        line = run("convert", tmp_path / name, "-o", tmp_path / "a.tflite").refused()
+        assert "weights without the network" in line

@@ -1,5 +1,6 @@
 """A Keras model from an ONNX graph, node by node."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,10 @@ _ANY_LAYOUT = frozenset({
     "Add", "Cast", "Clip", "Concat", "Div", "Dropout", "Identity", "LeakyRelu", "Mul", "Pad",
     "PRelu", "Relu", "Sigmoid", "Slice", "Split", "Sub", "Tanh",
 })  # fmt: skip
+
+
+# What exporters call outputs that the network has no name for.
+_GENERIC = re.compile(r"(output|value|Identity|StatefulPartitionedCall|n?\d+)([_.:]?\d+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +125,7 @@ class _Builder:
             used=tuple(
                 name in self._readers or name in self._graph.outputs for name in node.outputs
             ),
-            name=_layer_name(node),
+            name=self._name(node),
             source=self._source,
             layers=self._layers,
         )
@@ -139,6 +144,21 @@ class _Builder:
             ) from error
         results = made if isinstance(made, list) else [made]
         self._values.update(zip(node.outputs, results, strict=False))
+
+    def _name(self, node: Node) -> str:
+        """What a layer is called: as the output that it computes, if that has a name of its own.
+
+        A layer that computes the only output keeps the name of its weights.
+        """
+        own = _layer_name(node)
+        if len(self._graph.outputs) == 1 and own != plain_name(node.name):
+            return own
+        for output in node.outputs:
+            if output in self._graph.outputs and not _GENERIC.fullmatch(output):
+                name = plain_name(output)
+                others = {_layer_name(other) for other in self._graph.nodes if other is not node}
+                return own if name in others | {plain_name(one) for one in self._values} else name
+        return own
 
     def _operand(self, name: str) -> Operand | None:
         if not name:

@@ -9,7 +9,7 @@ from tflite_squeeze.foreign.onnx.attention import with_attention
 from tflite_squeeze.foreign.onnx.building import build
 from tflite_squeeze.foreign.onnx.checking import Agreement, Reference, check
 from tflite_squeeze.foreign.onnx.fusion import fused
-from tflite_squeeze.foreign.onnx.graph import plain_graph, plain_name
+from tflite_squeeze.foreign.onnx.graph import plain_graph
 from tflite_squeeze.foreign.onnx.reading import read_onnx
 from tflite_squeeze.foreign.onnx.registry import check_known
 from tflite_squeeze.foreign.onnx.tracing import trace
@@ -121,8 +121,10 @@ def import_onnx(
         for each, tensor in zip(graph.inputs, built.model.inputs, strict=True)
     ]
     ends = [
-        (name, value.shape, value.axes, plain_name(name))
-        for name, value in zip(graph.outputs, built.outputs, strict=True)
+        (name, value.shape, value.axes, called)
+        for name, value, called in zip(
+            graph.outputs, built.outputs, built.model.output_names, strict=True
+        )
     ]
     return Imported(
         model=built.model,

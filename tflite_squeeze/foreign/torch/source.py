@@ -10,6 +10,7 @@ from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.files.files import is_file
 
 SUFFIX = ".pt2"
+_WEIGHTS = (".pt", ".pth")
 _FACTORY = re.compile(r"(?P<file>.+\.py):(?P<function>[A-Za-z_]\w*)")
 _INPUT = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>\d+(?:x\d+)*)(?::(?P<dtype>\w+))?")
 _DTYPES = ("float32", "int64", "int32", "bool")
@@ -100,11 +101,16 @@ def read_input(text: str) -> tuple[str | None, tuple[int, ...], str]:
 
 
 def refuse_unused(source: Any, weights: Any, inputs: Iterable[str]) -> None:
-    """Refuses options of a factory beside another kind of model.
+    """Refuses options of a factory beside another kind of model, and weights without a network.
 
     Raises:
         UsageError: there is one.
     """
+    if isinstance(source, str | Path) and Path(source).suffix in _WEIGHTS:
+        raise UsageError(
+            f"{source} has PyTorch's weights without the network: give the function that builds "
+            f"it, model.py:build with --state-dict {source}, or a .pt2 file of torch.export"
+        )
     for name, given in (("--state-dict", weights), ("--input", tuple(inputs))):
         if given:
             raise UsageError(

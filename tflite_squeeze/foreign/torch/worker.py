@@ -288,14 +288,14 @@ def _built(path: Path, function: str) -> torch.nn.Module:
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # as a script that reads its command line does
         raise Refused(f"{path} raised {_raised(error, path)}") from error
     build = getattr(module, function, None)
     if not callable(build):
         raise Refused(f"{path} has no function {function}")
     try:
         network = build()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Refused(f"{function} in {path} raised {_raised(error, path)}") from error
     if not isinstance(network, torch.nn.Module):
         raise Refused(
@@ -324,7 +324,7 @@ def _load_weights(network: torch.nn.Module, path: Path) -> None:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise Refused(
-            f"weights {path} do not fit the network ({' '.join(str(error).split())[:200]})"
+            f"weights {path} do not fit the network ({' '.join(str(error).split())[:400]})"
         ) from error
 
 
@@ -342,7 +342,7 @@ def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
-def _raised(error: Exception, path: Path) -> str:
+def _raised(error: BaseException, path: Path) -> str:
     """What the user's code raised, and in which of its lines."""
     here = [
         frame.lineno
@@ -360,7 +360,12 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.manual_seed(0)
     worker = Worker(Path(sys.argv[1]))
-    for line in sys.stdin:
+    requests = os.fdopen(os.dup(0))
+    # Nor are requests there for what it asks the user.
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    sys.stdin = os.fdopen(nothing)
+    for line in requests:
         request = json.loads(line)
         try:
             answer = getattr(worker, request.pop("do"))(**request)
