@@ -17,7 +17,13 @@ from tflite_squeeze.comparison.runtimes import RUNTIMES, figures_on
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import read_file
 from tflite_squeeze.files.tflite_file import is_tflite, read_tflite
-from tflite_squeeze.runtime.kinds import SUFFIXES, foreign_quantization, kind_of
+from tflite_squeeze.runtime.kinds import (
+    ONNX,
+    SUFFIXES,
+    foreign_quantization,
+    kind_of,
+    refuse_damaged,
+)
 from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.tflite.signatures import quantization_name
 from tflite_squeeze.tflite.size import download_bytes
@@ -81,12 +87,13 @@ def compare(
 
 def _read(paths: Sequence[Path | str]) -> dict[str, bytes]:
     """Content by path; the same path once."""
-    return {
-        str(path): read_file(Path(path), "file")
-        if Path(path).suffix in SUFFIXES
-        else read_tflite(path)
-        for path in paths
-    }
+    found = {}
+    for path in paths:
+        foreign = Path(path).suffix in SUFFIXES
+        found[str(path)] = content = read_file(Path(path), "file") if foreign else read_tflite(path)
+        if kind_of(content) == ONNX:
+            refuse_damaged(content, str(path))
+    return found
 
 
 def _sizes(name: str, content: bytes) -> FileCompared:
