@@ -66,3 +66,9 @@ def test_every_option_says_what_it_does() -> None:
         if isinstance(one, click.Option) and not one.help
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_two_options_are_one_to_the_function(name: str) -> None:
+    places = [one.name for one in COMMANDS[name].params]
+    assert len(set(places)) == len(places)

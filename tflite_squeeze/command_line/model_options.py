@@ -32,7 +32,8 @@ def torch_options(*names: str) -> Callable[[_Command], _Command]:
     return config_options(
         "tflite_squeeze.importing.config:Import", "weights", "inputs",
         weights={"names": [*names, "--state-dict", "state_dict"], "metavar": "FILE"},
-        inputs={"metavar": "[NAME=]1xN...[:DTYPE]"},
+        # `binarize` has --inputs of its own.
+        inputs={"names": ["--input", "network_inputs"], "metavar": "[NAME=]1xN...[:DTYPE]"},
     )  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def open_model(
             allow_unsafe=options["allow_unsafe"],
             keep_prunable=keep_prunable,
             weights=options["state_dict"],
-            inputs=options["inputs"],
+            inputs=options["network_inputs"],
         )
 
 

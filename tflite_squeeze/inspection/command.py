@@ -77,7 +77,7 @@ def inspect_command(
     verbose: str | None,
     measure: bool,
     state_dict: str | None,
-    inputs: tuple[str, ...],
+    network_inputs: tuple[str, ...],
     allow_unsafe: bool,
     modules: tuple[str, ...],
 ) -> None:
@@ -97,7 +97,9 @@ def inspect_command(
 
         import_modules(modules)
         wanted = plan_target is not None
-        loaded = load_model(source, allow_unsafe=allow_unsafe, weights=state_dict, inputs=inputs)
+        loaded = load_model(
+            source, allow_unsafe=allow_unsafe, weights=state_dict, inputs=network_inputs
+        )
         record = inspect(loaded, measure=measure, plan=wanted)
         tables = inspect_tables(record, weights=verbose == "weights")
         plan = None if plan_target is None else _plan_text(record)

@@ -92,7 +92,7 @@ def _opened(teacher: Path, options: dict[str, Any]) -> "LoadedModel":
             f"teacher {teacher} is a function, whose options are the student's: rebuild it by "
             f"tflite-squeeze import, and give the model"
         )
-    return open_model(teacher, {**options, "state_dict": None, "inputs": ()})
+    return open_model(teacher, {**options, "state_dict": None, "network_inputs": ()})
 
 
 def _conclusion(record: "DistillRecord", teachers: str) -> str:
