@@ -8,17 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze.emission.chatter import caught_chatter
-from tflite_squeeze.emission.from_file.builtin import with_builtin_operators
-from tflite_squeeze.emission.from_file.weights import widened
-from tflite_squeeze.errors import CheckFailed, UsageError
+from tflite_squeeze.emission.from_file.emit import floats_of
+from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.foreign.onnx.checking import called, difference_of
 from tflite_squeeze.foreign.onnx.importing import Imported, import_onnx
 from tflite_squeeze.foreign.onnx.translating import from_file
+from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.rebuilding.names import short_names
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.flat_inputs import with_flat_inputs
-from tflite_squeeze.tflite.signatures import quantization_name, without_signatures
+from tflite_squeeze.tflite.signatures import without_signatures
 
 Array = NDArray[Any]
 
@@ -28,6 +29,7 @@ _EXAMPLES = 3
 TOLERANCE = 1e-3
 # Of the step by ONNX, in which only mistakes are looked for: their first node is named.
 _LOOSER = 10
+_GIVE = "give the float file or the Keras model that it was made from"
 _REMEDY = (
     "give the model that it was made from; convert takes the file as it is, and so do prune and "
     "cluster with an output that ends in .tflite"
@@ -57,12 +59,13 @@ def import_tflite(
         UnsupportedError: it has operators that no layer computes; all are named.
         CheckFailed: the models differ by more than the tolerance.
     """
-    content = without_signatures(_floats(tflite, name))
+    source = LoadedModel(model=tflite, kind=ModelKind.TFLITE, name=f"{name}.tflite", sha256="")
+    content = without_signatures(floats_of(source, Quantization.INT8, remedy=_GIVE)[0])
     with temporary_folder() as folder:
-        source, made = folder / f"{name}.tflite", folder / f"{name}.onnx"
-        source.write_bytes(with_flat_inputs(content))
+        path, made = folder / f"{name}.tflite", folder / f"{name}.onnx"
+        path.write_bytes(with_flat_inputs(content))
         with caught_chatter():
-            translated = from_file(source, opset=_OPSET, name=source.name, remedy=_REMEDY)
+            translated = from_file(path, opset=_OPSET, name=path.name, remedy=_REMEDY)
         nodes = translated.graph.node
         for node, short in zip(nodes, short_names([one.name for one in nodes]), strict=True):
             node.name = short
@@ -79,22 +82,6 @@ def import_tflite(
         imported.agreement, largest=difference, batches=(_EXAMPLES,), evaluator="LiteRT"
     )
     return replace(imported, agreement=agreement)
-
-
-def _floats(tflite: bytes, name: str) -> bytes:
-    """The file in float32.
-
-    Raises:
-        UsageError: it is quantized.
-    """
-    plain, _ = with_builtin_operators(widened(tflite)[0])
-    found = quantization_name(plain)
-    if found != "none":
-        raise UsageError(
-            f"{name}.tflite is quantized already ({found}): give the float file or the Keras model "
-            f"that it was made from"
-        )
-    return plain
 
 
 def _difference(tflite: bytes, imported: Imported) -> float:

@@ -31,6 +31,9 @@ from tflite_squeeze.tflite.signatures import float_operators, quantization_name
 _CONVERTERS_OWN = frozenset({"CONVERSION_METADATA", "min_runtime_version"})
 
 
+_TIDY_ONLY = (
+    "pass the float file or the Keras model that it came from, or --quantize none to tidy it only"
+)
 _WIDENED = (
     "{} constants of the file are float16 or sparse: they were stored as dense float32 first, "
     "which changes no value"
@@ -102,12 +105,15 @@ def emit_from_file(
     )
 
 
-def floats_of(source: LoadedModel, mode: Quantization) -> tuple[bytes, tuple[str, ...]]:
+def floats_of(
+    source: LoadedModel, mode: Quantization, *, remedy: str = _TIDY_ONLY
+) -> tuple[bytes, tuple[str, ...]]:
     """The file in float32, and what had to change for that.
 
     Args:
         source: the file.
         mode: what it is to become.
+        remedy: what to do with a quantized one, for the message.
 
     Raises:
         UsageError: it is quantized.
@@ -116,8 +122,7 @@ def floats_of(source: LoadedModel, mode: Quantization) -> tuple[bytes, tuple[str
     plain, count = widened(source.model)
     if quantization_name(plain) != "none" or found == mode.value:
         raise UsageError(
-            f"model {source.path or source.name} is quantized already ({found}): pass the float "
-            f"file or the Keras model that it came from, or --quantize none to tidy it only"
+            f"model {source.path or source.name} is quantized already ({found}): {remedy}"
         )
     plain, replaced = with_builtin_operators(plain)
     notes = [_WIDENED.format(count)] if count else []
