@@ -1,6 +1,6 @@
 """How long Keras models take as files on this machine's interpreter, measured in turns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -59,19 +59,18 @@ class TimedBeside:
     def _whole(self) -> bytes:
         return _file(self._model, self._quantize)
 
-    def shares(self, models: Sequence[Any]) -> list[float]:
+    def shares(self, models: Iterable[Any]) -> list[float]:
         """How long models take, as shares of the time of the other one.
 
         Args:
             models: Keras models; some are timed together, and never too many for a time limit.
+                Each becomes a file before the next is taken.
 
         Raises:
             ConversionError: a model cannot be converted.
         """
-        found = []
-        for start in range(0, len(models), _TOGETHER):
-            some = models[start : start + _TOGETHER]
-            files = {str(at): _file(model, self._quantize) for at, model in enumerate(some)}
+        found, files_of_all = [], (_file(model, self._quantize) for model in models)
+        while files := dict(zip(map(str, range(_TOGETHER)), files_of_all, strict=False)):
             times = turn_by_turn({"whole": self._whole, **files})
             found += [float(np.median(times[name] / times["whole"])) for name in files]
         return found

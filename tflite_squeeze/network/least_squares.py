@@ -191,7 +191,7 @@ def ridge(
     if len(x) < x.shape[1]:
         matrix = _towards_by_rows(x, y, start, alpha)
     else:
-        matrix = _towards(x.T @ x / len(x), x.T @ y / len(x), start, alpha)
+        matrix = _towards(_crossed(x, x), _crossed(x, y), start, alpha)
     return matrix, answer - mean @ matrix
 
 
@@ -207,17 +207,23 @@ def ridge_depthwise(x: Array, y: Array, start: Array, alpha: float = 1e-2) -> tu
     Returns:
         W (taps, channels, multiplier) and b (channels · multiplier,), float64.
     """
-    channels, multiplier = start.shape[1:]
-    y = y.reshape(-1, channels, multiplier)
-    solved = [ridge(x[..., at], y[:, at], start[:, at], alpha) for at in range(channels)]
-    matrices, shifts = zip(*solved, strict=True)
-    return np.stack(matrices, axis=1), np.concatenate(shifts)
+    x, start = np.moveaxis(np.asarray(x, np.float64), -1, 0), np.moveaxis(start, 1, 0)
+    y = np.moveaxis(np.asarray(y, np.float64).reshape(len(y), *start.shape[::2]), 1, 0)
+    mean, answer = x.mean(axis=1, keepdims=True), y.mean(axis=1, keepdims=True)
+    x, y = x - mean, y - answer
+    matrices = _towards(_crossed(x, x), _crossed(x, y), start.astype(np.float64), alpha)
+    return np.moveaxis(matrices, 0, 1), (answer - mean @ matrices).reshape(-1)
+
+
+def _crossed(x: Array, y: Array) -> Array:
+    """The mean products of centred columns, (..., n, inputs) and (..., n, outputs)."""
+    return np.asarray(np.swapaxes(x, -1, -2) @ y / x.shape[-2])
 
 
 def _towards(covariance: Array, crossed: Array, start: Array, alpha: float) -> Array:
-    """W₀ + (H + λ)⁻¹ (XᵀY - H W₀)."""
-    size = len(covariance)
-    penalty = alpha * np.trace(covariance) / size + _FLOOR
+    """W₀ + (H + λ)⁻¹ (XᵀY - H W₀), of one or of many."""
+    size = covariance.shape[-1]
+    penalty = alpha * np.trace(covariance, axis1=-2, axis2=-1)[..., None, None] / size + _FLOOR
     damped = covariance + penalty * np.eye(size)
     return np.asarray(start + np.linalg.solve(damped, crossed - covariance @ start))
 

@@ -1,9 +1,9 @@
 """How narrow each group gets under one budget, so that the model loses least.
 
-Each group alone is cut to some widths and repaired, and the divergence of the model's answers from
-the original's is measured on samples that were held back. A search over all groups finds the widths
-with the least sum under the budget. Divergences of single groups do not add up, so that the best
-few are cut, repaired and measured whole, and the best of them is taken.
+Each group alone is cut to some widths and repaired on a few samples, and the divergence of the
+model's answers from the original's is measured on samples that were held back. A search over all
+groups finds the widths with the least sum under the budget. Divergences of single groups do not add
+up, so that the best few are cut, repaired and measured whole, and the best of them is taken.
 
 What a cut saves is counted, or, for time, measured: MACs mislead, since kernels compute so many
 channels at a time and since much of a small network's time is no arithmetic.
@@ -11,7 +11,7 @@ channels at a time and since much of a small network's time is no arithmetic.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, Literal
@@ -160,9 +160,11 @@ class Search:
         multiple: widths are multiples of it, as far as a group is wide enough.
         tried: makes the model with some units, repairs it, and returns it with its answers to the
             samples that were held back.
+        compared: its answers alone, repaired on few samples: enough to compare widths.
+        cut: the model with some units, not repaired.
         apart: from the original's answers.
         costs: the share of MACs or bytes of some units.
-        times: shares of the time of models; None where the budget is no time.
+        times: shares of the time of models, taken one by one; None where the budget is no time.
         told: of the progress, (done, of).
         seconds: about how long each group alone may be measured; None for as long as it takes.
     """
@@ -172,9 +174,11 @@ class Search:
     rankings: Sequence[Ranking]
     multiple: int
     tried: Callable[[Array], tuple[Any, list[Array]]]
+    compared: Callable[[Array], list[Array]]
+    cut: Callable[[Array], Any]
     apart: Divergence
     costs: Costs
-    times: Callable[[Sequence[Any]], list[float]] | None = None
+    times: Callable[[Iterable[Any]], list[float]] | None = None
     told: Callable[[int, int], None] | None = None
     seconds: float | None = None
 
@@ -200,7 +204,7 @@ class Search:
             self._tell(done, steps)
             widths = table.solved(shares[power], power)
             if widths not in trials:
-                (trials[widths],) = self._measured([dict(enumerate(widths))])
+                (trials[widths],) = self._measured([widths])
             shares[power] *= min(1.05, keep / trials[widths].cost)  # times differ from predictions
         for done in range(steps - _TRADES, steps):
             self._tell(done, steps)
@@ -208,7 +212,7 @@ class Search:
             untried = [one for one in table.near(best.widths, keep) if one not in trials]
             if not untried:
                 break
-            (trials[untried[0]],) = self._measured([dict(enumerate(untried[0]))])
+            (trials[untried[0]],) = self._measured([untried[0]])
         self._tell(steps, steps)
         found = self._timed_together(list(trials.values()))
         return _best(found, keep), found
@@ -223,7 +227,7 @@ class Search:
         share = 1 - (1 - keep) / scale
         wanted = dict.fromkeys(self._table.solved(share, power) for power in _POWERS)
         fresh = [widths for widths in wanted if widths not in self._known]
-        for one in self._measured([dict(enumerate(widths)) for widths in fresh]):
+        for one in self._measured(fresh):
             predicted = 1 - scale * (1 - self._table.cost_of(one.widths))
             self._known[one.widths] = replace(one, model=None, predicted=predicted)
         return _best([self._known[widths] for widths in wanted], keep)
@@ -253,7 +257,7 @@ class Search:
         if self.seconds is None:
             return _LEVELS
         began = time.perf_counter()
-        self.tried(self.stays({0: self.groups[0].size // 2}))
+        self.compared(self.stays({0: self.groups[0].size // 2}))
         each = time.perf_counter() - began
         return int(np.clip(self.seconds / (each * len(self.groups)), _FEWEST, _LEVELS))
 
@@ -264,8 +268,16 @@ class Search:
     @cached_property
     def _table(self) -> "_Table":
         """Each group alone in each width, measured once for all budgets."""
-        made = self._measured([{at: width} for at, width in self._singles], self._timed)
-        return _Table(self, self._levels, [replace(one, model=None) for one in made])
+        cuts, divergences = [self.stays({at: width}) for at, width in self._singles], []
+        for done, stays in enumerate(cuts):
+            self._tell(done, len(cuts) + len(_POWERS))
+            divergences.append(self.apart.of(self.compared(stays)))
+        if self.times is None:
+            return _Table(self, self._levels, divergences, [self.costs.of(one) for one in cuts])
+        picked = [at for at, wanted in enumerate(self._timed) if wanted]
+        costs = np.full(len(cuts), math.nan)
+        costs[picked] = self.times(self.cut(cuts[at]) for at in picked)
+        return _Table(self, self._levels, divergences, list(costs))
 
     @cached_property
     def _timed(self) -> list[bool]:
@@ -283,25 +295,15 @@ class Search:
         costs = self.times([trial.model for trial in trials])
         return [replace(trial, cost=cost) for trial, cost in zip(trials, costs, strict=True)]
 
-    def _measured(
-        self, many: Sequence[Mapping[int, int]], timed: Sequence[bool] | None = None
-    ) -> list[Trial]:
-        """Models of some widths; what takes time is timed together, and what is not costs NaN."""
-        found, timed = [], timed or [True] * len(many)
-        for done, widths in enumerate(many):
-            if len(many) > 1:
-                self._tell(done, len(many) + len(_POWERS))
-            stays = self.stays(widths)
+    def _measured(self, many: Sequence[Widths]) -> list[Trial]:
+        """Models of some widths; what takes time is timed together."""
+        found = []
+        for widths in many:
+            stays = self.stays(dict(enumerate(widths)))
             model, answers = self.tried(stays)
             cost = math.nan if self.times is not None else self.costs.of(stays)
-            full = tuple(widths.get(at, group.size) for at, group in enumerate(self.groups))
-            found.append(Trial(full, cost, self.apart.of(answers), model))
-        if self.times is not None:
-            picked = [at for at, wanted in enumerate(timed) if wanted]
-            costs = self.times([found[at].model for at in picked])
-            for at, cost in zip(picked, costs, strict=True):
-                found[at] = replace(found[at], cost=cost)
-        return found
+            found.append(Trial(widths, cost, self.apart.of(answers), model))
+        return self._timed_together(found)
 
     def _tell(self, done: int, steps: int) -> None:
         if self.told is not None:
@@ -333,19 +335,25 @@ def _step(size: int, multiple: int) -> int:
 class _Table:
     """Predicted divergence and cost of all widths."""
 
-    def __init__(self, search: Search, levels: list[list[int]], made: list[Trial]) -> None:
+    def __init__(
+        self,
+        search: Search,
+        levels: list[list[int]],
+        divergences: Sequence[float],
+        costs: Sequence[float],
+    ) -> None:
         self._search = search
         self._widths, self._losses, self._saved = [], [], []
-        rest = iter(made)
+        rest = zip(divergences, costs, strict=True)
         for group, found in zip(search.groups, levels, strict=True):
-            trials = [next(rest) for _ in found]
+            singles = [next(rest) for _ in found]
             step = _step(group.size, group.step(search.multiple))
             widths = [*range(step, group.size, step), group.size]
             known = [*found, group.size]
             # divergences span orders of magnitude
-            losses = np.log([max(trial.divergence, _TINY) for trial in trials] + [_TINY])
-            timed = [at for at, trial in enumerate(trials) if not math.isnan(trial.cost)]
-            shares = [trials[at].cost for at in timed] + [1.0]
+            losses = np.log([max(loss, _TINY) for loss, _ in singles] + [_TINY])
+            timed = [at for at, (_, cost) in enumerate(singles) if not math.isnan(cost)]
+            shares = [singles[at][1] for at in timed] + [1.0]
             # the narrower, the worse: noise of single measurements is not followed
             losses = np.maximum.accumulate(losses[::-1])[::-1]
             self._widths.append(widths)

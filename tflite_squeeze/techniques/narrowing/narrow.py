@@ -53,6 +53,8 @@ Array = NDArray[Any]
 
 # The best of what was tried, see docs/measured/narrow.md.
 _DISTILL = Distill(temperature=2.0)
+# Samples to repair on where widths are compared: of ResNet-8, 32 led to the widths that 512 led to.
+_FEW = 64
 _NEEDS = Needs(rate=2.0, steps=1_000, augment=("mixup",))
 
 
@@ -274,6 +276,10 @@ def search_of(
         repairs[id(model)] = repaired
         return model, answers_of(model, samples.held)
 
+    def compared(stays: Array) -> list[Array]:
+        return answers_of(_cut(given, channels, stays, few, config)[0], samples.held)
+
+    few = Samples({name: values[:_FEW] for name, values in samples.own.items()}, samples.held)
     beside = TimedBeside(given, Quantization(config.measure))
     counted: Literal["macs", "bytes"] = "bytes" if config.budget == "bytes" else "macs"
     return Search(
@@ -282,6 +288,8 @@ def search_of(
         rankings=rankings,
         multiple=config.multiple,
         tried=tried,
+        compared=compared,
+        cut=lambda stays: cut(given, channels, stays),
         apart=Divergence(given, answers_of(given, samples.held)),
         costs=Costs(channels, counted),
         times=beside.shares if config.budget == "latency" else None,
