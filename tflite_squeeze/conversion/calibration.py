@@ -12,7 +12,6 @@ from tflite_squeeze.emission.calibration.config import Calibrate
 from tflite_squeeze.emission.calibration.record import CalibrationRecord
 from tflite_squeeze.emission.calibration.steps import quantized_by_calibration
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.emission.converter import Batches
 from tflite_squeeze.emission.endpoints import endpoints_of, fixed_specs
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network.flavors import input_specs
@@ -22,6 +21,7 @@ from tflite_squeeze.network.quantization.biases import round_biases
 from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.plan import QuantizationPlan
 from tflite_squeeze.network.quantization.twin import kernel_name, plan_for, twin_of
+from tflite_squeeze.runtime.observing import Batches
 from tflite_squeeze.training.divergence import Divergence
 
 Array = NDArray[Any]

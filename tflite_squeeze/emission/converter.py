@@ -26,12 +26,11 @@ from tflite_squeeze.files.temporary import no_room, temporary_folder
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.network.quantization.layers import MARK
 from tflite_squeeze.network.quantization.twin import quantized_activations, wide_steps
+from tflite_squeeze.runtime.observing import Batches
 from tflite_squeeze.tflite.flatbuffer import operator_names, with_description
 from tflite_squeeze.tflite.signatures import float_operators
 from tflite_squeeze.tflite.tidy import with_facts
 from tflite_squeeze.version import __version__
-
-Batches = Callable[[], Iterator[dict[str, NDArray[Any]]]]
 
 
 @dataclass(frozen=True, kw_only=True)

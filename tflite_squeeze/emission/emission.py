@@ -6,7 +6,7 @@ from typing import Literal
 
 from tflite_squeeze.emission.chatter import Chatter
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.emission.converter import Batches, Emitted, emit, labelled
+from tflite_squeeze.emission.converter import Emitted, emit, labelled
 from tflite_squeeze.emission.from_file.emit import emit_from_file
 from tflite_squeeze.emission.larq import larq_file
 from tflite_squeeze.emission.low_bit.decision import Packed, with_low_bits
@@ -32,6 +32,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.larq_library import is_larq_model
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.quantization.plan import WeightBits
+from tflite_squeeze.runtime.observing import Batches
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.tidy import tidied, with_short_names
 from tflite_squeeze.tflite.weights import weights_of

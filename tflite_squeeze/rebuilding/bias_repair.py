@@ -1,22 +1,19 @@
 """Biases that make up for weights that were changed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.rebuilding.weights_alone import Kernel
-from tflite_squeeze.runtime.session import Session, litert_errors
+from tflite_squeeze.runtime.observing import Batches, observed
 from tflite_squeeze.tflite.edits import new_buffer, new_tensor
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.links import Links
 from tflite_squeeze.tflite.tensor_values import tensor_values
 
 Array = NDArray[Any]
-Batches = Callable[[], Iterator[dict[str, Array]]]
 
 _WITH_BIAS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 
@@ -98,29 +95,24 @@ def _means(
     tflite: bytes, kernels: Sequence[Kernel], samples: Mapping[str, Batches]
 ) -> dict[tuple[int, int], Array]:
     """The mean of what operators read, by channel: subgraph and tensor → (channels,)."""
+    channels: dict[tuple[int, int], int] = {}
+
+    def wanted(subgraph: int, links: Links) -> list[int]:
+        found = {
+            int(links.graph.operators[one.operator].inputs[0]): one.values.shape[-1]
+            for one in kernels
+            if one.subgraph == subgraph
+        }
+        channels.update({(subgraph, tensor): width for tensor, width in found.items()})
+        return list(found)
+
     sums: dict[tuple[int, int], Array] = {}
     counts: dict[tuple[int, int], int] = {}
-    model = read_model(tflite)
-    with temporary_folder() as folder:
-        path = Path(folder) / "float.tflite"
-        path.write_bytes(tflite)
-        for name, batches in samples.items():
-            session = Session(path, signature=name or None, threads=1, keep_tensors=True)
-            links = Links(model, session.subgraph)
-            wanted = {
-                int(links.graph.operators[one.operator].inputs[0]): one.values.shape[-1]
-                for one in kernels
-                if one.subgraph == session.subgraph
-            }
-            for batch in batches():
-                session.run(batch)
-                for tensor, channels in wanted.items():
-                    with litert_errors():
-                        values = session.interpreter.get_tensor(tensor, session.subgraph)
-                    place = session.subgraph, tensor
-                    # FULLY_CONNECTED also takes inputs of more axes than two, as rows.
-                    width = values.shape[-1] if values.ndim == 4 else channels
-                    rows = values.reshape(-1, width).astype(np.float64)
-                    sums[place] = sums.get(place, 0) + rows.sum(0)
-                    counts[place] = counts.get(place, 0) + len(rows)
+    for subgraph, tensor, values in observed(tflite, samples, wanted):
+        place = subgraph, tensor
+        # FULLY_CONNECTED also takes inputs of more axes than two, as rows.
+        width = values.shape[-1] if values.ndim == 4 else channels[place]
+        rows = values.reshape(-1, width).astype(np.float64)
+        sums[place] = sums.get(place, 0) + rows.sum(0)
+        counts[place] = counts.get(place, 0) + len(rows)
     return {place: total / counts[place] for place, total in sums.items()}

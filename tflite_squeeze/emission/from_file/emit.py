@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tflite_squeeze.emission.chatter import Chatter
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.emission.converter import Batches, Emitted, island_notes, labelled
+from tflite_squeeze.emission.converter import Emitted, island_notes, labelled
 from tflite_squeeze.emission.from_file.builtin import with_builtin_operators
 from tflite_squeeze.emission.from_file.integers import calibrated
 from tflite_squeeze.emission.from_file.kept import (
@@ -24,6 +24,7 @@ from tflite_squeeze.emission.repairs import repaired
 from tflite_squeeze.emission.wide.widened import refuse_wide_ends, with_wide_activations
 from tflite_squeeze.errors import UnsupportedError, UsageError
 from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.runtime.observing import Batches
 from tflite_squeeze.tflite.flatbuffer import metadata_of, with_metadata
 from tflite_squeeze.tflite.signatures import float_operators, quantization_name
 

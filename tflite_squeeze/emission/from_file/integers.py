@@ -13,13 +13,13 @@ from typing import Any
 
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from numpy.typing import NDArray
 
 from tflite_squeeze.emission.calibrator import infinite_ranges_refused
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import UnsupportedError, reason_of
+from tflite_squeeze.runtime.observing import Batches
 from tflite_squeeze.runtime.run import run_file
 from tflite_squeeze.tflite.fields import integers, items, text
 from tflite_squeeze.tflite.flatbuffer import operator_names, read_model
@@ -27,7 +27,6 @@ from tflite_squeeze.tflite.signatures import signatures_of
 
 # Custom operators that TensorFlow's own interpreter has.
 _CUSTOM = frozenset({"NumericVerify", "Mfcc", "AudioSpectrogram", "TFLite_Detection_PostProcess"})
-Batches = Callable[[], Iterator[dict[str, NDArray[Any]]]]
 
 
 @dataclass(frozen=True, kw_only=True)

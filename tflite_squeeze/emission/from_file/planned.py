@@ -9,7 +9,6 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.from_file.integers import Calibrated
 from tflite_squeeze.emission.from_file.kept import Kept, kept_in_float, kept_tensors
 from tflite_squeeze.emission.from_file.ranges import (
-    Batches,
     calibrated_ranges,
     histograms_of,
     ranges_by,
@@ -21,6 +20,7 @@ from tflite_squeeze.network.quantization.plan import (
     ActivationQuantization,
     QuantizationPlan,
 )
+from tflite_squeeze.runtime.observing import Batches
 from tflite_squeeze.tflite.fields import text
 from tflite_squeeze.tflite.flatbuffer import read_model
 from tflite_squeeze.tflite.links import Links

@@ -4,25 +4,19 @@ TensorFlow's calibrator writes these two into the file, and its quantizer takes 
 them: others in their place become the scales of the integers.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tflite_squeeze.emission.calibration.histogram import Histogram
 from tflite_squeeze.emission.calibration.ranges import METHODS, Method
-from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network.quantization.fake import COARSER
 from tflite_squeeze.network.quantization.plan import ActivationBits, ActivationQuantization
-from tflite_squeeze.runtime.session import Session, litert_errors
+from tflite_squeeze.runtime.observing import Batches, observed
 from tflite_squeeze.tflite.fields import text
 from tflite_squeeze.tflite.flatbuffer import pack_model, read_model
 from tflite_squeeze.tflite.links import Links
-
-Array = NDArray[Any]
-Batches = Callable[[], Iterator[dict[str, Array]]]
 
 
 def histograms_of(tflite: bytes, calibration: Mapping[str, Batches]) -> dict[str, Histogram]:
@@ -40,19 +34,16 @@ def histograms_of(tflite: bytes, calibration: Mapping[str, Batches]) -> dict[str
         InputError: a tensor is NaN or infinite.
     """
     found: dict[str, Histogram] = {}
-    model = read_model(tflite)
-    with temporary_folder() as folder:
-        path = Path(folder) / "float.tflite"
-        path.write_bytes(tflite)
-        for name, batches in calibration.items():
-            session = Session(path, signature=name or None, threads=1, keep_tensors=True)
-            tensors = _floats(Links(model, session.subgraph))
-            for batch in batches():
-                session.run(batch)
-                for index, tensor in tensors.items():
-                    with litert_errors():
-                        values = session.interpreter.get_tensor(index, session.subgraph)
-                    found.setdefault(tensor, Histogram(tensor)).add(values)
+    names: dict[tuple[int, int], str] = {}
+
+    def wanted(subgraph: int, links: Links) -> list[int]:
+        floats = _floats(links)
+        names.update({(subgraph, tensor): name for tensor, name in floats.items()})
+        return list(floats)
+
+    for subgraph, tensor, values in observed(tflite, calibration, wanted):
+        name = names[subgraph, tensor]
+        found.setdefault(name, Histogram(name)).add(values)
     return found
 
 
