@@ -1,5 +1,7 @@
 """Both Kerases, and a little trained classifier for many tests."""
 
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,21 @@ class Trained:
 def library(request: pytest.FixtureRequest) -> Any:
     """Keras 3, then tf_keras."""
     return LIBRARIES[request.param]
+
+
+def in_turn(names: str, cases: Mapping[str, Sequence[Any]]) -> pytest.MarkDecorator:
+    """Each case with one version of Keras, in turn: for whole runs, whose parts know both.
+
+    Args:
+        names: of the test's arguments, as for `parametrize`, without `library`.
+        cases: their values by the name of the case.
+    """
+    versions = itertools.cycle(LIBRARIES)
+    values = [
+        pytest.param(version, *case, id=f"{name}-{version}")
+        for (name, case), version in zip(cases.items(), versions, strict=False)
+    ]
+    return pytest.mark.parametrize(f"library,{names}", values, indirect=["library"])
 
 
 @pytest.fixture(scope="session")

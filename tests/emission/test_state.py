@@ -9,6 +9,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from tests.tiny_models import examples
+from tests.trained_models import in_turn
 from tflite_squeeze.conversion.convert import Converted, convert
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.converter import emit
@@ -53,9 +54,14 @@ def _converted(model: Any, quantize: str = "none") -> Converted:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "quantize", "least_db"),
-    [("LSTM", "none", 100), ("LSTM", "int8", 20), ("GRU", "none", 100), ("GRU", "int8", 20)],
+@in_turn(
+    "kind,quantize,least_db",
+    {
+        "LSTM": ("LSTM", "none", 100),
+        "LSTM-int8": ("LSTM", "int8", 20),
+        "GRU-int8": ("GRU", "int8", 20),
+        "GRU": ("GRU", "none", 100),
+    },
 )
 def test_windows_are_streamed_through_model_and_file(
     library: Any, kind: str, quantize: str, least_db: float

@@ -64,7 +64,9 @@ def test_workers_that_begin_together_divide_the_way() -> None:
     assert [one.candidate.keep for one in begun if one] == [0.6, 0.35, 0.22, 0.85]
 
 
-def test_what_a_whole_training_may_bring_under_the_limit_gets_one() -> None:
+@pytest.mark.parametrize("made", [4, 1])
+def test_what_a_whole_training_may_bring_under_the_limit_gets_one(made: int) -> None:
+    """Candidates that lead to the widths of one that is known count among the first looks."""
     asked = Tune()
     choice = _choice(asked, "narrow")
     trials: list[Trial] = []
@@ -74,7 +76,7 @@ def test_what_a_whole_training_may_bring_under_the_limit_gets_one() -> None:
         assert proposed.stage == "short"
         trial = _trial(proposed.candidate, number, 0.015)
         choice.study.tell(proposed.asking, choice.learned(proposed.asking, trial, FIRST, trials))
-        trials.append(trial)
+        trials += [trial] * (number < made)
     cheapest = min(one.candidate.keep for one in trials)
     whole, next_one = choice.proposed(trials), choice.proposed(trials)
     assert whole is not None

@@ -21,6 +21,7 @@ STEPS = (
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("fixed_times")
+@pytest.mark.parametrize("library", ["keras"], indirect=True)
 def test_two_steps_make_the_bytes_that_squeeze_makes(
     library: Any, ranked: dict[str, np.ndarray]
 ) -> None:
@@ -36,6 +37,7 @@ def test_two_steps_make_the_bytes_that_squeeze_makes(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("library", ["tf_keras"], indirect=True)
 def test_a_step_that_stops_makes_no_file(library: Any, ranked: dict[str, np.ndarray]) -> None:
     recipe = recipe_of({"narrow": {"ratio": 0.0}, "finetune": False}, on_refusal="stop")
     data = load_data(ranked)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from tests import tiny_models
 from tests.tiny_models import LIBRARIES, examples
+from tests.trained_models import in_turn
 from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.network import flavors
@@ -58,7 +59,7 @@ def zeros(model: Any) -> list[float]:
     return [float(np.mean(weight == 0)) for weight in model.get_weights()]
 
 
-@pytest.mark.parametrize("in_place", [False, True])
+@in_turn("in_place", {"new": [False], "in_place": [True]})
 def test_pruning_recovers_without_labels(library: Any, model: Any, in_place: bool) -> None:
     config = Prune(sparsity=0.75, budget="uniform")
     at_once, _ = prune(model, config)
@@ -76,6 +77,7 @@ def test_pruning_recovers_without_labels(library: Any, model: Any, in_place: boo
     assert type(record).model_validate_json(record.model_dump_json()) == record
 
 
+@pytest.mark.parametrize("library", ["keras"], indirect=True)
 def test_with_labels_it_learns_from_both(model: Any) -> None:
     data = {"x_train": X, "y_train": np.argmax(X[:, :3], axis=1)}
     training = RECOVERY.model_copy(update={"epochs": 2})
@@ -120,6 +122,7 @@ def test_the_other_techniques_take_it_too(trained: dict[str, Any], verb: Any, co
     assert changed is not model
 
 
+@pytest.mark.parametrize("library", ["tf_keras"], indirect=True)
 def test_labelled_test_data_measures_what_unlabelled_data_recovered(model: Any) -> None:
     data = {"x_calibration": X[:96], "x_test": X[96:], "y_test": np.argmax(X[96:, :3], axis=1)}
     _, record = prune(model, Prune(sparsity=0.5), data, RECOVERY)

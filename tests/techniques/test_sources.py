@@ -9,6 +9,7 @@ import pytest
 
 from tests import tiny_models
 from tests.tiny_models import examples
+from tests.trained_models import in_turn
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.inspection.inspect import inspect
@@ -71,7 +72,7 @@ def test_techniques(verb: Callable[..., Any], model: Any, path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("verb", TRAININGS.values(), ids=TRAININGS)
+@in_turn("verb", {name: [verb] for name, verb in TRAININGS.items()})
 def test_techniques_that_train(verb: Callable[..., Any], model: Any, path: Path) -> None:
     _gives_the_same(verb, model, path)
 
@@ -100,6 +101,7 @@ def test_a_file_cannot_be_changed_in_place(name: str, path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("library", ["tf_keras"], indirect=True)
 def test_what_measures_and_converts(model: Any, path: Path, tmp_path: Path) -> None:
     recipe = Recipe(name="half", steps=[{"prune": {"sparsity": 0.5}}])  # type: ignore[list-item]
     sources = (model, path, load_model(path))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.tiny_models import examples
+from tests.trained_models import in_turn
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.network import flavors
 from tflite_squeeze.recipes.recipe import Recipe
@@ -77,7 +78,8 @@ def test_narrower_models_too(model: Any) -> None:
     assert list(flavors.input_specs(made)) == list(flavors.input_specs(model))
 
 
-def test_so_does_one_of_a_recipe(model: Any) -> None:
+@in_turn("make", {"sequential": [sequential], "functional": [functional]})
+def test_so_does_one_of_a_recipe(library: Any, make: Callable[[Any], Any]) -> None:
     narrowed = {"narrow": Narrow(ratio=0.5), "finetune": FineTune(epochs=1)}
-    result = squeeze(model, Recipe(name="r", steps=[narrowed], on_refusal="skip"), DATA)
+    result = squeeze(make(library), Recipe(name="r", steps=[narrowed], on_refusal="skip"), DATA)
     assert result.report.steps[0].status == "done"

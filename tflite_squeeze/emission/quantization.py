@@ -1,8 +1,12 @@
 """Post-training quantization: what weights and activations become."""
 
 from enum import StrEnum
+from typing import Literal
 
 from tflite_squeeze.errors import InputError
+
+# Types of files that are timed while layers are decided on: one of them for the whole file.
+Timed = Literal["none", "float16", "dynamic", "int8", "int16x8"]
 
 
 class Quantization(StrEnum):

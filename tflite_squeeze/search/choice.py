@@ -137,7 +137,7 @@ class Choice:
         """
         if not self.space:
             return None
-        short = sum(one.stage == "short" for one in trials)
+        short = sum(_stage(one) == "short" for one in self._begun())  # those known before too
         underway = [one for one in self._begun() if _stage(one) == "whole"]
         hopeful = promising(
             trials, self._asked, [self._candidate(_params(one)) for one in underway]

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from tflite_squeeze.conversion.model_times import TimedBeside
 from tflite_squeeze.data.data import Data
-from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.emission.quantization import Timed
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate, budget_of, factorizing
@@ -66,7 +66,7 @@ class Planning:
         """Widths of the model; None where no layer can get narrower."""
         config = Narrow(
             budget=budget_of(self._asked),
-            measure="none" if self._base.quantize is Quantization.NONE else "int8",
+            measure=self._timed_as,
             keep=0.5,
             multiple=MULTIPLE,
             protect=self._asked.protect,
@@ -81,6 +81,12 @@ class Planning:
             )
         except UsageError:
             return None
+
+    @property
+    def _timed_as(self) -> Timed:
+        """The type of the files that plans are timed with: that of the candidates."""
+        kind = self._base.quantize.value
+        return "int8" if kind == "mixed" else cast(Timed, kind)
 
     def _factorizing_pays(self) -> bool:
         """Whether factors cost less than layers, and lose less than narrowing to the same cost."""

@@ -162,7 +162,8 @@ class Worker:
         trials = self._bench.trials
         values = self._choice.learned(proposed.asking, twin, self._first, trials)
         self._study.finish_as(proposed.asking, twin, values)
-        self._vain += 1
+        if promising(trials, self._asked) is None:
+            self._vain += 1
         self._check_vain()
         return True
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_models
+from tests.trained_models import in_turn
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.weights import select
 from tflite_squeeze.techniques.binarization.binarize import binarize
@@ -59,9 +60,13 @@ def test_at_once_without_data(library: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("weights", "scale", "values"),
-    [("ternary", "mean", 2), ("ternary", "trained", 2), ("binary", "mean", 1)],
+@in_turn(
+    "weights,scale,values",
+    {
+        "ternary": ("ternary", "mean", 2),
+        "trained": ("ternary", "trained", 2),
+        "binary": ("binary", "mean", 1),
+    },
 )
 def test_training_recovers_what_rounding_at_once_loses(
     library: Any, npz: str, weights: Any, scale: Any, values: int

@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from tflite_squeeze.emission.quantization import Timed
 from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 from tflite_squeeze.techniques.low_rank.factor_schemes import SchemeName
 
 _RULES = ("rank", "ratio", "energy", "max_error", "vbmf", "macs_ratio", "bytes_ratio", "budget")
 Unit = Literal["macs", "bytes", "latency"]
-Measured = Literal["none", "float16", "dynamic", "int8", "int16x8"]
 
 
 class Factorize(Frozen):
@@ -115,7 +115,7 @@ class Factorize(Frozen):
         description='"plain" writes standard Keras layers, "factorized" one FactorizedDense or '
         "FactorizedConv2D per layer, which `merge` multiplies back.",
     )
-    measure: Measured | None = Field(
+    measure: Timed | None = Field(
         default=None,
         description='Quantization ("none" for float) with which splits are timed on the LiteRT '
         "interpreter, so that only faster ones are kept; not timed by default, and in float for a "

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from tflite_squeeze.emission.quantization import Timed
 from tflite_squeeze.frozen import Frozen, OnlyPatterns, ProtectPatterns
 
 Budget = Literal["macs", "bytes", "latency"]
@@ -44,7 +45,7 @@ class Narrow(Frozen):
     keep: float | None = Field(
         default=None, gt=0, lt=1, description="Fraction of the budgeted cost that may be left."
     )
-    measure: Literal["none", "int8"] = Field(
+    measure: Timed = Field(
         default="int8",
         description='Quantization ("none" for float) of the files that a latency budget times.',
     )
