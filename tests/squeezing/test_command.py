@@ -29,6 +29,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fixed_times")
 def test_a_run(run: Any, files: Any, recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ("squeeze", files.model, "--recipe", recipe, "--data", files.data, "-o", out)

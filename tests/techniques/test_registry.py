@@ -137,7 +137,7 @@ def test_its_command_appears_and_runs(run: Any, files: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("registered", "fixed_times")
 def test_the_report_has_its_step_and_checks_its_claims(
     run: Any, files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

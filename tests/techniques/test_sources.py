@@ -101,6 +101,7 @@ def test_a_file_cannot_be_changed_in_place(name: str, path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fixed_times")
 @pytest.mark.parametrize("library", ["tf_keras"], indirect=True)
 def test_what_measures_and_converts(model: Any, path: Path, tmp_path: Path) -> None:
     recipe = Recipe(name="half", steps=[{"prune": {"sparsity": 0.5}}])  # type: ignore[list-item]

@@ -78,6 +78,7 @@ def test_narrower_models_too(model: Any) -> None:
     assert list(flavors.input_specs(made)) == list(flavors.input_specs(model))
 
 
+@pytest.mark.usefixtures("fixed_times")
 @in_turn("make", {"sequential": [sequential], "functional": [functional]})
 def test_so_does_one_of_a_recipe(library: Any, make: Callable[[Any], Any]) -> None:
     narrowed = {"narrow": Narrow(ratio=0.5), "finetune": FineTune(epochs=1)}
