@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tflite_squeeze.runtime import child, process
+from tflite_squeeze.runtime import child, process, turns
 
 JOBS = {"run", "cases", "latency", "turns", "operators", "sparsity", "foreign_run",
         "foreign_inputs", "foreign_latency"}  # fmt: skip
@@ -51,9 +51,11 @@ def _output_into(path: Path) -> Iterator[None]:
 
 
 def do_jobs_here(patch: pytest.MonkeyPatch) -> None:
-    """Until it is undone."""
+    """Until it is undone. Turns are short: tests want times, and seldom good ones."""
     patch.setattr(process, "_wait", done_here)
     patch.setattr(child, "_be_a_good_child", lambda: None)
+    patch.setattr(turns, "_WARMUP_SECONDS", 0.02)
+    patch.setattr(turns, "_TURN_SECONDS", 0.004)
 
 
 @pytest.fixture(scope="session", autouse=True)
