@@ -36,6 +36,25 @@ def test_costs_are_those_of_the_smaller_model(library: Any) -> None:
 
 
 @pytest.mark.parametrize("budget", ["macs", "bytes"])
+def test_costs_of_many_widths_at_once(library: Any, budget: Any) -> None:
+    channels = channels_of(residual(library))
+    groups = [group for group in channels.groups if not group.fixed]
+    costs, rng = Costs(channels, budget), np.random.default_rng(0)
+
+    def stays(widths: dict[int, int]) -> Any:
+        found = np.ones(len(channels.group_of), bool)
+        for at, width in widths.items():
+            found[groups[at].units[width:]] = False
+        return found
+
+    widths = [range(1, group.size + 1) for group in groups]
+    many = costs.of_many([[stays({at: one}) for one in own] for at, own in enumerate(widths)])
+    places = np.stack([rng.integers(len(own), size=16) for own in widths], axis=1)
+    whole = [costs.of(stays({at: int(one) + 1 for at, one in enumerate(row)})) for row in places]
+    np.testing.assert_allclose(many(places), whole, rtol=1e-9)
+
+
+@pytest.mark.parametrize("budget", ["macs", "bytes"])
 def test_the_best_widths_within_the_budget(library: Any, budget: Any) -> None:
     told: list[tuple[int, int]] = []
     model = residual(library)

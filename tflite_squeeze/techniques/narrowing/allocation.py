@@ -11,9 +11,9 @@ channels at a time and since much of a small network's time is no arithmetic.
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -23,10 +23,10 @@ from tflite_squeeze.network.graph import Node
 from tflite_squeeze.network.layer_macs import Shape, layer_macs
 from tflite_squeeze.techniques.narrowing.channels import Channels, Group
 from tflite_squeeze.techniques.narrowing.scores import Ranking
+from tflite_squeeze.techniques.narrowing.width_table import Widths, WidthTable
 from tflite_squeeze.training.divergence import Divergence
 
 Array = NDArray[Any]
-Widths = tuple[int, ...]
 
 _FEWEST = 2
 _LEVELS = 6  # widths of a group that are measured; between them the divergence is interpolated
@@ -88,16 +88,46 @@ class Costs:
             sizes = [float(np.prod(shape)) for shape in shapes]
             for weight, axis, units in axes:
                 sizes[weight] *= np.count_nonzero(stays[units]) / shapes[weight][axis]
-            if scale is None:
-                total += sum(
-                    size * (_INTEGER_BYTES if len(shape) > 1 else _BIAS_BYTES)
-                    for size, shape in zip(sizes, shapes, strict=True)
-                )
-            else:
-                total += scale * sum(
-                    size for size, shape in zip(sizes, shapes, strict=True) if len(shape) > 1
-                )
+            total += self._of_layer(sizes, shapes, scale)
         return total / self._whole
+
+    def of_many(self, stays: Sequence[Sequence[Array]]) -> Callable[[Array], Array]:
+        """The same for many choices of widths at once: what tensors lack adds up over groups.
+
+        Args:
+            stays: for each group and each of its widths, (all units,), all other groups whole.
+
+        Returns:
+            (n, groups) numbers of widths → (n,) shares.
+        """
+        lacking = [
+            [
+                [np.array([np.count_nonzero(~one[units]) for one in own]) for own in stays]
+                for _, _, units in axes
+            ]
+            for axes, _, _ in self._layers
+        ]
+
+        def shares(places: Array) -> Array:
+            total = np.zeros(len(places))
+            for (axes, shapes, scale), lacks in zip(self._layers, lacking, strict=True):
+                sizes = [np.full(len(places), float(np.prod(shape))) for shape in shapes]
+                for (weight, axis, _), lack in zip(axes, lacks, strict=True):
+                    whole = shapes[weight][axis]
+                    gone = sum(own[at] for own, at in zip(lack, places.T, strict=True) if own.any())
+                    sizes[weight] *= np.maximum(whole - gone, 1) / whole
+                total += self._of_layer(sizes, shapes, scale)
+            return total / self._whole
+
+        return shares
+
+    @staticmethod
+    def _of_layer(sizes: Sequence[Any], shapes: Sequence[Shape], scale: float | None) -> Any:
+        """What a layer costs whose weights have these sizes."""
+        pairs = list(zip(sizes, [len(shape or ()) > 1 for shape in shapes], strict=True))
+        if scale is not None:
+            return scale * sum(size for size, is_matrix in pairs if is_matrix)
+        return sum(size * (_INTEGER_BYTES if matrix else _BIAS_BYTES) for size, matrix in pairs)
 
 
 def _macs_per_weight(
@@ -209,7 +239,9 @@ class Search:
         for done in range(steps - _TRADES, steps):
             self._tell(done, steps)
             best = _best(list(trials.values()), keep)
-            untried = [one for one in table.near(best.widths, keep) if one not in trials]
+            untried = [
+                one for one in table.near(best.widths, keep, _POWERS[2]) if one not in trials
+            ]
             if not untried:
                 break
             (trials[untried[0]],) = self._measured([untried[0]])
@@ -266,27 +298,64 @@ class Search:
         return [(at, width) for at, found in enumerate(self._levels) for width in found]
 
     @cached_property
-    def _table(self) -> "_Table":
+    def _table(self) -> WidthTable:
         """Each group alone in each width, measured once for all budgets."""
         cuts, divergences = [self.stays({at: width}) for at, width in self._singles], []
+        timed = [] if self.times is None else self._timed
+        steps = len(cuts) + len(timed) + len(_POWERS)
         for done, stays in enumerate(cuts):
-            self._tell(done, len(cuts) + len(_POWERS))
+            self._tell(done, steps)
             divergences.append(self.apart.of(self.compared(stays)))
         if self.times is None:
-            return _Table(self, self._levels, divergences, [self.costs.of(one) for one in cuts])
-        picked = [at for at, wanted in enumerate(self._timed) if wanted]
+            return self._table_of(divergences, None)
         costs = np.full(len(cuts), math.nan)
-        costs[picked] = self.times(self.cut(cuts[at]) for at in picked)
-        return _Table(self, self._levels, divergences, list(costs))
+        costs[timed] = self.times(self._cut_one_by_one([cuts[at] for at in timed], steps))
+        return self._table_of(divergences, costs)
+
+    def _table_of(self, divergences: Sequence[float], costs: Array | None) -> WidthTable:
+        """Between the widths that were measured, and timed, all others.
+
+        Args:
+            divergences: of each group alone in each measured width.
+            costs: shares of the time of these; NaN of those that were not timed.
+        """
+        widths, losses, saved, start = [], [], [], 0
+        for group, known in zip(self.groups, self._levels, strict=True):
+            rows = slice(start, start + len(known))
+            step = _step(group.size, group.step(self.multiple))
+            own, start = [*range(step, group.size, step), group.size], rows.stop
+            # Divergences span orders of magnitude. The narrower, the worse: noise of single
+            # measurements is not followed.
+            logs = np.log([*np.maximum(divergences[rows], _TINY), _TINY])
+            logs = np.maximum.accumulate(logs[::-1])[::-1]
+            losses.append(np.exp(np.interp(own, [*known, group.size], logs)))
+            losses[-1][-1] = 0.0
+            widths.append(own)
+            if costs is not None:
+                shares = np.append(costs[rows], 1.0)
+                timed = ~np.isnan(shares)
+                at = np.array([*known, group.size])[timed]
+                saved.append(1 - np.interp(own, at, shares[timed]))
+        counted = self.costs.of_many(
+            [[self.stays({at: width}) for width in own] for at, own in enumerate(widths)]
+        )
+        return WidthTable(widths, losses, None if costs is None else saved, counted)
+
+    def _cut_one_by_one(self, cuts: Sequence[Array], steps: int) -> Iterator[Any]:
+        """Models to be timed, which comes after what was measured of all."""
+        for done, stays in enumerate(cuts, len(self._singles)):
+            self._tell(done, steps)
+            yield self.cut(stays)
 
     @cached_property
-    def _timed(self) -> list[bool]:
+    def _timed(self) -> list[int]:
         """Which of the single widths are timed: a time is nearly linear in the width."""
-        return [
+        wanted = [
             at in (0, len(found) // 2) or len(found) < _LEVELS // 2
             for found in self._levels
             for at in range(len(found))
         ]
+        return [at for at, one in enumerate(wanted) if one]
 
     def _timed_together(self, trials: list[Trial]) -> list[Trial]:
         """The same, with times that were taken in turns, where the budget is time."""
@@ -330,122 +399,3 @@ def _levels(size: int, multiple: int, most: int) -> list[int]:
 
 def _step(size: int, multiple: int) -> int:
     return multiple if size > multiple else max(1, size // 4)
-
-
-class _Table:
-    """Predicted divergence and cost of all widths."""
-
-    def __init__(
-        self,
-        search: Search,
-        levels: list[list[int]],
-        divergences: Sequence[float],
-        costs: Sequence[float],
-    ) -> None:
-        self._search = search
-        self._widths, self._losses, self._saved = [], [], []
-        rest = zip(divergences, costs, strict=True)
-        for group, found in zip(search.groups, levels, strict=True):
-            singles = [next(rest) for _ in found]
-            step = _step(group.size, group.step(search.multiple))
-            widths = [*range(step, group.size, step), group.size]
-            known = [*found, group.size]
-            # divergences span orders of magnitude
-            losses = np.log([max(loss, _TINY) for loss, _ in singles] + [_TINY])
-            timed = [at for at, (_, cost) in enumerate(singles) if not math.isnan(cost)]
-            shares = [singles[at][1] for at in timed] + [1.0]
-            # the narrower, the worse: noise of single measurements is not followed
-            losses = np.maximum.accumulate(losses[::-1])[::-1]
-            self._widths.append(widths)
-            self._losses.append(np.exp(np.interp(widths, known, losses)))
-            at_widths = [found[at] for at in timed] + [group.size]
-            self._saved.append(1 - np.interp(widths, at_widths, shares))
-        for losses in self._losses:
-            losses[-1] = 0.0
-
-    def solved(self, keep: float, power: float) -> Widths:
-        """The widths with the least sum of divergences to a power at a cost of at most `keep`.
-
-        Descends greedily, each time by the step that loses least for what it saves, then trades
-        steps of two groups for each other while that gains.
-        """
-        losses = [values**power for values in self._losses]
-        cost = cache(self._cost)
-        at = tuple(len(widths) - 1 for widths in self._widths)
-        while cost(at) > keep:
-            moves = [one for one in self._narrower(at) if cost(one) < cost(at)]
-            if not moves:
-                break
-            at = min(
-                moves,
-                key=lambda one: (_sum(losses, one) - _sum(losses, at)) / (cost(at) - cost(one)),
-            )
-        while (better := self._traded(at, losses, cost, keep)) is not None:
-            at = better
-        return tuple(self._widths[group][index] for group, index in enumerate(at))
-
-    def cost_of(self, widths: Widths) -> float:
-        """The predicted cost of widths."""
-        return self._cost(self._places(widths))
-
-    def near(self, widths: Widths, keep: float) -> list[Widths]:
-        """What a trade between two groups leads to, at a cost of at most `keep`: the best first."""
-        at = self._places(widths)
-        losses = [values ** _POWERS[2] for values in self._losses]
-        found = [
-            one
-            for wider in self._wider(at)
-            for one in [wider, *self._narrower(wider)]
-            if one != at and self._cost(one) <= keep
-        ]
-        found.sort(key=lambda one: _sum(losses, one))
-        return [tuple(own[index] for own, index in zip(self._widths, one, strict=True))
-                for one in found]  # fmt: skip
-
-    def _places(self, widths: Widths) -> Widths:
-        return tuple(own.index(width) for own, width in zip(self._widths, widths, strict=True))
-
-    def _traded(
-        self, at: Widths, losses: list[Array], cost: Callable[[Widths], float], keep: float
-    ) -> Widths | None:
-        """One group a step wider, perhaps at the price of another; None where nothing gains."""
-        for wider in self._wider(at):
-            for one in [wider, *self._narrower(wider)]:
-                if _sum(losses, one) < _sum(losses, at) - _TINY and cost(one) <= keep:
-                    return one
-        return None
-
-    def _narrower(self, at: Widths) -> list[Widths]:
-        """One group narrower, by one step or by several."""
-        return [
-            (*at[:group], lower, *at[group + 1 :])
-            for group, index in enumerate(at)
-            for lower in range(index)
-        ]
-
-    def _wider(self, at: Widths) -> list[Widths]:
-        return [
-            (*at[:group], index + 1, *at[group + 1 :])
-            for group, index in enumerate(at)
-            if index + 1 < len(self._widths[group])
-        ]
-
-    def _cost(self, at: Widths) -> float:
-        """Counted costs as they are; times by what each group saved of its share of the MACs."""
-        search = self._search
-        widths = {group: self._widths[group][index] for group, index in enumerate(at)}
-        if search.times is None:
-            return search.costs.of(search.stays(widths))
-        left, so_far, total = 1.0, {}, 0.0
-        for group, width in widths.items():
-            alone = 1 - search.costs.of(search.stays({group: width}))
-            so_far[group] = width
-            now = search.costs.of(search.stays(so_far))
-            gained = self._saved[group][at[group]] / alone if alone > _TINY else 0.0
-            total += gained * (left - now)
-            left = now
-        return 1 - total
-
-
-def _sum(losses: Sequence[Array], at: Widths) -> float:
-    return float(sum(values[index] for values, index in zip(losses, at, strict=True)))
