@@ -107,3 +107,22 @@ def test_a_price_of_bytes_takes_the_place_of_zeros_and_values() -> None:
     assert proposed is not None
     assert (proposed.candidate.penalty, proposed.candidate.prunes) == (0.2, False)
     assert set(_choice(Tune(minimize="latency"), *every).space) == {"keep"}
+
+
+def test_candidates_with_a_price_are_trained_to_the_end() -> None:
+    """All but the first, whose loss says nothing: the more a price is, the more is lost."""
+    asked = Tune(minimize="download")
+    choice = _choice(asked, "narrow", "entropy")
+    trials: list[Trial] = []
+    for number in range(4):
+        proposed = choice.proposed(trials)
+        assert proposed is not None
+        drop = 0.08 * proposed.candidate.penalty if trials else 0.0
+        trial = _trial(proposed.candidate, number, drop).model_copy(
+            update={"stage": proposed.stage, "costs": {"download": 1 / proposed.candidate.penalty}}
+        )
+        first = FIRST.model_copy(update={"costs": {"download": 40.0}})
+        choice.study.tell(proposed.asking, choice.learned(proposed.asking, trial, first, trials))
+        trials.append(trial)
+    assert [one.stage for one in trials] == ["short", "whole", "whole", "whole"]
+    assert [one.candidate.penalty for one in trials] == [0.2, 0.2, 0.05, 0.1]

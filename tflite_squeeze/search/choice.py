@@ -1,7 +1,9 @@
 """Which candidate comes next: a few that are known to be worth it, then what Optuna proposes.
 
 Candidates of a first, short training show which ones to train to the end: of those that lose
-little more than they may, the cheapest, as in successive halving.
+little more than they may, the cheapest, as in successive halving. A price of bytes goes on working
+for as long as a training does, so that a short one tells of neither its bytes nor its loss: after a
+first look, which shows how long steps take, all of these are trained to the end.
 
 Reference: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization" (the tree-structured
 Parzen estimator); Jamieson & Talwalkar 2016, arXiv:1502.07943 (successive halving).
@@ -137,18 +139,27 @@ class Choice:
         """
         if not self.space:
             return None
-        short = sum(_stage(one) == "short" for one in self._begun())  # those known before too
-        underway = [one for one in self._begun() if _stage(one) == "whole"]
+        look: Stage = self._telling if _trained(trials) else "short"
+        short = len(self._looks("short"))  # those known before too
+        underway = self._looks("whole")
         hopeful = promising(
             trials, self._asked, [self._candidate(_params(one)) for one in underway]
         )
         if hopeful is not None and short >= _FIRST:
             self.study.enqueue_trial(self._params_of(hopeful), user_attrs={"stage": "whole"})
         elif (at := self._next_on_way(trials)) is not None:
-            self.study.enqueue_trial(self._way[at], user_attrs={"stage": "short"})
+            self.study.enqueue_trial(self._way[at], user_attrs={"stage": look})
         trial = self.study.ask(self.space)
-        stage: Stage = trial.user_attrs.get("stage", "short")
+        stage: Stage = trial.user_attrs.get("stage", look)
         return Proposed(candidate=self._candidate(trial.params), stage=stage, asking=trial)
+
+    @property
+    def _telling(self) -> Stage:
+        """How far a candidate is trained until it tells what others of the way will lose."""
+        return "whole" if "penalty" in self.space else "short"
+
+    def _looks(self, stage: Stage) -> list[FrozenTrial]:
+        return [one for one in self._begun() if _stage(one) == stage]
 
     def _begun(self) -> list[FrozenTrial]:
         """Candidates that are in the queue, being made or finished."""
@@ -169,12 +180,12 @@ class Choice:
         one that is not. Others that work on the way at the same time divide it. While none has lost
         too much, steps are not long.
         """
-        short = [one for one in self._begun() if _stage(one) == "short"]
+        looks = self._looks(self._telling)
         workers = 1 if self._shared.alone else 1 + len(self._shared.others())
-        if len(short) >= max(_FIRST, workers):
+        if len(looks) >= max(_FIRST, workers):
             return None
         low, high = self._ends_of_way(trials)
-        begun = [_params(one) for one in short]
+        begun = [_params(one) for one in looks]
         between = [at for at in range(low + 1, high) if self._way[at] in begun]
         marks = [low, *between, high]
         before, after = max(pairwise(marks), key=lambda one: one[1] - one[0])
@@ -187,7 +198,7 @@ class Choice:
         """The hardest candidate of the way that is within the limit, the gentlest that is not."""
         low, high = -1, len(self._way)
         for trial in trials:
-            if trial.stage != "short":
+            if trial.stage != self._telling:
                 continue
             wanted = trial.candidate.model_copy(update={"steps": 0})
             for at, way in enumerate(self._way):

@@ -196,7 +196,7 @@ class Worker:
         hopeful = stage == "short" and promising(trials, self._asked) is not None
         if hopeful or self._ahead() != ahead:
             self._vain = 0
-        elif sum(one.stage == "short" for one in trials) > _FIRST_LOOKS:
+        elif sum(one.stage != "free" for one in trials) > _FIRST_LOOKS:
             self._vain += 1
         self._check_vain()
 

@@ -42,6 +42,7 @@ from tflite_squeeze.training.plan import planned
 
 _LEAST_STEPS, _MOST_STEPS = 300, 900  # of a short training
 _SHORT_PASSES, _LONGER = 2, 4
+_LONGER_PRICED = 8  # bytes get fewer for as long as they have a price
 # Of the whole time, what one whole training may take.
 _MOST_OF_TIME = 0.2
 
@@ -187,7 +188,8 @@ class Workshop:
         examples = examples_of(self._parts.choosing) or _MOST_STEPS * self._batch
         passes = math.ceil(_SHORT_PASSES * examples / self._batch)
         short = min(_MOST_STEPS, max(_LEAST_STEPS, passes))
-        steps = short if stage == "short" else short * _LONGER
+        longer = _LONGER_PRICED if candidate.prices else _LONGER
+        steps = short if stage == "short" else short * longer
         per_step = seconds_per_step(trained)
         if stage == "whole" and self._asked.seconds is not None and per_step is not None:
             steps = max(short, min(steps, round(_MOST_OF_TIME * self._asked.seconds / per_step)))
