@@ -27,7 +27,20 @@ def reason_of(error: BaseException) -> str:
         'a bad shape'
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:160] if lines else type(error).__name__
+    return shortened(lines[0]) if lines else type(error).__name__
+
+
+def shortened(text: str, most: int = 160) -> str:
+    """The words that fit into so many characters, and … where there were more.
+
+    Example:
+        >>> shortened("what a library says of itself", 20)
+        'what a library says…'
+    """
+    if len(text) <= most:
+        return text
+    whole, _, _ = text[:most].rpartition(" ")
+    return (whole if len(whole) > most // 2 else text[: most - 1]).rstrip(" ,;:(") + "…"
 
 
 class SqueezeError(Exception):

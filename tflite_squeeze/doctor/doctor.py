@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import Literal
 
 from tflite_squeeze.data.named_sets import NAMED_SETS, load_named_set
-from tflite_squeeze.errors import InputError, UsageError
+from tflite_squeeze.errors import InputError, UsageError, shortened
 from tflite_squeeze.foreign.torch.environments import find_torch
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.tables.displayed import Displayed
@@ -156,7 +156,7 @@ def _examined(
     last = lines[-1] if lines else f"exit code {code}"
     if last.startswith("ModuleNotFoundError"):
         return Part(name=name, status="missing", optional=optional, hint=remedy)
-    return Part(name=name, status="broken", optional=optional, hint=f"{remedy} ({last[:160]})")
+    return Part(name=name, status="broken", optional=optional, hint=f"{remedy} ({shortened(last)})")
 
 
 def _torch() -> Part:

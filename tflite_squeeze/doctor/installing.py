@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tflite_squeeze.errors import OutputError
+from tflite_squeeze.errors import OutputError, shortened
 from tflite_squeeze.foreign.torch.environments import (
     EXECUTORCH_VERSIONS,
     LITERT_VERSIONS,
@@ -114,8 +114,9 @@ def install(what: str, *, anew: bool = False) -> TorchEnvironment:
 def _do(python: Path, *arguments: str) -> None:
     done = _python(python, *arguments)
     if done.returncode:
+        command = shortened(" ".join((python.name, *arguments)))
         raise OutputError(
-            f"{' '.join((python.name, *arguments))[:150]} failed, as it says above: mend that, or "
+            f"{command} failed, as it says above: mend that, or "
             f"set {VARIABLE} to a Python that has torch and onnx"
         )
 

@@ -21,7 +21,7 @@ from tflite_squeeze.emission.repairs import repaired, without_marks
 from tflite_squeeze.emission.state import fresh_states
 from tflite_squeeze.emission.trace import Traced, layers_of, prepared, traced
 from tflite_squeeze.emission.wide.widened import refuse_wide_ends, with_wide_activations
-from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.errors import UnsupportedError, shortened
 from tflite_squeeze.files.temporary import no_room, temporary_folder
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.network.quantization.layers import MARK
@@ -201,7 +201,7 @@ class _Job:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise UnsupportedError(
                 f"the TFLite converter cannot convert this model to {config.quantize.value} "
-                f"({lines[0][:300]}): {self._instead(folder, model, config)}"
+                f"({shortened(lines[0], 300)}): {self._instead(folder, model, config)}"
             ) from error
 
     def _attempt(self, folder: Path, model: Traced, config: Convert) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from tflite_squeeze.errors import UnsupportedError
+from tflite_squeeze.errors import UnsupportedError, shortened
 
 # Codes of tensorflow/compiler/mlir/lite/metrics/converter_error_data.proto.
 _NEEDS_FLEX = 1
@@ -97,8 +97,9 @@ def unsupported(
         )
     if not missing:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = shortened(lines[0], 300) if lines else "no reason given"
         return UnsupportedError(
-            f"the TFLite converter refused this model ({(lines or ['no reason given'])[0][:300]}): "
+            f"the TFLite converter refused this model ({reason}): "
             f"run with -v to see its full output, and replace the layer that it names"
         )
     named = ", ".join(

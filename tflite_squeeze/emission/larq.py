@@ -51,7 +51,7 @@ def larq_file(model: Any, chatter: Chatter) -> tuple[bytes, tuple[str, ...]]:
         except (ValueError, RuntimeError, TypeError) as error:
             reason = reason_of(error)
             raise UnsupportedError(
-                f"Larq Compute Engine cannot convert model {model.name!r} ({reason[:300]}): "
+                f"Larq Compute Engine cannot convert model {model.name!r} ({reason}): "
                 f"convert it with --runtime litert"
             ) from error
     return tflite, notes

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tflite_squeeze.errors import InputError
+from tflite_squeeze.errors import InputError, shortened
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.skipped import SkippedLayer
 from tflite_squeeze.network.weights import Selection, Target
@@ -78,7 +78,7 @@ def call_shapes(model: Any) -> dict[int, list[tuple[Shape, Shape]]]:
         with observed(flavors.walk_layers(model), note):
             model(example_for(model), training=False)
     except (ValueError, tf.errors.OpError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
+        reason = shortened((str(error).strip().splitlines() or [type(error).__name__])[-1])
         raise InputError(
             f"model {model.name!r} does not run on an example of zeros, sizes that it leaves open "
             f"taken for {OPEN_SIZE} ({reason}): build it with fixed sizes"

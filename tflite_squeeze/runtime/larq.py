@@ -77,7 +77,7 @@ class LarqSession:
         except RuntimeError as error:
             reason = reason_of(error)
             raise RuntimeFailure(
-                f"{RUNTIME} refuses the file ({reason[:200]}): convert it again with --runtime larq"
+                f"{RUNTIME} refuses the file ({reason}): convert it again with --runtime larq"
             ) from error
         self.init_ns = time.perf_counter_ns() - begin
 

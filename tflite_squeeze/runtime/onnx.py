@@ -50,7 +50,7 @@ class OnnxSession:
         # The classes of its errors, such as InvalidGraph, are derived from nothing else.
         except Exception as error:
             raise RuntimeFailure(
-                f"{RUNTIME} refuses the file ({reason_of(error)[:200]}): export it again, in one "
+                f"{RUNTIME} refuses the file ({reason_of(error)}): export it again, in one "
                 f"file and with an opset that it knows"
             ) from error
         self.init_ns = time.perf_counter_ns() - begin
@@ -70,7 +70,7 @@ class OnnxSession:
             answers = self._session.run(names, dict(feeds))
         except Exception as error:  # as above
             raise RuntimeFailure(
-                f"{RUNTIME} cannot compute the file ({reason_of(error)[:200]}): export it again"
+                f"{RUNTIME} cannot compute the file ({reason_of(error)}): export it again"
             ) from error
         return dict(zip(names, answers, strict=True))
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflite_squeeze import errors
-from tflite_squeeze.errors import RuntimeFailure, SqueezeError
+from tflite_squeeze.errors import RuntimeFailure, SqueezeError, shortened
 from tflite_squeeze.files.temporary import temporary_folder
 
 Arrays = dict[str, NDArray[Any]]
@@ -145,7 +145,7 @@ def _why(code: int, chatter: bytes, runtime: str = "LiteRT") -> str:
     """One line on why a child ended without an answer."""
     lines = [line.strip() for line in chatter.decode(errors="replace").splitlines()]
     last = next((line for line in reversed(lines) if line), "")
-    said = f"; its last message: {last[:200]}" if last else ""
+    said = f"; its last message: {shortened(last)}" if last else ""
     if code < 0:
         name = signal.Signals(-code).name
         cause = "crashed"

@@ -16,7 +16,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
-from tflite_squeeze.errors import InputError, RuntimeFailure
+from tflite_squeeze.errors import InputError, RuntimeFailure, shortened
 from tflite_squeeze.tflite.fields import TFLM_OPERATORS
 
 Array = NDArray[Any]
@@ -239,7 +239,7 @@ def failure(said: str) -> RuntimeFailure:
             f"model with an older converter, or install a newer ai-edge-litert"
         )
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    first = lines[0][:300] if lines else "no reason given"
+    first = shortened(lines[0], 300) if lines else "no reason given"
     return RuntimeFailure(
         f"the LiteRT runtime refused this file ({first}): it is damaged, or not supported"
     )

@@ -20,7 +20,7 @@ import numpy as np
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.data.dividing import set_aside
 from tflite_squeeze.data.preprocessing import Preprocessing
-from tflite_squeeze.errors import InputError, RuntimeFailure, SqueezeError
+from tflite_squeeze.errors import InputError, RuntimeFailure, SqueezeError, shortened
 from tflite_squeeze.files.files import is_file
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, load_model
@@ -190,7 +190,7 @@ class _Child:
             return "it was killed, most likely because memory ran out"
         lines = self._chatter.read_bytes().decode(errors="replace").splitlines()
         last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-        return f"{signal.Signals(-code).name}; {last[:200]}" if code < 0 else last[:200]
+        return f"{signal.Signals(-code).name}; {shortened(last)}" if code < 0 else shortened(last)
 
     def end(self) -> None:
         """Kills it, with all that it started."""

@@ -176,15 +176,13 @@ def _input(value: Any, input_shapes: Mapping[str, tuple[int, ...]]) -> Input:
 
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
-        raise InputError(f"the ONNX input {value.name!r} has no shape: export it with one")
+        raise InputError(f"the input {value.name!r} has no shape: export it with one")
     sizes: list[int | None] = [
         each.dim_value if each.HasField("dim_value") and each.dim_value > 0 else None
         for each in kind.shape.dim
     ]
     if not sizes:
-        raise InputError(
-            f"the ONNX input {value.name!r} is a single number: export it as a constant"
-        )
+        raise InputError(f"the input {value.name!r} is a single number: export it as a constant")
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
     batch_axis = sizes.index(None) if None in sizes else 0
     if None not in sizes and sizes[0] != 1 and 1 in sizes:  # states of a recurrent layer
@@ -205,17 +203,17 @@ def _input(value: Any, input_shapes: Mapping[str, tuple[int, ...]]) -> Input:
         sizes[batch_axis] = 1
     if None in sizes:
         raise InputError(
-            f"the ONNX input {value.name!r} leaves its shape open {_shape_text(kind.shape.dim)}: "
+            f"the input {value.name!r} leaves its shape open {_shape_text(kind.shape.dim)}: "
             f"pass --input-shape {value.name}=1,..."
         )
     known = [size for size in sizes if size is not None]
     if known[batch_axis] != 1:
         raise InputError(
-            f"the ONNX input {value.name!r} fixes the batch to {known[batch_axis]}: export it "
+            f"the input {value.name!r} fixes the batch to {known[batch_axis]}: export it "
             f"with a batch of 1, or with a dynamic axis"
         )
     if math.prod(known) > 2**28:
-        raise InputError(f"the ONNX input {value.name!r} has {math.prod(known):,} elements")
+        raise InputError(f"the input {value.name!r} has {math.prod(known):,} elements")
     dtype = "float32" if dtype in ("float16", "float64") else dtype
     return Input(
         name=value.name, shape=tuple(known), dtype=dtype, batch_axis=batch_axis, fixed=fixed
