@@ -22,6 +22,10 @@ from tflite_squeeze.importing.import_model import import_model
 from tflite_squeeze.network.quantization.folding import folded
 from tflite_squeeze.network.quantization.plan import WeightQuantization
 from tflite_squeeze.network.quantization.twin import plan_for
+from tflite_squeeze.techniques.pruning.config import Prune
+from tflite_squeeze.techniques.pruning.prune import prune
+from tflite_squeeze.techniques.sharing.cluster import cluster
+from tflite_squeeze.techniques.sharing.config import Cluster
 from tflite_squeeze.tflite.quantization_plan import plan_of
 
 IMAGES = tiny_models.examples(32, 8, 8, 1)
@@ -92,6 +96,26 @@ def test_integers_and_scales_are_those_of_the_tflite_file() -> None:
         assert any(np.allclose(weight.scale, one, rtol=1e-6) for one in scales)
     integers = sum(one.size for one in constants.values() if one.dtype == np.int8 and one.ndim > 1)
     assert integers == sum(one.size for one in model.get_weights() if one.ndim > 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "zeros", "values"),
+    [
+        (lambda model: prune(model, Prune(sparsity=0.75, budget="uniform")), 0.75, 256),
+        (lambda model: cluster(model, Cluster(clusters=4)), 0.0, 5),
+    ],
+    ids=["zeros", "values"],
+)
+def test_what_techniques_leave_is_in_the_integers(
+    change: Callable[[Any], Any], zeros: float, values: int
+) -> None:
+    changed = change(tiny_models.dense(keras)).model
+    samples = tiny_models.examples(64, 8)
+    constants = _constants(export_onnx(changed, data=samples, conversion=INT8).content)
+    kernels = [one for one in constants.values() if one.dtype == np.int8 and one.ndim == 2]
+    assert len(kernels) == 2
+    assert all(np.mean(kernel == 0) >= zeros for kernel in kernels)
+    assert all(len(np.unique(kernel)) <= values for kernel in kernels)
 
 
 def test_a_plan_is_obeyed() -> None:
