@@ -231,12 +231,12 @@ class Workshop:
             The first look of another candidate, or the file without training where the widths of
             all layers stay; None where there is no such trial.
         """
-        if not candidate.narrows:
-            return None
-        widths = self._widths(candidate)
+        widths = self._widths(candidate) if candidate.narrows else {}
         rest = _without_widths(candidate)
         if not widths and not rest.trains:
-            return next((one for one in self._trials if one.candidate == rest), None)
+            return next((one for one in self._trials if one.candidate == self._base), None)
+        if not candidate.narrows:
+            return None
         looks = [one for one in self._trials if one.stage == "short" and one.candidate.narrows]
         return next(
             (
