@@ -18,6 +18,7 @@ from tflite_squeeze.search import tune as module
 from tflite_squeeze.search.record import TuneRecord
 from tflite_squeeze.search.tables import tune_tables
 from tflite_squeeze.search.tune import tune
+from tflite_squeeze.search.workshop import Workshop
 from tflite_squeeze.squeezing.squeeze import squeeze
 
 pytestmark = pytest.mark.xdist_group("tune")  # they share a search
@@ -119,18 +120,22 @@ def test_a_killed_search_goes_on(
 
 
 @pytest.mark.slow
-def test_what_leads_to_the_same_widths_is_trained_once(tmp_path: Path) -> None:
-    """Sixteen units may be eight, and nothing else."""
+def test_what_leads_to_the_same_widths_is_trained_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen units may be eight, and nothing else. Steps that take long are fewer."""
+    monkeypatch.setattr(Workshop, "_estimated", 10.0)
     library = LIBRARIES["keras"]
     layers = library.layers
     model = library.Sequential(
         [library.Input((12,), name="x"), layers.Dense(16, "relu"), layers.Dense(3, "softmax")]
     )
-    asked = Tune(minimize="macs", max_drop=0.0, trials=5, seconds=None, only=("narrow",))
+    asked = Tune(minimize="macs", max_drop=0.0, trials=5, seconds=3000, only=("narrow",))
     record = tune(model, asked, DATA, tmp_path / "best").record
     looks = [one for one in record.trials if one.stage == "short"]
     assert len(looks) == 1
     assert looks[0].costs["macs"] == 8 * (12 + 3)
+    assert looks[0].candidate.steps == 60
     assert any("in a row led to nothing better" in line for line in record.notes)
 
 

@@ -45,7 +45,7 @@ from tflite_squeeze.search.tables import costs_text, loss_text, tune_tables
 from tflite_squeeze.search.trial_process import Trials, inputs_for
 from tflite_squeeze.search.workers import Workers
 from tflite_squeeze.search.working import POLL_SECONDS, Worker, take_in
-from tflite_squeeze.search.workshop import Workshop, seconds_per_step
+from tflite_squeeze.search.workshop import Workshop
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import tensor_bytes
 
@@ -317,9 +317,9 @@ class _Search:
         """Whether a candidate would be finished after the search has to be."""
         if self.left is None:
             return False
-        per_step = seconds_per_step(self._trained)
-        if per_step is None:
+        if not candidate.steps:
             return self.left <= 0
+        per_step = self._shop.seconds_per_step(self._trained)
         return candidate.steps * per_step * _SAFETY > self.left
 
     @property

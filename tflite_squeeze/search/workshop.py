@@ -12,6 +12,7 @@ from tflite_squeeze.data.dividing import Divided
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import SqueezeError, UsageError
 from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.network.running import answers_of
 from tflite_squeeze.recipes.files import dump_recipe, load_recipe
 from tflite_squeeze.recipes.folder import RunFolder
 from tflite_squeeze.recipes.objective import Tune
@@ -43,8 +44,9 @@ from tflite_squeeze.training.plan import planned
 _LEAST_STEPS, _MOST_STEPS = 300, 900  # of a short training
 _SHORT_PASSES, _LONGER = 2, 4
 _LONGER_PRICED = 8  # bytes get fewer for as long as they have a price
-# Of the whole time, what one whole training may take.
-_MOST_OF_TIME = 0.2
+# Of the whole time, what one training may take, but for a few steps.
+_MOST_OF_TIME, _FEWEST_STEPS = 0.2, 30
+_OF_AN_ANSWER = 4  # times that of a batch's answers: there and back, and the teacher's
 
 
 class _Planned(NamedTuple):
@@ -190,10 +192,31 @@ class Workshop:
         short = min(_MOST_STEPS, max(_LEAST_STEPS, passes))
         longer = _LONGER_PRICED if candidate.prices else _LONGER
         steps = short if stage == "short" else short * longer
-        per_step = seconds_per_step(trained)
-        if stage == "whole" and self._asked.seconds is not None and per_step is not None:
-            steps = max(short, min(steps, round(_MOST_OF_TIME * self._asked.seconds / per_step)))
+        if self._asked.seconds is not None:
+            fitting = round(_MOST_OF_TIME * self._asked.seconds / self.seconds_per_step(trained))
+            steps = max(_FEWEST_STEPS, min(steps, fitting))
         return candidate.model_copy(update={"steps": steps})
+
+    def seconds_per_step(self, trained: Sequence[Trial]) -> float:
+        """How long a step of training takes, with all that a trial does beside.
+
+        Args:
+            trained: trials; without any, the time is estimated from the model's answers.
+        """
+        known = [one for one in trained if one.candidate.steps]
+        if not known:
+            return self._estimated
+        return sum(one.seconds for one in known) / sum(one.candidate.steps for one in known)
+
+    @cached_property
+    def _estimated(self) -> float:
+        inputs = self._parts.choosing.sample("calibration", self._batch).inputs
+        times = []
+        for _ in range(2):  # the first one has everything to set up
+            began = time.perf_counter()
+            answers_of(self._model, inputs)
+            times.append(time.perf_counter() - began)
+        return _OF_AN_ANSWER * min(times)
 
     def trial(self, candidate: Candidate, stage: Stage, number: int) -> Trial:
         """Makes a candidate's file, and measures it.
@@ -394,11 +417,3 @@ class Workshop:
 def _without_widths(candidate: Candidate) -> Candidate:
     """What a candidate is but for its budget of widths and the length of its training."""
     return candidate.model_copy(update={"keep": 1.0, "steps": 0})
-
-
-def seconds_per_step(trained: Sequence[Trial]) -> float | None:
-    """How long a step of training takes, with all that a trial does beside; None if unknown."""
-    known = [one for one in trained if one.candidate.steps]
-    if not known:
-        return None
-    return sum(one.seconds for one in known) / sum(one.candidate.steps for one in known)
