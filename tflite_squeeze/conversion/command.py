@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.command_line.config_options import config_of, config_options, help_of
+from tflite_squeeze.command_line.config_options import config_of, config_options
 from tflite_squeeze.command_line.data_options import data_options, open_data
 from tflite_squeeze.command_line.model_options import model_options, open_model, read_input_shapes
 from tflite_squeeze.command_line.option_types import N_OR_ALL
@@ -18,6 +18,7 @@ from tflite_squeeze.command_line.output import (
     working,
     write_json,
 )
+from tflite_squeeze.command_line.plan_options import open_plan, plan_option
 from tflite_squeeze.errors import InputError, UsageError
 from tflite_squeeze.files.files import check_output, read_file
 
@@ -48,13 +49,7 @@ CONVERT = "tflite_squeeze.emission.config:Convert"
     "keep_int16",
     "io_dtype",
 )
-@click.option(
-    "--plan",
-    "plan_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help=f"YAML or JSON, as inspect --plan writes it. {help_of(CONVERT, 'plan')}",
-)
+@plan_option(CONVERT)
 @data_options
 @config_options(
     CONVERT, "batch", "per_channel_dense", "sparsity", "runtime", "low_bit", "allow_select_ops"
@@ -134,13 +129,12 @@ def _write(ctx: click.Context, converted: "Converted", output: Path, options: An
 def _config(options: dict[str, Any]) -> "Convert":
     from tflite_squeeze.emission.config import Convert
     from tflite_squeeze.emission.quantization import uncalibrated
-    from tflite_squeeze.network.quantization.plan_files import load_plan
 
     config = config_of(
         Convert,
         input_shapes=read_input_shapes(options["input_shape"]),
         labels=read_labels(options["labels_file"]),
-        plan=None if options["plan_file"] is None else load_plan(options["plan_file"]),
+        plan=open_plan(options),
     )
     if config.quantize.calibrates and options["data"] is None and config.plan is None:
         raise uncalibrated(config.quantize)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tflite_squeeze.command_line.config_options import config_of, config_options, help_of
+from tflite_squeeze.command_line.config_options import config_of, config_options
 from tflite_squeeze.command_line.data_options import data_options, open_data
 from tflite_squeeze.command_line.model_options import model_options, open_model, read_input_shapes
 from tflite_squeeze.command_line.output import (
@@ -17,6 +17,7 @@ from tflite_squeeze.command_line.output import (
     show,
     write_json,
 )
+from tflite_squeeze.command_line.plan_options import open_plan, plan_option
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import check_output
 
@@ -39,13 +40,7 @@ _SUFFIX = ".onnx"
     CONVERT, "quantize", "calibrate", "keep_float",
     quantize={"type": click.Choice(["none", "int8", "mixed"]), "metavar": None},
 )  # fmt: skip
-@click.option(
-    "--plan",
-    "plan_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help=f"YAML or JSON, as inspect --plan writes it. {help_of(CONVERT, 'plan')}",
-)
+@plan_option(CONVERT)
 @data_options
 @config_options(CONVERT, "per_channel_dense", "calibration_samples")
 @config_options(
@@ -82,11 +77,10 @@ def _exported(model: Path, options: dict[str, Any]) -> "OnnxExport":
     from tflite_squeeze.emission.config import Convert
     from tflite_squeeze.exporting.config import ExportOnnx
     from tflite_squeeze.exporting.export_onnx import export_onnx
-    from tflite_squeeze.network.quantization.plan_files import load_plan
 
     conversion = config_of(
         Convert,
         input_shapes=read_input_shapes(options["input_shape"]),
-        plan=None if options["plan_file"] is None else load_plan(options["plan_file"]),
+        plan=open_plan(options),
     )
     return export_onnx(source, config_of(ExportOnnx), open_data(options), conversion=conversion)

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from tflite_squeeze.command_line.compressing import compress, compressing
-from tflite_squeeze.command_line.config_options import config_of, config_options, help_of
+from tflite_squeeze.command_line.config_options import config_of, config_options
+from tflite_squeeze.command_line.plan_options import open_plan, plan_option
 
 QUANTIZATION = "tflite_squeeze.techniques.quantization.config:QuantizationAware"
 
@@ -19,10 +20,7 @@ QUANTIZATION = "tflite_squeeze.techniques.quantization.config:QuantizationAware"
         "delay",
         delay={"metavar": "STEPS"},
     ),
-    click.option(
-        "--plan", "plan_file", metavar="FILE", type=click.Path(path_type=Path),
-        help=f"YAML or JSON, as inspect --plan writes it. {help_of(QUANTIZATION, 'plan')}",
-    ),
+    plan_option(QUANTIZATION),
 )  # fmt: skip
 def quantize_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Train with the integers that the file will have (quantization-aware training).
@@ -34,10 +32,9 @@ def quantize_command(ctx: click.Context, /, model: Path, output: Path, **options
     plan_file: Path | None = options["plan_file"]
 
     def config() -> Any:
-        from tflite_squeeze.network.quantization.plan_files import load_plan
         from tflite_squeeze.techniques.quantization.config import QuantizationAware
 
-        return config_of(QuantizationAware, plan=plan_file and load_plan(plan_file))
+        return config_of(QuantizationAware, plan=open_plan(options))
 
     compress(
         ctx, model, output, options,
