@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from onnx import ModelProto, numpy_helper
+from onnx import ModelProto, checker, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from tests.onnx_files import node, onnx_model, weight, whole
@@ -67,21 +67,24 @@ def test_another_batch_is_not_opened() -> None:
 
 
 def _moved_integers() -> ModelProto:
-    """Two readers of one activation, one of them behind a Reshape of its integers."""
+    """Three readers of one activation, two of them behind a Reshape of its integers."""
     nodes = [
         node("QuantizeLinear", "x s z", "q"),
         node("Reshape", "q shape", "flat"),
         node("DequantizeLinear", "flat s z", "one"),
         node("DequantizeLinear", "q s z", "two"),
+        node("Reshape", "q shape", "again"),
+        node("DequantizeLinear", "again s z", "three"),
         node("DequantizeLinear", "w s zw", "kernel"),
         node("MatMul", "one kernel", "y"),
         node("Neg", "two", "v"),
+        node("Neg", "three", "u"),
     ]
     weights = {
         "s": np.float32(0.5), "z": np.int8(-28), "zw": np.int8(0), "shape": whole(1, 4),
         "w": np.array([[1], [-2], [3], [-4]], np.int8),
     }  # fmt: skip
-    return onnx_model(nodes, {"x": [1, 2, 2]}, weights, outputs="y v", opset=19)
+    return onnx_model(nodes, {"x": [1, 2, 2]}, weights, outputs="y v u", opset=19)
 
 
 def test_integers_are_moved_between_pairs() -> None:
@@ -89,6 +92,7 @@ def test_integers_are_moved_between_pairs() -> None:
     x = np.array([[[0.4, 1.2], [-3.0, 8.0]]], np.float32)
     before = ReferenceEvaluator(model).run(None, {"x": x})
     in_pairs(model)
+    checker.check_model(model)
     after = ReferenceEvaluator(model).run(None, {"x": x})
     assert [one.tolist() for one in after] == [one.tolist() for one in before]
     integers = {one.output[0] for one in model.graph.node if one.op_type == "QuantizeLinear"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tflite_squeeze.errors import CheckFailed, RuntimeFailure
+from tflite_squeeze.errors import CheckFailed, RuntimeFailure, reason_of
 from tflite_squeeze.exporting.config import ExportOnnx
 from tflite_squeeze.exporting.record import OnnxAgreement
 from tflite_squeeze.runtime.foreign import run_foreign
@@ -33,6 +33,27 @@ def evaluator() -> tuple[str, Evaluator]:
             model.SerializeToString(), inputs, batch=batch
         )
     return "ONNX reference evaluator", _referenced
+
+
+def refuse_invalid(model: "ModelProto", name: str) -> None:
+    """Refuses a graph that is no valid ONNX: evaluators are more patient than runtimes.
+
+    Args:
+        model: what is to be exported.
+        name: what to call it in messages.
+
+    Raises:
+        CheckFailed: it is not.
+    """
+    import onnx.checker
+
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        raise CheckFailed(
+            f"the ONNX file of {name} would not be valid ({reason_of(error)}): please report the "
+            f"model, and export its .tflite file meanwhile"
+        ) from error
 
 
 def _referenced(model: "ModelProto", inputs: Arrays, batch: int) -> Arrays:

@@ -18,7 +18,7 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.quantized import is_quantized_twin
 from tflite_squeeze.emission.trace import prepared
 from tflite_squeeze.errors import CheckFailed, SqueezeError, UsageError
-from tflite_squeeze.exporting.checking import Evaluator, check, evaluator
+from tflite_squeeze.exporting.checking import Evaluator, check, evaluator, refuse_invalid
 from tflite_squeeze.exporting.config import ExportOnnx
 from tflite_squeeze.exporting.ends import Ends
 from tflite_squeeze.exporting.record import OnnxAgreement, OnnxEndpoint, OnnxExportRecord
@@ -118,9 +118,10 @@ class _Check:
         """A graph that computes the same, by itself and in a batch where that is open.
 
         Raises:
-            CheckFailed: it does not.
+            CheckFailed: it does not, or is not valid.
             RuntimeFailure: it does not run.
         """
+        refuse_invalid(model, self.name)
         said, evaluate = evaluator()
         size = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
         batches = (size,) if size else tuple(sorted({1, self.examples}))

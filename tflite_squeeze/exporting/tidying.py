@@ -97,6 +97,7 @@ def in_pairs(model: "ModelProto") -> "ModelProto":
     from onnx import helper
 
     steps: dict[str, Sequence[str]] = {}
+    real: dict[str, str] = {}
     nodes = []
     for node in model.graph.node:
         moved = [name for name in node.input if name in steps]
@@ -106,9 +107,11 @@ def in_pairs(model: "ModelProto") -> "ModelProto":
             nodes.append(node)
             continue
         step = steps[moved[0]]
-        for name in dict.fromkeys(moved):
-            nodes.append(helper.make_node(_DEQUANTIZE, [name, *steps[name]], [f"{name}_real"]))
-        node.input[:] = [f"{name}_real" if name in steps else name for name in node.input]
+        for name in moved:
+            if name not in real:
+                real[name] = f"{name}_real"
+                nodes.append(helper.make_node(_DEQUANTIZE, [name, *steps[name]], [real[name]]))
+        node.input[:] = [real.get(name, name) for name in node.input]
         made = list(node.output)
         node.output[:] = [f"{name}_moved" for name in made]
         nodes.append(node)

@@ -133,7 +133,7 @@ def _refuse_fused(tflite: bytes, name: str) -> None:
     if found:
         raise UnsupportedError(
             f"{name} has the operator {found[0]}, which no operator of ONNX computes with the same "
-            f"integers: export the Keras model in float, without --quantize"
+            f"integers: build the layer with unroll=True, or export in float, without --quantize"
         )
 
 
