@@ -169,7 +169,9 @@ def _measured(name: str) -> dict[str, Any]:
             found["imported"] = str(error).partition(";")[0]
     try:
         # The seeded weights make poor classifiers, which the check of the file would refuse.
-        tflite = convert(model, Convert(quantize="int8"), data, verification=None).tflite
+        tflite = convert(
+            model, Convert(quantize="int8", sparsity="dense"), data, verification=None
+        ).tflite
         integers = export_onnx(tflite, data=data).record
     except SqueezeError as error:
         return {**found, "int8": str(error).partition(":")[0]}
