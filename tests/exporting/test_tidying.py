@@ -116,6 +116,25 @@ def test_activations_become_unsigned_and_weights_do_not() -> None:
     assert [(one.dtype.name, int(one)) for one in points.values()] == [("uint8", 100)]
 
 
+def test_a_constant_that_is_a_zero_point_too_stays_one() -> None:
+    nodes = [
+        node("QuantizeLinear", "x s z", "q"),
+        node("DequantizeLinear", "q s z", "one"),
+        node("DequantizeLinear", "z s v", "constant"),
+        node("DequantizeLinear", "v s z", "other"),
+        node("Add", "one constant", "sum"),
+        node("Add", "sum other", "y"),
+    ]
+    weights = {"s": np.float32(0.5), "z": np.int8(3), "v": np.int8(-7)}
+    model = onnx_model(nodes, {"x": [1, 2]}, weights, opset=19)
+    x = np.array([[0.4, 1.2]], np.float32)
+    before = ReferenceEvaluator(model).run(None, {"x": x})
+    with_unsigned_activations(model)
+    checker.check_model(model, full_check=True)
+    assert ReferenceEvaluator(model).run(None, {"x": x})[0].tolist() == before[0].tolist()
+    assert sorted(one.name for one in model.graph.initializer) == ["s", "v_unsigned", "z_unsigned"]
+
+
 def test_integers_of_a_table_stay_as_they_are() -> None:
     nodes = [node("Gather", "w x", "q"), node("DequantizeLinear", "q s z", "y")]
     weights = {

@@ -46,10 +46,11 @@ def refuse_invalid(model: "ModelProto", name: str) -> None:
         CheckFailed: it is not.
     """
     import onnx.checker
+    import onnx.shape_inference
 
     try:
-        onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise CheckFailed(
             f"the ONNX file of {name} would not be valid ({reason_of(error)}): please report the "
             f"model, and export its .tflite file meanwhile"

@@ -10,7 +10,7 @@ class ExportOnnx(Frozen):
 
     Example:
         >>> ExportOnnx(opset=15).tolerance
-        1e-05
+        0.0001
     """
 
     opset: int = Field(
@@ -20,7 +20,7 @@ class ExportOnnx(Frozen):
         default=16, ge=1, description="Number of examples on which the file is checked."
     )
     tolerance: float = Field(
-        default=1e-5,
+        default=1e-4,
         gt=0,
         description="Largest difference of a float file to the model, relative to the largest "
         "value of an output; a file that differs more is refused.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tflite_squeeze.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, TensorProto, ValueInfoProto
+    from onnx import GraphProto, ModelProto, ValueInfoProto
 
 BATCH = "batch"
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
@@ -138,9 +138,18 @@ def with_unsigned_activations(model: "ModelProto") -> "ModelProto":
     graph = model.graph
     constants = {one.name: one for one in graph.initializer}
     kept = {one.name for one in (*graph.input, *graph.output)}
-    kept |= _weights(model)
+    kept |= _weights(model) | _read_inside(graph)
     made = {one.output[0] for one in graph.node if one.op_type == _QUANTIZE}
-    points: dict[str, str] = {}
+    moved: dict[str, str] = {}
+
+    def unsigned(name: str) -> str:
+        """A copy: one constant may be the values of one operator and the zero point of another."""
+        if name not in moved:
+            moved[name] = f"{name}_unsigned"
+            values = numpy_helper.to_array(constants[name]).astype(np.int16) + _SIGN
+            graph.initializer.append(numpy_helper.from_array(values.astype(np.uint8), moved[name]))
+        return moved[name]
+
     for node in graph.node:
         if node.op_type not in (_QUANTIZE, _DEQUANTIZE) or len(node.input) < _POINT + 1:
             continue
@@ -150,14 +159,21 @@ def with_unsigned_activations(model: "ModelProto") -> "ModelProto":
         if point.dtype != np.int8 or value in kept or value not in made | constants.keys():
             continue
         if value in constants:
-            _make_unsigned(constants[value])
-        name = node.input[_POINT]
-        if name not in points:
-            points[name] = f"{name}_unsigned"
-            graph.initializer.append(numpy_helper.from_array(point, points[name]))
-            _make_unsigned(graph.initializer[-1])
-        node.input[_POINT] = points[name]
+            node.input[0] = unsigned(value)
+        node.input[_POINT] = unsigned(node.input[_POINT])
+    read = {name for node in graph.node for name in node.input} | kept
+    left = [one for one in graph.initializer if one.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(left)
+    del graph.value_info[:]  # which say what types were
     return model
+
+
+def _read_inside(graph: "GraphProto") -> set[str]:
+    """What the bodies of loops and branches read, of this graph or of their own."""
+    bodies = [one.g for node in graph.node for one in node.attribute if one.HasField("g")]
+    read = {name for body in bodies for node in body.node for name in node.input}
+    return read.union(*map(_read_inside, bodies))
 
 
 def _weights(model: "ModelProto") -> set[str]:
@@ -171,16 +187,6 @@ def _weights(model: "ModelProto") -> set[str]:
         node.input[0] for node in dequantized
         if node.input[0] in constants and node.output[0] in read
     }  # fmt: skip
-
-
-def _make_unsigned(tensor: "TensorProto") -> None:
-    import numpy as np
-    from onnx import numpy_helper
-
-    values = numpy_helper.to_array(tensor)
-    if values.dtype == np.int8:
-        moved = (values.astype(np.int16) + _SIGN).astype(np.uint8)
-        tensor.CopyFrom(numpy_helper.from_array(moved, tensor.name))
 
 
 def with_open_batch(model: "ModelProto") -> "ModelProto":

@@ -26,6 +26,7 @@ from measured_table import renew_page
 from tflite_squeeze import Convert, convert, export_onnx, import_model
 from tflite_squeeze.errors import SqueezeError
 from tflite_squeeze.files.temporary import temporary_folder
+from tflite_squeeze.training.statistics import reestimate
 
 RESULTS = KeptResults(__file__)
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -121,7 +122,10 @@ def _built(name: str) -> Any:
         return keras.models.load_model(MODELS / f"{name}.keras", compile=False)
     if name in APPLICATIONS:
         make = getattr(keras.applications, name)
-        return make(weights=None, input_shape=(64, 64, 3), classes=10, **APPLICATIONS[name])
+        model = make(weights=None, input_shape=(64, 64, 3), classes=10, **APPLICATIONS[name])
+        # With the statistics that layers begin with, so deep a network answers the same to all.
+        reestimate(model, [_examples(model)[one.name] for one in model.inputs])
+        return model
     function, shapes = NETWORKS[name]
     dtype = "int32" if function is _words else "float32"
     inputs = [keras.Input(shape, dtype=dtype, name=f"x{at}") for at, shape in enumerate(shapes)]
