@@ -60,6 +60,7 @@ def test_streams_are_halved_as_they_come(count: int | None) -> None:
     ("sizes", "expected", "apart"),
     [
         ({"x_train": 3_000, "x_test": 200}, (2_700, 300, 200), True),
+        ({"x_train": 2_000, "x_test": 4_000}, (2_000, 2_000, 2_000), True),
         ({"x_train": 300, "x_test": 200}, (300, 100, 100), True),
         ({"x_train": 300, "x_test": 100}, (300, 100, 100), False),
         ({"x_train": 500}, (300, 100, 100), True),

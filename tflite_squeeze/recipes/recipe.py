@@ -176,8 +176,9 @@ class Recipe(Frozen):
     convert: Convert = Field(default=Convert(), description="How the model becomes a file.")
     set_aside: bool = Field(
         default=False,
-        description="Whether examples are set aside from training, on which trained states are "
-        "chosen, so that the validation part does nothing but judge the file; as in `tune`.",
+        description="Whether trained states are chosen on examples of their own, half of a large "
+        "validation part or a tenth of the training part, so that others do nothing but judge the "
+        "file; as in `tune`.",
     )
     fastest_of: tuple[Quantization, ...] = Field(
         default=(),

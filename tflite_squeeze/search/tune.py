@@ -100,8 +100,8 @@ def tune(
 ) -> Tuned:
     """Searches for the file that costs least under the limits.
 
-    Candidates are chosen on examples that are set aside from training, and a candidate is kept only
-    if it meets the limits on the validation part too, on which nothing is chosen.
+    Candidates are chosen on examples that none of them is trained on, and one is kept only if it
+    meets the limits on others too, on which nothing is chosen; see `data.dividing.set_aside`.
 
     Args:
         model: a Keras model of either version, a path to one, or a `LoadedModel`.
