@@ -4,8 +4,8 @@
     python tools/benchmarks/tune.py table
 
 A search that was killed goes on where it ended; more minutes continue one that is finished. Its
-folder is in build/benchmarks/tune/, the figures go into tools/benchmarks/tune.json. Losses are of
-the 10,000 test images, on which nothing is chosen. `table` writes docs/measured/tune.md.
+folder is in build/benchmarks/tune/, the figures go into tools/benchmarks/tune.json. Losses are
+of the half of the test part on which nothing is chosen. `table` writes docs/measured/tune.md.
 """
 
 import os
@@ -29,6 +29,7 @@ from tflite_squeeze.data.data import load_data
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.recipes.objective import Tune
+from tflite_squeeze.search.candidate import Candidate
 from tflite_squeeze.search.folder import BEST, TRIAL_FILE
 from tflite_squeeze.search.measuring import loss_of
 from tflite_squeeze.search.record import TuneRecord
@@ -39,6 +40,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = KeptResults(__file__)
 FOLDERS = REPOSITORY / "build" / "benchmarks" / "tune"
 
+_INT8 = Candidate(quantize=Quantization.INT8)
 LATENCY = {"minimize": "latency", "max_drop": 0.01}
 # Model (a reference model, or one of tune_networks.py), and what is asked for.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -117,22 +119,26 @@ def _lost(task: Task, done: Tuned) -> dict[str, float]:
 def table() -> None:
     """Writes docs/measured/tune.md."""
     rows = [
-        "| task | seed | minutes | trials | without training | found | of that | lost | unseen |",
-        "|---|---:|---:|---:|---|---|---:|---:|---:|",
+        "| task | seed | minutes | trials | without training | found | of that | of plain int8 "
+        "| beside the model | unseen |",
+        "|---|---:|---:|---:|---|---|---:|---:|---:|---:|",
     ]
     for key, value in sorted(RESULTS.known.items()):
         record = TuneRecord.model_validate(value["record"])
         case, seed = key.rsplit(" ", 1)
         (cost,) = record.asked.minimize
         first, best = record.trial(record.first), record.trial(record.best)
+        plain = next(one for one in record.trials if one.candidate == _INT8)
         trained = sum(one.stage != "free" for one in record.trials)
-        unseen = value.get("unseen")
+        known = value.get("unseen")
+        unseen = "" if known is None else f"{-100 * known['best']:+.2f} points"
         rows.append(
             f"| {case} | {seed} | {record.seconds / 60:.0f} | {trained} "
             f"| {first.candidate.text()}: {cost_text(cost, first.costs[cost])} "
             f"| {best.candidate.text()}: {cost_text(cost, best.costs[cost])} "
-            f"| {best.costs[cost] / first.costs[cost]:.3f} | {loss_text(best)} "
-            f"| {'' if unseen is None else format(100 * unseen['best'], '.2f')} |"
+            f"| {best.costs[cost] / first.costs[cost]:.3f} "
+            f"| {best.costs[cost] / plain.costs[cost]:.3f} | {loss_text(best)} "
+            f"| {unseen} |"
         )
     renew_page("tune", "searches", "\n".join(rows))
 
