@@ -10,9 +10,12 @@ import pytest
 from tests import tiny_models
 from tests.tiny_models import LIBRARIES, examples
 from tflite_squeeze.conversion.convert import convert
+from tflite_squeeze.data.data import load_data
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import InputError, UnsupportedError
+from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.search.measuring import loss_of
 from tflite_squeeze.tflite.flatbuffer import operator_names, pack_model, read_model
 from tflite_squeeze.tflite.signatures import LEGACY_UINT8
 from tflite_squeeze.verification.record import Verify
@@ -219,3 +222,25 @@ def test_a_batch_of_four_and_a_dynamic_one_are_verified(trained: Any) -> None:
         record = verify(trained.model, tflite, (trained.x[:10], trained.y[:10]))
         assert record.passed
         assert record.examples == 10
+
+
+def test_scores_without_a_softmax_are_predictions_where_that_is_asked_for() -> None:
+    """The file has the classes in another order: its numbers are as large, its answers others."""
+    layers = LIBRARIES["keras"].layers
+    model = LIBRARIES["keras"].Sequential(
+        [layers.Input((8,), name="x"), layers.Dense(3, name="scores")]
+    )
+    kernel, bias = model.get_weights()
+    turned = LIBRARIES["keras"].models.clone_model(model)
+    turned.set_weights([kernel[:, [1, 2, 0]], bias])
+    tflite = convert(turned, verification=None).tflite
+    loose = {"min_sqnr_db": -1e9}
+    assert verify(model, tflite, examples(64, 8), Verify(**loose)).passed
+    record = verify(model, tflite, examples(64, 8), Verify(**loose, min_agreement=0.9))
+    assert "predicted class agrees" in "; ".join(record.failures)
+    plain = loss_of(load_model(model), tflite, load_data(examples(64, 8)), Quantization.NONE)
+    found = loss_of(
+        load_model(model), tflite, load_data(examples(64, 8)), Quantization.NONE, logits=True
+    )
+    assert (plain.measure, found.measure) == ("noise", "agreement")
+    assert found.value == record.outputs[0].agreement

@@ -59,6 +59,11 @@ class Tune(Frozen):
         "the given model; where there are no classes, one minus the noise as a share of the "
         "answers, by default 0.9.",
     )
+    logits: bool = Field(
+        default=False,
+        description="Whether the model answers with scores of classes without a softmax, of which "
+        "nothing but the largest counts: without labels nobody can tell them from other numbers.",
+    )
     target: Literal["cpu", "micro"] = Field(
         default="cpu",
         description='Where the file runs: "cpu" (phones and computers), or "micro" (TensorFlow '

@@ -121,7 +121,7 @@ def asked_for(options: Mapping[str, Any], base: "Tune | None" = None) -> "Tune":
     type=Text("COST=MOST", _limit, "download=20K or latency=1.5"),
     help=f"{help_of(TUNE, 'limits')} May be repeated.",
 )
-@config_options(TUNE, "max_drop", "min_agreement", "target")
+@config_options(TUNE, "max_drop", "min_agreement", "logits", "target")
 @seconds_option()
 @config_options(TUNE, "trials", "only", "without", "protect", "seed")
 @data_options

@@ -17,6 +17,7 @@ from tflite_squeeze.tflite.footprint import footprint
 from tflite_squeeze.verification.record import OutputFidelity, Verify, VerifyRecord
 from tflite_squeeze.verification.verify import verify
 
+_ANY = 1e-9  # asks for the agreement of classes, and for none
 _COUNTED = {"download": "download_bytes", "raw": "raw_bytes", "macs": "macs"}
 
 
@@ -58,7 +59,9 @@ def _time(tflite: bytes, first: tuple[bytes, float] | None) -> float:
     return microseconds * float(np.median(times["file"] / times["first"]))
 
 
-def loss_of(source: LoadedModel, tflite: bytes, data: Data, kind: Quantization) -> Loss:
+def loss_of(
+    source: LoadedModel, tflite: bytes, data: Data, kind: Quantization, *, logits: bool = False
+) -> Loss:
     """What a file loses on the validation part of data.
 
     Args:
@@ -66,11 +69,12 @@ def loss_of(source: LoadedModel, tflite: bytes, data: Data, kind: Quantization) 
         tflite: the file.
         data: fitted to the model.
         kind: type of the file.
+        logits: whether outputs are scores of classes, whatever their values are.
 
     Raises:
         RuntimeFailure: the runtime refuses the file.
     """
-    config = Verify(samples=None, **ANYTHING_GOES)
+    config = Verify(samples=None, **{**ANYTHING_GOES, "min_agreement": _ANY if logits else 0.0})
     return worst_loss(verify(source, tflite, data, config, quantization=kind))
 
 

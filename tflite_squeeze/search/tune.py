@@ -382,12 +382,21 @@ class _Search:
             line += f"; {doing}" if doing else ""
         self._say(line)
 
+    def _may_be_logits(self) -> bool:
+        shapes = [tuple(one.shape) for one in self._source.model.outputs]
+        return any(len(shape) == 2 and shape[-1] != 1 for shape in shapes)
+
     def _written(self, first: Trial) -> Tuned:
         """The report, and the best file."""
         best = self._best()
         self._notes += self._tidying(first)
         if best.number == first.number:
             self._notes.append("nothing better than the file without training was found")
+        if best.loss is not None and best.loss.measure == "noise" and self._may_be_logits():
+            self._notes.append(
+                "the answers are compared as numbers; if they are scores of classes (logits), of "
+                "which the largest counts, ask for that: --logits"
+            )
         record = TuneRecord(
             asked=self._asked,
             model=self._shop.about,

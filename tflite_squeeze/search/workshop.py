@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tflite_squeeze.conversion.convert import source_of
 from tflite_squeeze.conversion.record import Source
+from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.dividing import Divided
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import SqueezeError, UsageError
@@ -31,7 +32,7 @@ from tflite_squeeze.search.limits import failures_of
 from tflite_squeeze.search.measuring import costs_of, loss_of
 from tflite_squeeze.search.planning import MULTIPLE, Planning
 from tflite_squeeze.search.promise import alike
-from tflite_squeeze.search.record import Stage, Trial
+from tflite_squeeze.search.record import Loss, Stage, Trial
 from tflite_squeeze.search.trial import MadeFile
 from tflite_squeeze.search.trial_process import Trials
 from tflite_squeeze.techniques.narrowing.config import Narrow
@@ -283,12 +284,15 @@ class Workshop:
             self._store.put(f"{trial.folder}/{TRIAL_MODEL}", made.model)
         costs = self._costs(made.tflite)
         kind = trial.candidate.quantize
-        loss = loss_of(self._source, made.tflite, self._parts.choosing, kind)
+        loss = self._loss(made.tflite, self._parts.choosing, kind)
         failures = (
             *(f"check: {line}" for line in made.failures),
             *failures_of(costs, loss, self._asked),
         )
         return {"costs": costs, "loss": loss, "failures": failures}
+
+    def _loss(self, tflite: bytes, data: Data, kind: Quantization) -> Loss:
+        return loss_of(self._source, tflite, data, kind, logits=self._asked.logits)
 
     def _costs(self, tflite: bytes) -> dict[str, float]:
         timed = self._measures and self._asked.is_timed
@@ -390,7 +394,7 @@ class Workshop:
             return trial.model_copy(update={"judged": trial.loss})
         self._tell(f"judging {trial.candidate.text()}")
         tflite = self._store.read(f"{trial.folder}/{TRIAL_FILE}")
-        loss = loss_of(self._source, tflite, self._parts.judging, trial.candidate.quantize)
+        loss = self._loss(tflite, self._parts.judging, trial.candidate.quantize)
         failures = tuple(
             f"on examples that were not chosen by, {line}"
             for line in failures_of(trial.costs, loss, self._asked)

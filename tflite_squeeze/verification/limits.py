@@ -32,8 +32,9 @@ class Verify(Frozen):
         default=None,
         ge=0,
         le=1,
-        description="Minimum fraction of samples with the same predicted class; by "
-        "default it depends on the quantization.",
+        description="Minimum fraction of samples with the same predicted class; by default it "
+        "depends on the quantization. If it is given, rows of scores count as predictions whether "
+        "they are probabilities or not.",
     )
     samples: int | None = Field(default=256, ge=1, description="Number of samples to run.")
     threads: int = Field(default=1, ge=1, description="Threads of the interpreter.")

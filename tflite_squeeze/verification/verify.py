@@ -117,6 +117,7 @@ def verify(
     larq = is_larq_file(content)
     binary = larq or is_larq_model(source.model)
     tolerance = tolerance_of(config, kind, binary=binary)
+    by_prediction = binary or bool(config.min_agreement)
     comparisons = [
         _begun(endpoint, there, samples, config)
         for endpoint, there in _pairs(endpoints_of(source), signatures_of(content))
@@ -126,7 +127,7 @@ def verify(
         with fresh_states(source):
             reference = _reference(source, comparison, threads=config.threads)
         answers = _file_outputs(comparison, content, threads=config.threads, stream=keeps_state)
-        _compare(comparison, reference, answers, tolerance, by_prediction=binary)
+        _compare(comparison, reference, answers, tolerance, by_prediction=by_prediction)
     outputs = tuple(item for comparison in comparisons for item in comparison.outputs)
     differences = failures_of(outputs, tolerance, kind)
     failures = (*differences, *structural_faults(read_model(content)))
