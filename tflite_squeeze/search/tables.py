@@ -165,7 +165,8 @@ def _predictions(record: TuneRecord) -> tuple[str, ...]:
     if record.prediction_error is None:
         return ()
     count = sum(one.off is not None and one.stage == "short" for one in record.trials)
+    candidates = "1 candidate" if count == 1 else f"{count} candidates"
     return (
-        f"the costs that were predicted of {count} candidates before their files were made missed "
-        f"the measured ones by {record.prediction_error:.1%} (median)",
+        f"the costs that were predicted for {candidates} missed the measured ones by "
+        f"{record.prediction_error:.1%} (median)",
     )
