@@ -39,7 +39,8 @@ class Candidate(Frozen):
         gt=0,
         le=1,
         description="What narrowing leaves, as a share: of the measured time, of the bytes of "
-        "weights, or of multiplications.",
+        "weights, or of multiplications; where the narrowest layers leave much of these, of what "
+        "they do not leave.",
     )
     factor: float = Field(
         default=1.0,

@@ -56,10 +56,10 @@ class Planning:
         """The widths for a cost, where the model can be narrowed.
 
         Args:
-            keep: share of the cost that may be left.
+            keep: share of the cost that may be left, or of what of it can be saved.
         """
         assert self._plans is not None  # else there is no such candidate
-        return self._plans.at(keep)
+        return self._plans.at(self._plans.reachable(keep))
 
     @cached_property
     def _plans(self) -> Plans | None:

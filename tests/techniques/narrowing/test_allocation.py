@@ -103,6 +103,26 @@ def test_plans_are_made_once_and_predict_what_they_cost(
     assert plans.at(0.7) is plan
 
 
+class _MostlyOverhead(_Widths):
+    """Two thirds of a time are no arithmetic."""
+
+    def shares(self, models: Any) -> list[float]:
+        return [(2 + share) / 3 for share in super().shares(models)]
+
+
+def test_where_little_can_be_saved_shares_are_of_that(
+    library: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "TimedBeside", _MostlyOverhead)
+    model = residual(library)
+    data = load_data(IMAGES).fitted_to(flavors.input_specs(model))
+    plans = Plans(model, Narrow(budget="latency", keep=0.5, multiple=2), data)
+    found = [plans.at(plans.reachable(keep)) for keep in (0.2, 0.5, 0.8)]
+    assert len({tuple(one.config.layers.items()) for one in found}) == 3
+    assert 0.6 < found[0].cost < found[1].cost < found[2].cost < 1
+    assert plans.at(0.2).config == plans.at(0.4).config
+
+
 def test_without_time_fewer_widths_are_measured(library: Any) -> None:
     model = residual(library)
     data = load_data(IMAGES).fitted_to(flavors.input_specs(model))

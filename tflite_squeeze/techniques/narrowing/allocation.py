@@ -265,6 +265,11 @@ class Search:
         return _best([self._known[widths] for widths in wanted], keep)
 
     @property
+    def least_cost(self) -> float:
+        """What the narrowest model would cost, as it is predicted."""
+        return self._table.least_cost
+
+    @property
     def _scale(self) -> float:
         """How much whole plans saved of what their groups saved alone; 1 until one is known."""
         found = [

@@ -18,6 +18,8 @@ from tflite_squeeze.techniques.narrowing.narrow import (
 from tflite_squeeze.techniques.narrowing.scores import channel_scores, rank
 from tflite_squeeze.training.step_run import Told
 
+_LITTLE = 0.3  # of a cost
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -89,6 +91,21 @@ class Plans:
             model: of the same inputs and outputs, with a graph.
         """
         return self._search.apart.of(answers_of(model, self._held))
+
+    def reachable(self, keep: float) -> float:
+        """A share of the cost, or where much of the cost always stays, of what does not.
+
+        Much of a small network's time is no arithmetic: most shares of it would all lead to the
+        narrowest layers.
+
+        Args:
+            keep: between 0 and 1.
+
+        Returns:
+            The share of the cost to plan for.
+        """
+        least = self._search.least_cost
+        return keep if least <= _LITTLE else least + (1 - least) * keep
 
     def at(self, keep: float) -> Plan:
         """The widths that lose least at a cost of at most `keep`.

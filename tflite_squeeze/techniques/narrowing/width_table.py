@@ -66,6 +66,11 @@ class WidthTable:
         """The predicted cost of widths."""
         return float(self._costs(self._places(widths)[None])[0])
 
+    @property
+    def least_cost(self) -> float:
+        """The predicted cost of the narrowest widths."""
+        return float(self._costs(np.zeros((1, len(self._widths)), int))[0])
+
     def near(self, widths: Widths, keep: float, power: float) -> list[Widths]:
         """What a trade between two groups leads to, at a cost of at most `keep`: the best first."""
         trades = self._trades(self._places(widths))
