@@ -22,7 +22,7 @@ RUNNABLE = {"python", "console", "yaml"}
 NOT_RUN = {
     ("README.md", "it makes the environment that they run in"),
     ("README.md", "it waits for a browser"),
-    ("README.md", "it searches for twenty minutes"),
+    ("README.md", "it searches for half an hour"),
     ("docs/guides/tune.md", "it needs a folder that machines share"),
     ("docs/guides/onnx.md", "it changes the environment"),
     ("docs/guides/onnx.md", "it needs PyTorch"),

@@ -47,6 +47,7 @@ _SHORT_PASSES, _LONGER = 2, 4
 _LONGER_PRICED = 8  # bytes get fewer for as long as they have a price
 # Of the whole time, what one training may take, but for a few steps.
 _MOST_OF_TIME, _FEWEST_STEPS = 0.2, 30
+_BRIEF = 10.0  # µs of a run
 _OF_AN_ANSWER = 4  # times that of a batch's answers: there and back, and the teacher's
 
 
@@ -166,17 +167,25 @@ class Workshop:
         asked = self._planned_for
         planning = Planning(self._model, asked, self._base, self._parts.choosing, self._tell)
         if asked is not self._asked:
-            planning.notes.append(
-                "widths are planned by multiplications, since times differ between machines"
-            )
+            reason = (
+                "times differ between machines" if self._shared
+                else "so short a run is timed too coarsely"
+            )  # fmt: skip
+            planning.notes.append(f"widths are planned by multiplications, since {reason}")
         return planning
 
     @property
     def _planned_for(self) -> Tune:
-        """What plans are for: times differ between the machines that share a search."""
-        if not self._shared or "latency" not in self._asked.minimize:
+        """What plans are for: times differ between machines, and short ones from turn to turn."""
+        if "latency" not in self._asked.minimize or not (self._shared or self._is_brief):
             return self._asked
         return self._asked.model_copy(update={"minimize": ("macs",)})
+
+    @property
+    def _is_brief(self) -> bool:
+        """Whether a run is so short that what a few channels save cannot be told from noise."""
+        base = next((one for one in self._trials if one.candidate == self._base), None)
+        return base is not None and base.costs.get("latency", math.inf) < _BRIEF
 
     def with_steps(self, candidate: Candidate, stage: Stage, trained: list[Trial]) -> Candidate:
         """A candidate with the length of its training.
