@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,8 @@ class TimedBeside:
             ConversionError: a model cannot be converted.
         """
         found, files_of_all = [], (_file(model, self._quantize) for model in models)
-        while files := dict(zip(map(str, range(_TOGETHER)), files_of_all, strict=False)):
+        while some := list(islice(files_of_all, _TOGETHER)):
+            files = {str(at): file for at, file in enumerate(some)}
             times = turn_by_turn({"whole": self._whole, **files})
             found += [float(np.median(times[name] / times["whole"])) for name in files]
         return found

@@ -184,7 +184,7 @@ class Choice:
         workers = 1 if self._shared.alone else 1 + len(self._shared.others())
         low, high = self._ends_of_way(trials)
         # What looked within the limit may turn out not to be: then gentler ones are left to try.
-        if len(looks) >= max(_FIRST, workers) and (low >= 0 or not trials):
+        if len(looks) >= max(_FIRST, workers) and low >= 0:
             return None
         begun = [_params(one) for one in looks]
         between = [at for at in range(low + 1, high) if self._way[at] in begun]

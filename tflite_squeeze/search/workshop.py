@@ -182,9 +182,14 @@ class Workshop:
         return self._asked.model_copy(update={"minimize": ("macs",)})
 
     @property
+    def _base_trial(self) -> Trial | None:
+        """The file without training that all candidates start from."""
+        return next((one for one in self._trials if one.candidate == self._base), None)
+
+    @property
     def _is_brief(self) -> bool:
         """Whether a run is so short that what a few channels save cannot be told from noise."""
-        base = next((one for one in self._trials if one.candidate == self._base), None)
+        base = self._base_trial
         return base is not None and base.costs.get("latency", math.inf) < _BRIEF
 
     def with_steps(self, candidate: Candidate, stage: Stage, trained: list[Trial]) -> Candidate:
@@ -267,7 +272,7 @@ class Workshop:
         widths = self._widths(candidate) if candidate.narrows else {}
         rest = _without_widths(candidate)
         if not widths and not rest.trains:
-            return next((one for one in self._trials if one.candidate == self._base), None)
+            return self._base_trial
         if not candidate.narrows:
             return None
         looks = [one for one in self._trials if one.stage == "short" and one.candidate.narrows]
@@ -373,7 +378,7 @@ class Workshop:
 
     def _predicted(self, share: float) -> dict[str, float]:
         """What a file with a share of the base's time, multiplications or weights costs."""
-        base = next((one for one in self._trials if one.candidate == self._base), None)
+        base = self._base_trial
         if base is None or not base.costs:
             return {}
         unit = budget_of(self._planned_for)
