@@ -22,7 +22,7 @@ Files:
     operation_rules.py: what operations do with them.
     cutting.py: the model without the units that go.
     scores.py, allocation.py: in which order channels go, and how many of each group.
-    plans.py: widths for any budget, from one measurement, for searches.
+    plans.py, width_table.py: widths for any budget, from one measurement, for searches.
     repair.py: layers solved anew behind a cut, by least squares, without training.
     record.py, tables.py, claims.py, command.py: what was done, how it is shown, what the file
         has to show, and `tflite-squeeze narrow`.
