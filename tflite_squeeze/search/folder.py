@@ -13,6 +13,7 @@ from tflite_squeeze.search.record import Trial
 BEST, BEST_RECIPE, BEST_MODEL = "best.tflite", "best.yaml", "best.keras"
 REPORT, RECORD, PAGE = "report.md", "report.json", "report.html"
 JOURNAL = "study.journal"
+WIDTHS = "widths.json"  # what is measured before the first candidate
 TRIAL_FILE, TRIAL_RECIPE, TRIAL_MODEL = "file.tflite", "recipe.yaml", "model.keras"
 TRIAL_FILES = (TRIAL_FILE, TRIAL_RECIPE, TRIAL_MODEL)
 FRONT = "front"
@@ -67,7 +68,7 @@ def opened(
     store = RunFolder(
         folder,
         fresh,
-        names=[BEST, BEST_RECIPE, BEST_MODEL, REPORT, RECORD, PAGE, *each],
+        names=[BEST, BEST_RECIPE, BEST_MODEL, REPORT, RECORD, PAGE, WIDTHS, *each],
         inputs=[path for one in inputs if is_file(path := Path(one))],
         resume=resume,
         force=force,

@@ -8,10 +8,14 @@ from tflite_squeeze.conversion.model_times import TimedBeside
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.quantization import Timed
 from tflite_squeeze.errors import UsageError
+from tflite_squeeze.frozen import Frozen
+from tflite_squeeze.recipes.folder import RunFolder
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate, budget_of, factorizing
+from tflite_squeeze.search.folder import WIDTHS
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factorize import factorize
+from tflite_squeeze.techniques.narrowing.allocation import Singles
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.plans import Plan, Plans
 
@@ -19,6 +23,14 @@ _SHARE = 0.15  # of a search's time, for measuring each layer alone
 MULTIPLE = 8  # of a width: kernels compute so many channels at a time
 # What factorizing may leave when it is tried, and the share of a cost that gains nothing.
 _TRIED, _NOTHING = (0.5, 0.75), 0.95
+
+
+class _Measured(Frozen):
+    """What is known of each group of channels alone, and how that was measured."""
+
+    tidied: bool
+    config: Narrow
+    singles: Singles
 
 
 class Planning:
@@ -30,16 +42,23 @@ class Planning:
         base: what all candidates have in common.
         data: to choose on, fitted to the model.
         tell: of the progress.
+        store: the folder of the search, where measurements are kept.
 
     Attributes:
         notes: what else to know of the decisions.
     """
 
     def __init__(
-        self, model: Any, asked: Tune, base: Candidate, data: Data, tell: Callable[[str], None]
+        self,
+        model: Any,
+        asked: Tune,
+        base: Candidate,
+        data: Data,
+        tell: Callable[[str], None],
+        store: RunFolder,
     ) -> None:
         self._model, self._asked, self._base = model, asked, base
-        self._data, self._tell = data, tell
+        self._data, self._tell, self._store = data, tell, store
         self.notes: list[str] = []
 
     @cached_property
@@ -78,9 +97,23 @@ class Planning:
                 self._data,
                 lambda done, of: self._tell(f"measuring layers, {done} of {of}"),
                 None if self._asked.seconds is None else _SHARE * self._asked.seconds,
+                before=self._measured_before(config),
+                keep=lambda singles: self._keep(config, singles),
             )
         except UsageError:
             return None
+
+    def _measured_before(self, config: Narrow) -> Singles | None:
+        """What the search had measured when it was interrupted; None where that was nothing."""
+        if not (self._store.folder / WIDTHS).exists():
+            return None
+        known = _Measured.model_validate_json(self._store.read(WIDTHS))
+        alike = (known.tidied, known.config) == (self._base.tidied, config)
+        return known.singles if alike else None
+
+    def _keep(self, config: Narrow, singles: Singles) -> None:
+        known = _Measured(tidied=self._base.tidied, config=config, singles=singles)
+        self._store.put(WIDTHS, known.model_dump_json().encode())
 
     @property
     def _timed_as(self) -> Timed:

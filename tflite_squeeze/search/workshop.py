@@ -165,7 +165,8 @@ class Workshop:
     def planning(self) -> Planning:
         """What narrowing and factorizing can do to the model that candidates start from."""
         asked = self._planned_for
-        planning = Planning(self._model, asked, self._base, self._parts.choosing, self._tell)
+        data = self._parts.choosing
+        planning = Planning(self._model, asked, self._base, data, self._tell, self._store)
         if asked is not self._asked:
             reason = (
                 "times differ between machines" if self._shared

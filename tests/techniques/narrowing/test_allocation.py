@@ -15,6 +15,7 @@ from tflite_squeeze.network import flavors
 from tflite_squeeze.techniques.narrowing import narrow as verb
 from tflite_squeeze.techniques.narrowing.allocation import Costs
 from tflite_squeeze.techniques.narrowing.channels import channels_of
+from tflite_squeeze.techniques.narrowing.allocation import Singles
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import narrow
 from tflite_squeeze.techniques.narrowing.plans import Plans
@@ -89,14 +90,21 @@ class _Widths:
         return [self._of(model) / self._whole for model in models]
 
 
+LATENCY = Narrow(budget="latency", keep=0.5, multiple=2)
+
+
+def _plans(library: Any, config: Narrow, *more: Any, **known: Any) -> Plans:
+    model = residual(library)
+    data = load_data(IMAGES).fitted_to(flavors.input_specs(model))
+    return Plans(model, config, data, *more, **known)
+
+
 def test_plans_are_made_once_and_predict_what_they_cost(
     library: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What layers cost by their width adds up over the groups: the prediction is exact."""
     monkeypatch.setattr(verb, "TimedBeside", _Widths)
-    model = residual(library)
-    data = load_data(IMAGES).fitted_to(flavors.input_specs(model))
-    plans = Plans(model, Narrow(budget="latency", keep=0.5, multiple=2), data)
+    plans = _plans(library, LATENCY)
     plan = plans.at(0.7)
     assert plan.cost <= 0.7
     assert plan.predicted == pytest.approx(plan.cost, rel=0.1)
@@ -114,9 +122,7 @@ def test_where_little_can_be_saved_shares_are_of_that(
     library: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verb, "TimedBeside", _MostlyOverhead)
-    model = residual(library)
-    data = load_data(IMAGES).fitted_to(flavors.input_specs(model))
-    plans = Plans(model, Narrow(budget="latency", keep=0.5, multiple=2), data)
+    plans = _plans(library, LATENCY)
     found = [plans.at(plans.reachable(keep)) for keep in (0.2, 0.5, 0.8)]
     assert len({tuple(one.config.layers.items()) for one in found}) == 3
     assert 0.6 < found[0].cost < found[1].cost < found[2].cost < 1
@@ -124,15 +130,26 @@ def test_where_little_can_be_saved_shares_are_of_that(
 
 
 def test_without_time_fewer_widths_are_measured(library: Any) -> None:
-    model = residual(library)
-    data = load_data(IMAGES).fitted_to(flavors.input_specs(model))
     config, counts = Narrow(budget="macs", keep=0.5, multiple=1), []
     for seconds in (None, 1e-6):
         told: list[int] = []
-        plans = Plans(model, config, data, lambda _, of, to=told: to.append(of), seconds)
+        plans = _plans(library, config, lambda _, of, to=told: to.append(of), seconds)
         assert plans.at(0.5).cost <= 0.6
         counts.append(max(told))
     assert counts[1] < counts[0]
+
+
+def test_a_measurement_goes_on_where_it_was_interrupted(
+    library: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "TimedBeside", _Widths)
+    kept: list[Singles] = []
+    plan = _plans(library, LATENCY, keep=kept.append).at(0.6)
+    assert [len(one.divergences) for one in kept[:3]] == [1, 2, 3]
+    for known, missing in ((kept[1], len(kept) - 2), (kept[-1], 0)):
+        again: list[Singles] = []
+        assert _plans(library, LATENCY, before=known, keep=again.append).at(0.6) == plan
+        assert again == kept[len(kept) - missing :]
 
 
 def test_times_come_from_files(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:

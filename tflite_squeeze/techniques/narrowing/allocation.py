@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.network.graph import Node
 from tflite_squeeze.network.layer_macs import Shape, layer_macs
 from tflite_squeeze.techniques.narrowing.channels import Channels, Group
@@ -57,6 +58,20 @@ class Trial:
     divergence: float
     model: Any
     predicted: float = math.nan
+
+
+class Singles(Frozen):
+    """What has been measured of each group alone.
+
+    Attributes:
+        levels: the widths at which each group is measured.
+        divergences: of all of these in turn; the first ones only, until all are measured.
+        shares: of the time, of those that are timed; none until all are.
+    """
+
+    levels: tuple[tuple[int, ...], ...]
+    divergences: tuple[float, ...] = ()
+    shares: tuple[float, ...] = ()
 
 
 class Costs:
@@ -197,6 +212,8 @@ class Search:
         times: shares of the time of models, taken one by one; None where the budget is no time.
         told: of the progress, (done, of).
         seconds: about how long each group alone may be measured; None for as long as it takes.
+        before: what an earlier search has measured of the same groups; None without one.
+        keep: is given what is measured of each group alone, each time that there is more of it.
     """
 
     channels: Channels
@@ -211,6 +228,8 @@ class Search:
     times: Callable[[Iterable[Any]], list[float]] | None = None
     told: Callable[[int, int], None] | None = None
     seconds: float | None = None
+    before: Singles | None = None
+    keep: Callable[[Singles], None] = lambda _: None
 
     def stays(self, widths: Mapping[int, int]) -> Array:
         """(all units,) which stay, where some groups have other widths."""
@@ -284,9 +303,13 @@ class Search:
         return {}
 
     @cached_property
-    def _levels(self) -> list[list[int]]:
+    def _levels(self) -> tuple[tuple[int, ...], ...]:
+        if self.before is not None:
+            return self.before.levels
         most = self._most_levels
-        return [_levels(group.size, group.step(self.multiple), most) for group in self.groups]
+        return tuple(
+            tuple(_levels(group.size, group.step(self.multiple), most)) for group in self.groups
+        )
 
     @cached_property
     def _most_levels(self) -> int:
@@ -305,17 +328,24 @@ class Search:
     @cached_property
     def _table(self) -> WidthTable:
         """Each group alone in each width, measured once for all budgets."""
-        cuts, divergences = [self.stays({at: width}) for at, width in self._singles], []
+        cuts = [self.stays({at: width}) for at, width in self._singles]
         timed = [] if self.times is None else self._timed
-        steps = len(cuts) + len(timed) + len(_POWERS)
-        for done, stays in enumerate(cuts):
+        found, steps = self.before or Singles(levels=self._levels), len(cuts) + len(timed)
+        steps += len(_POWERS)
+        for done in range(len(found.divergences), len(cuts)):
             self._tell(done, steps)
-            divergences.append(self.apart.of(self.compared(stays)))
+            more = (*found.divergences, self.apart.of(self.compared(cuts[done])))
+            found = found.model_copy(update={"divergences": more})
+            self.keep(found)
         if self.times is None:
-            return self._table_of(divergences, None)
+            return self._table_of(found.divergences, None)
+        if not found.shares:
+            shares = self.times(self._cut_one_by_one([cuts[at] for at in timed], steps))
+            found = found.model_copy(update={"shares": tuple(shares)})
+            self.keep(found)
         costs = np.full(len(cuts), math.nan)
-        costs[timed] = self.times(self._cut_one_by_one([cuts[at] for at in timed], steps))
-        return self._table_of(divergences, costs)
+        costs[timed] = found.shares
+        return self._table_of(found.divergences, costs)
 
     def _table_of(self, divergences: Sequence[float], costs: Array | None) -> WidthTable:
         """Between the widths that were measured, and timed, all others.

@@ -1,5 +1,6 @@
 """Widths for any budget, from one measurement of each group of channels alone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,6 +8,7 @@ from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.running import answers_of
 from tflite_squeeze.network.weights import select
+from tflite_squeeze.techniques.narrowing.allocation import Singles
 from tflite_squeeze.techniques.narrowing.channels import Group, channels_of
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import (
@@ -47,6 +49,8 @@ class Plans:
         data: fitted to the model; no labels are needed.
         told: of the progress of the measurement.
         seconds: about how long the measurement may take; None for as long as it takes.
+        before: what has been measured of the same model with the same settings and data.
+        keep: is given what is measured, each time that there is more of it.
 
     Raises:
         UsageError: none of the model's layers can get narrower.
@@ -64,6 +68,9 @@ class Plans:
         data: Data,
         told: Told | None = None,
         seconds: float | None = None,
+        *,
+        before: Singles | None = None,
+        keep: Callable[[Singles], None] = lambda _: None,
     ) -> None:
         self._config = config
         selection = select(model, only=config.only, protect=config.protect)
@@ -82,7 +89,7 @@ class Plans:
         self._planned: dict[float, Plan] = {}
         self._groups: list[Group] = groups
         search = search_of(model, channels, groups, rankings, samples, config, told, {})
-        self._search = replace(search, seconds=seconds)
+        self._search = replace(search, seconds=seconds, before=before, keep=keep)
 
     def divergence(self, model: Any) -> float:
         """How far a model's answers are from the original's, on the samples held back.
