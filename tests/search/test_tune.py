@@ -180,7 +180,8 @@ def test_factors_meet_limits_that_no_type_of_file_meets(tmp_path: Path) -> None:
     model.set_weights([kernel + random.normal(size=(48, 48)) / 1000, np.zeros(48)])
     model.save(path)
     data = {"x": random.normal(size=(400, 48)).astype(np.float32)}
-    asked = Tune(limits={"macs": 1_500}, trials=1, minimize="raw", seconds=None)
+    known = {"minimize": "raw", "without": ("entropy", "prune"), "seconds": None}
+    asked = Tune(limits={"macs": 1_500}, trials=1, **known)
     tuned = tune(path, asked, data, tmp_path / "best")
     first, best = (tuned.record.trial(one) for one in (tuned.record.first, tuned.record.best))
     assert first.costs["macs"] == 48 * 48
@@ -189,6 +190,23 @@ def test_factors_meet_limits_that_no_type_of_file_meets(tmp_path: Path) -> None:
     assert best.candidate.factorizes
     assert not best.candidate.narrows
     assert best.costs["macs"] <= 1_500
+    assert squeeze(path, tmp_path / "best" / "best.yaml", data).tflite == tuned.tflite
+
+
+def test_zeros_of_the_model_are_stored_sparse_where_bytes_count(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    library, path = LIBRARIES["keras"], tmp_path / "pruned.keras"
+    model = library.Sequential([library.Input((96,), name="x"), library.layers.Dense(96)])
+    kernel = random.normal(size=(96, 96)) * (random.random((96, 96)) < 0.04)
+    model.set_weights([kernel, np.zeros(96)])
+    model.save(path)
+    data = {"x": random.normal(size=(200, 96)).astype(np.float32)}
+    tuned = tune(path, Tune(minimize="raw", trials=0), data, tmp_path / "best")
+    best = tuned.record.trial(tuned.record.best)
+    assert best.candidate.sparse
+    dense = best.candidate.model_copy(update={"sparse": False})
+    (other,) = [one for one in tuned.record.trials if one.candidate == dense]
+    assert best.costs["raw"] < 0.7 * other.costs["raw"]
     assert squeeze(path, tmp_path / "best" / "best.yaml", data).tflite == tuned.tflite
 
 

@@ -98,7 +98,8 @@ class Convert(Frozen):
     sparsity: SparsityMode = Field(
         default="auto",
         description='How weights that are mostly zero are stored: "auto" takes the smallest '
-        'encoding that is not slower, "dense" and "sparse" force one.',
+        'encoding that is not slower, "smallest" the smallest even where it is slower; "dense" '
+        'and "sparse" force one.',
     )
     low_bit: LowBitMode = Field(
         default="auto",

@@ -57,6 +57,9 @@ class Candidate(Frozen):
     )
     sparsity: float = Field(default=0.0, ge=0, lt=1, description="Share of weights that are zero.")
     clusters: int = Field(default=0, ge=0, description="Values that a weight may have; 0 for any.")
+    sparse: bool = Field(
+        default=False, description="Whether weights are stored sparse where that is smaller."
+    )
     weight_bits: int = Field(default=8, description="Bits of a weight in the file.")
     steps: int = Field(default=0, ge=0, description="Steps of all trainings together.")
 
@@ -105,6 +108,7 @@ class Candidate(Frozen):
         parts += [f"{100 * self.sparsity:.3g}% zeros"] if self.prunes else []
         parts += [f"{self.clusters} values"] if self.clusters else []
         kind = "float32" if self.quantize is Quantization.NONE else self.quantize.value
+        parts += ["stored sparse"] if self.sparse else []
         parts.append(
             kind if self.weight_bits == _BYTE else f"{kind}, {self.weight_bits}-bit weights"
         )
@@ -182,6 +186,21 @@ def recipe_of(
     )
 
 
+def stores_sparse(asked: Tune) -> bool:
+    """Whether zeros make the file itself smaller; compressed, they do so however they are stored.
+
+    Example:
+        >>> stores_sparse(Tune(minimize="raw")), stores_sparse(Tune(minimize="download"))
+        (True, False)
+    """
+    return asked.target == "cpu" and "raw" in asked.minimize and "download" not in asked.minimize
+
+
+def zeros_pay(asked: Tune) -> bool:
+    """Whether zeros are worth a training."""
+    return "download" in asked.minimize or stores_sparse(asked)
+
+
 def budget_of(asked: Tune) -> Budget:
     """What the structure of candidates is planned by.
 
@@ -217,12 +236,13 @@ def _said(config: Frozen) -> dict[str, Any]:
 
 def _conversion(candidate: Candidate, asked: Tune) -> Convert:
     """How a candidate becomes a file."""
-    settings: dict[str, Any] = {"quantize": candidate.quantize, "sparsity": "dense"}
+    encoding = "smallest" if candidate.sparse else "dense"
+    settings: dict[str, Any] = {"quantize": candidate.quantize, "sparsity": encoding}
     integer = candidate.quantize is Quantization.INT8
     if asked.target == "micro" and integer:
         settings["io_dtype"] = "int8"
     # Scales of their own for each unit would be half of so small a file.
-    if integer and "download" in asked.minimize and (candidate.prices or candidate.prunes):
+    if integer and zeros_pay(asked) and (candidate.prices or candidate.prunes):
         settings["per_channel_dense"] = False
     if candidate.weight_bits != _BYTE:
         settings["weight_bits"] = candidate.weight_bits

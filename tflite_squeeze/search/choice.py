@@ -21,7 +21,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from tflite_squeeze.recipes.objective import Tune
-from tflite_squeeze.search.candidate import Candidate
+from tflite_squeeze.search.candidate import Candidate, stores_sparse, zeros_pay
 from tflite_squeeze.search.limits import excess_of
 from tflite_squeeze.search.promise import over_limit, promising
 from tflite_squeeze.search.record import Stage, Trial
@@ -44,7 +44,8 @@ _SMALL_WAY = (
 _FIRST = 4  # candidates along the way before Optuna proposes
 _STRIDE = 3  # along the way, while none has lost too much
 _LOST = 10.0  # objective of what could not be made, in nepers above the first file
-_VALUES = (0, 8, 16, 32)
+_UNSHARED = 0  # values: any number
+_VALUES = (_UNSHARED, 8, 16, 32)
 _CONSTRAINT = "over the limit"
 
 
@@ -96,7 +97,7 @@ class Choice:
     def space(self) -> dict[str, BaseDistribution]:
         """What is varied."""
         found: dict[str, BaseDistribution] = {}
-        small = "download" in self._asked.minimize
+        small = zeros_pay(self._asked)
         # One training finds zeros, values and steps at once, and smaller ones than one by one.
         priced = small and "entropy" in self._techniques
         if "narrow" in self._techniques:
@@ -108,7 +109,8 @@ class Choice:
         elif "prune" in self._techniques and small:
             # What is left counts by its logarithm: 98 % and 99 % of zeros differ by half.
             found["left"] = FloatDistribution(0.01, 0.6, log=True)
-        if "cluster" in self._techniques and small and not priced:
+        compressed = "download" in self._asked.minimize
+        if "cluster" in self._techniques and compressed and not priced:
             found["clusters"] = CategoricalDistribution(_VALUES)
         return found
 
@@ -125,8 +127,11 @@ class Choice:
             ways = [{"keep": keep, "factor": factor} for keep, factor in _FACTOR_WAY]
         else:
             ways = [{"keep": keep} for keep in _NARROW_WAY]
-        kept = [{name: way[name] for name in space if name in way} for way in ways]
-        return [way for at, way in enumerate(kept) if way and way not in kept[:at]]
+        kept = [
+            {name: way.get(name, _UNSHARED) for name in space}
+            for way in ways if not space.keys().isdisjoint(way)
+        ]  # fmt: skip
+        return [way for at, way in enumerate(kept) if way not in kept[:at]]
 
     def proposed(self, trials: Sequence[Trial]) -> Proposed | None:
         """The next candidate; None where nothing can be varied.
@@ -218,6 +223,8 @@ class Choice:
             "sparsity": round(1 - given["left"], 4) if "left" in given else 0.0,
             "clusters": given.get("clusters", 0),
         }
+        if numbers["penalty"] or numbers["sparsity"]:
+            numbers["sparse"] = stores_sparse(self._asked)
         return self._base.model_copy(update=numbers)
 
     def learned(

@@ -21,7 +21,7 @@ from tflite_squeeze.rebuilding.layers import with_layers
 from tflite_squeeze.recipes.folder import RunFolder, data_sha256
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.runtime.machine import this_machine
-from tflite_squeeze.search.candidate import Candidate
+from tflite_squeeze.search.candidate import Candidate, zeros_pay
 from tflite_squeeze.search.choice import Choice
 from tflite_squeeze.search.folder import (
     JOURNAL,
@@ -238,11 +238,15 @@ class _Search:
         take_in(self._study, self)
 
     def _without_any_training(self) -> None:
-        """Makes each type of file, the best also without dead channels; more where none passes."""
+        """Makes each type of file, the best ones also without dead channels and stored sparse.
+
+        Where none passes, more types follow.
+        """
         self._without_training(self._shop.without_training())
         best = self._first().candidate
         bases = [best.model_copy(update={"weight_bits": 8}), Candidate(quantize=Quantization.INT8)]
         self._without_training(self._shop.tidied(list(dict.fromkeys([best, *bases]))))
+        self._without_training(self._shop.sparse())
         smaller = [one for one in self.trials if one.candidate.quantize is not Quantization.NONE]
         if not any(within(one, self._asked) for one in smaller):
             self._without_training(self._shop.rescues())
@@ -283,14 +287,14 @@ class _Search:
         Integers whose zeros and values are few compress best with one scale a tensor, as int8 has.
         Where times are alike, int8 gains more from fewer channels.
         """
-        best = first.candidate.model_copy(update={"weight_bits": 8})
+        best = first.candidate.model_copy(update={"weight_bits": 8, "sparse": False})
         plain = best.model_copy(update={"quantize": Quantization.INT8})
         known = next((one for one in self.trials if one.candidate == plain), None)
         if known is None or not known.passed:
             return best
         if "latency" in self._asked.minimize:
             return plain if known.costs["latency"] <= _ALIKE * first.costs["latency"] else best
-        return plain if "download" in self._asked.minimize else best
+        return plain if zeros_pay(self._asked) else best
 
     def _tidying(self, first: Trial) -> list[str]:
         """What the best without training gained by having no dead channels."""

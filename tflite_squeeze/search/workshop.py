@@ -11,6 +11,7 @@ from tflite_squeeze.conversion.record import Source
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.dividing import Divided
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.emission.sparse.emit import sparsify
 from tflite_squeeze.errors import SqueezeError, UsageError
 from tflite_squeeze.network.loading import LoadedModel
 from tflite_squeeze.network.running import answers_of
@@ -19,7 +20,7 @@ from tflite_squeeze.recipes.folder import RunFolder
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.runtime.turns import in_turns
-from tflite_squeeze.search.candidate import Candidate, budget_of, recipe_of
+from tflite_squeeze.search.candidate import Candidate, budget_of, recipe_of, stores_sparse
 from tflite_squeeze.search.folder import (
     BEST,
     BEST_MODEL,
@@ -125,6 +126,18 @@ class Workshop:
         if self._tidied is None:
             return []
         return [one.model_copy(update={"tidied": True}) for one in candidates]
+
+    def sparse(self) -> list[Candidate]:
+        """What was made and passes, stored sparse where that makes a file smaller."""
+        if not stores_sparse(self._asked):
+            return []
+        passing = [one for one in self._trials if one.passed and not one.candidate.sparse]
+        files = [self._store.read(f"{one.folder}/{TRIAL_FILE}") for one in passing]
+        return [
+            one.candidate.model_copy(update={"sparse": True})
+            for one, file in zip(passing, files, strict=True)
+            if sparsify(file, "smallest").plan.sparse_tensors
+        ]
 
     @property
     def dead(self) -> int:

@@ -115,7 +115,7 @@ def test_obstacles_are_named() -> None:
 
 
 def test_an_unknown_mode() -> None:
-    with pytest.raises(UsageError, match="'auto', 'dense' or 'sparse'"):
+    with pytest.raises(UsageError, match="'auto', 'dense', 'smallest' or 'sparse'"):
         sparsify(dense_chain(), "csr")  # type: ignore[arg-type]
 
 

@@ -13,9 +13,8 @@ from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.techniques.narrowing import narrow as verb
-from tflite_squeeze.techniques.narrowing.allocation import Costs
+from tflite_squeeze.techniques.narrowing.allocation import Costs, Singles
 from tflite_squeeze.techniques.narrowing.channels import channels_of
-from tflite_squeeze.techniques.narrowing.allocation import Singles
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import narrow
 from tflite_squeeze.techniques.narrowing.plans import Plans

@@ -1,7 +1,6 @@
 """Decides, on the file itself, whether its zeros are worth a sparse encoding."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from tflite_squeeze.emission.sparse.emit import sparsify
 from tflite_squeeze.emission.sparse.plan import SparsityMode, SparsityPlan
@@ -35,8 +34,9 @@ def with_best_encoding(tflite: bytes, mode: SparsityMode = "auto") -> Decided:
         tflite: the file's content.
         mode: "auto" keeps the sparse file if it is smaller, gives bit for bit the outputs
             of the same graph with dense weights, and takes at most 1.1 times as long in an
-            interleaved measurement; "sparse" keeps it even where it is larger or slower; "dense"
-            leaves the file alone. A file without zeros is not measured.
+            interleaved measurement; "smallest" keeps it even where it is slower, "sparse" even
+            where it is larger or slower; "dense" leaves the file alone. A file without zeros is
+            not measured.
 
     Returns:
         The file and the record.
@@ -55,7 +55,7 @@ def with_best_encoding(tflite: bytes, mode: SparsityMode = "auto") -> Decided:
     if not made.plan.sparse_tensors:
         return Decided(tflite=tflite, record=_record(tflite, tflite, made.plan))
     reason, run = "", None
-    if mode == "auto" and len(made.tflite) >= len(tflite):
+    if mode != "sparse" and len(made.tflite) >= len(tflite):
         reason = f"the sparse file is not smaller: {len(made.tflite):,} bytes"
     else:
         try:
@@ -78,7 +78,7 @@ def _compared(dense: bytes, sparse: bytes) -> SparseRun:
     return min(run, compare_sparse(dense, sparse), key=lambda one: one.latency_ratio)
 
 
-def _objection(run: SparseRun, mode: Literal["auto", "dense", "sparse"]) -> str:
+def _objection(run: SparseRun, mode: SparsityMode) -> str:
     """Why a sparse file should not be kept; empty if it should."""
     if not run.identical:
         reason = "the sparse file does not give the outputs of the same graph with dense weights"
@@ -88,7 +88,7 @@ def _objection(run: SparseRun, mode: Literal["auto", "dense", "sparse"]) -> str:
     if mode == "auto" and run.latency_ratio > LATENCY_LIMIT:
         return (
             f"the sparse file takes {run.latency_ratio:.2f} times as long ({run.sparse_us:.1f} "
-            f"against {run.dense_us:.1f} us in turns); --sparsity sparse writes it anyway"
+            f"against {run.dense_us:.1f} us in turns); --sparsity smallest writes it anyway"
         )
     return ""
 

@@ -9,7 +9,7 @@ loaded; then the dense kernels run, as fast as ever. A Dense layer becomes a con
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -66,7 +66,8 @@ def sparsify(tflite: bytes, mode: SparsityMode = "auto") -> Sparsified:
 
     Args:
         tflite: the file's content.
-        mode: "auto" takes the smallest encoding of every tensor; "dense" leaves the file alone;
+        mode: "auto" and "smallest" take the smallest encoding of every tensor; "dense" leaves the
+            file alone;
             "sparse" takes the smallest sparse encoding of every tensor that has zeros and may
             be sparse, even where that is larger.
 
@@ -82,11 +83,11 @@ def sparsify(tflite: bytes, mode: SparsityMode = "auto") -> Sparsified:
         >>> sparsify(tflite, "auto").plan.raw_bytes_after
         19480
     """
-    if mode not in ("auto", "dense", "sparse"):
-        raise UsageError(f"sparsity is {mode!r}: give 'auto', 'dense' or 'sparse'")
+    if mode not in get_args(SparsityMode):
+        raise UsageError(f"sparsity is {mode!r}: give 'auto', 'dense', 'smallest' or 'sparse'")
     model = read_model(tflite)
     weights = [] if mode == "dense" else list(layer_weights(model))
-    least = _LEAST_ZEROS if mode == "auto" else 0.0
+    least = 0.0 if mode == "sparse" else _LEAST_ZEROS
     choices = [_chosen(one, mode) for one in weights if one.zeros > least]
     written = [choice for choice in choices if choice.layout is not None]
     result = _written(model, written) if written else tflite
@@ -108,7 +109,7 @@ def _chosen(weights: LayerWeights, mode: SparsityMode) -> _Choice:
     costed = [] if weights.obstacle else _costed(weights)
     encodings = sorted([dense, *map(_encoding, costed)], key=lambda one: one.bytes)
     reason = weights.obstacle
-    if not reason and mode == "auto" and encodings[0] is dense:
+    if not reason and mode != "sparse" and encodings[0] is dense:
         reason = f"no sparse encoding is smaller (the best has {encodings[1].bytes:,} bytes)"
     plan = TensorPlan(
         tensor=weights.label,

@@ -4,7 +4,7 @@ from typing import Literal
 
 from tflite_squeeze.frozen import Frozen
 
-SparsityMode = Literal["auto", "dense", "sparse"]
+SparsityMode = Literal["auto", "dense", "smallest", "sparse"]
 Kind = Literal["dense", "csr", "blocks"]
 
 
@@ -63,7 +63,7 @@ class SparsityPlan(Frozen):
 
     Attributes:
         mode: the requested mode.
-        tensors: every weight tensor that has zeros ("auto": 5% of them), in the file's order.
+        tensors: every weight tensor that has zeros (5% of them, but for "sparse"), in order.
         raw_bytes_before: the file with dense weights.
         raw_bytes_after: the file as planned.
         unpacked_bytes: RAM that the sparse tensors take once they are unpacked, at load.
