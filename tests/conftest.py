@@ -10,7 +10,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a core, and its threa
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import gc
 from pathlib import Path
 
 import pytest
@@ -38,12 +37,6 @@ def pytest_collection_modifyitems(items):
     _skip_without_data(items)
     if "PYTEST_XDIST_WORKER" in os.environ:
         _share(items)
-
-
-def pytest_collection_finish():
-    """Takes what modules hold out of collections: the converter collects in every conversion."""
-    gc.collect()
-    gc.freeze()
 
 
 def _share(items):

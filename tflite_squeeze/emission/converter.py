@@ -14,6 +14,7 @@ from tflite_squeeze.emission.calibrator import infinite_ranges_refused
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.failures import unsupported
+from tflite_squeeze.emission.garbage import Garbage
 from tflite_squeeze.emission.quantization import Quantization, uncalibrated
 from tflite_squeeze.emission.quantized import has_float_parts, is_quantized_twin
 from tflite_squeeze.emission.recurrent import with_sound_lstm_scales
@@ -31,6 +32,8 @@ from tflite_squeeze.tflite.flatbuffer import operator_names, with_description
 from tflite_squeeze.tflite.signatures import float_operators
 from tflite_squeeze.tflite.tidy import with_facts
 from tflite_squeeze.version import __version__
+
+_GARBAGE = Garbage()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +208,8 @@ class _Job:
             ) from error
 
     def _attempt(self, folder: Path, model: Traced, config: Convert) -> bytes:
-        with caught_chatter(self._chatter), infinite_ranges_refused():
+        seldom = _GARBAGE.of(model.bytes)
+        with caught_chatter(self._chatter), infinite_ranges_refused(), seldom:
             converter = tf.lite.TFLiteConverter.from_saved_model(
                 str(folder), signature_keys=sorted(model.functions)
             )

@@ -44,6 +44,16 @@ class Traced:
     variables: list[Any]
     notes: tuple[str, ...]
 
+    @property
+    def bytes(self) -> int:
+        """What the variables of the functions take."""
+        found = {
+            id(one): one.dtype.size * (one.shape.num_elements() or 0)
+            for function in self.functions.values()
+            for one in function.graph.variables
+        }
+        return sum(found.values())
+
     def loops(self) -> bool:
         """Whether there is a loop, which the converter may or may not fuse into one operator."""
         return any(_has_loop(function.graph) for function in self.functions.values())
