@@ -1,4 +1,4 @@
-"""Collections that other code asks for: short, whole from time to time, and nobody's objects lost."""
+"""Collections that other code asks for: short, whole from time to time, nothing lost."""
 
 import gc
 import weakref
