@@ -143,7 +143,7 @@ def test_what_leads_to_the_same_widths_is_trained_once(
 def test_two_costs_give_a_front(searched: Any, tmp_path: Path) -> None:
     path, *_ = searched
     folder = tmp_path / "best"
-    changed = {"minimize": ("download", "macs"), "trials": 1, "only": ("narrow",), "without": ()}
+    changed = {"minimize": ("download", "macs"), "trials": 0, "only": ("narrow",), "without": ()}
     asked = ASKED.model_copy(update=changed)
     tune(path, asked, DATA, folder)
     tuned = tune(path, asked.model_copy(update={"trials": 2}), DATA, folder, resume=True)

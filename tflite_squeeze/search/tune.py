@@ -215,6 +215,8 @@ class _Search:
         if not self._study.is_settled:
             self._without_any_training()
         first = self._first()
+        if not self._asked.trials:  # then nothing is to be planned
+            return self._written(first)
         settled = self._study.settled(lambda: self._settled(first))
         base = Candidate.model_validate(settled["base"])
         self._shop.settle_on(base)
