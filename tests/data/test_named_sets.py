@@ -51,7 +51,7 @@ def test_idx_files_are_read_as_published(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_damaged_idx_files_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.gz").write_bytes(content)
-    with pytest.raises(InputError, match="make data"):
+    with pytest.raises(InputError, match="download it again"):
         read_idx(tmp_path / "a.gz")
 
 
@@ -60,7 +60,7 @@ def test_fashion_mnist_is_found_in_the_keras_cache(
 ) -> None:
     monkeypatch.setattr(named_sets, "DEBIAN_FASHION_MNIST", tmp_path / "nowhere")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
-    with pytest.raises(InputError, match=r"run `make data`, or use models/samples"):
+    with pytest.raises(InputError, match=r"fashion_mnist\.load_data.*, or use models/samples"):
         load_named_set("fashion-mnist")
     install_fashion(tmp_path / "home" / "datasets" / "fashion-mnist")
     found = load_named_set("fashion-mnist")
@@ -83,7 +83,7 @@ def test_mnist_is_found_in_the_keras_cache(tmp_path: Path, monkeypatch: pytest.M
     assert found.x_test.shape == (3, 28, 28, 1)
     assert found.y_train.dtype == np.int64
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(InputError, match=r"damaged .*make data"):
+    with pytest.raises(InputError, match=r"damaged .*delete it, and run .*mnist\.load_data"):
         load_named_set("mnist")
 
 

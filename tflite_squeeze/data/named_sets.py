@@ -94,15 +94,20 @@ def read_idx(path: Path) -> NDArray[Any]:
     try:
         content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"cannot read {path} ({error}): run `make data` again") from error
+        raise InputError(f"cannot read {path} ({error}): install or download it again") from error
     rank = content[3] if len(content) > 3 else 0
     start = 4 + 4 * rank
     # A header cut short is padded, and then refused for the length of what follows it.
     sizes = content[4:start].ljust(4 * rank, b"\0")
     shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
     if content[:3] != b"\0\0\x08" or len(content) - start != int(np.prod(shape)):
-        raise InputError(f"{path} is not an IDX file of bytes: run `make data` again")
+        raise InputError(f"{path} is not an IDX file of bytes: install or download it again")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _downloaded(name: str) -> str:
+    """How Keras brings a data set into its cache."""
+    return f'run `python -c "import keras; keras.datasets.{name}.load_data()"`'
 
 
 def _fashion_mnist() -> NamedSet:
@@ -112,8 +117,8 @@ def _fashion_mnist() -> NamedSet:
             break
     else:
         raise InputError(
-            f"data set 'fashion-mnist' is in none of {', '.join(map(str, folders))}: run "
-            f"`make data`, or use models/samples/fashion-mnist.npz"
+            f"data set 'fashion-mnist' is in none of {', '.join(map(str, folders))}: "
+            f"{_downloaded('fashion_mnist')}, or use models/samples/fashion-mnist.npz"
         )
     arrays = {key: read_idx(folder / file) for key, file in _IDX_FILES.items()}
     return _images(
@@ -125,14 +130,17 @@ def _mnist() -> NamedSet:
     path = keras_cache() / "mnist.npz"
     if not path.is_file():
         raise InputError(
-            f"data set 'mnist' is not at {path}: run `make data`, or use models/samples/mnist.npz"
+            f"data set 'mnist' is not at {path}: {_downloaded('mnist')}, or use "
+            f"models/samples/mnist.npz"
         )
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
             arrays = {key: loaded[key] for key in _IDX_FILES}
     except (OSError, ValueError, LookupError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is damaged ({error}): run `make data` again") from error
+        raise InputError(
+            f"{path} is damaged ({error}): delete it, and {_downloaded('mnist')}"
+        ) from error
     digits = tuple(str(digit) for digit in range(10))
     origin = "Y. LeCun, C. Cortes and C. J. C. Burges, MNIST; CC BY-SA 3.0 licence"
     return _images("mnist", arrays, digits, origin)
