@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from tflite_squeeze.data.data import Data
@@ -118,6 +119,9 @@ def predict(model: Any, inputs: dict[str, Array], *, batch: int = 256, like: Any
         The model's own structure of outputs, (N, ...).
     """
     packed = flavors.arranged(model if like is None else like, inputs)
+    if max(map(len, inputs.values())) <= batch:  # to trace a graph takes longer than to run it once
+        given = tf.nest.map_structure(tf.convert_to_tensor, packed)
+        return tf.nest.map_structure(np.asarray, model.predict_step((given,)))
     with quietly():  # one model after another is traced anew, which TensorFlow warns of
         return model.predict(packed, batch_size=batch, verbose=0)
 
