@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate
+from tflite_squeeze.search.promise import best_of
 from tflite_squeeze.search.record import Loss, Trial, front_of
 
 BOTH = Tune(minimize=("latency", "download"))
@@ -36,6 +37,16 @@ TRIALS = (
 
 def test_of_two_costs_the_front_is_in_both() -> None:
     assert [one.number for one in front_of(TRIALS, BOTH)] == [1, 0, 4]
+
+
+def test_what_needed_training_is_kept_where_it_costs_noticeably_less() -> None:
+    """So that the best is always on the front."""
+    free = _trial(6, 9.9, 99.0).model_copy(update={"stage": "free"})
+    little = _trial(7, 9.8, 98.0)
+    trials = (*TRIALS[:2], free, little)
+    assert [one.number for one in front_of(trials, BOTH)] == [1, 6]
+    assert best_of(trials[2:], BOTH) == free
+    assert [one.number for one in front_of((little,), BOTH)] == [7]
 
 
 def test_of_one_cost_the_front_is_in_cost_and_loss() -> None:

@@ -222,6 +222,11 @@ def test_a_limit_that_nothing_meets(tmp_path: Path) -> None:
     assert not (tmp_path / "best" / "best.tflite").exists()
 
 
+def test_layers_that_are_not_there_cannot_be_protected() -> None:
+    with pytest.raises(UsageError, match="protect names 'zzz', which matches none of"):
+        tune(_untrained(), ASKED.model_copy(update={"protect": ("zzz",)}), DATA)
+
+
 def test_without_data_it_is_refused() -> None:
     with pytest.raises(UsageError, match="pass data"):
         tune(_untrained(), ASKED, None)

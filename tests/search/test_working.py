@@ -1,5 +1,6 @@
 """Workers share a search: what each does, what the others see, what is refused."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,39 @@ def test_a_storage_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nosuch://me:\*\*\*@host/name") as caught:
         work(wrong, tmp_path / "one", ASKED)
     assert "secret" not in str(caught.value)
+
+
+def test_what_there_was_no_time_for_comes_first_in_a_longer_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SleepingBench, "too_late", lambda _bench, _candidate: True)
+    bench, notes = work(None, tmp_path, ASKED)
+    assert bench.said == []
+    assert notes == ["the time was used up"]
+    monkeypatch.undo()
+    again, _ = work(None, tmp_path, ASKED)
+    begun = [line.split()[2:] for line in again.said if line.startswith("begin")]
+    assert begun[0] == ["short", "0.6"]
+    assert len(begun) == len({tuple(one) for one in begun}) == 6
+
+
+def test_a_journal_with_a_line_that_was_not_finished_goes_on(tmp_path: Path) -> None:
+    work(None, tmp_path, Tune(trials=2))
+    journal = tmp_path / "study.journal"
+    whole = journal.read_bytes()
+    for torn in (whole + b'{"op_code": 6, "worker', whole[:-15]):
+        journal.write_bytes(torn)
+        shutil.rmtree(tmp_path / "trials")
+        bench, _ = work(None, tmp_path, ASKED)
+        assert [one.candidate.keep for one in bench.trials[1:3]] == [0.6, 0.35]
+        assert len(bench.trials) == 7
+
+
+def test_a_damaged_journal_is_one_line(tmp_path: Path) -> None:
+    work(None, tmp_path, Tune(trials=1))
+    journal = tmp_path / "study.journal"
+    whole = journal.read_bytes()
+    for damaged in (b"{no JSON\n" + whole, whole + b"{no JSON\n"):
+        journal.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"journal is damaged .*: start again with --force"):
+            work(None, tmp_path, ASKED)

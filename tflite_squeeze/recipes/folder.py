@@ -121,8 +121,8 @@ class RunFolder:
             return self._kind.model_validate_json(read_file(path, "state"))
         except ValidationError as error:
             raise InputError(
-                f"{path} is not the state of a run of this version, so its files are not known: "
-                f"delete it, or name another folder"
+                f"{path} is not the state of a run of this version, so the run's files are not "
+                f"known: empty the folder, or name another"
             ) from error
 
     def _refuse_others(self, names: Iterable[str], inputs: Sequence[Path]) -> None:

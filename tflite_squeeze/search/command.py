@@ -54,7 +54,7 @@ def _duration(text: str) -> float | None:
     if text == "none":
         return None
     found = _DURATION.fullmatch(text.strip())
-    if found is None:
+    if found is None or float(found[1]) == 0:
         raise ValueError
     return float(found[1]) * _SECONDS[found[2].lower()]
 
@@ -118,8 +118,8 @@ def asked_for(options: Mapping[str, Any], base: "Tune | None" = None) -> "Tune":
     "--limit",
     "limits",
     multiple=True,
-    type=Text("COST=MOST", _limit, "download=20K or latency=1.5"),
-    help=f"{help_of(TUNE, 'limits')} May be repeated.",
+    type=Text("COST=MOST", _limit, f"download=20K or latency=1.5; costs are {', '.join(_COSTS)}"),
+    help=f"{help_of(TUNE, 'limits')} Costs are {', '.join(_COSTS)}. May be repeated.",
 )
 @config_options(TUNE, "max_drop", "min_agreement", "logits", "target")
 @seconds_option()

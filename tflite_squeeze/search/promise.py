@@ -1,18 +1,17 @@
 """What the trials so far say: which is the best, and which are worth a whole training."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tflite_squeeze.errors import CheckFailed
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.search.candidate import Candidate
 from tflite_squeeze.search.limits import excess_of, limit_of
-from tflite_squeeze.search.record import Trial
+from tflite_squeeze.search.record import Trial, is_worth, worth_keeping
 
 # What is left of the loss of a short training after a whole one, until that has been seen: zeros
 # need long to be made up for.
 _USUALLY_LEFT, _LEFT_OF_ZEROS = 0.5, 0.3
-_WORTH = 0.98  # of another cost: what is less is worth a training
 
 
 def within(trial: Trial, asked: Tune) -> bool:
@@ -32,13 +31,7 @@ def best_of(trials: Sequence[Trial], asked: Tune) -> Trial:
     Raises:
         CheckFailed: no file could be made in any of them.
     """
-    passing = [one for one in trials if one.passed]
-    untrained = [one.costs for one in passing if one.stage == "free"]
-    better = [
-        one
-        for one in passing
-        if one.stage == "free" or all(_is_worth(one.costs, other, asked) for other in untrained)
-    ]
+    better = worth_keeping(trials, asked)
     if better:
         return min(better, key=lambda one: asked.price(one.costs))
     made = [one for one in trials if one.loss is not None]
@@ -109,7 +102,7 @@ def promising(
         for one in trained
         if one.stage == "short"
         and one.costs
-        and all(_is_worth(one.costs, other, asked) for other in passing)
+        and all(is_worth(one.costs, other, asked) for other in passing)
         and not excess_of(one.costs, asked)
         and over_limit(one, trained, asked) <= 0
         and not any(alike(one.candidate, other) for other in whole)
@@ -117,11 +110,6 @@ def promising(
     if not found:
         return None
     return min(found, key=lambda one: asked.price(one.costs)).candidate
-
-
-def _is_worth(costs: Mapping[str, float], others: Mapping[str, float], asked: Tune) -> bool:
-    """Whether a file costs noticeably less than another one of something that is minimized."""
-    return any(costs[name] < _WORTH * others[name] for name in asked.minimize)
 
 
 def prediction_error(trials: Sequence[Trial]) -> float | None:

@@ -1,6 +1,6 @@
 """The evidence of a search, as one object that goes through JSON and back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tflite_squeeze.conversion.record import Source
@@ -13,6 +13,7 @@ from tflite_squeeze.tables.displayed import Displayed
 
 Stage = Literal["free", "short", "whole"]
 Measure = Literal["accuracy", "error", "agreement", "noise"]
+_WORTH = 0.98  # of another cost: what is less is worth a training
 
 
 class Loss(Frozen):
@@ -81,6 +82,27 @@ class Trial(Frozen):
         return f"trials/{self.number:03d}"
 
 
+def is_worth(costs: Mapping[str, float], others: Mapping[str, float], asked: Tune) -> bool:
+    """Whether a file costs noticeably less than another one of something that is minimized."""
+    return any(costs[name] < _WORTH * others[name] for name in asked.minimize)
+
+
+def worth_keeping(trials: Sequence[Trial], asked: Tune) -> list[Trial]:
+    """Those that pass; of those that were trained, what costs less than each that was not.
+
+    Args:
+        trials: with the costs of everything that is minimized.
+        asked: what is searched for.
+    """
+    passing = [one for one in trials if one.passed]
+    untrained = [one.costs for one in passing if one.stage == "free"]
+    return [
+        one
+        for one in passing
+        if one.stage == "free" or all(is_worth(one.costs, other, asked) for other in untrained)
+    ]
+
+
 def front_of(trials: Sequence[Trial], asked: Tune) -> tuple[Trial, ...]:
     """The trials that pass and that none other beats in both of what is minimized.
 
@@ -93,9 +115,8 @@ def front_of(trials: Sequence[Trial], asked: Tune) -> tuple[Trial, ...]:
     Returns:
         Those trials, the cheapest first.
     """
-    passing = [
-        one for one in trials if one.passed and all(name in one.costs for name in asked.minimize)
-    ]
+    known = [one for one in trials if all(name in one.costs for name in asked.minimize)]
+    passing = worth_keeping(known, asked)
     pairs = []
     for one in passing:
         assert one.loss is not None  # it passes

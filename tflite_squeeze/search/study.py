@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -234,13 +235,15 @@ class Study:
             return False
         return True
 
-    def give_back(self, asked: optuna.Trial) -> None:
-        """Ends a candidate that is not made after all.
+    def give_back(self, asked: optuna.Trial, stage: str) -> None:
+        """Puts a candidate back that is not made for want of time: a longer search may make it.
 
         Args:
             asked: Optuna's trial.
+            stage: how far it was to be trained.
         """
         self.study.tell(asked, state=TrialState.FAIL)
+        self.study.enqueue_trial(asked.params, user_attrs={"stage": stage})
 
     def finish_as(self, asked: optuna.Trial, twin: Trial, values: list[float]) -> None:
         """Ends a candidate that need not be made, since another one is the same.
@@ -355,7 +358,7 @@ def opened_study(
     where = _shown(workers) if workers else str(journal)
     try:
         with _storage(workers, journal) as storage:
-            study = _joined(storage, workers, facts, asked)
+            study = _joined(storage, workers, facts, asked, where)
             if workers is None:
                 one = Study(study, None)
             else:
@@ -393,7 +396,8 @@ def _shown(workers: Workers) -> str:
 @contextmanager
 def _storage(workers: Workers | None, journal: Path) -> Iterator[BaseStorage]:
     if workers is None or not workers.is_database:
-        yield _journal(journal if workers is None else Path(workers.storage))
+        path = journal if workers is None else Path(workers.storage)
+        yield _journal(path, alone=workers is None)
         return
     storage = _database(workers)
     try:
@@ -403,14 +407,31 @@ def _storage(workers: Workers | None, journal: Path) -> Iterator[BaseStorage]:
         storage.engine.dispose()
 
 
-def _journal(path: Path) -> BaseStorage:
+def _journal(path: Path, *, alone: bool) -> BaseStorage:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if alone and path.exists():
+            _cut_torn_line(path)
         return JournalStorage(JournalFileBackend(str(path)))
+    except JSONDecodeError as error:
+        raise _damaged(str(path), error, alone=alone) from error
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{path} cannot be used as a journal ({reason_of(error)}): name another file"
         ) from error
+
+
+def _damaged(where: str, error: JSONDecodeError, *, alone: bool) -> InputError:
+    remedy = "start again with --force, or in another folder" if alone else "name another"
+    return InputError(f"{where} is damaged ({reason_of(error)}): {remedy}")
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Takes away the end of a line that a killed process did not write whole."""
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
 
 
 def _database(workers: Workers) -> RDBStorage:
@@ -438,15 +459,18 @@ def _database(workers: Workers) -> RDBStorage:
 
 
 def _joined(
-    storage: BaseStorage, workers: Workers | None, facts: Facts, asked: Tune
+    storage: BaseStorage, workers: Workers | None, facts: Facts, asked: Tune, where: str
 ) -> optuna.Study:
     name = workers.study if workers else None
-    return optuna.create_study(
-        study_name=name or f"{facts.name}-{facts.model[:8]}-{facts.data[:8]}",
-        storage=storage,
-        directions=["minimize"] * len(asked.minimize),
-        load_if_exists=True,
-    )
+    try:
+        return optuna.create_study(
+            study_name=name or f"{facts.name}-{facts.model[:8]}-{facts.data[:8]}",
+            storage=storage,
+            directions=["minimize"] * len(asked.minimize),
+            load_if_exists=True,
+        )
+    except JSONDecodeError as error:
+        raise _damaged(where, error, alone=workers is None) from error
 
 
 def _refuse_others(study: optuna.Study, facts: Facts, where: str) -> None:

@@ -15,6 +15,7 @@ from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, load_model
 from tflite_squeeze.network.save import quietly
+from tflite_squeeze.network.weights import check_patterns
 from tflite_squeeze.page.contents import Contents
 from tflite_squeeze.page.render import report_page
 from tflite_squeeze.rebuilding.layers import with_layers
@@ -121,7 +122,7 @@ def tune(
         The best file and the evidence, whether it meets the limits or not: see `Tuned.check`.
 
     Raises:
-        UsageError: the model and the data do not go together.
+        UsageError: the model and the data do not go together; or `protect` names no layer.
         InputError: one of them cannot be read.
         OutputError: the folder cannot be used.
 
@@ -135,6 +136,7 @@ def tune(
     if folder is None and resume:
         raise UsageError("resume needs the folder of the search that was interrupted: pass folder")
     source = with_layers(load_model(model, allow_unsafe=allow_unsafe))
+    check_patterns(flavors.walk_layers(source.model), protect=asked.protect)
     samples = load_data(data).fitted_to(flavors.input_specs(source.model))
     sha256 = data_sha256(samples)
     with temporary_folder() as scratch, quietly():

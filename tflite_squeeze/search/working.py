@@ -19,6 +19,7 @@ from tflite_squeeze.search.study import Study, record_of
 POLL_SECONDS = 2.0
 _FIRST_LOOKS = 4
 IN_VAIN = 6  # short trials in a row that led to nothing
+_OF_A_TWIN = 0.5  # which takes no training: what others lead to may still differ
 
 
 class Bench(Protocol):
@@ -105,7 +106,7 @@ class Worker:
     ) -> None:
         self._study, self._choice, self._asked, self._bench = study, choice, asked, bench
         self._first, self._free = first, free
-        self._vain, self._over = 0, False
+        self._vain, self._over = 0.0, False
         self._unmeasured_since: float | None = None
         self._notes: list[str] = []
 
@@ -143,7 +144,7 @@ class Worker:
             return self._known(proposed, twin)
         candidate = self._bench.with_steps(proposed.candidate, proposed.stage)
         if self._bench.too_late(candidate):
-            self._study.give_back(proposed.asking)
+            self._study.give_back(proposed.asking, proposed.stage)
             return self._ends("the time was used up")
         ahead = self._ahead()
         self._study.begin(proposed.asking, proposed.stage, candidate.text())
@@ -163,7 +164,7 @@ class Worker:
         values = self._choice.learned(proposed.asking, twin, self._first, trials)
         self._study.finish_as(proposed.asking, twin, values)
         if promising(trials, self._asked) is None:
-            self._vain += 1
+            self._vain += _OF_A_TWIN
         self._check_vain()
         return True
 
@@ -195,7 +196,7 @@ class Worker:
         trials = self._bench.trials
         hopeful = stage == "short" and promising(trials, self._asked) is not None
         if hopeful or self._ahead() != ahead:
-            self._vain = 0
+            self._vain = 0.0
         elif sum(one.stage != "free" for one in trials) > _FIRST_LOOKS:
             self._vain += 1
         self._check_vain()

@@ -102,6 +102,7 @@ def measure(network: str, price: float, seed: int, *, epochs: int, shift: bool) 
     key = f"{network} {price:g} {seed} {epochs}{' shift' if shift else ''}"
     if key in RESULTS.known:
         return
+    FILES.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     x, y, x_test, y_test = arrays("mnist")
     keras.utils.set_random_seed(seed)
