@@ -18,7 +18,7 @@ from tflite_squeeze.emission.from_file.kept import (
     with_stored_kernels,
 )
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.tflite.fields import text
+from tflite_squeeze.tflite.fields import dtype_name, text
 from tflite_squeeze.tflite.flatbuffer import operator_names, read_model
 from tflite_squeeze.tflite.signatures import quantization_name
 
@@ -94,6 +94,23 @@ def test_everything_may_stay_in_float(plain: bytes) -> None:
     converted = _converted(plain, "*")
     assert quantization_name(converted.tflite) == "none"
     assert converted.record.verification.outputs[0].sqnr_db > 60
+
+
+def test_operators_stay_in_float_whose_names_the_quantizer_changes(library: Any) -> None:
+    layers = library.layers
+    image = library.Input((4, 4, 2), name="image")
+    hidden = layers.Conv2D(4, 3, activation="relu", name="seen")(image)
+    model = library.Model(image, layers.Conv2DTranspose(2, 2, strides=2, name="up")(hidden))
+    plain = convert(model, Convert(), verification=None).tflite
+    config = Convert(quantize="int8", keep_float=("up",))
+    made = convert(plain, config, examples(16, 4, 4, 2))
+    (names,), (graph,) = operator_names(made.tflite), read_model(made.tflite).subgraphs
+    types = {
+        name: dtype_name(graph.tensors[operator.outputs[0]])
+        for name, operator in zip(names, graph.operators, strict=True)
+    }
+    assert (types["CONV_2D"], types["TRANSPOSE_CONV"]) == ("int8", "float32")
+    assert any("all operators TRANSPOSE_CONV compute in float" in one for one in made.record.notes)
 
 
 def test_kernels_around_are_stored_in_bytes() -> None:

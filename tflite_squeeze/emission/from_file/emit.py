@@ -8,6 +8,7 @@ from tflite_squeeze.emission.converter import Emitted, island_notes, labelled
 from tflite_squeeze.emission.from_file.builtin import with_builtin_operators
 from tflite_squeeze.emission.from_file.integers import calibrated
 from tflite_squeeze.emission.from_file.kept import (
+    kinds_in_integers,
     rounded_in_file,
     with_names,
     with_stored_kernels,
@@ -34,6 +35,9 @@ _CONVERTERS_OWN = frozenset({"CONVERSION_METADATA", "min_runtime_version"})
 
 _TIDY_ONLY = (
     "pass the float file or the Keras model that it came from, or --quantize none to tidy it only"
+)
+_BY_TYPE = (
+    "all operators {} compute in float: TensorFlow's quantizer does not know them by their names"
 )
 _WIDENED = (
     "{} constants of the file are float16 or sparse: they were stored as dense float32 first, "
@@ -83,6 +87,9 @@ def emit_from_file(
             notes = (*notes, *told)
         kept = wanted.kept
         tflite = work.quantized(kept.operators)
+        if stubborn := kinds_in_integers(plain, tflite, kept):
+            tflite = work.quantized(kept.operators, stubborn)
+            notes = (*notes, _BY_TYPE.format(", ".join(sorted(stubborn))))
         if rounded := rounded_in_file(tflite, kept):
             raise UnsupportedError(
                 f"TensorFlow's quantizer rounds {', '.join(rounded[:3])} all the same: name what "

@@ -47,11 +47,12 @@ class Calibrated:
     samples: Callable[[], Iterator[Any]]
     chatter: Chatter
 
-    def quantized(self, in_float: Collection[str] = ()) -> bytes:
+    def quantized(self, in_float: Collection[str] = (), kinds: Collection[str] = ()) -> bytes:
         """The file with integers, but for operators that have no integer kernel.
 
         Args:
             in_float: names of what operators put out that compute in float all the same; int8 only.
+            kinds: types of operators all of which do so.
 
         Raises:
             UnsupportedError: TensorFlow refuses it.
@@ -73,6 +74,7 @@ class Calibrated:
                     output_data_type=dtype,
                     disable_per_channel_for_dense_layers=not self.config.per_channel_dense,
                     denylisted_nodes=list(in_float) or None,
+                    denylisted_ops=list(kinds) or None,
                 )
             )
 

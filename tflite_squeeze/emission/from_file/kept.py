@@ -1,6 +1,7 @@
 """Operators of a file that stay in float, by patterns of their names and types."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -242,6 +243,37 @@ def rounded_in_file(tflite: bytes, kept: Kept) -> tuple[str, ...]:
         for tensor in graph.tensors
         if text(tensor.name) in kept.values and dtype_name(tensor) in ("int8", "uint8")
     )
+
+
+def kinds_in_integers(plain: bytes, tflite: bytes, kept: Kept) -> frozenset[str]:
+    """The types of operators that should compute in float and do not.
+
+    TensorFlow's quantizer knows operators by names, and has given some of them others before it
+    looks.
+
+    Args:
+        plain: the float file.
+        tflite: what the quantizer made of it.
+        kept: what was asked for.
+    """
+    before = _outputs(plain, "float32")
+    asked = {kind for kind, name in before if name in kept.operators}
+    others = Counter(kind for kind, name in before if name not in kept.operators)
+    rounded = Counter(kind for kind, _ in _outputs(tflite, "int8"))
+    return frozenset(kind for kind in asked if rounded[kind] > others[kind])
+
+
+def _outputs(tflite: bytes, dtype: str) -> list[tuple[str, str]]:
+    """Types of operators, and the names of what they put out first, where that has a type."""
+    model = read_model(tflite)
+    graphs = [Links(model, subgraph) for subgraph in range(len(model.subgraphs))]
+    first = [
+        (kind, links.graph.tensors[links.outputs(at)[0]])
+        for links in graphs
+        for at, kind in enumerate(links.names)
+        if links.outputs(at)
+    ]
+    return [(kind, text(tensor.name)) for kind, tensor in first if dtype_name(tensor) == dtype]
 
 
 def with_stored_kernels(tflite: bytes, kept: Kept) -> bytes:
