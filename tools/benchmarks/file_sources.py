@@ -93,7 +93,8 @@ def run(names: tuple[str, ...], seconds: int, again: bool, mixed: bool) -> None:
         if time.monotonic() - begun > seconds:
             print("time is up: run again")
             return
-        found[name] = _in_process(path, ["--mixed"] * mixed)
+        rebuilt = {key: found.get(name, {})[key] for key in {"layers"} & found.get(name, {}).keys()}
+        found[name] = rebuilt | _in_process(path, ["--mixed"] * mixed)
         print(name, json.dumps(found[name]), flush=True)
         RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
     print("all done")
@@ -124,7 +125,7 @@ def _in_process(path: Path, options: list[str]) -> dict[str, Any]:
     """The results of one file, as far as its process came."""
     command = [sys.executable, __file__, "one", str(path), *options]
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
         said, code = ended.stdout, ended.returncode
     except subprocess.TimeoutExpired as error:
         said, code = str(error.stdout or ""), -1
