@@ -93,7 +93,7 @@ def run(names: tuple[str, ...], seconds: int, again: bool, mixed: bool) -> None:
         if time.monotonic() - begun > seconds:
             print("time is up: run again")
             return
-        rebuilt = {key: found.get(name, {})[key] for key in {"layers"} & found.get(name, {}).keys()}
+        rebuilt = {key: value for key, value in found.get(name, {}).items() if key == "layers"}
         found[name] = rebuilt | _in_process(path, ["--mixed"] * mixed)
         print(name, json.dumps(found[name]), flush=True)
         RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")

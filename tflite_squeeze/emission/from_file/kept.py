@@ -256,6 +256,8 @@ def kinds_in_integers(plain: bytes, tflite: bytes, kept: Kept) -> frozenset[str]
         tflite: what the quantizer made of it.
         kept: what was asked for.
     """
+    if not kept.operators:
+        return frozenset()
     before = _outputs(plain, "float32")
     asked = {kind for kind, name in before if name in kept.operators}
     others = Counter(kind for kind, name in before if name not in kept.operators)
