@@ -8,6 +8,8 @@ import pytest
 
 from tests.tiny_models import LIBRARIES
 from tflite_squeeze.data.data import load_data
+from tflite_squeeze.network.loading import load_model
+from tflite_squeeze.recipes.form import form_of
 from tflite_squeeze.recipes.losses import guessing, losses_of
 from tflite_squeeze.recipes.recipe import Step
 from tflite_squeeze.techniques.pruning.config import Prune
@@ -26,7 +28,7 @@ def _found(given: float | None, after: float | None, **limits: Any) -> tuple[str
     model = library.Sequential([library.Input((4,), name="x"), library.layers.Dense(3, "softmax")])
     labels = {} if given is None else {"y": Y}
     record: Any = SimpleNamespace(metric="accuracy", after=after, broken=False)
-    before: Any = SimpleNamespace(original=model, given=given)
+    before: Any = SimpleNamespace(form=form_of(load_model(model)), given=given)
     step = Step(prune=Prune(sparsity=0.5), **limits)
     return losses_of(step, record, before, model, load_data({"x": X, **labels}))
 
@@ -55,7 +57,7 @@ def test_without_labels_answers_are_compared_with_the_given_model() -> None:
     # 0 for class 0 and the sum less 2 for class 1: 6 of 10 rows of ones are class 1 now.
     x = np.repeat([[1.0], [0.0]], [6, 4], axis=0) * np.ones((1, 4))
     record: Any = SimpleNamespace(metric="accuracy", after=None, broken=False)
-    before: Any = SimpleNamespace(original=original, given=None)
+    before: Any = SimpleNamespace(form=form_of(load_model(original)), given=None)
     data = load_data({"x": x.astype(np.float32)})
     enough, more = (Step(prune=Prune(sparsity=0.5), min_agreement=most) for most in (0.4, 0.5))
     assert losses_of(enough, record, before, changed, data) == ()
@@ -67,6 +69,6 @@ def test_without_labels_answers_are_compared_with_the_given_model() -> None:
 
 def test_a_broken_model_has_lost_everything() -> None:
     record: Any = SimpleNamespace(broken=True)
-    before: Any = SimpleNamespace(original=None, given=None)
+    before: Any = SimpleNamespace(form=None, given=None)
     said = losses_of(Step(prune=Prune(sparsity=0.5)), record, before, None, None)
     assert said == ("after prune the model answers with what is no number",)

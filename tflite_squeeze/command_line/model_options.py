@@ -112,9 +112,15 @@ def open_model(
 
 
 def open_layers(
-    path: Path, options: Mapping[str, Any], *, keep_prunable: bool = False
+    path: Path, options: Mapping[str, Any], *, keep_prunable: bool = False, or_file: bool = False
 ) -> "LoadedModel":
     """The same for a command that changes layers: refuses what has none.
+
+    Args:
+        path: as for `open_model`.
+        options: of the command.
+        keep_prunable: the same.
+        or_file: whether a `.tflite` file stays as it is, for a verb that can do without layers.
 
     Raises:
         InputError: it cannot be loaded.
@@ -125,9 +131,10 @@ def open_layers(
         shown = progress(click.get_current_context(), f"importing {path}")
     with shown:
         source = open_model(path, options, keep_prunable=keep_prunable)
+    from tflite_squeeze.network.loading import ModelKind
     from tflite_squeeze.rebuilding.layers import with_layers
 
-    return with_layers(source)
+    return source if or_file and source.kind is ModelKind.TFLITE else with_layers(source)
 
 
 def read_input_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:

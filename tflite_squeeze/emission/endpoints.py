@@ -48,6 +48,11 @@ def endpoints_of(source: LoadedModel) -> list[Endpoint]:
     return [_function_endpoint(name, functions[name]) for name in sorted(functions)]
 
 
+def inputs_of(source: LoadedModel) -> dict[str, tf.TensorSpec]:
+    """What a model takes by name, as its first signature has it; see `endpoints_of`."""
+    return endpoints_of(source)[0].inputs
+
+
 def refuse_converted(source: LoadedModel) -> None:
     """Refuses a `.tflite` file where its model is needed.
 

@@ -74,6 +74,14 @@ def save_model(model: Any, path: Path, *, force: bool = False) -> None:
         write_atomically(path, beside.read_bytes(), force=force)
 
 
+def saved_bytes(model: Any) -> bytes:
+    """A model as the content of a `.keras` file."""
+    with temporary_folder() as folder:
+        path = folder / "model.keras"
+        save_model(model, path)
+        return path.read_bytes()
+
+
 @contextmanager
 def quietly() -> Iterator[None]:
     """Keeps what the two versions of Keras and TensorFlow say to themselves within the block.

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.errors import UsageError
+from tflite_squeeze.errors import CheckFailed, UnsupportedError, UsageError
 from tflite_squeeze.network.flavors import flavor_of, keras_of
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
 
@@ -41,6 +41,30 @@ def with_layers(loaded: LoadedModel) -> LoadedModel:
         kind=ModelKind.KERAS,
         notes=(*loaded.notes, *imported.notes),
     )
+
+
+def with_layers_or_file(loaded: LoadedModel) -> LoadedModel:
+    """The same with layers where these can be had, and else the `.tflite` file that was given.
+
+    Args:
+        loaded: what `load_model` returned.
+
+    Raises:
+        UsageError: it is a SavedModel or a function, or a quantized `.tflite` file.
+
+    Example:
+        >>> with_layers_or_file(load_model("hey_jarvis.tflite")).notes  # it has a branch
+        ('hey_jarvis.tflite stays a file: ...',)
+    """
+    try:
+        return with_layers(loaded)
+    except (UnsupportedError, CheckFailed) as error:
+        why, _, _remedy = str(error).rpartition(": ")
+        note = (
+            f"{loaded.name}.tflite stays a file, whose weights are pruned and shared without "
+            f"training: {why}"
+        )
+        return replace(loaded, notes=(*loaded.notes, note))
 
 
 def model_of(source: Any, *, keep_prunable: bool = False) -> tuple[Any, tuple[str, ...]]:

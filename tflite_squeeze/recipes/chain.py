@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.config import Convert
-from tflite_squeeze.network.loading import LoadedModel, load_model
-from tflite_squeeze.network.rewriting import compile_alike, copy_of
+from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.recipes.form import form_of
 from tflite_squeeze.recipes.recipe import Recipe, Step
 from tflite_squeeze.recipes.report import StepReport
 from tflite_squeeze.recipes.step import Before, Stepped, intermediate_file, run_step
@@ -46,6 +46,9 @@ class Chain:
         given: quality of the model that was given; None where it is not measured.
         measure: whether the file after each step is measured, though it decides nothing.
         allow_unsafe: whether Lambda layers may bring Python code out of model files.
+
+    Attributes:
+        form: how the model is handled.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class Chain:
     ) -> None:
         self._recipe, self._source, self._data = recipe, source, data
         self._kept, self._given, self._measure = kept, given, measure
-        self._allow_unsafe = allow_unsafe
+        self.form = form_of(source, allow_unsafe=allow_unsafe)
 
     @property
     def settings(self) -> Convert:
@@ -71,12 +74,7 @@ class Chain:
 
     def latest(self) -> Any:
         """The model so far, from its file: whether a run was interrupted makes no difference."""
-        path = self._kept.latest
-        if path is None:
-            return copy_of(self._source.model)
-        found = load_model(path, allow_unsafe=self._allow_unsafe).model
-        compile_alike(self._source.model, found)
-        return found
+        return self.form.opened(self._kept.latest)
 
     def finish(self, told: Told) -> bool:
         """Runs the steps that are not finished yet.
@@ -127,7 +125,7 @@ class Chain:
         done = [one for one in self._kept.steps if one.status == "done"]
         before = Before(
             number=number,
-            original=self._source.model,
+            form=self.form,
             given=self._given,
             quality=done[-1].after if done else self._given,
             claims=done[-1].claims if done else {},

@@ -58,9 +58,9 @@ def claims_after(
 
 
 def file_claims(
-    claims: Mapping[str, Claimed], model: Any, conversion: ConvertRecord
+    claims: Mapping[str, Claimed], model: Any, conversion: ConvertRecord, *, typed: bool = True
 ) -> list[WeightClaim]:
-    """The claims as they are put to the file: one a weight, its type always among them.
+    """The claims as they are put to the file: one a weight.
 
     Those of activations are put by `activation_claims`.
 
@@ -68,12 +68,15 @@ def file_claims(
         claims: after the last step.
         model: the Keras model that was converted.
         conversion: how it was converted.
+        typed: whether the type of each weight is among them.
     """
     found = []
     chosen = _chosen_bits(model, conversion)
     for target in select(model).targets:
         claim = claims.get(target.name, Claimed())
-        dtypes = _dtypes(target, claim, conversion, chosen) if claim.bits is None else ()
+        dtypes: tuple[str, ...] = ()
+        if typed and claim.bits is None:
+            dtypes = _dtypes(target, claim, conversion, chosen)
         found.append(
             WeightClaim(
                 weight=target.name,

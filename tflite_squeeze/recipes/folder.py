@@ -6,7 +6,6 @@ import re
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,9 +14,7 @@ from pydantic import Field, ValidationError
 from tflite_squeeze.data.data import Data, Part
 from tflite_squeeze.errors import InputError, OutputError
 from tflite_squeeze.files.files import UNFINISHED, is_file, read_file, write_atomically
-from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.frozen import Frozen
-from tflite_squeeze.network.save import save_model
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.report import Baseline, StepReport
 from tflite_squeeze.version import __version__
@@ -214,15 +211,6 @@ class RunFolder:
     def read(self, name: str) -> bytes:
         """Reads a file of the folder."""
         return read_file(self.folder / name, "file")
-
-    def save(self, model: Any, name: str) -> str:
-        """Saves a model and returns the hash of its file."""
-        with temporary_folder() as scratch:
-            path = scratch / Path(name).name
-            save_model(model, path)
-            content = path.read_bytes()
-        self.put(name, content)
-        return _sha256(content)
 
     @property
     def latest(self) -> Path | None:

@@ -5,9 +5,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from tflite_squeeze.data.data import Data
+from tflite_squeeze.recipes.form import Form
 from tflite_squeeze.recipes.recipe import Step
-from tflite_squeeze.training.judging import Judge
-from tflite_squeeze.training.objective import objective_of
 from tflite_squeeze.training.record import StepRecord, lost
 
 # A model this much better than guessing has something to lose, and has lost it where less than a
@@ -19,8 +18,8 @@ class Compared(Protocol):
     """What a step is compared with."""
 
     @property
-    def original(self) -> Any:
-        """The Keras model before the first step."""
+    def form(self) -> Form:
+        """How the model before the first step is judged."""
 
     @property
     def given(self) -> float | None:
@@ -48,10 +47,10 @@ def losses_of(
                 f"{record.metric} is worse than at the beginning by {fallen:.4f}, more than "
                 f"{step.max_drop:g}",
             )
-        return _guesses(record, before.given, model, data)
+        return _guesses(record, before, data)
     if step.min_agreement is None or data is None or before.given is not None:
         return ()
-    agreement = Judge(before.original, data).verdict(model).agreement
+    agreement = before.form.agreement(model, data)
     if agreement is None or agreement >= step.min_agreement:
         return ()
     return (
@@ -60,12 +59,12 @@ def losses_of(
     )
 
 
-def _guesses(record: StepRecord, given: float, model: Any, data: Data | None) -> tuple[str, ...]:
+def _guesses(record: StepRecord, before: Compared, data: Data | None) -> tuple[str, ...]:
     """Whether a model does little more than always to answer the most frequent class."""
-    if data is None or record.after is None or record.metric != "accuracy":
+    given = before.given
+    if data is None or given is None or record.after is None or record.metric != "accuracy":
         return ()
-    (labels,) = objective_of(model).split(data.sample("validation", None).labels)
-    guess = guessing(labels)
+    guess = guessing(before.form.labels(data))
     if given - guess < _BETTER or record.after - guess > _LEFT * (given - guess):
         return ()
     return (

@@ -16,6 +16,7 @@ from tflite_squeeze.profiling.record import Profile
 from tflite_squeeze.recipes.claims import activation_claims, file_claims
 from tflite_squeeze.recipes.claims_in_file import check_activations, check_claims
 from tflite_squeeze.recipes.folder import PLAIN, START
+from tflite_squeeze.recipes.form import Form
 from tflite_squeeze.recipes.recipe import Limits, Recipe
 from tflite_squeeze.recipes.report import LEAST, Latency, LimitCheck, Outcome, StepReport
 from tflite_squeeze.runtime.turns import turn_by_turn
@@ -32,6 +33,7 @@ ANYTHING_GOES = {"min_sqnr_db": -1e9, "min_agreement": 0.0, "max_drop": 0.999}
 def judged(
     recipe: Recipe,
     source: LoadedModel,
+    form: Form,
     model: Any,
     converted: Converted,
     data: Data | None,
@@ -44,7 +46,8 @@ def judged(
     Args:
         recipe: what was asked for.
         source: the model that was given.
-        model: the Keras model that was converted.
+        form: how it is handled.
+        model: what was converted.
         converted: the file.
         data: data fitted to the model.
         steps: what became of each step.
@@ -54,7 +57,8 @@ def judged(
     kept = [step for step in steps if step.status == "done"]
     claims = kept[-1].claims if kept else {}
     held = check_claims(
-        converted.tflite, file_claims(claims, model, converted.record)
+        converted.tflite,
+        file_claims(claims, form.weights(model), converted.record, typed=form.typed),
     ) + check_activations(converted.tflite, activation_claims(claims))
     comparison = _compared(recipe, source, converted, data)
     latency = _timed(converted, before)

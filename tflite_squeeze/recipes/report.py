@@ -160,6 +160,7 @@ class Report(Displayed):
         recipe: the recipe with every setting written out.
         model: the model that was given.
         data: where the samples come from and how they were preprocessed.
+        notes: what became of the model on its way in.
         machine: what it ran on.
         packages: exact versions; None for what is not installed.
         baseline: the model before any step.
@@ -183,6 +184,7 @@ class Report(Displayed):
     recipe: dict[str, Any]
     model: Source
     data: dict[str, Any]
+    notes: tuple[str, ...] = ()
     machine: Machine
     packages: dict[str, str | None]
     baseline: Baseline

@@ -1,5 +1,6 @@
 """One run of a recipe, from where its folder says that it is."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tflite_squeeze.page.render import report_page
 from tflite_squeeze.recipes.chain import Chain
 from tflite_squeeze.recipes.files import dump_recipe
 from tflite_squeeze.recipes.folder import PLAIN, START, RunFolder
+from tflite_squeeze.recipes.form import form_of
 from tflite_squeeze.recipes.outcome import judged
 from tflite_squeeze.recipes.page import squeeze_contents
 from tflite_squeeze.recipes.recipe import Recipe
@@ -29,7 +31,6 @@ from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.runtime.turns import in_turns
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import footprint, tensor_bytes
-from tflite_squeeze.training.quality import metric_name, validation_quality
 from tflite_squeeze.verification.verify import verify, why_unverifiable
 
 RECIPE, REPORT, RECORD, PAGE = "recipe.yaml", "report.md", "report.json", "report.html"
@@ -59,7 +60,8 @@ class Result:
     """The results of a run.
 
     Attributes:
-        model: the Keras model after the last step that was kept.
+        model: the Keras model after the last step that was kept; the bytes of a `.tflite` file
+            where one without layers was given.
         tflite: the file; None where a step stopped the run.
         report: the evidence.
         folder: where all of it is; None for a run without a folder.
@@ -116,6 +118,7 @@ class Run:
             self._data, self._judging = parts.choosing, parts.judging
         self._told = told
         self._allow_unsafe = allow_unsafe
+        self._form = form_of(source, allow_unsafe=allow_unsafe)
         self._started = time.perf_counter() - store.state.seconds
         store.put(RECIPE, dump_recipe(recipe).encode())
 
@@ -165,8 +168,8 @@ class Run:
         self._store.put(PLAIN, plain)
         self._store.put(START, start)
         baseline = Baseline(
-            metric=metric_name(self._source.model),
-            quality=validation_quality(self._source.model, self._data),
+            metric=self._form.metric,
+            quality=self._form.quality(self._data),
             plain=footprint(plain),
             start=footprint(start),
             tensors=tensor_bytes(plain),
@@ -193,8 +196,10 @@ class Run:
         """Keeps what came of a step."""
         report = stepped.report
         if report.status == "done":
-            name = step_name(report.number, report.technique)
-            sha256 = self._store.save(stepped.model, name)
+            name = step_name(report.number, report.technique, self._form.suffix)
+            content = self._form.content(stepped.model)
+            self._store.put(name, content)
+            sha256 = hashlib.sha256(content).hexdigest()
             report = report.model_copy(update={"model_file": name, "model_sha256": sha256})
         self._write(steps=(*self.steps, report))
 
@@ -206,12 +211,14 @@ class Run:
             files = {name: self._store.read(name) for name in (PLAIN, START)}
             steps = self._store.state.steps
             outcome = judged(
-                self._recipe, self._source, model, converted, self._judging, steps, files, packed
-            )
+                self._recipe, self._source, self._form, model, converted, self._judging, steps,
+                files, packed,
+            )  # fmt: skip
         report = Report(
             recipe=self._recipe.model_dump(mode="json"),
             model=source_of(self._source),
             data={} if self._given is None else self._given.describe(),
+            notes=self._source.notes,
             machine=this_machine(),
             packages=package_versions(),
             baseline=baseline,
@@ -271,19 +278,20 @@ def file_names(name: str) -> tuple[tuple[str, str], tuple[str, str]]:
     return (good, f"{good}.sqz"), (rejected, f"{rejected}.sqz")
 
 
-def written_names(recipe: Recipe, name: str) -> list[str]:
+def written_names(recipe: Recipe, name: str, suffix: str) -> list[str]:
     """Every file that a run of a recipe may write into its folder.
 
     Args:
         recipe: the resolved recipe.
         name: of the model.
+        suffix: of the files of steps.
     """
-    steps = [step_name(at, step.technique) for at, step in enumerate(recipe.steps, start=1)]
+    steps = [step_name(at, step.technique, suffix) for at, step in enumerate(recipe.steps, start=1)]
     good, rejected = file_names(name)
     fixed = (RECIPE, PLAIN, START, REPORT, PAGE, RECORD)
     return [*fixed, *steps, *good, *rejected]
 
 
-def step_name(number: int, technique: str) -> str:
+def step_name(number: int, technique: str, suffix: str) -> str:
     """What the model after a step is called."""
-    return f"step_{number}_{technique}.keras"
+    return f"step_{number}_{technique}{suffix}"

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from tflite_squeeze.data.data import Data, load_data
+from tflite_squeeze.emission.endpoints import inputs_of
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import is_file
 from tflite_squeeze.files.temporary import temporary_folder
-from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import load_model
 from tflite_squeeze.network.save import quietly
-from tflite_squeeze.rebuilding.layers import with_layers
+from tflite_squeeze.rebuilding.layers import with_layers_or_file
 from tflite_squeeze.recipes.folder import RunFolder, RunState, data_sha256, recipe_sha256
+from tflite_squeeze.recipes.form import form_of
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.run import Progress, Result, Run, written_names
 
@@ -33,7 +34,8 @@ def run_recipe(
     """Runs a recipe with steps on a model, as `squeeze` does.
 
     Args:
-        model: a Keras model of either version, a path to one, or a `LoadedModel`.
+        model: a Keras model of either version, a path to one or to a `.tflite` file, or a
+            `LoadedModel`.
         recipe: resolved, with steps whose numbers are given.
         data: `Data` or anything that `load_data` takes.
         folder: where everything goes; None keeps none of it.
@@ -52,8 +54,8 @@ def run_recipe(
     _refuse(recipe, loaded)
     if folder is None and resume:
         raise UsageError("resume needs the folder of the run that was interrupted: pass folder")
-    source = with_layers(load_model(model, allow_unsafe=allow_unsafe))
-    samples = None if loaded is None else loaded.fitted_to(flavors.input_specs(source.model))
+    source = with_layers_or_file(load_model(model, allow_unsafe=allow_unsafe))
+    samples = None if loaded is None else loaded.fitted_to(inputs_of(source))
     with temporary_folder() as scratch, quietly():
         fresh = RunState(
             recipe=recipe_sha256(recipe), model=source.sha256, data=data_sha256(samples)
@@ -62,7 +64,7 @@ def run_recipe(
         store = RunFolder(
             where,
             fresh,
-            names=written_names(recipe, source.name),
+            names=written_names(recipe, source.name, form_of(source).suffix),
             inputs=_files_among(source.path, samples and samples.source, *inputs),
             resume=resume,
             force=force,

@@ -1,7 +1,6 @@
 """One step of a recipe: the technique, and whether it pays."""
 
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,8 +11,8 @@ from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.errors import PatternError, UnsupportedError, UsageError
-from tflite_squeeze.network.projections import zeros_held
-from tflite_squeeze.recipes.claims import claims_after, held_zeros
+from tflite_squeeze.recipes.claims import claims_after
+from tflite_squeeze.recipes.form import Form
 from tflite_squeeze.recipes.losses import losses_of
 from tflite_squeeze.recipes.recipe import Step
 from tflite_squeeze.recipes.report import StepReport
@@ -21,10 +20,7 @@ from tflite_squeeze.runtime.turns import turn_by_turn
 from tflite_squeeze.techniques.claimed import Claimed
 from tflite_squeeze.techniques.registry import technique
 from tflite_squeeze.tflite.footprint import footprint
-from tflite_squeeze.training.callback import TargetNotReached
-from tflite_squeeze.training.config import FineTune
-from tflite_squeeze.training.quality import metric_name
-from tflite_squeeze.training.step_run import RunContext, Told
+from tflite_squeeze.training.step_run import Told
 from tflite_squeeze.verification.limits import Verify
 
 
@@ -34,7 +30,7 @@ class Before:
 
     Attributes:
         number: the step's place, from 1.
-        original: the Keras model before the first step, which may teach.
+        form: how the model is changed and judged.
         given: quality of that model; None without labels.
         quality: of the model that the step starts from.
         claims: what is claimed of its weights.
@@ -43,7 +39,7 @@ class Before:
     """
 
     number: int
-    original: Any
+    form: Form
     given: float | None
     quality: float | None
     claims: Mapping[str, Claimed]
@@ -80,7 +76,7 @@ def run_step(
 
     Args:
         step: the resolved step.
-        model: a Keras model that belongs to the run.
+        model: a Keras model or a file, as its form has it, that belongs to the run.
         data: data fitted to it.
         settings: how the recipe converts, for measuring the file.
         before: what the step starts from.
@@ -88,9 +84,9 @@ def run_step(
         measure: whether the model's file is measured even where it decides nothing.
     """
     started = time.perf_counter()
-    report = _begun(step, model, before)
+    report = _begun(step, before)
     try:
-        changed, record = _applied(step, model, data, before, told)
+        changed, record = before.form.applied(step, model, data, before.claims, told)
     except PatternError as error:
         raise PatternError(f"step {before.number} ({step.technique}): {error}") from error
     except (UsageError, UnsupportedError) as error:
@@ -110,7 +106,9 @@ def run_step(
         "file": footprint(tflite) if tflite else None,
         "claims": report.claims
         if reasons
-        else claims_after(before.claims, technique(step.technique), record, changed),
+        else claims_after(
+            before.claims, technique(step.technique), record, before.form.weights(changed)
+        ),
         "record": values,
         "seconds": time.perf_counter() - started,
     }
@@ -118,14 +116,14 @@ def run_step(
     return Stepped(model=changed, report=report, lossy=bool(losses))
 
 
-def _begun(step: Step, model: Any, before: Before) -> StepReport:
+def _begun(step: Step, before: Before) -> StepReport:
     """The report of a step that has done nothing yet."""
     return StepReport(
         number=before.number,
         technique=step.technique,
         status=_status(step, lossy=False),
         settings=step.model_dump(mode="json", exclude_none=True),
-        metric=metric_name(model),
+        metric=before.form.metric,
         before=before.quality,
         claims=dict(before.claims),
         seconds=0.0,
@@ -136,26 +134,13 @@ def intermediate_file(model: Any, settings: Convert, data: Data | None, verify: 
     """The file of a model that is not the result, checked only where the check chooses its form.
 
     Args:
-        model: a Keras model.
+        model: a Keras model, or a file.
         settings: how the recipe converts.
         data: to calibrate on.
         verify: the limits of the result.
     """
     check = verify if settings.chooses_by_check else None
     return convert(model, settings, data, verification=check).tflite
-
-
-def _applied(step: Step, model: Any, data: Data | None, before: Before, told: Told | None) -> Any:
-    """The verb's own (model, record); zeros of earlier steps stay."""
-    applied = technique(step.technique)
-    if applied.trains and data is None:
-        raise UsageError(f"{applied.name} trains on samples: pass data")
-    once = {"one_shot": True} if step.finetune is False else {}
-    training: FineTune | None = step.finetune or None
-    context = RunContext(original=before.original, told=told, owned=True)
-    with zeros_held(held_zeros(before.claims, model)), warnings.catch_warnings():
-        warnings.simplefilter("ignore", TargetNotReached)  # the reasons say so
-        return applied.part("step")(model, step.config, data, training, context=context, **once)
 
 
 def _status(step: Step, *, lossy: bool) -> Literal["skipped", "stopped"]:

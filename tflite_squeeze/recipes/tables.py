@@ -115,7 +115,7 @@ def remarks(report: Report) -> tuple[str, ...]:
     Args:
         report: the evidence.
     """
-    notes = []
+    notes = list(report.notes)
     if report.baseline.quantize is not None:
         times = ", ".join(f"{kind} {us:,.1f}" for kind, us in report.baseline.choices_us.items())
         notes.append(

@@ -1,6 +1,6 @@
 """A candidate of the search: a few numbers that stand for one recipe."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -138,10 +138,16 @@ def recipe_of(
     known: dict[str, Any] = {"batch": batch, "teacher": "original", "warmup": 0.05}
     whole = candidate.narrows + candidate.factorizes + candidate.prices + candidate.prunes
     parts = whole + _SHARING * (candidate.clusters > 0)
+    at_once = candidate.trains and not candidate.steps
     each = max(1, round(candidate.steps / parts)) if parts else 0
 
-    def tuned(steps_of: float, rate: float, **more: Any) -> dict[str, Any]:
-        return {**known, "steps": max(1, round(steps_of)), "learning_rate": rate, **more}
+    def tuned(steps_of: float, rate: float, **more: Any) -> dict[str, Any] | Literal[False]:
+        return not at_once and {
+            **known,
+            "steps": max(1, round(steps_of)),
+            "learning_rate": rate,
+            **more,
+        }
 
     if candidate.tidied:
         steps.append({"narrow": _said(tidy), "finetune": False})

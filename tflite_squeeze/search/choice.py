@@ -41,9 +41,11 @@ _SMALL_WAY = (
     (1.0, 0.8, 32), (1.0, 0.9, 16), (1.0, 0.94, 16), (1.0, 0.96, 16), (0.8, 0.96, 16),
     (0.7, 0.975, 16), (0.5, 0.975, 8), (0.35, 0.975, 8),
 )  # fmt: skip
+_UNTRAINED_WAY = ((0.3, 0), (0.4, 32), (0.5, 32), (0.6, 16), (0.7, 16), (0.8, 16))
 _FIRST = 4  # candidates along the way before Optuna proposes
 _STRIDE = 3  # along the way, while none has lost too much
 _LOST = 10.0  # objective of what could not be made, in nepers above the first file
+_LEFT_TRAINED, _LEFT_AT_ONCE = (0.01, 0.6), (0.1, 0.7)  # shares of weights
 _UNSHARED = 0  # values: any number
 _VALUES = (_UNSHARED, 8, 16, 32)
 _CONSTRAINT = "over the limit"
@@ -72,6 +74,7 @@ class Choice:
         techniques: those that this model and data allow.
         base: what all candidates have in common.
         study: of the search.
+        trains: whether candidates are trained.
 
     Attributes:
         study: Optuna's.
@@ -83,8 +86,11 @@ class Choice:
         techniques: frozenset[str],
         base: Candidate,
         study: Study,
+        *,
+        trains: bool = True,
     ) -> None:
         self._asked, self._techniques, self._base = asked, techniques, base
+        self._trains = trains
         self._way = self._first_way()
         self._shared, self.study = study, study.study
         # Workers that know the same would propose the same.
@@ -108,7 +114,8 @@ class Choice:
             found["penalty"] = FloatDistribution(0.01, 2.0, log=True)
         elif "prune" in self._techniques and small:
             # What is left counts by its logarithm: 98 % and 99 % of zeros differ by half.
-            found["left"] = FloatDistribution(0.01, 0.6, log=True)
+            most = _LEFT_TRAINED if self._trains else _LEFT_AT_ONCE
+            found["left"] = FloatDistribution(*most, log=True)
         compressed = "download" in self._asked.minimize
         if "cluster" in self._techniques and compressed and not priced:
             found["clusters"] = CategoricalDistribution(_VALUES)
@@ -119,10 +126,13 @@ class Choice:
         if "penalty" in space:
             ways = [{"keep": keep, "factor": 1.0, "penalty": price} for keep, price in _PRICED_WAY]
         elif "left" in space:
+            way = _SMALL_WAY if self._trains else [(1.0, *one) for one in _UNTRAINED_WAY]
             ways = [
                 {"keep": keep, "factor": 1.0, "left": 1 - zeros, "clusters": values}
-                for keep, zeros, values in _SMALL_WAY
+                for keep, zeros, values in way
             ]
+        elif "clusters" in space:
+            ways = [{"clusters": values} for values in reversed(_VALUES) if values]
         elif "factor" in space:  # it loses less than narrowing, or there is nothing else
             ways = [{"keep": keep, "factor": factor} for keep, factor in _FACTOR_WAY]
         else:
@@ -144,7 +154,7 @@ class Choice:
         """
         if not self.space:
             return None
-        look: Stage = self._telling if _trained(trials) else "short"
+        look: Stage = self._telling if _trained(trials) or not self._trains else "short"
         short = len(self._looks("short"))  # those known before too
         underway = self._looks("whole")
         hopeful = promising(
@@ -161,7 +171,7 @@ class Choice:
     @property
     def _telling(self) -> Stage:
         """How far a candidate is trained until it tells what others of the way will lose."""
-        return "whole" if "penalty" in self.space else "short"
+        return "whole" if "penalty" in self.space or not self._trains else "short"
 
     def _looks(self, stage: Stage) -> list[FrozenTrial]:
         return [one for one in self._begun() if _stage(one) == stage]

@@ -145,7 +145,7 @@ def tune_command(ctx: click.Context, /, model: Path, output: Path, **options: An
     asked = asked_for(options)
     check_json(options["json_target"], force=options["force"], inputs=[model])
     data = searched_data(options)
-    source = open_layers(model, options)
+    source = open_layers(model, options, or_file=True)
     searched(ctx, asked, source, data, output, options, _workers(options))
 
 

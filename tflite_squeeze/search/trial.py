@@ -7,9 +7,9 @@ from pathlib import Path
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.files.temporary import temporary_folder
-from tflite_squeeze.network.loading import LoadedModel
-from tflite_squeeze.network.save import save_model
+from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.recipes.chain import Chain
+from tflite_squeeze.recipes.form import Form, form_of
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.report import StepReport
 from tflite_squeeze.recipes.step import Stepped
@@ -23,7 +23,7 @@ class MadeFile:
     """What became of a recipe.
 
     Attributes:
-        model: the `.keras` file of the model after the last step; empty without steps.
+        model: the `.keras` file of the model after the last step; empty without steps or layers.
         tflite: its file; None where a step could not be applied.
         failures: why it is no result: a step's reasons, or the check of the conversion.
     """
@@ -51,13 +51,16 @@ def made_by(
         allow_unsafe: whether Lambda layers may bring Python code out of model files.
     """
     with temporary_folder() as scratch:
-        kept = _Scratch(scratch / "step.keras")
+        form = form_of(source)
+        kept = _Scratch(scratch / f"step{form.suffix}", form)
         chain = Chain(
             recipe, source, data, kept, given=None, measure=False, allow_unsafe=allow_unsafe
         )
         stopped = chain.finish(lambda _number, name, done, of: told(name, done, of))
         model = chain.latest()
         content = kept.latest.read_bytes() if kept.latest is not None else b""
+        if source.kind is ModelKind.TFLITE:
+            content = b""
     if stopped:
         return MadeFile(model=content, tflite=None, failures=kept.steps[-1].reasons)
     converted = convert(model, chain.settings, data, verification=recipe.verify)
@@ -69,8 +72,8 @@ def made_by(
 class _Scratch:
     """Keeps the model after a step in one file, as long as the candidate is made."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, form: Form) -> None:
+        self._path, self._form = path, form
         self.steps: tuple[StepReport, ...] = ()
 
     @property
@@ -81,5 +84,5 @@ class _Scratch:
     def keep(self, stepped: Stepped) -> None:
         """Keeps what came of a step."""
         if stepped.report.status == "done":
-            save_model(stepped.model, self._path, force=True)
+            self._path.write_bytes(self._form.content(stepped.model))
         self.steps = (*self.steps, stepped.report)

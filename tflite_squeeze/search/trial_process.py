@@ -20,12 +20,11 @@ import numpy as np
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.data.dividing import set_aside
 from tflite_squeeze.data.preprocessing import Preprocessing
+from tflite_squeeze.emission.endpoints import inputs_of
 from tflite_squeeze.errors import InputError, RuntimeFailure, SqueezeError, shortened
 from tflite_squeeze.files.files import is_file
-from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import LoadedModel, load_model
+from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
 from tflite_squeeze.network.save import MODEL_SUFFIXES, quietly, save_model
-from tflite_squeeze.rebuilding.layers import with_layers
 from tflite_squeeze.recipes.files import dump_recipe, parse_recipe
 from tflite_squeeze.recipes.folder import data_sha256
 from tflite_squeeze.recipes.recipe import Recipe
@@ -217,9 +216,12 @@ def inputs_for(
     opened = _data_for(given, data, scratch)
     if opened is None:
         return None
-    path = source.path
+    path, file = source.path, source.kind is ModelKind.TFLITE
     # What is no file of Keras would be rebuilt anew by each child.
-    if path is None or (is_file(path) and path.suffix not in MODEL_SUFFIXES):
+    if file and path is None:
+        path = scratch / "given.tflite"
+        path.write_bytes(source.model)
+    elif path is None or (not file and is_file(path) and path.suffix not in MODEL_SUFFIXES):
         path = scratch / "given.keras"
         save_model(source.model, path)
     return Inputs(
@@ -252,13 +254,13 @@ def _opened(inputs: Inputs) -> tuple[LoadedModel, Data]:
     Raises:
         InputError: they cannot be opened, or are not the same.
     """
-    found = with_layers(load_model(inputs.model, allow_unsafe=inputs.allow_unsafe))
+    found = load_model(inputs.model, allow_unsafe=inputs.allow_unsafe)
     source = replace(found, name=inputs.name)
     if inputs.model_sha256 and source.sha256 != inputs.model_sha256:
         raise InputError(f"{inputs.model} has changed: start the search again")
     preprocessing = Preprocessing.model_validate_json(inputs.preprocessing)
     data = load_data(inputs.data, preprocessing=preprocessing)
-    data = data.fitted_to(flavors.input_specs(source.model))
+    data = data.fitted_to(inputs_of(source))
     named = replace(data.raw, source=inputs.source)
     data = replace(data, source=inputs.source, raw=named)
     if data_sha256(data) != inputs.data_sha256:

@@ -9,17 +9,19 @@ from typing import Any
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.data.dividing import Divided, set_aside
 from tflite_squeeze.doctor.doctor import package_versions
+from tflite_squeeze.emission.endpoints import inputs_of
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import LoadedModel, load_model
+from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
 from tflite_squeeze.network.save import quietly
 from tflite_squeeze.network.weights import check_patterns
 from tflite_squeeze.page.contents import Contents
 from tflite_squeeze.page.render import report_page
-from tflite_squeeze.rebuilding.layers import with_layers
+from tflite_squeeze.rebuilding.layers import with_layers_or_file
 from tflite_squeeze.recipes.folder import RunFolder, data_sha256
+from tflite_squeeze.recipes.form import form_of
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.search.candidate import Candidate, zeros_pay
@@ -49,6 +51,7 @@ from tflite_squeeze.search.working import POLL_SECONDS, Worker, take_in
 from tflite_squeeze.search.workshop import Workshop
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import tensor_bytes
+from tflite_squeeze.tflite.signatures import signatures_of
 
 _ALIKE = 1.1  # times of two types of the file
 _SAFETY = 1.2  # of the time that a trial is expected to take
@@ -105,7 +108,9 @@ def tune(
     meets the limits on others too, on which nothing is chosen; see `data.dividing.set_aside`.
 
     Args:
-        model: a Keras model of either version, a path to one, or a `LoadedModel`.
+        model: a Keras model of either version, a path to one or to a `.tflite` file, or a
+            `LoadedModel`. What of a file has no Keras layer stays one: its weights are pruned and
+            shared without training.
         asked: what to minimize, and limits.
         data: `Data` or anything that `load_data` takes, with labels or without.
         folder: where the best file, its recipe, its model and the report go; None keeps none of
@@ -135,9 +140,10 @@ def tune(
         raise UsageError("tune trains and judges on samples: pass data (labels are not needed)")
     if folder is None and resume:
         raise UsageError("resume needs the folder of the search that was interrupted: pass folder")
-    source = with_layers(load_model(model, allow_unsafe=allow_unsafe))
-    check_patterns(flavors.walk_layers(source.model), protect=asked.protect)
-    samples = load_data(data).fitted_to(flavors.input_specs(source.model))
+    source = with_layers_or_file(load_model(model, allow_unsafe=allow_unsafe))
+    weights = form_of(source).weights(source.model)
+    check_patterns(flavors.walk_layers(weights), protect=asked.protect)
+    samples = load_data(data).fitted_to(inputs_of(source))
     sha256 = data_sha256(samples)
     with temporary_folder() as scratch, quietly():
         fresh = TuneState(recipe=asked_sha256(asked), model=source.sha256, data=sha256)
@@ -225,7 +231,8 @@ class _Search:
         self._notes += settled["notes"]
         if within(first, self._asked):
             techniques = frozenset(settled["techniques"])
-            choice = Choice(self._asked, techniques, base, self._study)
+            trains = self._shop.trains
+            choice = Choice(self._asked, techniques, base, self._study, trains=trains)
             worker = Worker(self._study, choice, self._asked, self, first, settled["free"])
             self._notes += worker.run()
         return self._written(self._first())
@@ -276,13 +283,12 @@ class _Search:
         """What all workers have in common."""
         base = self._base(first)
         self._shop.settle_on(base)
-        planning = self._shop.planning
-        techniques = sorted(planning.techniques) if within(first, self._asked) else []
+        techniques = sorted(self._shop.techniques) if within(first, self._asked) else []
         return {
             "base": base.model_dump(mode="json"),
             "techniques": techniques,
             "free": len(self.trials),
-            "notes": list(planning.notes),
+            "notes": list(self._shop.notes),
         }
 
     def _base(self, first: Trial) -> Candidate:
@@ -391,7 +397,10 @@ class _Search:
         self._say(line)
 
     def _may_be_logits(self) -> bool:
-        shapes = [tuple(one.shape) for one in self._source.model.outputs]
+        if self._source.kind is ModelKind.TFLITE:
+            shapes = list(signatures_of(self._source.model)[0].outputs.values())
+        else:
+            shapes = [tuple(one.shape) for one in self._source.model.outputs]
         return any(len(shape) == 2 and shape[-1] != 1 for shape in shapes)
 
     def _written(self, first: Trial) -> Tuned:

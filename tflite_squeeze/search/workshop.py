@@ -13,8 +13,9 @@ from tflite_squeeze.data.dividing import Divided
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.sparse.emit import sparsify
 from tflite_squeeze.errors import SqueezeError, UsageError
-from tflite_squeeze.network.loading import LoadedModel
+from tflite_squeeze.network.loading import LoadedModel, ModelKind
 from tflite_squeeze.network.running import answers_of
+from tflite_squeeze.network.save import saved_bytes
 from tflite_squeeze.recipes.files import dump_recipe, load_recipe
 from tflite_squeeze.recipes.folder import RunFolder
 from tflite_squeeze.recipes.objective import Tune
@@ -38,6 +39,7 @@ from tflite_squeeze.search.trial import MadeFile
 from tflite_squeeze.search.trial_process import Trials
 from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.narrow import Narrowed, narrow
+from tflite_squeeze.techniques.registry import techniques
 from tflite_squeeze.tflite.footprint import tensor_bytes
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.parts import examples_of
@@ -108,6 +110,7 @@ class Workshop:
             found += [
                 Candidate(quantize=kind, weight_bits=4)
                 for kind in (Quantization.INT8, Quantization.DYNAMIC)
+                if self.trains or kind is Quantization.DYNAMIC  # integers of 4 bits need layers
             ]
         return found
 
@@ -153,7 +156,7 @@ class Workshop:
     @cached_property
     def _tidied(self) -> Narrowed | None:
         """The model without dead channels; None where it has none, or may not be narrowed."""
-        if "narrow" not in self._asked.techniques:
+        if "narrow" not in self._asked.techniques or not self.trains:
             return None
         self._tell("looking for dead channels")
         try:
@@ -173,6 +176,23 @@ class Workshop:
         if self._base.tidied and self._tidied is not None:
             return self._tidied.model
         return self._source.model
+
+    @property
+    def trains(self) -> bool:
+        """Whether candidates are trained; the weights of a file without layers change at once."""
+        return self._source.kind is not ModelKind.TFLITE
+
+    @property
+    def techniques(self) -> frozenset[str]:
+        """What can be searched with."""
+        if self.trains:
+            return self.planning.techniques
+        return self._asked.techniques & {one.name for one in techniques() if one.elementwise}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else to know of how candidates are planned."""
+        return tuple(self.planning.notes) if self.trains else self._source.notes
 
     @cached_property
     def planning(self) -> Planning:
@@ -214,7 +234,7 @@ class Workshop:
             stage: "short" or "whole".
             trained: trials that show how long a step takes.
         """
-        if not candidate.trains:
+        if not candidate.trains or not self.trains:
             return candidate.model_copy(update={"steps": 0})
         examples = examples_of(self._parts.choosing) or _MOST_STEPS * self._batch
         passes = math.ceil(_SHORT_PASSES * examples / self._batch)
@@ -438,10 +458,11 @@ class Workshop:
         recipe, tflite = (
             self._store.read(f"{trial.folder}/{name}") for name in (TRIAL_RECIPE, TRIAL_FILE)
         )
-        if trial.candidate.changes:
-            self._store.put(BEST_MODEL, self._store.read(f"{trial.folder}/{TRIAL_MODEL}"))
-        else:
-            self._store.save(self._source.model, BEST_MODEL)
+        if self.trains:
+            kept = f"{trial.folder}/{TRIAL_MODEL}"
+            changed = trial.candidate.changes
+            model = self._store.read(kept) if changed else saved_bytes(self._source.model)
+            self._store.put(BEST_MODEL, model)
         self._store.put(BEST_RECIPE, recipe)
         self._store.put(BEST, tflite)
 

@@ -84,7 +84,7 @@ def squeeze_command(
         return
     asked = asked_for(options, recipe.tune)
     data = searched_data(options)
-    source = open_layers(model, options)
+    source = open_layers(model, options, or_file=True)
     if not ctx.obj["quiet"]:
         best = folder / "best.tflite"
         click.echo(f"{recipe.name}: {asked.text()} at most; best so far: {best}", err=True)
@@ -107,7 +107,7 @@ def _run(
     ctx: click.Context, recipe: "Recipe", model: Path, output: Path, options: Mapping[str, Any]
 ) -> None:
     """Runs the steps of a recipe and shows what came of it."""
-    source = open_layers(model, options)
+    source = open_layers(model, options, or_file=True)
     from tflite_squeeze.recipes.run_recipe import run_recipe
     from tflite_squeeze.recipes.tables import squeeze_tables
 

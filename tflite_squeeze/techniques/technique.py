@@ -50,6 +50,7 @@ class Technique:
         quantizes: whether the model then has integers of its own, so that its file is int8.
         resizes: whether weights lose rows or columns; the zeros that earlier steps claim are then
             counted anew.
+        elementwise: whether weights change one by one, so that a file without layers will do.
         aliases: other names of the technique in the literature.
 
     Example:
@@ -76,6 +77,7 @@ class Technique:
     last: bool = False
     quantizes: bool = False
     resizes: bool = False
+    elementwise: bool = False
     aliases: tuple[str, ...] = ()
 
     def part(self, name: PartName) -> Any:

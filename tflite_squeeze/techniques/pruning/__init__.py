@@ -45,6 +45,7 @@ TECHNIQUE = Technique(
     command=".command:prune_command",
     redundant=".config:fewer_zeros",
     makes=("zeros",),
+    elementwise=True,
     undoes={
         "shared values": "new zeros and training move weights off their shared values",
         "integers": "new zeros and training move weights off their grid",

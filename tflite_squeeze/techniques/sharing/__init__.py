@@ -39,6 +39,7 @@ TECHNIQUE = Technique(
     claims=".claims:claimed",
     command=".command:cluster_command",
     makes=("shared values",),
+    elementwise=True,
     undoes={"integers": "means of weights are not on their grid"},
     softer={
         "clusters": "count",
