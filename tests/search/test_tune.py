@@ -228,7 +228,7 @@ def test_layers_that_are_not_there_cannot_be_protected() -> None:
 
 
 def test_without_data_it_is_refused() -> None:
-    with pytest.raises(UsageError, match="pass data"):
+    with pytest.raises(UsageError, match=r"trains and judges on samples.*pass data"):
         tune(_untrained(), ASKED, None)
 
 

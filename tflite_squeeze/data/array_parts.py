@@ -42,6 +42,7 @@ def array_part(inputs: dict[str, NDArray[Any]], labels: Labels | None) -> RawPar
         dataset=tf.data.Dataset.from_tensor_slices(tensors),
         count=len(next(iter(inputs.values()))),
         pick=pick,
+        labels=labels,
     )
 
 
@@ -80,7 +81,9 @@ def _indexed_part(inputs: dict[str, NDArray[Any]], labels: Labels | None) -> Raw
     def shuffled(seed: int) -> tf.data.Dataset:
         return numbered(tf.data.Dataset.range(count).shuffle(count, seed=seed), count)
 
-    return RawPart(dataset=pick(np.arange(count)), count=count, pick=pick, shuffled=shuffled)
+    return RawPart(
+        dataset=pick(np.arange(count)), count=count, pick=pick, shuffled=shuffled, labels=labels
+    )
 
 
 def _label_type(labels: NDArray[Any]) -> np.dtype[Any]:

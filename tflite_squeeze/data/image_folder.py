@@ -149,6 +149,7 @@ def _lazy_part(paths: NDArray[Any], labels: NDArray[Any], labelled: bool) -> Raw
         count=len(paths),
         pick=pick,
         damaged=lambda: _first_damaged(paths),
+        labels=labels if labelled else None,
     )
 
 

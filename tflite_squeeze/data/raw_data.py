@@ -27,6 +27,8 @@ class RawPart:
         damaged: finds the file that cannot be read, once reading has failed.
         shuffled: (position, example) in the order of a seed, another one each time it is read,
             for parts of which a shuffle buffer would hold too much.
+        labels: of all examples, by output name for several outputs; None where only reading the
+            examples would tell.
     """
 
     dataset: tf.data.Dataset
@@ -34,6 +36,7 @@ class RawPart:
     pick: Callable[[NDArray[Any]], tf.data.Dataset] | None = None
     damaged: Callable[[], str | None] | None = None
     shuffled: Callable[[int], tf.data.Dataset] | None = None
+    labels: NDArray[Any] | dict[str, NDArray[Any]] | None = None
 
     @property
     def labelled(self) -> bool:

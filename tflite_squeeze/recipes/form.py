@@ -9,7 +9,8 @@ import keras
 import tensorflow as tf
 
 from tflite_squeeze.conversion.in_file import in_file
-from tflite_squeeze.data.data import Data
+from tflite_squeeze.data.data import Data, load_data
+from tflite_squeeze.emission.endpoints import inputs_of
 from tflite_squeeze.emission.from_file.weights import widened
 from tflite_squeeze.errors import UnsupportedError, UsageError
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
@@ -21,8 +22,10 @@ from tflite_squeeze.recipes.claims import held_zeros
 from tflite_squeeze.recipes.recipe import Step
 from tflite_squeeze.techniques.claimed import Claimed
 from tflite_squeeze.techniques.registry import technique, techniques
+from tflite_squeeze.tflite.signatures import signatures_of
 from tflite_squeeze.training.callback import TargetNotReached
 from tflite_squeeze.training.config import FineTune
+from tflite_squeeze.training.fitted import check_class_ids, fitted
 from tflite_squeeze.training.judging import Judge
 from tflite_squeeze.training.objective import objective_of
 from tflite_squeeze.training.quality import metric_name, validation_quality
@@ -50,6 +53,9 @@ class Form(Protocol):
 
     def content(self, model: Any) -> bytes:
         """What is kept of a step."""
+
+    def fitted(self, data: Any) -> Data:
+        """Data as the model takes it; labels that are none of its classes are refused."""
 
     def weights(self, model: Any) -> Any:
         """A Keras model of the weights of which something may be claimed."""
@@ -108,6 +114,9 @@ class _Layers:
     def content(self, model: Any) -> bytes:
         return saved_bytes(model)
 
+    def fitted(self, data: Any) -> Data:
+        return fitted(self._given, data)
+
     def weights(self, model: Any) -> Any:
         return model
 
@@ -155,6 +164,13 @@ class _File:
 
     def content(self, model: bytes) -> bytes:
         return model
+
+    def fitted(self, data: Any) -> Data:
+        samples = load_data(data).fitted_to(inputs_of(self._given))
+        shapes = list(signatures_of(self._given.model)[0].outputs.values())
+        if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] > 1:
+            check_class_ids(samples, shapes[0][1])
+        return samples
 
     def weights(self, model: bytes) -> Any:
         kernels = kernels_of(widened(model)[0])

@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from tflite_squeeze.errors import UsageError
 from tflite_squeeze.frozen import Frozen, ProtectPatterns
 
 Cost = Literal["latency", "download", "raw", "ram", "macs"]
 Searched = Literal["narrow", "factorize", "entropy", "prune", "cluster", "few-bits"]
 SEARCHED: tuple[Searched, ...] = get_args(Searched)
+_Data = TypeVar("_Data")
 
 
 def _in_a_tuple(value: Any) -> Any:
@@ -138,3 +140,24 @@ class Tune(Frozen):
         time = "" if self.seconds is None else f"{self.seconds / 60:.3g} min, "
         costs = " and ".join(self.minimize)
         return f"searches for the least {costs} with {kept}, {time}{self.trials} trials"
+
+
+def searchable(data: _Data | None, argument: str = "data") -> _Data:
+    """The data that a search is given.
+
+    Args:
+        data: what it was given.
+        argument: how it is passed, for the message.
+
+    Raises:
+        UsageError: there is none.
+
+    Example:
+        >>> searchable("fashion-mnist")
+        'fashion-mnist'
+    """
+    if data is None:
+        raise UsageError(
+            f"a search trains and judges on samples (labels are not needed): pass {argument}"
+        )
+    return data

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tflite_squeeze.data.data import Data, load_data
-from tflite_squeeze.emission.endpoints import inputs_of
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.files.files import is_file
 from tflite_squeeze.files.temporary import temporary_folder
@@ -55,7 +54,8 @@ def run_recipe(
     if folder is None and resume:
         raise UsageError("resume needs the folder of the run that was interrupted: pass folder")
     source = with_layers_or_file(load_model(model, allow_unsafe=allow_unsafe))
-    samples = None if loaded is None else loaded.fitted_to(inputs_of(source))
+    form = form_of(source, allow_unsafe=allow_unsafe)
+    samples = None if loaded is None else form.fitted(loaded)
     with temporary_folder() as scratch, quietly():
         fresh = RunState(
             recipe=recipe_sha256(recipe), model=source.sha256, data=data_sha256(samples)
@@ -64,7 +64,7 @@ def run_recipe(
         store = RunFolder(
             where,
             fresh,
-            names=written_names(recipe, source.name, form_of(source).suffix),
+            names=written_names(recipe, source.name, form.suffix),
             inputs=_files_among(source.path, samples and samples.source, *inputs),
             resume=resume,
             force=force,

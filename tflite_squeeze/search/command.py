@@ -174,12 +174,9 @@ def searched_data(options: Mapping[str, Any]) -> "Data":
     Raises:
         UsageError: there is none.
     """
-    data = open_data(options)
-    if data is None:
-        raise UsageError(
-            "a search trains and judges on samples (labels are not needed): pass --data"
-        )
-    return data
+    from tflite_squeeze.recipes.objective import searchable
+
+    return searchable(open_data(options), "--data")
 
 
 def searched(

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tflite_squeeze.data.data import Data, load_data
+from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.dividing import Divided, set_aside
 from tflite_squeeze.doctor.doctor import package_versions
-from tflite_squeeze.emission.endpoints import inputs_of
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.files.temporary import temporary_folder
@@ -22,7 +21,7 @@ from tflite_squeeze.page.render import report_page
 from tflite_squeeze.rebuilding.layers import with_layers_or_file
 from tflite_squeeze.recipes.folder import RunFolder, data_sha256
 from tflite_squeeze.recipes.form import form_of
-from tflite_squeeze.recipes.objective import Tune
+from tflite_squeeze.recipes.objective import Tune, searchable
 from tflite_squeeze.runtime.machine import this_machine
 from tflite_squeeze.search.candidate import Candidate, zeros_pay
 from tflite_squeeze.search.choice import Choice
@@ -136,14 +135,13 @@ def tune(
         >>> tuned.record.trial(tuned.record.best).candidate.text()
         'narrowed to 47%, int8'
     """
-    if data is None:
-        raise UsageError("tune trains and judges on samples: pass data (labels are not needed)")
+    searchable(data)
     if folder is None and resume:
         raise UsageError("resume needs the folder of the search that was interrupted: pass folder")
     source = with_layers_or_file(load_model(model, allow_unsafe=allow_unsafe))
-    weights = form_of(source).weights(source.model)
-    check_patterns(flavors.walk_layers(weights), protect=asked.protect)
-    samples = load_data(data).fitted_to(inputs_of(source))
+    form = form_of(source)
+    check_patterns(flavors.walk_layers(form.weights(source.model)), protect=asked.protect)
+    samples = form.fitted(data)
     sha256 = data_sha256(samples)
     with temporary_folder() as scratch, quietly():
         fresh = TuneState(recipe=asked_sha256(asked), model=source.sha256, data=sha256)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tflite_squeeze.errors import UsageError
 from tflite_squeeze.recipes.files import load_recipe
 from tflite_squeeze.recipes.run import Result
 from tflite_squeeze.recipes.run_recipe import run_recipe
@@ -62,8 +61,6 @@ def squeeze(
         )  # fmt: skip
     from tflite_squeeze.search.tune import tune  # Optuna is loaded only where it searches
 
-    if data is None:
-        raise UsageError("a search trains and judges on samples: pass data (labels are not needed)")
     return tune(
         model, chosen.tune, data, folder, resume=resume, force=force, allow_unsafe=allow_unsafe,
         on_progress=on_progress,

@@ -5,9 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network import flavors
 from tflite_squeeze.network.quantization.twin import is_twin
 from tflite_squeeze.network.rewriting import copy_of
 from tflite_squeeze.network.variables import callback_class
@@ -15,6 +13,7 @@ from tflite_squeeze.rebuilding.layers import model_of
 from tflite_squeeze.training.augment import augmentation_of, suits
 from tflite_squeeze.training.config import FineTune
 from tflite_squeeze.training.finetune import finetune, training_of
+from tflite_squeeze.training.fitted import fitted
 from tflite_squeeze.training.judging import Judge, Verdict
 from tflite_squeeze.training.momentum import momentum_of
 from tflite_squeeze.training.parts import examples_of
@@ -162,9 +161,7 @@ class StepRun:
             copied=not (self.in_place or rebuilds),
             keep_prunable=keep_prunable,
         )
-        self.samples = (
-            None if data is None else load_data(data).fitted_to(flavors.input_specs(self.model))
-        )
+        self.samples = None if data is None else fitted(self.model, data)
         self.training = training_of(self.samples, config, one_shot=one_shot)
         self._told: list[str] = []
         self._chosen: frozenset[str] = frozenset()

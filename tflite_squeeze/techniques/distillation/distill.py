@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from tflite_squeeze.data.data import Data, load_data
+from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
-from tflite_squeeze.network import flavors
 from tflite_squeeze.techniques.distillation.comparison import Comparison, Standing
 from tflite_squeeze.techniques.distillation.record import DistillRecord, TeacherRecord
 from tflite_squeeze.training.augment import augmentation_of
 from tflite_squeeze.training.config import Distill, FineTune
 from tflite_squeeze.training.finetune import train
+from tflite_squeeze.training.fitted import fitted
 from tflite_squeeze.training.held_back import LOOKED_AT
 from tflite_squeeze.training.momentum import momentum_of
 from tflite_squeeze.training.parts import examples_of, uses_labels
@@ -81,7 +81,7 @@ def distill(
     context = context or RunContext()
     copied = not (in_place or context.owned)
     _, learner, notes = working_model(student, in_place=in_place, copied=copied)
-    samples = load_data(data).fitted_to(flavors.input_specs(learner))
+    samples = fitted(learner, data)
     needs = Needs(momentum=momentum_of(learner))
     examples = examples_of(samples)
     training = planned(asked, examples, needs)

@@ -6,10 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tflite_squeeze.data.data import load_data
 from tflite_squeeze.errors import InputError, OutputError, UsageError
 from tflite_squeeze.files.files import read_file, write_atomically
-from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, load_model
 from tflite_squeeze.network.weights import Target, select
 from tflite_squeeze.rebuilding.layers import with_layers
@@ -21,6 +19,7 @@ from tflite_squeeze.techniques.pruning.sensitivity.tables import (
     sensitivity_plot,
     sensitivity_tables,
 )
+from tflite_squeeze.training.fitted import fitted
 from tflite_squeeze.training.quality import metric_name, quality
 
 Progress = Callable[[int, int], None]
@@ -64,10 +63,10 @@ def sensitivity(
     selection = select(source.model)
     if not selection.targets:
         raise UsageError(f"model {source.name} has no weight that can be pruned")
-    fitted = load_data(data).fitted_to(flavors.input_specs(source.model))
-    if not fitted.labelled:
-        raise UsageError(f"data {fitted.source} has no labels to measure quality by: pass labels")
-    sample = fitted.sample("validation", samples)
+    data = fitted(source.model, data)
+    if not data.labelled:
+        raise UsageError(f"data {data.source} has no labels to measure quality by: pass labels")
+    sample = data.sample("validation", samples)
     empty = SensitivityRecord(
         model=source.name,
         sha256=source.sha256,
@@ -75,7 +74,7 @@ def sensitivity(
         whole=quality(source.model, sample.inputs, sample.labels),
         granularity=granularity,
         samples=sample.count,
-        data=fitted.source,
+        data=data.source,
         sizes={target.name: target.size for target in selection.targets},
         points={},
         complete=False,
@@ -83,7 +82,7 @@ def sensitivity(
     store = _Store(Path(folder), empty, force=force, on_progress=on_progress)
     measure_curves(
         source.model,
-        fitted,
+        data,
         selection,
         granularity=granularity,
         samples=samples,
