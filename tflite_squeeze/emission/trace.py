@@ -18,6 +18,7 @@ from tflite_squeeze.emission.endpoints import (
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.recurrent import Recurrence, recurrence_for_tflite
 from tflite_squeeze.emission.state import captured_variables
+from tflite_squeeze.emission.sums import broadcast_sums
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
@@ -179,7 +180,8 @@ def concrete_function(endpoint: Endpoint, specs: dict[str, tf.TensorSpec]) -> An
         }
 
     try:
-        return serve.get_concrete_function(**specs)
+        with broadcast_sums():
+            return serve.get_concrete_function(**specs)
     except (ValueError, TypeError, tf.errors.OpError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         shapes = {name: tuple(spec.shape) for name, spec in specs.items()}
