@@ -72,5 +72,6 @@ def words_of(schema: Mapping[str, Any]) -> list[str]:
 
 
 def choices_of(config: str, field: str) -> list[str]:
-    """The words that a field of a config may be."""
-    return words_of(fields_of(config)[field])
+    """The words that a field of a config may be, or each of its values where it has many."""
+    schema = fields_of(config)[field]
+    return words_of(schema.get("items", schema))

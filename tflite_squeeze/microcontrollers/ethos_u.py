@@ -2,11 +2,13 @@
 
 import hashlib
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tflite_squeeze.errors import UnsupportedError
 from tflite_squeeze.files.tflite_file import read_tflite
+from tflite_squeeze.microcontrollers.ethos_u_compiler import NOT_INSTALLED
 from tflite_squeeze.microcontrollers.ethos_u_record import CpuOperator, EthosUProfile, EthosURecord
 from tflite_squeeze.microcontrollers.remedies import (
     AS_DENSE_INT8,
@@ -84,6 +86,16 @@ def profile_ethos_u(
     )
 
 
+def check_vela() -> None:
+    """Complains where the compiler is missing, before anything is made for it.
+
+    Raises:
+        UnsupportedError: Vela is not installed.
+    """
+    if find_spec("ethosu") is None:
+        raise UnsupportedError(NOT_INSTALLED)
+
+
 def _check_dense(model: Any, config: EthosUProfile) -> None:
     """Refuses sparse weights: the NPU's compiler has an encoding of its own, and none for these."""
     sparse = operator_places(model, lambda _graph, _operator, name: name == "DENSIFY")
@@ -112,6 +124,9 @@ def _figures(summary: dict[str, str]) -> dict[str, Any]:
     def size(name: str) -> int:
         return round(float(summary[name]) * _KIB)
 
+    def moved(*memories: str) -> int:
+        return round(sum(float(summary[f"{name}_total_bytes"]) for name in memories))
+
     return {
         "system_config": summary["system_config"],
         "memory_mode": summary["memory_mode"],
@@ -126,6 +141,8 @@ def _figures(summary: dict[str, str]) -> dict[str, Any]:
         "npu_cycles": round(float(summary["cycles_npu"])),
         "cycles": round(float(summary["cycles_total"])),
         "inferences_per_second": float(summary["inferences_per_second"]),
+        "on_chip_traffic_bytes": moved("sram", "on_chip_flash"),
+        "off_chip_traffic_bytes": moved("dram", "off_chip_flash"),
     }
 
 

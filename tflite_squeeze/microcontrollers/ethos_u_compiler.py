@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from tflite_squeeze.emission.chatter import Chatter, caught_chatter
 from tflite_squeeze.errors import RuntimeFailure, UnsupportedError
 
+NOT_INSTALLED = (
+    "Vela, the compiler for Ethos-U, is not installed: pip install 'tflite_squeeze[ethos-u]'"
+)
 _STAYS = re.compile(r"^Warning \(supported operators\) operator: (\S+), ofm: '(.*)'$")
 _REASON = re.compile(r"^Reason: (.+)$")
 
@@ -38,10 +41,7 @@ def ethos_u_job(
     try:
         from ethosu.vela.vela import main
     except ModuleNotFoundError as error:
-        raise UnsupportedError(
-            "Vela, the compiler for Ethos-U, is not installed: "
-            "pip install 'tflite_squeeze[ethos-u]'"
-        ) from error
+        raise UnsupportedError(NOT_INSTALLED) from error
     folder = path.parent / "vela"
     options = ["--accelerator-config", request["accelerator"], "--output-dir", str(folder)]
     said = Chatter()

@@ -54,6 +54,9 @@ def _estimate(record: EthosURecord) -> Table:
         ("multiply-accumulates", record.macs),
         ("cycles of the NPU's own work", record.npu_cycles),
         ("cycles, waiting for memory included", record.cycles),
+        ("bytes moved on the chip", record.on_chip_traffic_bytes),
+        ("bytes moved off the chip", record.off_chip_traffic_bytes),
+        ("energy, a proxy (µJ)", round(record.energy_nj / 1000, 1)),
         (f"inferences/s at {record.clock_hz / 1e6:g} MHz", record.inferences_per_second),
     ]
     name = record.file or f"sha256 {record.sha256[:12]}"

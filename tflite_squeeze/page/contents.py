@@ -6,7 +6,7 @@ from typing import Literal
 
 from tflite_squeeze.tables.table import Table
 
-Unit = Literal["", "bytes", "share", "µs"]
+Unit = Literal["", "bytes", "share", "µs", "nJ"]
 # What became of a point: the unchanged model, an attempt, one that may not be used, the result.
 Kind = Literal["given", "tried", "rejected", "result"]
 # What is known of something, line by line: (label, text).

@@ -22,7 +22,9 @@ _AXIS_EXPRESSIONS: Mapping[Unit, str] = {
     "bytes": "replace(format(datum.value, '~s'), /([kMG]?)$/, ' $1B')",
     "share": "format(datum.value, '.2~%')",
     "µs": "format(datum.value, ',~f')",
+    "nJ": "format(datum.value, ',~f')",
 }
+_WRITTEN_OUT: tuple[Unit, ...] = ("µs", "nJ")  # behind the number, and not in axes
 # Labels of rows may take a third of a narrow page and no more.
 _LABEL_LIMIT = {"expr": "containerSize()[0] < 500 ? 120 : 270"}
 
@@ -42,7 +44,7 @@ def shown(value: float | None, unit: Unit) -> str:
         return f"{value:.2%}"
     if unit == "bytes":
         return f"{value:,.0f} bytes"
-    return f"{value:,.1f} µs" if unit == "µs" else text_of(float(value))
+    return f"{value:,.1f} {unit}" if unit in _WRITTEN_OUT else text_of(float(value))
 
 
 def short_bytes(count: float) -> str:
@@ -96,7 +98,8 @@ def quantity(
 def _titled(measure: Measure) -> str:
     """The label, with the unit where the numbers on the axis do not have it."""
     label = text_of(measure.label)
-    return f"{label} (µs)" if measure.unit == "µs" and "µs" not in label else label
+    unit = measure.unit
+    return f"{label} ({unit})" if unit in _WRITTEN_OUT and unit not in label else label
 
 
 def numbered(names: Sequence[str]) -> Spec:

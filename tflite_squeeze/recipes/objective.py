@@ -8,8 +8,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.frozen import Frozen, ProtectPatterns
+from tflite_squeeze.microcontrollers.ethos_u_record import ETHOS_U, EthosU
 
-Cost = Literal["latency", "download", "raw", "ram", "macs"]
+Cost = Literal["latency", "download", "raw", "ram", "macs", "energy"]
 Searched = Literal["narrow", "factorize", "entropy", "prune", "cluster", "few-bits"]
 SEARCHED: tuple[Searched, ...] = get_args(Searched)
 _Data = TypeVar("_Data")
@@ -36,14 +37,14 @@ class Tune(Frozen):
         default=("latency",),
         description='What the file should cost as little of as possible: "latency" (a run on this '
         'machine, one thread), "download" (bytes after gzip -9), "raw" (bytes of the file, flash), '
-        '"ram" (the arena of TensorFlow Lite Micro) or "macs" (multiply-accumulates). Of two, all '
-        "files are kept that none other beats in both, and the best is that whose product of both "
-        "is least.",
+        '"ram" (the arena of TensorFlow Lite Micro, or the memory that an Ethos-U needs), "macs" '
+        '(multiply-accumulates) or "energy" (a proxy, of an Ethos-U). Of two, all files are kept '
+        "that none other beats in both, and the best is that whose product of both is least.",
     )
     limits: dict[Cost, _Limit] = Field(
         default_factory=dict,
-        description="The most that the file may cost of each: latency in milliseconds, the others "
-        "in bytes, or in multiply-accumulates.",
+        description="The most that the file may cost of each: latency in milliseconds, energy in "
+        "microjoules, the others in bytes, or in multiply-accumulates.",
     )
     max_drop: float = Field(
         default=0.01,
@@ -66,10 +67,12 @@ class Tune(Frozen):
         description="Whether the model answers with scores of classes without a softmax, of which "
         "nothing but the largest counts: without labels nobody can tell them from other numbers.",
     )
-    target: Literal["cpu", "micro"] = Field(
+    target: Literal["cpu", "micro", EthosU] = Field(
         default="cpu",
-        description='Where the file runs: "cpu" (phones and computers), or "micro" (TensorFlow '
-        "Lite Micro: int8 from end to end, no sparse weights).",
+        description='Where the file runs: "cpu" (phones and computers), "micro" (TensorFlow Lite '
+        "Micro: int8 from end to end, no sparse weights), or an Ethos-U NPU by its name, such as "
+        '"ethos-u55-128" (the same, and what its compiler Vela estimates: latency, energy, ram, '
+        "and raw, the compiled file).",
     )
     seconds: float | None = Field(
         default=3600.0,
@@ -95,8 +98,15 @@ class Tune(Frozen):
             said = ", ".join(self.minimize) or "nothing"
             raise ValueError(f"minimize is {said}: name one cost, or two that differ")
         asked = {*self.minimize, *self.limits}
-        if "ram" in asked and self.target != "micro":
-            raise ValueError("ram is what TensorFlow Lite Micro takes: set target to micro")
+        if "ram" in asked and self.target == "cpu":
+            raise ValueError(
+                "ram is what TensorFlow Lite Micro or an Ethos-U takes: set target to micro, or to "
+                "the NPU's name"
+            )
+        if "energy" in asked and not self.on_npu:
+            raise ValueError(
+                f"energy is estimated for an Ethos-U: set target to one, such as {ETHOS_U[2]}"
+            )
         if "latency" in asked and self.target == "micro":
             raise ValueError(
                 "latency is measured on this machine, which is no microcontroller: minimize macs "
@@ -118,8 +128,13 @@ class Tune(Frozen):
 
     @property
     def is_timed(self) -> bool:
-        """Whether files are chosen by the time of a run."""
-        return "latency" in {*self.minimize, *self.limits}
+        """Whether files are chosen by the time of a run on this machine."""
+        return self.target == "cpu" and "latency" in {*self.minimize, *self.limits}
+
+    @property
+    def on_npu(self) -> bool:
+        """Whether the file is for an Ethos-U."""
+        return self.target in ETHOS_U
 
     @property
     def techniques(self) -> frozenset[str]:

@@ -204,7 +204,9 @@ def stores_sparse(asked: Tune) -> bool:
 
 def zeros_pay(asked: Tune) -> bool:
     """Whether zeros are worth a training."""
-    return "download" in asked.minimize or stores_sparse(asked)
+    # The compiler for an NPU codes weights by how often their values occur.
+    coded = asked.on_npu and not {"raw", "energy"}.isdisjoint(asked.minimize)
+    return "download" in asked.minimize or stores_sparse(asked) or coded
 
 
 def budget_of(asked: Tune) -> Budget:
@@ -214,7 +216,7 @@ def budget_of(asked: Tune) -> Budget:
         >>> budget_of(Tune(minimize=("download", "latency"))), budget_of(Tune(minimize="raw"))
         ('latency', 'bytes')
     """
-    if "latency" in asked.minimize:
+    if "latency" in asked.minimize and asked.target == "cpu":
         return "latency"
     return "macs" if {"raw", "download"}.isdisjoint(asked.minimize) else "bytes"
 
@@ -245,7 +247,7 @@ def _conversion(candidate: Candidate, asked: Tune) -> Convert:
     encoding = "smallest" if candidate.sparse else "dense"
     settings: dict[str, Any] = {"quantize": candidate.quantize, "sparsity": encoding}
     integer = candidate.quantize is Quantization.INT8
-    if asked.target == "micro" and integer:
+    if asked.target != "cpu" and integer:
         settings["io_dtype"] = "int8"
     # Scales of their own for each unit would be half of so small a file.
     if integer and zeros_pay(asked) and (candidate.prices or candidate.prunes):

@@ -116,7 +116,7 @@ class Choice:
             # What is left counts by its logarithm: 98 % and 99 % of zeros differ by half.
             most = _LEFT_TRAINED if self._trains else _LEFT_AT_ONCE
             found["left"] = FloatDistribution(*most, log=True)
-        compressed = "download" in self._asked.minimize
+        compressed = "download" in self._asked.minimize or self._asked.on_npu
         if "cluster" in self._techniques and compressed and not priced:
             found["clusters"] = CategoricalDistribution(_VALUES)
         return found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tflite_squeeze.command_line.config_fields import choices_of
 from tflite_squeeze.command_line.config_options import (
     config_of,
     config_options,
@@ -42,7 +43,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 LOGGERS = "tflite_squeeze.search.loggers:Loggers"
 WORKERS = "tflite_squeeze.search.workers:Workers"
 TUNE = "tflite_squeeze.recipes.objective:Tune"
-_COSTS = ("latency", "download", "raw", "ram", "macs")
+_COSTS = choices_of(TUNE, "minimize")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)", re.IGNORECASE)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 60.0}
 # Lines where standard error is no terminal follow each other no faster, but for what is new.
@@ -60,12 +61,14 @@ def _duration(text: str) -> float | None:
 
 
 def _limit(text: str) -> tuple[str, float]:
-    """A cost and the most of it: milliseconds, or bytes with K and M."""
+    """A cost and the most of it: milliseconds, microjoules, or bytes with K and M."""
     name, _, amount = text.partition("=")
     if name not in _COSTS:
         raise ValueError
     if name == "latency":
         return name, float(amount.lower().removesuffix("ms"))
+    if name == "energy":
+        return name, float(amount.lower().removesuffix("uj").removesuffix("µj"))
     return name, float(BYTES.read(amount))
 
 
@@ -121,7 +124,7 @@ def asked_for(options: Mapping[str, Any], base: "Tune | None" = None) -> "Tune":
     type=Text("COST=MOST", _limit, f"download=20K or latency=1.5; costs are {', '.join(_COSTS)}"),
     help=f"{help_of(TUNE, 'limits')} Costs are {', '.join(_COSTS)}. May be repeated.",
 )
-@config_options(TUNE, "max_drop", "min_agreement", "logits", "target")
+@config_options(TUNE, "max_drop", "min_agreement", "logits", "target", target={"metavar": "TARGET"})
 @seconds_option()
 @config_options(TUNE, "trials", "only", "without", "protect", "seed")
 @data_options

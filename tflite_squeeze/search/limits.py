@@ -7,7 +7,8 @@ from tflite_squeeze.search.record import Loss
 
 # Of answers that are numbers, where nothing else is asked for: 20 dB.
 _NOISE = 0.1
-_LIMIT_UNITS = {"latency": 1000.0}  # milliseconds, measured in microseconds
+# Milliseconds, measured in microseconds; microjoules, in nanojoules.
+_LIMIT_UNITS = {"latency": 1000.0, "energy": 1000.0}
 
 
 def limit_of(loss: Loss, asked: Tune) -> float:

@@ -6,6 +6,8 @@ import numpy as np
 
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.quantization import Quantization
+from tflite_squeeze.microcontrollers.ethos_u import profile_ethos_u
+from tflite_squeeze.microcontrollers.ethos_u_record import EthosUProfile, EthosURecord
 from tflite_squeeze.microcontrollers.profile import profile_micro
 from tflite_squeeze.microcontrollers.record import MicroProfile
 from tflite_squeeze.network.loading import LoadedModel
@@ -34,10 +36,11 @@ def costs_of(
         timed: whether latency is measured.
 
     Returns:
-        By name: latency in microseconds, ram and the others in bytes or multiply-accumulates.
+        By name: latency in microseconds, energy in nanojoules, ram and the others in bytes or
+        multiply-accumulates.
 
     Raises:
-        UnsupportedError: TensorFlow Lite Micro cannot run it, where its memory counts.
+        UnsupportedError: the target cannot run it.
         RuntimeFailure: the runtime refuses it.
     """
     size = footprint(tflite)
@@ -45,9 +48,30 @@ def costs_of(
     if asked.target == "micro":
         micro = profile_micro(tflite, MicroProfile(examples=1))
         found["ram"] = float(micro.arena.smallest_bytes)
+    elif asked.on_npu:
+        npu = estimated(tflite, asked)
+        found |= {
+            "raw": float(npu.compiled_bytes),
+            "ram": float(npu.sram_bytes + npu.dram_bytes),
+            "latency": npu.microseconds,
+            "energy": npu.energy_nj,
+        }
     elif timed:
         found["latency"] = _time(tflite, first)
     return found
+
+
+def estimated(tflite: bytes, asked: Tune) -> EthosURecord:
+    """What a file takes on the NPU that is asked for.
+
+    Args:
+        tflite: the file.
+        asked: what is searched for.
+
+    Raises:
+        UnsupportedError: the NPU can run none of its operators.
+    """
+    return profile_ethos_u(tflite, EthosUProfile.model_validate({"accelerator": asked.target}))
 
 
 def _time(tflite: bytes, first: tuple[bytes, float] | None) -> float:

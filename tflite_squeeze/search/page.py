@@ -18,6 +18,7 @@ from tflite_squeeze.tflite.footprint import TensorBytes
 
 _UNITS: dict[Cost, Unit] = {
     "latency": "µs", "download": "bytes", "raw": "bytes", "ram": "bytes", "macs": "",
+    "energy": "nJ",
 }  # fmt: skip
 _LABELS: dict[Cost, str] = {
     "latency": "time of a run, one thread",
@@ -25,6 +26,12 @@ _LABELS: dict[Cost, str] = {
     "raw": "size of the file",
     "ram": "arena of TensorFlow Lite Micro",
     "macs": "multiply-accumulates",
+    "energy": "energy of a run, a proxy",
+}
+_ON_NPU: dict[Cost, str] = {
+    "latency": "time of a run, by the compiler's estimate",
+    "raw": "size of the compiled file",
+    "ram": "memory, SRAM and DRAM",
 }
 _LOSS = Measure(label="loss against the model, on the examples that chose", unit="share")
 
@@ -66,8 +73,9 @@ def tune_contents(
 
 
 def _front(record: TuneRecord) -> Front:
+    labels = {**_LABELS, **_ON_NPU} if record.asked.on_npu else _LABELS
     first, *second = (
-        Measure(label=_LABELS[name], unit=_UNITS[name]) for name in record.asked.minimize
+        Measure(label=labels[name], unit=_UNITS[name]) for name in record.asked.minimize
     )
     points = tuple(
         Point(

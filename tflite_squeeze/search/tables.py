@@ -13,7 +13,10 @@ _TITLES: dict[Cost, str] = {
     "raw": "file",
     "ram": "arena",
     "macs": "multiply-accumulates",
+    "energy": "energy, a proxy",
 }
+
+_ON_NPU: dict[Cost, str] = {"latency": "run, estimated", "raw": "compiled file", "ram": "memory"}
 
 
 def tune_tables(record: TuneRecord) -> list[Table]:
@@ -34,6 +37,8 @@ def cost_text(name: str, value: float) -> str:
     """
     if name == "latency":
         return f"{value:,.1f} µs"
+    if name == "energy":
+        return f"{value / 1000:,.1f} µJ"
     return f"{value:,.0f} bytes" if name in _BYTES else f"{value:,.0f}"
 
 
@@ -80,7 +85,8 @@ def result_table(record: TuneRecord) -> Table:
         if name not in first.costs:  # measured by some of the workers
             continue
         before = first.costs[name]
-        title = _TITLES[name]  # type: ignore[index]
+        titles = {**_TITLES, **_ON_NPU} if record.asked.on_npu else _TITLES
+        title = titles[name]  # type: ignore[index]
         rows.append((title, cost_text(name, before), cost_text(name, value),
                      f"{value / before:.3g}" if before else ""))  # fmt: skip
     for label, part in (("chosen by", "loss"), ("judged by", "judged")):

@@ -12,6 +12,7 @@ from tflite_squeeze.doctor.doctor import package_versions
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.files.temporary import temporary_folder
+from tflite_squeeze.microcontrollers.ethos_u import check_vela
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
 from tflite_squeeze.network.save import quietly
@@ -39,6 +40,7 @@ from tflite_squeeze.search.folder import (
     put_front,
 )
 from tflite_squeeze.search.loggers import Loggers, TrialLog, opened_logs
+from tflite_squeeze.search.measuring import estimated
 from tflite_squeeze.search.page import tune_contents
 from tflite_squeeze.search.promise import best_of, prediction_error, within
 from tflite_squeeze.search.record import Stage, Trial, TuneRecord, front_of
@@ -138,6 +140,8 @@ def tune(
     searchable(data)
     if folder is None and resume:
         raise UsageError("resume needs the folder of the search that was interrupted: pass folder")
+    if asked.on_npu:
+        check_vela()
     source = with_layers_or_file(load_model(model, allow_unsafe=allow_unsafe))
     form = form_of(source)
     check_patterns(flavors.walk_layers(form.weights(source.model)), protect=asked.protect)
@@ -313,6 +317,20 @@ class _Search:
         gained = f"{costs_text(known, self._asked)} → {costs_text(first, self._asked)}"
         return [f"{self._shop.dead} dead channels removed: {gained}"]
 
+    def _of_the_npu(self, best: Trial) -> list[str]:
+        """How figures for an Ethos-U came about, and what they leave out."""
+        if not self._asked.on_npu or not best.costs:
+            return []
+        found = estimated(self._store.read(f"{best.folder}/{TRIAL_FILE}"), self._asked)
+        notes = [
+            f"time, memory and energy are estimates of Vela {found.vela} for {self._asked.target} "
+            f"({found.system_config}, {found.memory_mode}); nothing was measured on a device"
+        ]
+        if found.cpu_operators:
+            said = ", ".join(f"{one.name} ({one.reason})" for one in found.cpu_operators)
+            notes.append(f"the processor beside the NPU has to run what they leave out: {said}")
+        return notes
+
     def with_steps(self, candidate: Candidate, stage: Stage) -> Candidate:
         """A candidate with the length of its training."""
         return self._shop.with_steps(candidate, stage, self._trained)
@@ -404,7 +422,7 @@ class _Search:
     def _written(self, first: Trial) -> Tuned:
         """The report, and the best file."""
         best = self._best()
-        self._notes += self._tidying(first)
+        self._notes += [*self._tidying(first), *self._of_the_npu(best)]
         if best.number == first.number:
             self._notes.append("nothing better than the file without training was found")
         if best.loss is not None and best.loss.measure == "noise" and self._may_be_logits():

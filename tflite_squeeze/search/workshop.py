@@ -102,6 +102,8 @@ class Workshop:
     def without_training(self) -> list[Candidate]:
         """The candidates that need none: types of the file."""
         kinds = [Quantization.NONE, Quantization.INT8]
+        if self._asked.on_npu:  # it computes nothing in float
+            kinds = [Quantization.INT8]
         if self._asked.target == "cpu":
             kinds.append(Quantization.DYNAMIC)
         found = [Candidate(quantize=kind) for kind in kinds]
@@ -116,6 +118,8 @@ class Workshop:
 
     def rescues(self) -> list[Candidate]:
         """What is tried where none of those passes."""
+        if self._asked.on_npu:
+            return [Candidate(quantize=Quantization.INT16X8)]
         if self._asked.target != "cpu":
             return []
         return [Candidate(quantize=kind) for kind in (Quantization.FLOAT16, Quantization.MIXED)]
@@ -167,7 +171,8 @@ class Workshop:
     @property
     def _tidy(self) -> Narrow:
         """Removes dead channels; kernels compute so many channels at a time."""
-        multiple = MULTIPLE if "latency" in self._asked.minimize else 1
+        fast = not {"latency", "energy"}.isdisjoint(self._asked.minimize)
+        multiple = MULTIPLE if fast else 1
         return Narrow(multiple=multiple, protect=self._asked.protect)
 
     @property
