@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.comparison.limits import check_possible, conditions_of, failures_of
 from tflite_squeeze.comparison.record import (
     Compare,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 Files = Mapping[str, bytes]
 
 
+@checked_arguments
 def compare(
     files: Files | Sequence[Path | str], data: Any = None, config: Compare | None = None
 ) -> CompareRecord:

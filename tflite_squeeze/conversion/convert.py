@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.conversion.calibration import calibrated_source, calibration_batches
 from tflite_squeeze.conversion.few_bits import with_few_bits
 from tflite_squeeze.conversion.mixed.chosen_bits import with_chosen_bits
@@ -105,6 +106,7 @@ def rejected_path(path: Path) -> Path:
     return path.with_name(f"{path.name.removesuffix('.tflite')}.rejected.tflite")
 
 
+@checked_arguments
 def convert(
     model: Any,
     config: Convert | None = None,

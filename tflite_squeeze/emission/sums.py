@@ -19,7 +19,7 @@ def broadcast_sums() -> Iterator[None]:
     (1, n, 1) + (1, n, 1), and the converter cannot lower a BiasAdd along the second axis of three
     or five; and (1, n, n) + (1, n, 1) would be added along the wrong axis.
     """
-    backend = sys.modules.get(_BACKEND)
+    backend: Any = sys.modules.get(_BACKEND)
     if backend is None:  # then no model is one of Keras 3
         yield
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.conversion.convert import convert
 from tflite_squeeze.conversion.record import ConvertRecord
 from tflite_squeeze.data.data import Data, Part, load_data
@@ -141,6 +142,7 @@ class _Check:
         return check(answers, self.wanted, steps, self.config, self.name)
 
 
+@checked_arguments
 def export_onnx(
     model: Any,
     config: ExportOnnx | None = None,

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.foreign.onnx.importing import TOLERANCE, Endpoint, Imported, import_onnx
 from tflite_squeeze.foreign.torch.importing import import_torch
@@ -21,6 +22,7 @@ from tflite_squeeze.rebuilding.from_tflite import import_tflite
 TFLITE_SUFFIX = ".tflite"
 
 
+@checked_arguments
 def import_model(source: str | Path, config: Import | None = None) -> tuple[Any, ImportRecord]:
     """Rebuilds a model of another framework of trainable Keras 3 layers, and compares the two.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.errors import RuntimeFailure, SqueezeError
 from tflite_squeeze.files.tflite_file import read_tflite
 from tflite_squeeze.profiling.record import (
@@ -25,6 +26,7 @@ from tflite_squeeze.tflite.signatures import LEGACY_UINT8, quantization_name
 from tflite_squeeze.tflite.size import size_ledger
 
 
+@checked_arguments
 def profile(tflite: bytes | Path | str, config: Profile | None = None) -> ProfileRecord:
     """Measures a file on this machine, in child processes of its own.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.data.dividing import Divided, set_aside
 from tflite_squeeze.doctor.doctor import package_versions
@@ -90,6 +91,7 @@ class Tuned:
             )
 
 
+@checked_arguments
 def tune(
     model: Any,
     asked: Tune,

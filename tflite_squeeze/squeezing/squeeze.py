@@ -4,7 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.recipes.files import load_recipe
+from tflite_squeeze.recipes.objective import Tune
+from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.recipes.run import Result
 from tflite_squeeze.recipes.run_recipe import run_recipe
 
@@ -12,9 +15,10 @@ if TYPE_CHECKING:
     from tflite_squeeze.search.tune import Tuned
 
 
+@checked_arguments
 def squeeze(
     model: Any,
-    recipe: Any = None,
+    recipe: str | Path | Recipe | Tune | None = None,
     data: Any = None,
     folder: str | Path | None = None,
     *,

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.data.data import Data, load_data
 from tflite_squeeze.emission.config import Convert
 from tflite_squeeze.emission.endpoints import Endpoint, endpoints_of
@@ -75,6 +76,7 @@ class _Comparison:
         return {name: self.there.inputs[other] for name, other in self.inputs.items()}
 
 
+@checked_arguments
 def verify(
     model: Any,
     tflite: bytes | str | Path,

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.observing import replaceable
 from tflite_squeeze.network.skipped import SkippedLayer, why_skipped
@@ -29,6 +30,7 @@ class Binarized(NamedTuple):
     record: BinarizeRecord
 
 
+@checked_arguments
 def binarize(
     model: Any,
     config: Binarize,

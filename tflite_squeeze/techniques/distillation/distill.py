@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.techniques.distillation.comparison import Comparison, Standing
@@ -31,6 +32,7 @@ class Distilled(NamedTuple):
     record: DistillRecord
 
 
+@checked_arguments
 def distill(
     student: Any,
     config: Distill,

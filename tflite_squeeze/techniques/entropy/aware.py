@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.techniques.entropy.config import EntropyPenalty
 from tflite_squeeze.techniques.entropy.penalized import penalized_network, selected
 
 
+@checked_arguments
 def entropy_penalized(
     model: Any, config: EntropyPenalty | None = None, *, examples: int, steps: int
 ) -> Any:

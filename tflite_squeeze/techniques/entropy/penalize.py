@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.weights import Target
@@ -34,6 +35,7 @@ class Penalized(NamedTuple):
     record: EntropyRecord
 
 
+@checked_arguments
 def penalize_entropy(
     model: Any,
     config: EntropyPenalty | None = None,

@@ -6,6 +6,7 @@ Reference: Louizos et al. 2018, arXiv:1712.01312.
 import math
 from typing import Any, NamedTuple
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.observing import replaceable
 from tflite_squeeze.network.projections import zeros_held
@@ -29,6 +30,7 @@ class L0Pruned(NamedTuple):
     record: L0Record
 
 
+@checked_arguments
 def l0_prune(
     model: Any,
     config: L0,

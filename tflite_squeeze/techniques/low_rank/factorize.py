@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.errors import UsageError
@@ -56,6 +57,7 @@ class Factorized(NamedTuple):
     record: FactorizeRecord
 
 
+@checked_arguments
 def factorize(
     model: Any,
     config: Factorize,

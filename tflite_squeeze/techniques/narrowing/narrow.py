@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.conversion.model_times import TimedBeside
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.emission.quantization import Quantization
@@ -65,6 +66,7 @@ class Narrowed(NamedTuple):
     record: NarrowRecord
 
 
+@checked_arguments
 def narrow(
     model: Any,
     config: Narrow,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network import flavors
@@ -35,6 +36,7 @@ class Pruned(NamedTuple):
     record: PruneRecord
 
 
+@checked_arguments
 def prune(
     model: Any,
     config: Prune,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.emission.calibration.calibrate import calibrated
 from tflite_squeeze.emission.calibration.weight_scales import as_columns, least_error
 from tflite_squeeze.errors import UsageError
@@ -27,6 +28,7 @@ from tflite_squeeze.network.weights import check_patterns, matches, select
 from tflite_squeeze.techniques.quantization.config import QuantizationAware
 
 
+@checked_arguments
 def quantization_aware(model: Any, config: QuantizationAware | None = None) -> Any:
     """The quantized twin of a model: an ordinary Keras model that trains, saves and loads.
 

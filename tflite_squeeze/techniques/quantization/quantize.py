@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.emission.quantized import calibrated_inside
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.network.loading import load_model
@@ -39,6 +40,7 @@ class Quantized(NamedTuple):
     record: QuantizeRecord
 
 
+@checked_arguments
 def quantize(
     model: Any,
     config: QuantizationAware | None = None,

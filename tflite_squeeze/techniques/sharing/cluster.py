@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.data.data import Data
 from tflite_squeeze.errors import UsageError
 from tflite_squeeze.techniques.sharing.callback import ClusteringCallback
@@ -27,6 +28,7 @@ class Clustered(NamedTuple):
     record: ClusterRecord
 
 
+@checked_arguments
 def cluster(
     model: Any,
     config: Cluster,

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tflite_squeeze.arguments import checked_arguments
 from tflite_squeeze.errors import InputError, OutputError, UsageError
 from tflite_squeeze.files.files import read_file, write_atomically
 from tflite_squeeze.network.loading import LoadedModel, load_model
@@ -25,6 +26,7 @@ from tflite_squeeze.training.quality import metric_name, quality
 Progress = Callable[[int, int], None]
 
 
+@checked_arguments
 def sensitivity(
     model: Any,
     data: Any,
