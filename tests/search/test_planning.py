@@ -73,6 +73,15 @@ def test_factors_that_lose_less_are_searched_beside_widths(store: RunFolder) -> 
     assert _planning(store, model).techniques == {"narrow", "factorize"}
 
 
+def test_microcontrollers_take_widths_of_four_channels(store: RunFolder) -> None:
+    model = _two_layers(np.random.default_rng(0).normal(size=(32, 32)))
+    asked = Tune(minimize="ram", target="micro", only=("narrow",))
+    widths = {_planning(store, model, asked).narrowed(keep).config.layers["wide"]
+              for keep in (0.3, 0.4, 0.5, 0.6)}  # fmt: skip
+    assert any(32 * ratio % 8 for ratio in widths)
+    assert not any(32 * ratio % 4 for ratio in widths)
+
+
 def test_what_is_measured_stays_in_the_folder(
     store: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,8 @@ from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.narrowing.config import Budget, Narrow
 
 _BYTE = 8
-_RANK_MULTIPLE = 8  # kernels compute so many channels at a time
+# How many channels kernels compute at a time.
+_AT_ONCE, _AT_ONCE_ON_MICRO = 8, 4
 # Shares that are so near to one that nothing is left out.
 _WHOLE = 0.97
 _DENSE = 0.3
@@ -221,6 +222,16 @@ def budget_of(asked: Tune) -> Budget:
     return "macs" if {"raw", "download"}.isdisjoint(asked.minimize) else "bytes"
 
 
+def channels_at_once(asked: Tune) -> int:
+    """Widths are multiples of this: kernels take as long for fewer channels.
+
+    Example:
+        >>> channels_at_once(Tune()), channels_at_once(Tune(minimize="ram", target="micro"))
+        (8, 4)
+    """
+    return _AT_ONCE_ON_MICRO if asked.target == "micro" else _AT_ONCE
+
+
 def factorizing(keep: float, asked: Tune) -> Factorize:
     """Splits layers until a share of the cost is left.
 
@@ -232,7 +243,7 @@ def factorizing(keep: float, asked: Tune) -> Factorize:
     return Factorize(
         budget="bytes" if small else "macs",
         keep=keep,
-        multiple=1 if small else _RANK_MULTIPLE,
+        multiple=1 if small else channels_at_once(asked),
         protect=asked.protect,
     )
 

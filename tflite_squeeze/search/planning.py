@@ -11,7 +11,7 @@ from tflite_squeeze.errors import UsageError
 from tflite_squeeze.frozen import Frozen
 from tflite_squeeze.recipes.folder import RunFolder
 from tflite_squeeze.recipes.objective import Tune
-from tflite_squeeze.search.candidate import Candidate, budget_of, factorizing
+from tflite_squeeze.search.candidate import Candidate, budget_of, channels_at_once, factorizing
 from tflite_squeeze.search.folder import WIDTHS
 from tflite_squeeze.techniques.low_rank.config import Factorize
 from tflite_squeeze.techniques.low_rank.factorize import factorize
@@ -20,7 +20,6 @@ from tflite_squeeze.techniques.narrowing.config import Narrow
 from tflite_squeeze.techniques.narrowing.plans import Plan, Plans
 
 _SHARE = 0.15  # of a search's time, for measuring each layer alone
-MULTIPLE = 8  # of a width: kernels compute so many channels at a time
 # What factorizing may leave when it is tried, and the share of a cost that gains nothing.
 _TRIED, _NOTHING = (0.5, 0.75), 0.95
 
@@ -87,7 +86,7 @@ class Planning:
             budget=budget_of(self._asked),
             measure=self._timed_as,
             keep=0.5,
-            multiple=MULTIPLE,
+            multiple=channels_at_once(self._asked),
             protect=self._asked.protect,
         )
         try:

@@ -21,7 +21,13 @@ from tflite_squeeze.recipes.folder import RunFolder
 from tflite_squeeze.recipes.objective import Tune
 from tflite_squeeze.recipes.recipe import Recipe
 from tflite_squeeze.runtime.turns import in_turns
-from tflite_squeeze.search.candidate import Candidate, budget_of, recipe_of, stores_sparse
+from tflite_squeeze.search.candidate import (
+    Candidate,
+    budget_of,
+    channels_at_once,
+    recipe_of,
+    stores_sparse,
+)
 from tflite_squeeze.search.folder import (
     BEST,
     BEST_MODEL,
@@ -32,7 +38,7 @@ from tflite_squeeze.search.folder import (
 )
 from tflite_squeeze.search.limits import failures_of
 from tflite_squeeze.search.measuring import costs_of, loss_of
-from tflite_squeeze.search.planning import MULTIPLE, Planning
+from tflite_squeeze.search.planning import Planning
 from tflite_squeeze.search.promise import alike
 from tflite_squeeze.search.record import Loss, Stage, Trial
 from tflite_squeeze.search.trial import MadeFile
@@ -172,7 +178,7 @@ class Workshop:
     def _tidy(self) -> Narrow:
         """Removes dead channels; kernels compute so many channels at a time."""
         fast = not {"latency", "energy"}.isdisjoint(self._asked.minimize)
-        multiple = MULTIPLE if fast else 1
+        multiple = channels_at_once(self._asked) if fast else 1
         return Narrow(multiple=multiple, protect=self._asked.protect)
 
     @property
