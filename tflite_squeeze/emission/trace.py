@@ -19,6 +19,7 @@ from tflite_squeeze.emission.quantization import Quantization
 from tflite_squeeze.emission.recurrent import Recurrence, recurrence_for_tflite
 from tflite_squeeze.emission.state import captured_variables
 from tflite_squeeze.emission.sums import broadcast_sums
+from tflite_squeeze.emission.volumes import planes_for_volumes
 from tflite_squeeze.errors import InputError
 from tflite_squeeze.network import flavors
 from tflite_squeeze.network.loading import LoadedModel, ModelKind
@@ -164,6 +165,7 @@ def traced(source: LoadedModel, config: Convert, *, unroll: bool, fuse: bool = T
 def _recurrence(source: LoadedModel, *, unroll: bool, fuse: bool) -> Iterator[Recurrence]:
     with ExitStack() as stack:
         if source.kind in _KERAS_KINDS:
+            stack.enter_context(planes_for_volumes(source.model))
             yield stack.enter_context(recurrence_for_tflite(source.model, unroll=unroll, fuse=fuse))
         else:
             yield Recurrence()
