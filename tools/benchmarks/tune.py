@@ -57,6 +57,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
             "limits": {"ram": 22_208, "raw": 45_240},
         },
     ),
+    "lenet_5-energy": (
+        "lenet_5",
+        {"minimize": "energy", "target": "ethos-u55-128", "max_drop": 0.005},
+    ),
     "watch_lstm-latency": ("watch_lstm", {"minimize": "latency", "max_drop": 0.0}),
     "watch_lstm-raw": ("watch_lstm", {"minimize": "raw", "max_drop": 0.0}),
     **{f"{name}-latency": (name, LATENCY) for name in NETWORKS},
