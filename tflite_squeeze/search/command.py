@@ -137,8 +137,9 @@ def asked_for(options: Mapping[str, Any], base: "Tune | None" = None) -> "Tune":
 def tune_command(ctx: click.Context, /, model: Path, output: Path, **options: Any) -> None:
     """Search for the file that costs least within limits: say what it may cost, not how.
 
-    The folder gets best.tflite, the recipe and the Keras model that it comes from, report.html,
-    report.md and report.json, and the files of all candidates. From the first minutes on,
+    The folder gets best.tflite, the recipe and the Keras model that it comes from (none of a
+    .tflite file that has no layers), report.html, report.md and report.json, and the files of all
+    candidates. From the first minutes on,
     best.tflite is the best file so far that passes every check: interrupt the search and use it, or
     continue with --resume. Of two costs to minimize, front/ gets every file that none other beats
     in both, with its recipe. Exits 1 when no file meets the limits.

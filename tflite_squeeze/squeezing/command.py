@@ -62,11 +62,11 @@ def squeeze_command(
 ) -> None:
     """Make a model small and fast: by the steps of a recipe, or by a search for the best file.
 
-    Without a recipe, and by the recipes that ship, the search is that of tune, and the folder gets
-    best.tflite. By a recipe with steps, the folder gets the model after each step, the .tflite and
-    the recipe with every setting written out. Both write report.html, report.md and report.json.
-    Exits 1 when a limit, a check or a claim is not met, or a step that does not pay stops the run;
-    the report says why.
+    Without a recipe, and by the recipes that ship, the search is that of tune, which has more
+    options, and the folder gets best.tflite. By a recipe with steps, the folder gets the model
+    after each step, the .tflite and the recipe with every setting written out. Both write
+    report.html, report.md and report.json. Exits 1 when a limit, a check or a claim is not met, or
+    a step that does not pay stops the run; the report says why.
     """
     from tflite_squeeze.recipes.files import load_recipe
 
