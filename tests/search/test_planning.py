@@ -82,6 +82,15 @@ def test_microcontrollers_take_widths_of_four_channels(store: RunFolder) -> None
     assert not any(32 * ratio % 4 for ratio in widths)
 
 
+def test_factors_are_left_out_where_memory_counts(store: RunFolder) -> None:
+    model = LIBRARY.Sequential([LIBRARY.Input((32,), name="x"), LIBRARY.layers.Dense(32)])
+    for asked in ({"minimize": "ram"}, {"minimize": "raw", "limits": {"ram": 1e6}}):
+        wanted = Tune.model_validate({**asked, "target": "micro", "only": ["narrow", "factorize"]})
+        assert _planning(store, model, wanted).techniques == frozenset()
+    less = Tune(minimize="raw", target="micro", only=("narrow", "factorize"))
+    assert _planning(store, model, less).techniques == {"factorize"}
+
+
 def test_what_is_measured_stays_in_the_folder(
     store: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,9 +66,15 @@ class Planning:
         found = set(self._asked.techniques)
         if "narrow" in found and self._plans is None:
             found.discard("narrow")
-        if "factorize" in found and not self._factorizing_pays():
+        # Factors take memory for what is between them: more, not less.
+        if "factorize" in found and ("ram" in self._costs or not self._factorizing_pays()):
             found.discard("factorize")
         return frozenset(found)
+
+    @property
+    def _costs(self) -> set[str]:
+        """What is minimized or limited."""
+        return {*self._asked.minimize, *self._asked.limits}
 
     def narrowed(self, keep: float) -> Plan:
         """The widths for a cost, where the model can be narrowed.
