@@ -46,9 +46,6 @@ class Chain:
         given: quality of the model that was given; None where it is not measured.
         measure: whether the file after each step is measured, though it decides nothing.
         allow_unsafe: whether Lambda layers may bring Python code out of model files.
-
-    Attributes:
-        form: how the model is handled.
     """
 
     def __init__(
@@ -64,7 +61,7 @@ class Chain:
     ) -> None:
         self._recipe, self._source, self._data = recipe, source, data
         self._kept, self._given, self._measure = kept, given, measure
-        self.form = form_of(source, allow_unsafe=allow_unsafe)
+        self._form = form_of(source, allow_unsafe=allow_unsafe)
 
     @property
     def settings(self) -> Convert:
@@ -74,7 +71,7 @@ class Chain:
 
     def latest(self) -> Any:
         """The model so far, from its file: whether a run was interrupted makes no difference."""
-        return self.form.opened(self._kept.latest)
+        return self._form.opened(self._kept.latest)
 
     def finish(self, told: Told) -> bool:
         """Runs the steps that are not finished yet.
@@ -125,7 +122,7 @@ class Chain:
         done = [one for one in self._kept.steps if one.status == "done"]
         before = Before(
             number=number,
-            form=self.form,
+            form=self._form,
             given=self._given,
             quality=done[-1].after if done else self._given,
             claims=done[-1].claims if done else {},

@@ -48,6 +48,9 @@ class Form(Protocol):
     @property
     def metric(self) -> str: ...  # noqa: D102  # an attribute, see above
 
+    @property
+    def output_shapes(self) -> list[tuple[Any, ...]]: ...  # noqa: D102  # batch first
+
     def opened(self, path: Path | None) -> Any:
         """The model of a step, or a copy of the one that was given."""
 
@@ -104,6 +107,10 @@ class _Layers:
     def metric(self) -> str:
         return metric_name(self._given)
 
+    @property
+    def output_shapes(self) -> list[tuple[Any, ...]]:
+        return [tuple(one.shape) for one in self._given.outputs]
+
     def opened(self, path: Path | None) -> Any:
         if path is None:
             return copy_of(self._given)
@@ -158,6 +165,10 @@ class _File:
     def __init__(self, source: LoadedModel) -> None:
         self._given = source
 
+    @property
+    def output_shapes(self) -> list[tuple[Any, ...]]:
+        return list(signatures_of(self._given.model)[0].outputs.values())
+
     def opened(self, path: Path | None) -> bytes:
         content: bytes = self._given.model
         return content if path is None else path.read_bytes()
@@ -167,7 +178,7 @@ class _File:
 
     def fitted(self, data: Any) -> Data:
         samples = load_data(data).fitted_to(inputs_of(self._given))
-        shapes = list(signatures_of(self._given.model)[0].outputs.values())
+        shapes = self.output_shapes
         if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] > 1:
             check_class_ids(samples, shapes[0][1])
         return samples

@@ -97,7 +97,7 @@ class Tune(Frozen):
         if not 1 <= len(set(self.minimize)) == len(self.minimize) <= 2:
             said = ", ".join(self.minimize) or "nothing"
             raise ValueError(f"minimize is {said}: name one cost, or two that differ")
-        asked = {*self.minimize, *self.limits}
+        asked = self.costs
         if "ram" in asked and self.target == "cpu":
             raise ValueError(
                 "ram is what TensorFlow Lite Micro or an Ethos-U takes: set target to micro, or to "
@@ -127,9 +127,14 @@ class Tune(Frozen):
         return math.prod(costs[name] for name in self.minimize) ** (1 / len(self.minimize))
 
     @property
+    def costs(self) -> frozenset[str]:
+        """What is minimized or limited."""
+        return frozenset({*self.minimize, *self.limits})
+
+    @property
     def is_timed(self) -> bool:
         """Whether files are chosen by the time of a run on this machine."""
-        return self.target == "cpu" and "latency" in {*self.minimize, *self.limits}
+        return self.target == "cpu" and "latency" in self.costs
 
     @property
     def on_npu(self) -> bool:

@@ -67,14 +67,9 @@ class Planning:
         if "narrow" in found and self._plans is None:
             found.discard("narrow")
         # Factors take memory for what is between them: more, not less.
-        if "factorize" in found and ("ram" in self._costs or not self._factorizing_pays()):
+        if "factorize" in found and ("ram" in self._asked.costs or not self._factorizing_pays()):
             found.discard("factorize")
         return frozenset(found)
-
-    @property
-    def _costs(self) -> set[str]:
-        """What is minimized or limited."""
-        return {*self._asked.minimize, *self._asked.limits}
 
     def narrowed(self, keep: float) -> Plan:
         """The widths for a cost, where the model can be narrowed.

@@ -15,7 +15,7 @@ from tflite_squeeze.errors import CheckFailed, UsageError
 from tflite_squeeze.files.temporary import temporary_folder
 from tflite_squeeze.microcontrollers.ethos_u import check_vela
 from tflite_squeeze.network import flavors
-from tflite_squeeze.network.loading import LoadedModel, ModelKind, load_model
+from tflite_squeeze.network.loading import LoadedModel, load_model
 from tflite_squeeze.network.save import quietly
 from tflite_squeeze.network.weights import check_patterns
 from tflite_squeeze.page.contents import Contents
@@ -53,7 +53,6 @@ from tflite_squeeze.search.working import POLL_SECONDS, Worker, take_in
 from tflite_squeeze.search.workshop import Workshop
 from tflite_squeeze.tables.markdown import to_markdown
 from tflite_squeeze.tflite.footprint import tensor_bytes
-from tflite_squeeze.tflite.signatures import signatures_of
 
 _ALIKE = 1.1  # times of two types of the file
 _SAFETY = 1.2  # of the time that a trial is expected to take
@@ -415,10 +414,7 @@ class _Search:
         self._say(line)
 
     def _may_be_logits(self) -> bool:
-        if self._source.kind is ModelKind.TFLITE:
-            shapes = list(signatures_of(self._source.model)[0].outputs.values())
-        else:
-            shapes = [tuple(one.shape) for one in self._source.model.outputs]
+        shapes = form_of(self._source).output_shapes
         return any(len(shape) == 2 and shape[-1] != 1 for shape in shapes)
 
     def _written(self, first: Trial) -> Tuned:
